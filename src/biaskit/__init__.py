@@ -1,0 +1,46 @@
+"""biaskit measures bias in data and in models: read the rows once, then ask anything of the counts.
+
+The names below load what they need when they are first used; importing the package loads nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from biaskit import datasets
+    from biaskit.counts import Counts
+    from biaskit.errors import BiaskitError
+    from biaskit.metrics import METRICS, lp_norm, metric
+    from biaskit.reports import report
+    from biaskit.sources import count
+
+__version__ = "0.1.0"
+
+__all__ = ["METRICS", "BiaskitError", "Counts", "count", "datasets", "lp_norm", "metric", "report"]
+
+_HOME = {
+    "METRICS": "biaskit.metrics",
+    "BiaskitError": "biaskit.errors",
+    "Counts": "biaskit.counts",
+    "count": "biaskit.sources",
+    "lp_norm": "biaskit.metrics",
+    "metric": "biaskit.metrics",
+    "report": "biaskit.reports",
+}
+
+
+def __getattr__(name: str) -> Any:
+    import importlib
+
+    if name in _HOME:
+        found = getattr(importlib.import_module(_HOME[name]), name)
+        globals()[name] = found
+        return found
+    if name == "datasets":
+        return importlib.import_module("biaskit.datasets")
+    raise AttributeError(f"module 'biaskit' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,233 @@
+"""Levels: the values on an axis of a table. What they may be, how they are ordered, shown, saved.
+
+A level is a boolean, a number, a text, an `Interval` of a column that was cut, a tuple of those (an
+intersection of columns), or `MISSING`. Whole floats are kept as integers, so that a column of codes
+gives the same level whether its reader made integers or floats of it.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from biaskit.errors import DataError
+
+__all__ = [
+    "ABSENT",
+    "MISSING",
+    "Interval",
+    "Level",
+    "bins",
+    "find",
+    "from_json",
+    "kind",
+    "level",
+    "order",
+    "show",
+    "to_json",
+    "typed",
+]
+
+MISSING = None
+#: The one level of an axis that the table does not have.
+ABSENT = "*"
+
+# Beyond 2**53 a float cannot hold every integer, so it is left as it is.
+_EXACT = 2.0**53
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?|-?inf|nan", re.IGNORECASE)
+_BOOLEAN = {"true": True, "false": False}
+
+
+@dataclass(frozen=True, order=True)
+class Interval:
+    """The numbers above `low` up to and including `high`.
+
+    >>> show(Interval(25, 40))
+    '(25, 40]'
+    >>> show(Interval(float("-inf"), 25)), show(Interval(65, float("inf")))
+    ('<=25', '>65')
+    """
+
+    low: float
+    high: float
+
+
+Level: TypeAlias = "bool | int | float | str | Interval | tuple[Any, ...] | None"
+
+
+def bins(edges: Sequence[float]) -> tuple[Interval, ...]:
+    """Intervals into which ascending edges cut the line; one more than there are edges."""
+    inner = [*edges]
+    return tuple(
+        Interval(low, high)
+        for low, high in zip([-math.inf, *inner], [*inner, math.inf], strict=True)
+    )
+
+
+def level(value: Any) -> Level:
+    """Level that a value of a column stands for.
+
+    >>> level(2.0), level(float("nan")), level("F")
+    (2, None, 'F')
+
+    Raises
+    ------
+    DataError
+        The value is no plain value (a list, a record).
+    """
+    match value:
+        case None | bool() | Interval():
+            return value
+        case str():
+            return str(value)
+        case tuple():
+            parts = tuple(level(part) for part in value)
+            return MISSING if any(part is MISSING for part in parts) else parts
+        case bytes():
+            return value.decode("utf-8", "backslashreplace")
+    if hasattr(value, "item") and not isinstance(value, numbers.Number):
+        return level(value.item())
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    if isinstance(value, numbers.Number) and hasattr(value, "__float__"):
+        return _number(float(value))
+    if type(value).__name__ in {"NAType", "NaTType"}:
+        return MISSING
+    if hasattr(value, "isoformat") or type(value).__name__ in {"timedelta", "UUID"}:
+        return str(value)
+    raise DataError(
+        f"a value of type {type(value).__name__} cannot be counted; "
+        "give a column of texts, numbers or booleans"
+    )
+
+
+def _number(value: float) -> Level:
+    if math.isnan(value):
+        return MISSING
+    return int(value) if abs(value) < _EXACT and value.is_integer() else value
+
+
+def kind(a: Level) -> str:
+    """Kind of a level: values of different kinds never share an axis."""
+    match a:
+        case None:
+            return "missing"
+        case bool():
+            return "boolean"
+        case int() | float():
+            return "number"
+        case Interval():
+            return "interval"
+        case tuple():
+            return "tuple"
+    return "text"
+
+
+def order(a: Level) -> tuple[Any, ...]:
+    """Sort key of the canonical order: by kind, then by value, the missing level last."""
+    if isinstance(a, tuple):
+        return (0, "tuple", tuple(order(part) for part in a))
+    return (1, "") if a is MISSING else (0, kind(a), a)
+
+
+def show(a: Level) -> str:
+    """Text by which a report names a level.
+
+    >>> show(True), show(1), show(0.5), show(("F", 2)), show(None)
+    ('True', '1', '0.5', 'F & 2', '(missing)')
+    """
+    match a:
+        case None:
+            return "(missing)"
+        case Interval(low, high):
+            if low == -math.inf:
+                return f"<={show(level(high))}"
+            if high == math.inf:
+                return f">{show(level(low))}"
+            return f"({show(level(low))}, {show(level(high))}]"
+        case tuple():
+            return " & ".join(show(part) for part in a)
+    return str(a)
+
+
+def find(wanted: Any, levels: Iterable[Level]) -> Level:
+    """Level that a caller means: the value itself, or its text as a command line gives it.
+
+    >>> find("False", [False, True]), find(1.0, [0, 1])
+    (False, 1)
+
+    Raises
+    ------
+    LookupError
+        No level has this value or this text.
+    """
+    value = level(wanted)
+    known = [a for a in levels if a is not MISSING]
+    for a in known:
+        if a == value and kind(a) == kind(value):
+            return a
+    for a in known:
+        if show(a) == show(value):
+            return a
+    raise LookupError(wanted)
+
+
+def typed(texts: Sequence[str | None]) -> tuple[Level, ...]:
+    """Levels of a column that a file holds as text: numbers or booleans if all of them are.
+
+    A text with a leading zero or a sign in front is a code, not a number, and stays.
+
+    >>> typed(["1", "0", None]), typed(["007", "8"]), typed(["true", "False"])
+    ((1, 0, None), ('007', '8'), (True, False))
+    """
+    known = [text for text in texts if text is not None]
+    if known and all(text.lower() in _BOOLEAN for text in known):
+        return tuple(None if t is None else _BOOLEAN[t.lower()] for t in texts)
+    if known and all(_NUMBER.fullmatch(text) for text in known):
+        return tuple(None if t is None else _parsed(t) for t in texts)
+    return tuple(texts)
+
+
+def _parsed(text: str) -> Level:
+    # An integer of any length is kept exactly; int() refuses absurd ones, float() does not.
+    return int(text) if text.lstrip("-").isdigit() and len(text) < 40 else _number(float(text))
+
+
+def to_json(a: Level) -> Any:
+    """JSON value that stands for a level in a counts file."""
+    match a:
+        case Interval(low, high):
+            return {"above": to_json(low), "up_to": to_json(high)}
+        case tuple():
+            return [to_json(part) for part in a]
+        case float() if not math.isfinite(a):
+            return {"float": str(a)}
+    return a
+
+
+def from_json(value: Any) -> Level:
+    """Level that a JSON value stands for; the inverse of `to_json`.
+
+    Raises
+    ------
+    ValueError
+        The value is not one that `to_json` makes.
+    """
+    match value:
+        case {"above": low, "up_to": high, **rest} if not rest:
+            low, high = from_json(low), from_json(high)
+            if kind(low) == kind(high) == "number":
+                return Interval(float(low), float(high))
+        case {"float": ("inf" | "-inf") as text, **rest} if not rest:
+            return float(text)
+        case list():
+            return tuple(from_json(part) for part in value)
+        case None | bool() | int() | str():
+            return value
+        case float() if math.isfinite(value):
+            return _number(value)
+    raise ValueError(f"{value!r} is not a level")

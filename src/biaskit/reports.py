@@ -1,0 +1,300 @@
+"""Reports: from counts to one row per facet value and metric."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biaskit import metrics as room
+from biaskit import store
+from biaskit.counts import Counts, Table
+from biaskit.errors import DataError, RolesError, listed
+from biaskit.levels import MISSING, Interval, Level, find, show
+from biaskit.metrics import METRICS, Metric
+from biaskit.roles import Facet, Roles, facet_name
+from biaskit.sources import count, saved_counts
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Row", "report", "report_rows"]
+
+# Above this many facet values, if nearly every row has its own, the column is an identifier.
+_MANY_VALUES = 50
+
+
+class Row(NamedTuple):
+    """One row of a report; the fields are the columns."""
+
+    stage: str
+    facet: str
+    value: str
+    metric: str
+    estimate: float
+    n_a: int
+    n_d: int
+    n_missing: int
+    note: str
+
+
+def report(
+    data: Any,
+    *,
+    facet: Any = None,
+    label: str | None = None,
+    predicted: str | None = None,
+    group: str | None = None,
+    weight: str | None = None,
+    positive: Any = None,
+    positive_above: float | None = None,
+    predicted_above: float | None = None,
+    facet_values: Any = None,
+    facet_above: Any = None,
+    facet_edges: Any = None,
+    metrics: Iterable[str | Metric] | str | None = None,
+) -> pd.DataFrame:
+    """Tidy table of every metric for every facet value.
+
+    Parameters
+    ----------
+    data
+        Anything that `biaskit.count` takes, or a `Counts` (or the path of a saved one), which
+        brings its roles along; `facet`, `positive` and `facet_values` may then be chosen anew.
+    facet, label, predicted, group, weight, positive, positive_above, predicted_above
+        The roles of the columns, as in `biaskit.count`.
+    facet_values, facet_above, facet_edges
+        Which values of the facet are d, as in `biaskit.count`.
+    metrics
+        Symbols or metrics; by default every metric whose columns are given.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per facet, facet value (as d) and metric, with the columns ``stage, facet, value,
+        metric, estimate, n_a, n_d, n_missing, note``. ``n_a + n_d + n_missing`` is the number of
+        rows read. What is undefined is NaN and ``note`` says why; what is infinite is infinite.
+
+    Raises
+    ------
+    RolesError
+        The roles contradict each other, or name a value that does not occur.
+    DataError
+        The data cannot be read, or a column is not what its role needs.
+
+    Examples
+    --------
+    >>> import pandas as pd, biaskit
+    >>> df = pd.DataFrame({"sex": ["F", "F", "M", "M"], "hired": [0, 1, 1, 1]})
+    >>> r = biaskit.report(df, facet="sex", label="hired", facet_values="F", metrics=["CI", "DPL"])
+    >>> r[["value", "metric", "estimate", "n_a", "n_d"]]
+      value metric  estimate  n_a  n_d
+    0     F     CI       0.0    2    2
+    1     F    DPL       0.5    2    2
+    """
+    given = {
+        "facet": facet,
+        "label": label,
+        "predicted": predicted,
+        "group": group,
+        "weight": weight,
+        "positive": positive,
+        "positive_above": positive_above,
+        "predicted_above": predicted_above,
+        "facet_values": facet_values,
+        "facet_above": facet_above,
+        "facet_edges": facet_edges,
+    }
+    asked = room.chosen(metrics)
+    counts = saved_counts(data)
+    if counts is None:
+        counts = count(data, **given)
+    rows = report_rows(counts, counts.roles.chosen(**given), asked)
+    columns = {name: [getattr(row, name) for row in rows] for name in Row._fields}
+    return store.frame(columns)
+
+
+def report_rows(
+    counts: Counts, roles: Roles, metrics: Sequence[Metric] | None = None
+) -> list[Row]:
+    """Rows of the report on some counts, as plain records.
+
+    `roles` are those of the counts, or the same with other choices made (`Roles.chosen`). With
+    `metrics` None, every metric runs whose roles are given.
+    """
+    if not counts.rows:
+        raise DataError("there are no rows, so there is nothing to report; is the table empty?")
+    made: list[Row] = []
+    for facet in roles.facet:
+        made += _facet_rows(counts.tables[facet], facet, roles, metrics)
+    return made
+
+
+def _facet_rows(
+    table: Table, facet: Facet, roles: Roles, metrics: Sequence[Metric] | None
+) -> list[Row]:
+    names, sides = _comparisons(table, facet, roles)
+    positive = _positive(table.levels[1], roles)
+    if metrics is None:
+        metrics = [one for one in METRICS.values() if not _not_given(one, roles)]
+    if positive is None and (unmet := [one.symbol for one in metrics if "positive" in one.needs]):
+        raise _positive_needed(table.levels[1], roles, unmet)
+    by_metric = [
+        _metric_rows(one, table, names, sides, facet, roles, positive or ()) for one in metrics
+    ]
+    return [row for rows in zip(*by_metric, strict=True) for row in rows]
+
+
+def _metric_rows(
+    metric: Metric,
+    table: Table,
+    names: Sequence[str],
+    sides: NDArray[np.bool_],
+    facet: Facet,
+    roles: Roles,
+    positive: tuple[Level, ...],
+) -> list[Row]:
+    """Rows of one metric, one for each comparison."""
+    missing_roles = _not_given(metric, roles)
+    known = _known_axes(metric, roles)
+    n_a, n_d = table.side_rows(sides, known)
+    if missing_roles:
+        estimates = np.full(len(names), np.nan)
+        notes = [f"no {missing_roles[0]} column: give {missing_roles[0]}="] * len(names)
+    else:
+        a, d = table.split(sides, known=known, positive=positive)
+        estimates = metric(a, d)
+        remarks = metric.remark(a, d) if metric.remark else [""] * len(names)
+        constant = np.count_nonzero((a.by_label + d.by_label) > 0, axis=-1) == 1
+        notes = [
+            "; ".join(filter(None, _notes(metric, float(x), int(na), int(nd), bool(same), remark, roles)))
+            for x, na, nd, same, remark in zip(estimates, n_a, n_d, constant, remarks, strict=True)
+        ]
+    return [
+        Row(
+            metric.stage,
+            facet_name(facet),
+            name,
+            metric.symbol,
+            float(x),
+            int(na),
+            int(nd),
+            table.rows - int(na) - int(nd),
+            note,
+        )
+        for name, x, na, nd, note in zip(names, estimates, n_a, n_d, notes, strict=True)
+    ]
+
+
+def _notes(
+    metric: Metric, estimate: float, n_a: int, n_d: int, constant: bool, remark: str, roles: Roles
+) -> list[str]:
+    notes = [
+        f"no rows on side {side}" if n == 0 else f"one row on side {side}" if n == 1 else ""
+        for side, n in (("a", n_a), ("d", n_d))
+    ]
+    if np.isnan(estimate) and n_a and n_d:
+        notes.append(f"undefined: {metric.undefined}")
+    elif remark:
+        notes.append(remark)
+    if constant and "label" in metric.needs and n_a and n_d:
+        notes.append(f"every known {roles.label} is the same")
+    return notes
+
+
+def _known_axes(metric: Metric, roles: Roles) -> list[str]:
+    """Axes on which a row's value must be known for the row to count in a metric.
+
+    The label counts for every metric, so that all pre-training metrics speak of the same rows.
+    """
+    needed = {*metric.needs, *({"label"} if roles.label is not None else ())}
+    return [axis for axis in ("label", "predicted", "group") if axis in needed]
+
+
+def _not_given(metric: Metric, roles: Roles) -> list[str]:
+    axes = ("label", "predicted", "group")
+    return [axis for axis in axes if axis in metric.needs and getattr(roles, axis) is None]
+
+
+def _comparisons(
+    table: Table, facet: Facet, roles: Roles
+) -> tuple[list[str], NDArray[np.bool_]]:
+    """Names of the values that are d in turn, and which levels each of them has."""
+    levels = table.levels[0]
+    known = [level for level in levels if level is not MISSING]
+    wanted = (roles.facet_values or {}).get(facet)
+    if not known:
+        name = "(missing)" if wanted is None else ", ".join(map(show, wanted))
+        return [name], np.zeros((1, len(levels)), dtype=bool)
+    if wanted is not None:
+        together = _found("facet_values", wanted, known, facet_name(facet))
+        if len(together) == len(known):
+            raise RolesError(
+                f"facet_values names every value of {facet_name(facet)!r} ({listed(known)}), so "
+                "nothing is left to compare with; name the values of side d only"
+            )
+        groups = [together]
+    elif isinstance(facet, str) and facet in (roles.facet_above or {}):
+        groups = [{level for level in known if isinstance(level, Interval) and level.high == np.inf}]
+    else:
+        groups = [{level} for level in known]
+        _refuse_no_comparison(table, known, facet, roles)
+    sides = np.array([[level in group for level in levels] for group in groups])
+    return [", ".join(show(level) for level in levels if level in group) for group in groups], sides
+
+
+def _refuse_no_comparison(table: Table, known: list[Level], facet: Facet, roles: Roles) -> None:
+    name = facet_name(facet)
+    if len(known) == 1:
+        raise RolesError(
+            f"facet {name!r} has one value, {show(known[0])!r}, so there is nothing to compare it "
+            "with; choose another column"
+        )
+    cut = {*(roles.facet_above or {}), *(roles.facet_edges or {})}
+    if len(known) > max(_MANY_VALUES, table.rows // 2) and not cut & {facet}:
+        raise RolesError(
+            f"facet {name!r} has {len(known):,} values in {table.rows:,} rows: nearly every row has "
+            "its own. Choose another column; if it is a number, cut it with facet_edges=[...] or "
+            "facet_above=...; or name the values of side d with facet_values=..."
+        )
+
+
+def _positive(levels: tuple[Level, ...], roles: Roles) -> tuple[Level, ...] | None:
+    """Positive labels: those chosen, or true and 1 where nothing can be misread; None if unsaid."""
+    known = [level for level in levels if level is not MISSING]
+    if roles.label is None or not known:
+        return ()
+    if roles.positive_above is not None:
+        return tuple(a for a in known if isinstance(a, Interval) and a.high == np.inf)
+    if roles.positive is not None:
+        return tuple(_found("positive", roles.positive, known, roles.label))
+    if all(isinstance(level, bool) for level in known):
+        return (True,)
+    if all(type(level) is int and level in (0, 1) for level in known):
+        return (1,)
+    return None
+
+
+def _positive_needed(levels: tuple[Level, ...], roles: Roles, metrics: list[str]) -> RolesError:
+    known = [level for level in levels if level is not MISSING]
+    cut = " (or positive_above=, if it is a number)" if isinstance(known[0], (int, float)) else ""
+    return RolesError(
+        f"which values of label {roles.label!r} are the positive ones? They are {listed(known)}: "
+        f"give one or more of them as positive={cut}. "
+        f"({', '.join(metrics)} need it; metrics=... can leave them out)"
+    )
+
+
+def _found(role: str, wanted: Iterable[Level], known: list[Level], column: str) -> set[Level]:
+    found = set()
+    for value in wanted:
+        try:
+            found.add(find(value, known))
+        except LookupError:
+            raise RolesError(
+                f"{role}: {show(value)!r} does not occur in {column!r}; "
+                f"the values are {listed([show(level) for level in known])}"
+            ) from None
+    return found

@@ -1,0 +1,229 @@
+"""Sources: from any table to `Counts`, in one pass over its rows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biaskit import store
+from biaskit.counts import AXES, MAX_CELLS, Counts, Table, refuse_large, too_many_cells
+from biaskit.errors import DataError, RolesError
+from biaskit.levels import ABSENT, MISSING, Level, level
+from biaskit.roles import Facet, Roles
+from biaskit.sources.batches import Batch, Source
+from biaskit.sources.encode import Encoder, weights
+from biaskit.sources.files import file_source
+from biaskit.sources.frames import frame_source
+
+__all__ = ["count", "count_roles", "saved_counts"]
+
+#: Called after each batch with the rows read so far and the share of the source, if it is known.
+Progress: TypeAlias = "Callable[[int, float | None], None]"
+
+
+def count(
+    data: Any,
+    *,
+    facet: Any = None,
+    label: str | None = None,
+    predicted: str | None = None,
+    group: str | None = None,
+    weight: str | None = None,
+    positive: Any = None,
+    positive_above: float | None = None,
+    predicted_above: float | None = None,
+    facet_values: Any = None,
+    facet_above: Any = None,
+    facet_edges: Any = None,
+) -> Counts:
+    """Counts of the rows of any table, read once and in pieces.
+
+    Parameters
+    ----------
+    data
+        A path, a glob, a folder or a list of them (Parquet, CSV, TSV or JSON Lines, the texts also
+        compressed); a pandas or polars frame; a pyarrow table, reader or dataset; anything that
+        speaks Arrow's stream protocol.
+    facet
+        Column whose values may be favoured or not; a list for several; a tuple of columns for
+        their intersection.
+    label, predicted, group, weight
+        Columns of the observed outcome, the model's outcome, the stratum, and the rows' weights.
+    positive
+        Value or list of values of the label that one would want. Needed for a report unless the
+        label is boolean or 0/1.
+    positive_above, predicted_above
+        Cut a numeric label or score: above it is positive.
+    facet_values
+        Value or list of values that together are facet d. By default each value is d in turn.
+    facet_above
+        Cut a numeric facet: the rows above are d.
+    facet_edges
+        Cut a numeric facet into bins ``(low, high]``, each d in turn.
+
+    Returns
+    -------
+    Counts
+        Counts of every row; missing values are a level of their own.
+
+    Raises
+    ------
+    RolesError
+        The roles contradict each other.
+    DataError
+        The data cannot be read, or a column is not what its role needs.
+
+    Examples
+    --------
+    >>> import pandas as pd, biaskit
+    >>> df = pd.DataFrame({"sex": ["F", "F", "M", "M"], "hired": [0, 1, 1, 1]})
+    >>> biaskit.count(df, facet="sex", label="hired").rows
+    4
+    """
+    roles = Roles.of(
+        facet=facet,
+        label=label,
+        predicted=predicted,
+        group=group,
+        weight=weight,
+        positive=positive,
+        positive_above=positive_above,
+        predicted_above=predicted_above,
+        facet_values=facet_values,
+        facet_above=facet_above,
+        facet_edges=facet_edges,
+    )
+    return count_roles(data, roles)
+
+
+def count_roles(data: Any, roles: Roles, progress: Progress | None = None) -> Counts:
+    """Counts of the rows of any table, for roles already made."""
+    if not roles.facet:
+        raise RolesError("facet is needed: the column whose values may be favoured or not")
+    source = _source(data)
+    by_column = roles.columns()
+    numeric = {*roles.cuts, *([roles.weight] if roles.weight is not None else [])}
+    encoders = {
+        column: Encoder(column, role, roles.bins(column), roles.cuts.get(column, ()))
+        for column, role in by_column.items()
+        if role != "weight"
+    }
+    tallies = {facet: _Histogram(roles, facet, encoders) for facet in roles.facet}
+    rows = 0
+    for batch in source.batches(list(by_column), numeric):
+        if batch.rows:
+            _add_batch(batch, roles, encoders, tallies, rows)
+            rows += batch.rows
+        if progress is not None:
+            progress(rows, batch.done)
+    tables = {facet: tally.table(source.from_text) for facet, tally in tallies.items()}
+    return Counts(roles, tables, rows)
+
+
+def saved_counts(data: Any) -> Counts | None:
+    """Counts that `data` is, or is the path of a file of; None for a table of rows."""
+    if isinstance(data, Counts):
+        return data
+    if isinstance(data, (str, os.PathLike)) and os.fspath(data).endswith(".parquet"):
+        path = os.fspath(data)
+        if os.path.isfile(path) and os.path.getsize(path) and store.header(path) is not None:  # noqa: PTH113, PTH202
+            return Counts.load(path)
+    return None
+
+
+class _Histogram:
+    """Counts of one facet that grow batch by batch, an axis for each column that takes part."""
+
+    def __init__(self, roles: Roles, facet: Facet, encoders: Mapping[str, Encoder]):
+        self._facets = [encoders[c] for c in ((facet,) if isinstance(facet, str) else facet)]
+        self._others = [
+            None if (column := getattr(roles, axis)) is None else encoders[column]
+            for axis in AXES[1:]
+        ]
+        self._axes = self._facets + [one for one in self._others if one is not None]
+        count_types: list[type] = [np.int64]
+        if roles.weight is not None:
+            count_types += [np.float64, np.float64]
+        empty = [0 for _ in self._axes]
+        self._arrays = [np.zeros(empty, dtype=one) for one in count_types]
+
+    def add(self, codes: Mapping[str, NDArray[np.intp]], weight: NDArray[np.float64] | None) -> None:
+        """Add rows: the codes of each column, and the weights."""
+        shape = [encoder.size for encoder in self._axes]
+        if np.prod([float(size) for size in shape]) > MAX_CELLS:
+            raise DataError(too_many_cells(shape))
+        flat = codes[self._axes[0].column]
+        for encoder in self._axes[1:]:
+            flat = flat * encoder.size
+            flat += codes[encoder.column]
+        cells = int(np.prod(shape))
+        weightings = (None,) if weight is None else (None, weight, weight * weight)
+        for i, weighting in enumerate(weightings):
+            total = np.bincount(flat, weighting, minlength=cells).reshape(shape)
+            corner = tuple(slice(0, size) for size in self._arrays[i].shape)
+            total[corner] += self._arrays[i]
+            self._arrays[i] = total
+
+    def table(self, from_text: bool) -> Table:
+        """Table of what was counted, in canonical form."""
+        levels = {e.column: e.levels(from_text=from_text) for e in self._axes}
+        facet = _combinations([levels[e.column] for e in self._facets])
+        others = [(ABSENT,) if e is None else levels[e.column] for e in self._others]
+        shape = [len(facet), *(len(axis) for axis in others)]
+        keep = {bin_ for e in self._axes for bin_ in e.keep}
+        arrays = [self._full(array).reshape(shape) for array in self._arrays]
+        table = Table.of([facet, *others], *arrays, keep=keep)
+        refuse_large(table.levels)
+        return table
+
+    def _full(self, array: NDArray[Any]) -> NDArray[Any]:
+        """Array with a place for every code, also for those that no batch had rows of."""
+        made = np.zeros([encoder.size for encoder in self._axes], dtype=array.dtype)
+        made[tuple(slice(0, size) for size in array.shape)] = array
+        return made
+
+
+def _source(data: Any) -> Source:
+    if isinstance(data, (str, os.PathLike)):
+        return file_source([data])
+    if isinstance(data, (list, tuple)) and all(isinstance(p, (str, os.PathLike)) for p in data):
+        return file_source(data)
+    source = frame_source(data)
+    if source is None:
+        raise DataError(
+            f"a {type(data).__module__}.{type(data).__qualname__} is no table that biaskit reads; "
+            "give a path, a pandas or polars frame, or anything with __arrow_c_stream__"
+        )
+    return source
+
+
+def _add_batch(
+    batch: Batch,
+    roles: Roles,
+    encoders: Mapping[str, Encoder],
+    tallies: Mapping[Facet, _Histogram],
+    before: int,
+) -> None:
+    codes = {
+        column: encoder.encode(batch.columns[column], batch.where)
+        for column, encoder in encoders.items()
+    }
+    weight = None
+    if roles.weight is not None:
+        weight = weights(batch.columns[roles.weight], roles.weight, batch.where, before)
+    for tally in tallies.values():
+        tally.add(codes, weight)
+
+
+def _combinations(levels: list[tuple[Level, ...]]) -> tuple[Level, ...]:
+    """Levels of an intersection in the order of its cells; one with a missing part is missing."""
+    if len(levels) == 1:
+        return levels[0]
+    made: list[tuple[Level, ...]] = [()]
+    for axis in levels:
+        made = [(*before, value) for before in made for value in axis]
+    return tuple(MISSING if MISSING in combination else level(combination) for combination in made)

@@ -1,0 +1,52 @@
+"""Batches: the one form in which every source hands over its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from biaskit.errors import DataError, did_you_mean
+
+__all__ = ["Batch", "Source", "of_record_batch", "refuse_missing_columns"]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some rows: an Arrow array per column, where they are from, and how far the source is read."""
+
+    columns: Mapping[str, Any]
+    rows: int
+    where: str
+    #: Share of the source that is read with this batch, 0 to 1; None where it cannot be known.
+    done: float | None = None
+
+
+class Source(Protocol):
+    """Anything whose rows can be read once, batch by batch."""
+
+    #: Whether the values are texts that stand for numbers and booleans too, as in CSV.
+    from_text: bool
+
+    def batches(self, columns: Collection[str], numeric: Collection[str]) -> Iterator[Batch]:
+        """Batches of the columns named; those in `numeric` are needed as numbers."""
+        ...
+
+
+def of_record_batch(
+    batch: Any, columns: Iterable[str], where: str, done: float | None = None
+) -> Batch:
+    """Batch of some columns of an Arrow record batch."""
+    return Batch({name: batch.column(name) for name in columns}, batch.num_rows, where, done)
+
+
+def refuse_missing_columns(wanted: Collection[str], names: Iterable[str], where: str) -> None:
+    """Refuse data without a column that a role names, or with two columns of its name."""
+    found = list(names)
+    for column in wanted:
+        if column not in found:
+            raise DataError(f"{where}: no column {column!r}; {did_you_mean(column, found)}")
+        if found.count(column) > 1:
+            raise DataError(
+                f"{where}: {found.count(column)} columns are named {column!r}; rename all but one"
+            )

@@ -1,0 +1,228 @@
+"""Encoding: the values of one column, batch after batch, to codes that mean the same in each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biaskit.counts import MAX_LEVELS, too_many_values
+from biaskit.errors import DataError
+from biaskit.levels import MISSING, Level, level, typed
+
+__all__ = ["Encoder", "kind_of", "numbers", "weights"]
+
+# A dictionary up to this long is taken over whole; of a longer one, only the values in use.
+_SMALL_DICTIONARY = 256
+
+
+class Encoder:
+    """Codes of one column. Codes are given in the order of arrival; `levels` says what they mean.
+
+    Dictionaries of Arrow arrays differ from batch to batch, so each batch's own indices are mapped
+    to the codes of the whole. A column that is cut has the codes of its bins, and the missing level
+    after them.
+    """
+
+    def __init__(self, column: str, role: str, bins: tuple[Level, ...], edges: tuple[float, ...]):
+        self.column = column
+        self.role = role
+        self.keep = bins
+        self._edges = np.array(edges, dtype=np.float64)
+        self._codes: dict[Level, int] = {}
+        for value in (*bins, MISSING) if bins else ():
+            self._code(value)
+        self._kinds: dict[str, str] = {}
+
+    @property
+    def size(self) -> int:
+        """Number of codes given so far."""
+        return len(self._codes)
+
+    def levels(self, *, from_text: bool) -> tuple[Level, ...]:
+        """Level of each code; those of a text file become numbers or booleans where all are."""
+        raw = tuple(self._codes)
+        return typed(raw) if from_text and not self.keep else raw  # type: ignore[arg-type]
+
+    def encode(self, array: Any, where: str) -> NDArray[np.intp]:
+        """Codes of an Arrow array; `where` names the array's origin in errors."""
+        self._refuse_another_kind(array.type, where)
+        return self._binned(array, where) if self.keep else self._looked_up(array, where)
+
+    def _looked_up(self, array: Any, where: str) -> NDArray[np.intp]:
+        kind = kind_of(array.type)
+        if kind == "missing":
+            return np.full(len(array), self._code(MISSING), dtype=np.intp)
+        if kind is None:
+            raise DataError(
+                f"{where}: column {self.column!r} has type {array.type}; "
+                f"a {self.role} is of texts, numbers or booleans"
+            )
+        encoded = _dictionary_encoded(array)
+        indices = _indices(encoded)
+        values = encoded.dictionary
+        if len(values) <= _SMALL_DICTIONARY:
+            found = [self._code(level(value)) for value in values.to_pylist()]
+            # Index -1, the missing value, looks up the last place.
+            place = np.array([*found, self._code(MISSING) if encoded.null_count else 0], dtype=np.intp)
+            return place[indices]
+        used = np.flatnonzero(np.bincount(indices + 1, minlength=len(values) + 1)) - 1
+        if len(used) - 1 > MAX_LEVELS[self.role]:  # one more may be the missing level
+            self._refuse(len(used))
+        place = np.zeros(len(values) + 1, dtype=np.intp)
+        for index in used.tolist():
+            place[index] = self._code(MISSING if index < 0 else level(values[index].as_py()))
+        return place[indices]
+
+    def _binned(self, array: Any, where: str) -> NDArray[np.intp]:
+        if kind_of(array.type) == "missing":
+            return np.full(len(array), len(self.keep), dtype=np.intp)
+        values = numbers(array, self.column, self.role, where)
+        codes = np.searchsorted(self._edges, values, side="left")
+        codes[np.isnan(values)] = len(self.keep)
+        return codes
+
+    def _code(self, value: Level) -> int:
+        code = self._codes.get(value)
+        if code is None:
+            code = self._codes[value] = len(self._codes)
+            if code - 1 > MAX_LEVELS[self.role]:  # one more may be the missing level
+                self._refuse(code)
+        return code
+
+    def _refuse(self, seen: int) -> None:
+        raise DataError(too_many_values(self.role, f"{self.role} {self.column!r}", seen))
+
+    def _refuse_another_kind(self, type_: Any, where: str) -> None:
+        kind = kind_of(type_)
+        if kind is None or kind == "missing":
+            return
+        first = self._kinds.setdefault(kind, where)
+        if len(self._kinds) > 1:
+            (other, there), *_ = ((k, w) for k, w in self._kinds.items() if k != kind)
+            raise DataError(
+                f"{self.role} {self.column!r} holds values of kind {kind} in {first} but "
+                f"{other} in {there}; make the column the same type everywhere"
+            )
+
+
+def kind_of(type_: Any) -> str | None:
+    """Kind of the levels that an Arrow type gives; None for a type that cannot be counted by."""
+    import pyarrow.types as t
+
+    if t.is_dictionary(type_):
+        return kind_of(type_.value_type)
+    if t.is_boolean(type_):
+        return "boolean"
+    if t.is_integer(type_) or t.is_floating(type_) or t.is_decimal(type_):
+        return "number"
+    if t.is_null(type_):
+        return "missing"
+    if _is_text(type_) or t.is_temporal(type_):
+        return "text"
+    return None
+
+
+def numbers(array: Any, column: str, role: str, where: str) -> NDArray[np.float64]:
+    """Numbers of an Arrow array as floats, NaN where they are missing.
+
+    Raises
+    ------
+    DataError
+        The column holds no numbers.
+    """
+    import pyarrow as pa
+    import pyarrow.types as t
+
+    if kind_of(array.type) != "number":
+        raise DataError(
+            f"{where}: {role} {column!r} must be numbers to be cut or summed, but it holds "
+            f"{array.type}; choose another column, or convert it"
+        )
+    if t.is_dictionary(array.type):
+        values = numbers(array.dictionary, column, role, where)
+        return np.append(values, np.nan)[_indices(array)]
+    if t.is_decimal(array.type) or t.is_float16(array.type):
+        array = array.cast(pa.float64())
+    dtype = _dtype(array.type)
+    values = np.frombuffer(array.buffers()[1] or b"", dtype=dtype)
+    values = values[array.offset : array.offset + len(array)].astype(np.float64)
+    if array.null_count:
+        values[_missing(array)] = np.nan
+    return values
+
+
+def weights(array: Any, column: str, where: str, start: int) -> NDArray[np.float64]:
+    """Weights of the rows: finite numbers of at least 0. `start` is the number of rows before.
+
+    Raises
+    ------
+    DataError
+        A weight is missing, negative or not a finite number; the message counts them.
+    """
+    if kind_of(array.type) == "missing" and len(array):
+        raise DataError(f"{where}: weight {column!r} is missing in every row; give every row one")
+    values = numbers(array, column, "weight", where)
+    for what, bad in (
+        ("missing or not a number", np.isnan(values)),
+        ("negative", values < 0),
+        ("infinite", np.isinf(values)),
+    ):
+        if count := int(bad.sum()):
+            raise DataError(
+                f"{where}: weight {column!r} is {what} in {count:,} rows "
+                f"of the {len(values):,} read from row {start + 1:,} on "
+                f"(first in row {start + int(np.argmax(bad)) + 1:,}); "
+                "give every row a finite weight of 0 or more, or leave those rows out"
+            )
+    return values
+
+
+def _is_text(type_: Any) -> bool:
+    import pyarrow.types as t
+
+    views = (getattr(t, name, None) for name in ("is_string_view", "is_binary_view"))
+    checks = (t.is_string, t.is_large_string, t.is_binary, t.is_large_binary, t.is_fixed_size_binary)
+    return any(check(type_) for check in (*checks, *views) if check is not None)
+
+
+def _dictionary_encoded(array: Any) -> Any:
+    import pyarrow as pa
+    import pyarrow.types as t
+
+    if t.is_dictionary(array.type):
+        return array
+    if t.is_float16(array.type):
+        array = array.cast(pa.float64())
+    elif "view" in str(array.type):
+        array = array.cast(pa.large_string() if "string" in str(array.type) else pa.large_binary())
+    return array.dictionary_encode()
+
+
+def _indices(array: Any) -> NDArray[Any]:
+    """Indices of a dictionary array, -1 where the value is missing."""
+    raw = array.indices
+    values = np.frombuffer(raw.buffers()[1] or b"", dtype=_dtype(raw.type))
+    values = values[raw.offset : raw.offset + len(raw)]
+    if not raw.null_count:
+        return values
+    if values.dtype.kind == "u" or values.dtype.itemsize < 4:
+        values = values.astype(np.int64)
+    return np.where(_missing(raw), -1, values)
+
+
+def _missing(array: Any) -> NDArray[np.bool_]:
+    """Which values are null, from the validity bitmap (one bit a row, 1 for present)."""
+    bitmap = np.frombuffer(array.buffers()[0], dtype=np.uint8)
+    bits = np.unpackbits(bitmap, count=array.offset + len(array), bitorder="little")
+    return bits[array.offset :] == 0
+
+
+def _dtype(type_: Any) -> np.dtype[Any]:
+    import pyarrow.types as t
+
+    if t.is_floating(type_):
+        return np.dtype(f"f{type_.bit_width // 8}")
+    return np.dtype(f"{'i' if t.is_signed_integer(type_) else 'u'}{type_.bit_width // 8}")
+

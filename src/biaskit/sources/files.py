@@ -1,0 +1,309 @@
+"""Files as sources: Parquet, CSV and JSON Lines; one, many, a glob or a folder of them."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import glob
+import io
+import itertools
+import json
+import os
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from biaskit.errors import DataError, listed
+from biaskit.sources.batches import Batch, Source, of_record_batch, refuse_missing_columns
+
+__all__ = ["expanded", "file_source"]
+
+_FORMATS = {
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+}
+_COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
+_ROWS = 1 << 17
+_MAGIC = {b"PAR1": "Parquet", b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\x28\xb5\x2f\xfd": "Zstandard"}
+
+
+def expanded(paths: Sequence[str | os.PathLike[str]]) -> list[Path]:
+    """Files that some paths, globs and folders stand for, each once, globs and folders sorted.
+
+    Raises
+    ------
+    DataError
+        A path does not exist, or a glob or a folder has no file in a known format.
+    """
+    files: list[Path] = []
+    for given in paths:
+        text = os.fspath(given)
+        path = Path(text)
+        if "://" in text:
+            raise DataError(f"{text!r} is an address; biaskit reads local files: copy it here first")
+        if path.is_dir():
+            found = sorted(p for p in path.rglob("*") if _is_data(p, path))
+            if not found:
+                raise DataError(f"folder {text!r} has no file ending in {listed([*_FORMATS])}")
+            files += found
+        elif path.exists():
+            files.append(path)
+        elif glob.has_magic(text):
+            found = sorted(Path(p) for p in glob.glob(text, recursive=True) if Path(p).is_file())
+            if not found:
+                raise DataError(f"no file matches {text!r}")
+            files += found
+        else:
+            raise DataError(f"there is no file {text!r}{_nearby(path)}")
+    if not files:
+        raise DataError("no files were given; name at least one")
+    return list(dict.fromkeys(files))
+
+
+def file_source(paths: Sequence[str | os.PathLike[str]]) -> Source:
+    """Source of the rows of files, all of one format.
+
+    Raises
+    ------
+    DataError
+        A file is missing or of no known format, or the formats differ.
+    """
+    files = expanded(paths)
+    formats = {format_of(path): path for path in reversed(files)}
+    if len(formats) > 1:
+        (one, first), (other, second), *_ = formats.items()
+        raise DataError(
+            f"{str(first)!r} is {one} and {str(second)!r} is {other}; "
+            "count each format by itself and add the counts"
+        )
+    (format_,) = formats
+    return {"parquet": _Parquet, "csv": _Csv, "jsonl": _JsonLines}[format_](files)
+
+
+def format_of(path: Path) -> str:
+    """Format of a file by its name: ``parquet``, ``csv`` or ``jsonl``."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes and suffixes[-1] in _COMPRESSIONS:
+        suffixes.pop()
+    if not suffixes or suffixes[-1] not in _FORMATS:
+        raise DataError(
+            f"{str(path)!r} is of no known format; names end in {listed([*_FORMATS])}, "
+            f"the text formats also in {listed([*_COMPRESSIONS])} after it"
+        )
+    return _FORMATS[suffixes[-1]]
+
+
+class _Parquet:
+    from_text = False
+
+    def __init__(self, files: list[Path]):
+        self._files = files
+
+    def batches(self, columns: Collection[str], numeric: Collection[str]) -> Iterator[Batch]:
+        import pyarrow.parquet as pq
+
+        sizes = _Sizes(self._files)
+        for path in self._files:
+            where = str(path)
+            with _readable(path):
+                plain = pq.ParquetFile(path)
+                refuse_missing_columns(columns, plain.schema_arrow.names, where)
+                texts = [name for name in columns if _is_bytes(plain, name)]
+                file = pq.ParquetFile(path, metadata=plain.metadata, read_dictionary=texts)
+            rows, total = 0, max(1, file.metadata.num_rows)
+            reader = file.iter_batches(batch_size=_ROWS, columns=list(columns))
+            with _readable(path):
+                for batch in reader:
+                    rows += batch.num_rows
+                    yield of_record_batch(batch, columns, where, sizes.done(path, rows / total))
+            if rows != file.metadata.num_rows:
+                raise DataError(
+                    f"{where} should have {file.metadata.num_rows:,} rows but {rows:,} were read; "
+                    "it is damaged: write it again"
+                )
+
+
+class _Csv:
+    from_text = True
+
+    def __init__(self, files: list[Path]):
+        self._files = files
+
+    def batches(self, columns: Collection[str], numeric: Collection[str]) -> Iterator[Batch]:
+        import pyarrow as pa
+        import pyarrow.csv as pv
+
+        types = {
+            name: pa.float64() if name in numeric else pa.dictionary(pa.int32(), pa.string())
+            for name in columns
+        }
+        # An empty cell is missing, quoted or not; anything else is a value.
+        convert = pv.ConvertOptions(
+            include_columns=list(columns),
+            column_types=types,
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=True,
+        )
+        sizes = _Sizes(self._files)
+        for path in self._files:
+            where, delimiter = str(path), "\t" if ".tsv" in path.suffixes else ","
+            _refuse_mislabelled(path)
+            refuse_missing_columns(columns, _csv_header(path, delimiter), where)
+            parse = pv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
+            with _readable(path), _opened(path) as (raw, text):
+                if _is_only_header(path, delimiter):
+                    continue
+                for batch in pv.open_csv(text, parse_options=parse, convert_options=convert):
+                    share = raw.tell() / max(1, sizes.of(path))
+                    yield of_record_batch(batch, columns, where, sizes.done(path, share))
+
+
+class _JsonLines:
+    from_text = False
+
+    def __init__(self, files: list[Path]):
+        self._files = files
+
+    def batches(self, columns: Collection[str], numeric: Collection[str]) -> Iterator[Batch]:
+        import pyarrow as pa
+
+        sizes = _Sizes(self._files)
+        for path in self._files:
+            where, seen, line = str(path), dict.fromkeys(columns, False), 0
+            _refuse_mislabelled(path)
+            names: dict[str, None] = {}
+            with _readable(path), _opened(path) as (raw, text):
+                lines = io.TextIOWrapper(text, encoding="utf-8-sig")
+                while chunk := list(itertools.islice(lines, _ROWS)):
+                    records = [_record(t, where, line + i) for i, t in enumerate(chunk, 1) if t.strip()]
+                    line += len(chunk)
+                    for record in records[:1]:
+                        names.update(dict.fromkeys(record))
+                    for name in columns:
+                        seen[name] = seen[name] or any(name in record for record in records)
+                    arrays = {}
+                    for name in columns:
+                        try:
+                            arrays[name] = pa.array([record.get(name) for record in records])
+                        except (pa.ArrowException, OverflowError) as error:
+                            raise DataError(
+                                f"{where}: column {name!r} holds values of different types up to "
+                                f"line {line:,}: {error}; make it one type"
+                            ) from error
+                    share = raw.tell() / max(1, sizes.of(path))
+                    yield Batch(arrays, len(records), where, sizes.done(path, share))
+            if line:
+                refuse_missing_columns([n for n in columns if not seen[n]], names, where)
+
+
+class _Sizes:
+    """Sizes of files in bytes, from which the share that is read so far follows."""
+
+    def __init__(self, files: list[Path]):
+        self._size = {path: path.stat().st_size for path in files}
+        self._before = dict(
+            zip(files, itertools.accumulate(self._size.values(), initial=0), strict=False)
+        )
+        self._total = max(1, sum(self._size.values()))
+
+    def of(self, path: Path) -> int:
+        return self._size[path]
+
+    def done(self, path: Path, share: float) -> float:
+        return (self._before[path] + min(1.0, share) * self._size[path]) / self._total
+
+
+def _is_data(path: Path, folder: Path) -> bool:
+    parts = path.relative_to(folder).parts
+    hidden = any(part.startswith((".", "_")) for part in parts)
+    known = any(suffix.lower() in _FORMATS for suffix in path.suffixes[-2:])
+    return path.is_file() and known and not hidden
+
+
+def _nearby(path: Path) -> str:
+    from biaskit.errors import did_you_mean
+
+    if not path.parent.is_dir():
+        return f": there is no folder {str(path.parent)!r}"
+    names = sorted(p.name for p in path.parent.iterdir() if _is_data(p, path.parent))
+    return f"; {did_you_mean(path.name, names)}" if names else ""
+
+
+@contextlib.contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Errors of the reader named after the file that they come from."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except (OSError, EOFError, UnicodeDecodeError, pa.ArrowException) as error:
+        size = path.stat().st_size if path.exists() else 0
+        if size == 0:
+            raise DataError(f"{str(path)!r} is empty; it needs at least a header") from error
+        reason = " ".join(str(error).split())
+        raise DataError(
+            f"{str(path)!r} cannot be read as {format_of(path)}: {reason[:300]}"
+        ) from error
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
+    """Raw file, and the stream of its text, which is decompressed as the name says."""
+    import pyarrow as pa
+
+    raw = pa.OSFile(os.fspath(path))
+    compression = _COMPRESSIONS.get(path.suffix.lower())
+    text = pa.CompressedInputStream(raw, compression) if compression else raw
+    with raw, text:
+        yield raw, text
+
+
+def _refuse_mislabelled(path: Path) -> None:
+    """Refuse a text file that begins as a binary one does, before its bytes are taken for text."""
+    with path.open("rb") as file:
+        start = file.read(4)
+    if not start:
+        raise DataError(f"{str(path)!r} is empty; it needs at least a header")
+    for magic, name in _MAGIC.items():
+        compressed = path.suffix.lower() in _COMPRESSIONS
+        if start.startswith(magic) and not (compressed and name != "Parquet"):
+            raise DataError(f"{str(path)!r} is a {name} file by its first bytes; rename it")
+
+
+def _csv_header(path: Path, delimiter: str) -> list[str]:
+    with _readable(path), _opened(path) as (_, text):
+        lines = io.TextIOWrapper(text, encoding="utf-8-sig", newline="")
+        return next(csv.reader(lines, delimiter=delimiter), [])
+
+
+def _is_only_header(path: Path, delimiter: str) -> bool:
+    with _readable(path), _opened(path) as (_, text):
+        lines = io.TextIOWrapper(text, encoding="utf-8-sig", newline="")
+        reader = csv.reader(lines, delimiter=delimiter)
+        next(reader, None)
+        return next(reader, None) is None
+
+
+def _record(text: str, where: str, line: int) -> dict[str, Any]:
+    try:
+        record = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{where}, line {line:,}: not JSON: {error}; give one object a line") from error
+    if not isinstance(record, dict):
+        raise DataError(
+            f"{where}, line {line:,}: a {type(record).__name__} where an object should be; "
+            "give one object a line"
+        )
+    return record
+
+
+def _is_bytes(file: Any, name: str) -> bool:
+    """Whether a column is stored as byte arrays, which can be read as a dictionary."""
+    index = file.schema_arrow.get_field_index(name)
+    type_ = str(file.schema_arrow.field(index).type)
+    return type_ in {"string", "large_string", "string_view", "binary", "large_binary"}

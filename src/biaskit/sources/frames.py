@@ -1,0 +1,144 @@
+"""Tables in memory (pandas, polars, Arrow) and streams of Arrow batches as sources."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from biaskit.errors import DataError
+from biaskit.levels import level
+from biaskit.sources.batches import Batch, Source, of_record_batch, refuse_missing_columns
+
+__all__ = ["frame_source"]
+
+_ROWS = 1 << 20
+
+
+def frame_source(data: Any) -> Source | None:
+    """Source of the rows of a table in memory or a stream; None if `data` is no such thing."""
+    pandas = sys.modules.get("pandas")
+    if pandas is not None and isinstance(data, pandas.DataFrame):
+        return _Pandas(data)
+    polars = sys.modules.get("polars")
+    if polars is not None and isinstance(data, polars.LazyFrame):
+        return _PolarsLazy(data)
+    if hasattr(data, "scanner") and hasattr(data, "schema"):
+        return _Dataset(data)
+    if hasattr(data, "__arrow_c_stream__") or hasattr(data, "__arrow_c_array__"):
+        return _Stream(data)
+    return None
+
+
+class _Stream:
+    """Anything that speaks Arrow's stream protocol: tables, readers, polars frames, relations."""
+
+    from_text = False
+
+    def __init__(self, data: Any):
+        self._data = data
+
+    def batches(self, columns: Collection[str], numeric: Collection[str]) -> Iterator[Batch]:
+        return _read(_reader(_selected(self._data, columns)), columns)
+
+
+class _Dataset:
+    """A pyarrow dataset."""
+
+    from_text = False
+
+    def __init__(self, data: Any):
+        self._data = data
+
+    def batches(self, columns: Collection[str], numeric: Collection[str]) -> Iterator[Batch]:
+        refuse_missing_columns(columns, self._data.schema.names, "the dataset")
+        return _read(self._data.scanner(columns=list(columns)).to_reader(), columns)
+
+
+class _PolarsLazy:
+    """A polars lazy frame: only the columns that are needed are collected."""
+
+    from_text = False
+
+    def __init__(self, data: Any):
+        self._data = data
+
+    def batches(self, columns: Collection[str], numeric: Collection[str]) -> Iterator[Batch]:
+        refuse_missing_columns(columns, self._data.collect_schema().names(), "the lazy frame")
+        return _Stream(self._data.select(list(columns)).collect()).batches(columns, numeric)
+
+
+class _Pandas:
+    """A pandas frame, of whichever dtypes; it is looked at in slices, and never changed."""
+
+    from_text = False
+
+    def __init__(self, data: Any):
+        self._data = data
+
+    def batches(self, columns: Collection[str], numeric: Collection[str]) -> Iterator[Batch]:
+        refuse_missing_columns(columns, self._data.columns, "the frame")
+        series = {name: _plain_categories(self._data[name]) for name in columns}
+        total = len(self._data)
+        for start in range(0, total, _ROWS):
+            part = {name: one.iloc[start : start + _ROWS] for name, one in series.items()}
+            yield from _pandas_slice(part, min(1.0, (start + _ROWS) / total))
+
+
+def _pandas_slice(part: dict[str, Any], done: float) -> Iterator[Batch]:
+    import pyarrow as pa
+
+    arrays = {}
+    for name, series in part.items():
+        try:
+            arrays[name] = pa.array(series, from_pandas=True)
+        except (pa.ArrowException, TypeError, OverflowError) as error:
+            types = sorted({type(value).__name__ for value in series.dropna().iloc[:10_000]})
+            raise DataError(
+                f"the frame: column {name!r} (dtype {series.dtype}) cannot be read as one type: it "
+                f"holds {', '.join(types)}; convert it, for instance with .astype(str)"
+            ) from error
+    for batch in pa.table(arrays).to_batches():
+        yield of_record_batch(batch, part, "the frame", done)
+
+
+def _plain_categories(series: Any) -> Any:
+    """Series whose categories, if it is categorical, are of types that Arrow knows."""
+    categories = getattr(series.dtype, "categories", None)
+    if categories is None or categories.dtype.kind in "biufOMU" and categories.dtype != object:
+        return series
+    if not any(hasattr(one, "closed") for one in categories[:1]):
+        return series
+    # Intervals, as pandas.cut makes them, are known by their text.
+    return series.cat.rename_categories([str(level(str(one))) for one in categories])
+
+
+def _selected(data: Any, columns: Collection[str]) -> Any:
+    """Data with the needed columns only, where it can choose them without a copy."""
+    names = getattr(data, "column_names", None) or getattr(data, "columns", None)
+    if isinstance(names, list) and all(isinstance(name, str) for name in names):
+        refuse_missing_columns(columns, names, "the table")
+        if hasattr(data, "select") and columns:
+            return data.select(list(columns))
+    return data
+
+
+def _reader(data: Any) -> Any:
+    import pyarrow as pa
+
+    if hasattr(data, "__arrow_c_stream__"):
+        return pa.RecordBatchReader.from_stream(data)
+    batch = pa.record_batch(data)
+    return pa.RecordBatchReader.from_batches(batch.schema, [batch])
+
+
+def _read(reader: Any, columns: Collection[str]) -> Iterator[Batch]:
+    import pyarrow as pa
+
+    refuse_missing_columns(columns, reader.schema.names, "the table")
+    try:
+        for batch in reader:
+            for start in range(0, batch.num_rows, _ROWS):
+                yield of_record_batch(batch.slice(start, _ROWS), columns, "the table")
+    except pa.ArrowException as error:
+        raise DataError(f"the table could not be read: {error}") from error

@@ -1,0 +1,145 @@
+"""Files that biaskit writes: a small table with a JSON header in Parquet, whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from biaskit.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["atomically", "frame", "header", "read", "refuse_unwritable", "write"]
+
+_KEY = b"biaskit"
+_MAX_HEADER = 1 << 20
+
+
+def refuse_unwritable(path: str | os.PathLike[str]) -> None:
+    """Check, before any work is done, that a file can be written at `path`.
+
+    Raises
+    ------
+    DataError
+        The folder does not exist or cannot be written, or the path is a folder.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise DataError(f"cannot write {str(path)!r}: it is a folder; name a file in it")
+    if not path.parent.is_dir():
+        raise DataError(
+            f"cannot write {str(path)!r}: there is no folder {str(path.parent)!r}; make it first"
+        )
+    if not os.access(path.parent, os.W_OK):
+        raise DataError(
+            f"cannot write {str(path)!r}: no permission to write in {str(path.parent)!r}"
+        )
+
+
+@contextlib.contextmanager
+def atomically(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """Binary file that takes the place of `path` only once it is whole.
+
+    A process that is killed, or an error inside the block, leaves the old file as it was.
+    """
+    refuse_unwritable(path)
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        raise DataError(f"cannot write {str(path)!r}: {error.strerror or error}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write(
+    path: str | os.PathLike[str], columns: Mapping[str, Any], header: Mapping[str, Any]
+) -> None:
+    """Write columns of equal length and a JSON header to a Parquet file, atomically."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.table(dict(columns)).replace_schema_metadata({_KEY: json.dumps(header).encode()})
+    with atomically(path) as file:
+        pq.write_table(table, file)
+
+
+def header(path: str | os.PathLike[str]) -> dict[str, Any] | None:
+    """JSON header of a Parquet file that biaskit wrote; None for any other Parquet file."""
+    return _header(_opened(path), path)
+
+
+def read(
+    path: str | os.PathLike[str], names: tuple[str, ...], most_rows: int
+) -> tuple[dict[str, list[Any]], dict[str, Any]]:
+    """Columns and header of a file that `write` made.
+
+    Raises
+    ------
+    DataError
+        The file is missing, cut short, not one of biaskit's, or has more than `most_rows` rows.
+    """
+    import pyarrow as pa
+
+    file = _opened(path)
+    found = _header(file, path)
+    if found is None:
+        raise DataError(
+            f"{str(path)!r} is not a counts file; `biaskit count` (or Counts.save) makes one of data"
+        )
+    if file.metadata.num_rows > most_rows:
+        raise DataError(
+            f"{str(path)!r} says it has {file.metadata.num_rows:,} cells; at most {most_rows:,} are read"
+        )
+    missing = [name for name in names if name not in file.schema_arrow.names]
+    if missing:
+        raise DataError(f"{str(path)!r} has no column {missing[0]!r}; save the counts again")
+    try:
+        table = file.read(columns=list(names))
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"{str(path)!r} is damaged: {error}; save the counts again") from error
+    return {name: table.column(name).to_pylist() for name in names}, found
+
+
+def frame(columns: Mapping[str, Any]) -> pd.DataFrame:
+    """Plain pandas DataFrame of columns of equal length."""
+    import pandas as pd
+
+    return pd.DataFrame(dict(columns))
+
+
+def _opened(path: str | os.PathLike[str]) -> Any:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.ParquetFile(os.fspath(path))
+    except FileNotFoundError as error:
+        raise DataError(f"there is no file {str(path)!r}") from error
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(
+            f"{str(path)!r} is not a whole Parquet file: {error}; write it again"
+        ) from error
+
+
+def _header(file: Any, path: str | os.PathLike[str]) -> dict[str, Any] | None:
+    text = (file.schema_arrow.metadata or {}).get(_KEY)
+    if text is None:
+        return None
+    try:
+        found = json.loads(text) if len(text) <= _MAX_HEADER else None
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise DataError(f"{str(path)!r} has a damaged biaskit header; save the counts again")
+    return found
