@@ -20,7 +20,7 @@ from biaskit.sources import count, saved_counts
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Row", "report", "report_rows"]
+__all__ = ["Row", "report", "report_rows", "summary"]
 
 # Above this many facet values, if nearly every row has its own, the column is an identifier.
 _MANY_VALUES = 50
@@ -130,6 +130,18 @@ def report_rows(
     for facet in roles.facet:
         made += _facet_rows(counts.tables[facet], facet, roles, metrics)
     return made
+
+
+def summary(counts: Counts, roles: Roles) -> str:
+    """One line on what a report speaks of: how many rows, which outcome, which sides."""
+    parts = [f"{counts.rows:,} rows"]
+    table = next(iter(counts.tables.values()))
+    if positive := _positive(table.levels[1], roles):
+        parts.append(f"positive is {roles.label} = {' or '.join(show(a) for a in positive)}")
+    if roles.weight is not None:
+        parts.append(f"weighted by {roles.weight}")
+    parts.append("side d is the value in the row, side a every other known value")
+    return "; ".join(parts)
 
 
 def _facet_rows(

@@ -63,13 +63,17 @@ def atomically(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
 
 
 def write(
-    path: str | os.PathLike[str], columns: Mapping[str, Any], header: Mapping[str, Any]
+    path: str | os.PathLike[str],
+    columns: Mapping[str, Any],
+    header: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write columns of equal length and a JSON header to a Parquet file, atomically."""
+    """Write columns of equal length, and a JSON header if there is one, to a Parquet file."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = pa.table(dict(columns)).replace_schema_metadata({_KEY: json.dumps(header).encode()})
+    table = pa.table({name: list(values) for name, values in columns.items()})
+    if header is not None:
+        table = table.replace_schema_metadata({_KEY: json.dumps(header).encode()})
     with atomically(path) as file:
         pq.write_table(table, file)
 

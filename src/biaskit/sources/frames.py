@@ -12,7 +12,7 @@ from biaskit.sources.batches import Batch, Source, of_record_batch, refuse_missi
 
 __all__ = ["frame_source"]
 
-_ROWS = 1 << 20
+_ROWS = 1 << 17
 
 
 def frame_source(data: Any) -> Source | None:

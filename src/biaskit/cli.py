@@ -1,0 +1,356 @@
+"""Command line: each verb is a few lines that call one function of the library."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, NoReturn
+
+from biaskit import __version__, datasets, formats, store
+from biaskit.counts import Counts
+from biaskit.errors import BiaskitError, RolesError, did_you_mean
+from biaskit.metrics import METRICS, chosen
+from biaskit.reports import Row, report_rows, summary
+from biaskit.roles import Roles
+from biaskit.sources import count_roles, saved_counts
+
+__all__ = ["main"]
+
+_FINE, _WRONG, _INTERRUPTED = 0, 2, 130
+
+_HELP = {
+    "facet": "column whose values may be favoured or not; repeat it for several; "
+    "'gender & race' is the intersection of two columns",
+    "label": "column of the observed outcome",
+    "predicted": "column of the model's outcome",
+    "group": "column of the strata of CDDL, such as a department",
+    "weight": "column of the rows' weights",
+    "positive": "value of the label that one would want; repeat it for several "
+    "(default: true or 1 of a boolean or 0/1 label)",
+    "positive_above": "cut a numeric label: above this number is positive",
+    "predicted_above": "cut a numeric score: above this number is predicted positive",
+    "facet_values": "value that is facet d, the disadvantaged side; repeat it for several that "
+    "together are d (default: each value in turn)",
+    "facet_above": "cut a numeric facet: the rows above this number are d",
+    "facet_edges": "cut a numeric facet at these numbers (25,40,65): each bin in turn is d",
+}
+_EXAMPLES = """examples:
+  biaskit report loans.parquet --facet gender --label paid
+  biaskit report loans.csv --facet age --facet-above 40 --label status --positive approved
+  biaskit report 'day-*.parquet' --facet gender --facet race --label paid --group branch -o bias.csv
+"""
+_SUFFIXES = {".json": "json", ".csv": "csv", ".md": "markdown", ".parquet": "parquet", ".txt": "table"}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns 0 when all is fine, 2 when the call or the data is wrong."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        args = _parsed(list(sys.argv[1:] if argv is None else argv))
+        args.run(args)
+        sys.stdout.flush()
+    except BiaskitError as error:
+        print(f"biaskit: {' '.join(str(error).split())}", file=sys.stderr)  # noqa: T201
+        return _WRONG
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        print("biaskit: interrupted; nothing was written", file=sys.stderr)  # noqa: T201
+        return _INTERRUPTED
+    return _FINE
+
+
+def _report(args: argparse.Namespace) -> None:
+    asked = chosen(args.metrics)
+    _settle_output(args)
+    counts = _counted(args)
+    roles = counts.roles.chosen(**_roles_given(args))
+    rows = report_rows(counts, roles, asked)
+    if args.format == "json":
+        about = {"version": __version__, "schema": 1}
+        report = {"biaskit": about, "roles": roles.to_json(), "report": [r._asdict() for r in rows]}
+        return _write(args, formats.as_json(report))
+    columns: Sequence[str] = Row._fields
+    if args.format in ("table", "markdown"):  # people know the stage from the metric
+        columns = [name for name in columns if name != "stage"]
+    table = _tabular(args, columns, [[getattr(row, name) for name in columns] for row in rows])
+    return _write(args, f"{summary(counts, roles)}\n\n{table}" if args.format == "table" else table)
+
+
+def _count(args: argparse.Namespace) -> None:
+    store.refuse_unwritable(args.output)
+    counts = _counted(args)
+    counts.save(args.output)
+    cells = sum(int((table.n > 0).sum()) for table in counts.tables.values())
+    _say(f"{counts.rows:,} rows in {cells:,} cells: {args.output}")
+
+
+def _merge(args: argparse.Namespace) -> None:
+    store.refuse_unwritable(args.output)
+    parts = [Counts.load(path) for path in args.counts]
+    total = sum(parts[1:], parts[0])
+    total.save(args.output)
+    _say(f"{total.rows:,} rows from {len(parts):,} files: {args.output}")
+
+
+def _metrics(args: argparse.Namespace) -> None:
+    _settle_output(args)
+    columns = ("metric", "name", "formula", "needs", "range", "parity", "against d")
+    rows = [
+        (
+            one.symbol,
+            one.title,
+            one.formula,
+            ", ".join(("facet", *one.needs)),
+            f"[{one.bounds[0]:.4g}, {one.bounds[1]:.4g}]",
+            f"{one.parity:g}",
+            one.against_d,
+        )
+        for one in METRICS.values()
+    ]
+    if args.format == "json":
+        named = [dict(zip(columns, row, strict=True)) for row in rows]
+        return _write(args, formats.as_json({"metrics": named}))
+    return _write(args, _tabular(args, columns, rows))
+
+
+def _demo(args: argparse.Namespace) -> None:
+    with contextlib.ExitStack() as stack:
+        if args.output is None:
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            path = Path(folder) / "berkeley.parquet"
+        else:
+            path = Path(args.output)
+        store.write(path, datasets.berkeley_columns())
+        roles = Roles.of(
+            facet="gender",
+            label="decision",
+            group="department",
+            positive="admitted",
+            facet_values="female",
+        )
+        counts = count_roles(str(path), roles)
+        rows = report_rows(counts, roles)
+    by_metric = {row.metric: row.estimate for row in rows}
+    columns = ("metric", "estimate", "n_a", "n_d", "n_missing", "note")
+    table = formats.as_table(columns, [[getattr(row, name) for name in columns] for row in rows])
+    _say(
+        "Graduate admissions at Berkeley, 1973: six departments, "
+        f"{counts.rows:,} applicants, written to a Parquet file and counted.\n\n"
+        "$ biaskit report berkeley.parquet --facet gender --facet-values female \\\n"
+        "      --label decision --positive admitted --group department\n\n"
+        f"{summary(counts, roles)}\n\n{table}\n\n"
+        f"{_berkeley_reading(by_metric)}"
+    )
+    if args.output is not None:
+        _say(f"\nThe table is in {args.output}: try the command above on it.")
+
+
+def _berkeley_reading(estimate: dict[str, float]) -> str:
+    """What the figures of the demo say, in words."""
+    points = 100 * estimate["DPL"]
+    return (
+        f"DPL {estimate['DPL']:+.3f}: the share of women who were admitted is {points:.0f} points "
+        "below that of men.\n"
+        f"DD {estimate['DD']:+.3f}: women are a larger share of the rejected than of the admitted.\n"
+        f"CDDL {estimate['CDDL']:+.3f}: within departments that gap is gone. Women applied more to "
+        "the departments that\nadmit few of anyone. This reversal is what CDDL exists to show: "
+        "look at groups before you conclude."
+    )
+
+
+def _counted(args: argparse.Namespace) -> Counts:
+    """Counts of the data that a command names; saved counts are taken as they are."""
+    if len(args.data) == 1 and (saved := saved_counts(args.data[0])) is not None:
+        return saved
+    roles = Roles.of(**_roles_given(args))
+    with _progress() as progress:
+        return count_roles(args.data, roles, progress)
+
+
+def _roles_given(args: argparse.Namespace) -> dict[str, Any]:
+    return {field.name: getattr(args, field.name) for field in fields(Roles)}
+
+
+def _tabular(args: argparse.Namespace, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    if args.format == "parquet":
+        store.write(args.output, dict(zip(columns, zip(*rows, strict=True), strict=True)))
+        return ""
+    write: dict[str, Callable[..., str]] = {
+        "table": formats.as_table,
+        "csv": formats.as_csv,
+        "markdown": formats.as_markdown,
+    }
+    return write[args.format](columns, rows)
+
+
+def _write(args: argparse.Namespace, text: str) -> None:
+    """Write text where the call says, standard output by default."""
+    if args.output is None:
+        _say(text)
+    elif args.format != "parquet":
+        with store.atomically(args.output) as file:
+            file.write(f"{text}\n".encode())
+
+
+def _settle_output(args: argparse.Namespace) -> None:
+    """Settle the format, and refuse an output that could not be written, before any work."""
+    output = args.output
+    if output is not None:
+        store.refuse_unwritable(output)
+        suffix = Path(output).suffix.lower()
+        if args.format is None and suffix not in _SUFFIXES:
+            raise RolesError(f"which format is {output!r}? Give --format, or end in {', '.join(_SUFFIXES)}")
+        args.format = args.format or _SUFFIXES[suffix]
+    elif args.format == "parquet":
+        raise RolesError("--format parquet needs a file: -o FILE")
+    args.format = args.format or "table"
+
+
+def _say(text: str) -> None:
+    print(text)  # noqa: T201
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Callable[[int, float | None], None] | None]:
+    """Line on standard error while long work goes on; only where a person can see it."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    start = shown = time.monotonic()
+
+    def show(rows: int, done: float | None) -> None:
+        nonlocal shown
+        now = time.monotonic()
+        if now - start < 1 or now - shown < 0.2:  # quick work needs no line
+            return
+        shown = now
+        line = f"{rows:,} rows, {rows / (now - start):,.0f} a second"
+        if done:
+            line += f", {(now - start) * (1 - done) / done:,.0f} s left"
+        sys.stderr.write(f"\r\x1b[K{line}")
+        sys.stderr.flush()
+
+    try:
+        yield show
+    finally:
+        if shown > start:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+
+class _Parser(argparse.ArgumentParser):
+    """Parser whose complaints are one line, like every other error."""
+
+    def error(self, message: str) -> NoReturn:
+        raise RolesError(f"{message}; see `{self.prog} --help`")
+
+
+class _Once(argparse.Action):
+    """A flag that may be given once: a role that is given twice is a mistake, not a correction."""
+
+    def __call__(
+        self, parser: Any, namespace: Any, values: Any, option_string: str | None = None
+    ) -> None:
+        if getattr(namespace, self.dest) is not None:
+            parser.error(f"{option_string} is given twice")
+        setattr(namespace, self.dest, values)
+
+
+def _parsed(argv: list[str]) -> argparse.Namespace:
+    parser, verbs = _parser()
+    if argv and not argv[0].startswith("-") and argv[0] not in verbs:
+        raise RolesError(f"no verb {argv[0]!r}; {did_you_mean(argv[0], verbs)}")
+    args, unknown = parser.parse_known_args(argv)
+    if unknown:
+        flags = sorted(flag for flag in verbs[argv[0]]._option_string_actions if flag[:2] == "--")
+        raise RolesError(f"no flag {unknown[0]!r} for {argv[0]}; {did_you_mean(unknown[0], flags)}")
+    return args
+
+
+def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    shape: dict[str, Any] = {
+        "formatter_class": argparse.RawDescriptionHelpFormatter,
+        "allow_abbrev": False,
+    }
+    parser = _Parser(
+        prog="biaskit", description="Measure bias in data and in models.", **shape
+    )
+    parser.add_argument("--version", action="version", version=f"biaskit {__version__}")
+    verbs = parser.add_subparsers(metavar="VERB", required=True)
+
+    def verb(name: str, run: Callable[[argparse.Namespace], None], help_: str, **more: Any) -> Any:
+        made = verbs.add_parser(name, help=help_, description=help_, **shape, **more)
+        made.set_defaults(run=run)
+        return made
+
+    report = verb("report", _report, "Every metric for every facet value.", epilog=_EXAMPLES)
+    _add_data(report)
+    report.add_argument(
+        "--metrics", type=lambda text: text.split(","), metavar="CI,DPL", action=_Once,
+        help="metrics to report (default: all whose columns are given)",
+    )
+    _add_output(report)
+
+    count = verb("count", _count, "Read the rows once and save their counts.")
+    _add_data(count)
+    count.add_argument("-o", "--output", required=True, metavar="FILE", help="counts file to write")
+
+    merge = verb("merge", _merge, "Add saved counts of the same roles.")
+    merge.add_argument("counts", nargs="+", metavar="COUNTS", help="files that `count` wrote")
+    merge.add_argument("-o", "--output", required=True, metavar="FILE", help="counts file to write")
+
+    metrics = verb("metrics", _metrics, "Table of all metrics: formula, range, sign.")
+    _add_output(metrics)
+
+    demo = verb("demo", _demo, "Run the whole pipeline on a real table.")
+    demo.add_argument("-o", "--output", metavar="FILE", help="keep the table in this Parquet file")
+    return parser, verbs.choices
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "data", nargs="+", metavar="DATA",
+        help="Parquet, CSV or JSON Lines files, globs or folders; or one file of saved counts",
+    )
+    for field in fields(Roles):
+        flag: dict[str, Any] = {"help": _HELP[field.name], "action": _Once, "metavar": "COLUMN"}
+        match field.name:
+            case "facet":
+                flag |= {"action": "append", "type": _facet}
+            case "positive" | "facet_values":
+                flag |= {"action": "append", "metavar": "VALUE"}
+            case "facet_edges":
+                flag |= {"type": _edges, "metavar": "N,N"}
+            case "positive_above" | "predicted_above" | "facet_above":
+                flag |= {"type": float, "metavar": "N"}
+        parser.add_argument(f"--{field.name.replace('_', '-')}", **flag)
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--format", choices=["table", "json", "csv", "markdown", "parquet"], action=_Once,
+        help="form of the output (default: by the name of FILE, else table)",
+    )
+    parser.add_argument("-o", "--output", metavar="FILE", help="write to a file, whole or not at all")
+
+
+def _facet(text: str) -> str | tuple[str, ...]:
+    parts = tuple(text.split(" & "))
+    return parts if len(parts) > 1 else text
+
+
+def _edges(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} are not numbers like 25,40,65") from None

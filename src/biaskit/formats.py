@@ -1,0 +1,110 @@
+"""Formats: plain records to text for people and for programs. Knows nothing of what they say."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+__all__ = ["as_csv", "as_json", "as_markdown", "as_table", "json_value"]
+
+_MARKDOWN = str.maketrans({char: f"\\{char}" for char in "\\`*_{}[]<>()#|!~&"})
+
+
+def as_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Aligned table: numbers to the right, texts to the left, control characters escaped.
+
+    >>> print(as_table(["metric", "estimate", "n"], [["CI", 0.5, 1200], ["KL", float("inf"), 3]]))
+    metric  estimate      n
+    CI        0.5000  1,200
+    KL           inf      3
+    """
+    values = [list(row) for row in rows]
+    cells = [[_printable(_text(value)) for value in row] for row in values]
+    numeric = [
+        bool(values) and all(isinstance(row[i], (int, float)) for row in values)
+        for i in range(len(columns))
+    ]
+    widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
+    lines = [
+        "  ".join(
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(line, widths, numeric, strict=True)
+        ).rstrip()
+        for line in [list(columns), *cells]
+    ]
+    return "\n".join(lines)
+
+
+def as_markdown(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Markdown table in which no cell can become markup.
+
+    >>> print(as_markdown(["value", "n"], [["a|b", 3]]))
+    | value | n |
+    | --- | ---: |
+    | a\\|b | 3 |
+    """
+    values = [list(row) for row in rows]
+    rules = [
+        "---:" if values and all(isinstance(row[i], (int, float)) for row in values) else "---"
+        for i in range(len(columns))
+    ]
+    cells = [[_printable(_text(value)).translate(_MARKDOWN) for value in row] for row in values]
+    names = [name.translate(_MARKDOWN) for name in columns]
+    return "\n".join(f"| {' | '.join(line)} |" for line in [names, rules, *cells])
+
+
+def as_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """CSV with a header; NaN is an empty cell, infinities are ``inf`` and ``-inf``."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow(["" if isinstance(v, float) and math.isnan(v) else v for v in row])
+    return text.getvalue().rstrip("\n")
+
+
+def as_json(value: Any) -> str:
+    """Strict JSON, indented; see `json_value` for numbers that JSON does not have."""
+    return json.dumps(json_value(value), indent=1, ensure_ascii=False, allow_nan=False)
+
+
+def json_value(value: Any) -> Any:
+    """Value with NaN as null and infinities as ``"Infinity"`` and ``"-Infinity"``.
+
+    >>> json_value({"estimate": float("nan"), "high": float("inf")})
+    {'estimate': None, 'high': 'Infinity'}
+    """
+    match value:
+        case dict():
+            return {key: json_value(one) for key, one in value.items()}
+        case list() | tuple():
+            return [json_value(one) for one in value]
+        case float() if math.isnan(value):
+            return None
+        case float() if math.isinf(value):
+            return "Infinity" if value > 0 else "-Infinity"
+    return value
+
+
+def _text(value: Any) -> str:
+    match value:
+        case bool() | str():
+            return str(value)
+        case int():
+            return f"{value:,}"
+        case float() if math.isnan(value):
+            return "undefined"
+        case float():
+            return f"{value:.4f}"
+    return str(value)
+
+
+def _printable(text: str) -> str:
+    """Text without control characters: a value from a file must not move the cursor."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
