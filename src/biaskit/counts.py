@@ -163,7 +163,6 @@ class Table:
             for ours, theirs in zip(self.levels, other.levels, strict=True)
         )
         refuse_mixed(levels)
-        refuse_large(levels)
         added = (
             None if a is None or b is None else a + b
             for a, b in zip(self._spread(levels), other._spread(levels), strict=True)
@@ -368,11 +367,12 @@ def empty_table(roles: Roles, facet: Facet) -> Table:
     return Table(levels, n, np.zeros(shape), np.zeros(shape))
 
 
-def refuse_large(levels: Sequence[Collection[Level]]) -> None:
+def refuse_large(levels: Sequence[Collection[Level]], facet: str) -> None:
     """Refuse an axis with more levels than `MAX_LEVELS`, or more than `MAX_CELLS` cells in all."""
     for axis, values in zip(AXES, levels, strict=True):
-        if len(values) > MAX_LEVELS[axis]:
-            raise DataError(too_many_values(axis, axis, len(values)))
+        if (known := len(values) - (MISSING in values)) > MAX_LEVELS[axis]:
+            name = f"facet {facet!r}" if axis == "facet" else f"the {axis}"
+            raise DataError(too_many_values(axis, name, known))
     if np.prod([float(len(values)) for values in levels]) > MAX_CELLS:
         raise DataError(too_many_cells([len(values) for values in levels]))
 
@@ -405,7 +405,7 @@ def refuse_mixed(levels: Sequence[Collection[Level]], names: Sequence[str] = AXE
         kinds = sorted({kind(level) for level in axis if level is not MISSING})
         if len(kinds) > 1:
             raise DataError(
-                f"{name} holds values of kind {kinds[0]} in one part and {kinds[1]} in another; "
+                f"the {name} holds values of kind {kinds[0]} in one part and {kinds[1]} in another; "
                 "make the column the same type everywhere"
             )
 
@@ -453,10 +453,8 @@ def _same_roles(ours: Roles, theirs: Roles) -> Roles:
 
 
 def _added(facet: Facet, one: Table, other: Table) -> Table:
-    try:
-        return one + other
-    except DataError as error:
-        raise DataError(f"facet {facet_name(facet)!r}: {error}") from error
+    refuse_large([{*a, *b} for a, b in zip(one.levels, other.levels, strict=True)], facet_name(facet))
+    return one + other
 
 
 def _from_cells(columns: Mapping[str, list[Any]], header: Mapping[str, Any]) -> Counts:
@@ -490,7 +488,7 @@ def _table_of_cells(roles: Roles, facet: Facet, cells: Mapping[str, list[Any]]) 
         if axis != "facet" and getattr(roles, axis) is None and seen != kept and cells["n"]:
             raise ValueError(f"{axis} has values but no column")
     refuse_mixed(levels)
-    refuse_large(levels)
+    refuse_large(levels, facet_name(facet))
     shape = [len(axis) for axis in levels]
     places = [{level: i for i, level in enumerate(axis)} for axis in levels]
     where = tuple(

@@ -75,7 +75,7 @@ def write(
     if header is not None:
         table = table.replace_schema_metadata({_KEY: json.dumps(header).encode()})
     with atomically(path) as file:
-        pq.write_table(table, file)
+        pq.write_table(table, file, write_page_checksum=True)
 
 
 def header(path: str | os.PathLike[str]) -> dict[str, Any] | None:
@@ -110,9 +110,10 @@ def read(
         raise DataError(f"{str(path)!r} has no column {missing[0]!r}; save the counts again")
     try:
         table = file.read(columns=list(names))
-    except (OSError, pa.ArrowException) as error:
+        columns = {name: table.column(name).to_pylist() for name in names}
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise DataError(f"{str(path)!r} is damaged: {error}; save the counts again") from error
-    return {name: table.column(name).to_pylist() for name in names}, found
+    return columns, found
 
 
 def frame(columns: Mapping[str, Any]) -> pd.DataFrame:
@@ -127,10 +128,10 @@ def _opened(path: str | os.PathLike[str]) -> Any:
     import pyarrow.parquet as pq
 
     try:
-        return pq.ParquetFile(os.fspath(path))
+        return pq.ParquetFile(os.fspath(path), page_checksum_verification=True)
     except FileNotFoundError as error:
         raise DataError(f"there is no file {str(path)!r}") from error
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise DataError(
             f"{str(path)!r} is not a whole Parquet file: {error}; write it again"
         ) from error

@@ -13,7 +13,7 @@ from biaskit import store
 from biaskit.counts import AXES, MAX_CELLS, Counts, Table, refuse_large, too_many_cells
 from biaskit.errors import DataError, RolesError
 from biaskit.levels import ABSENT, MISSING, Level, level
-from biaskit.roles import Facet, Roles
+from biaskit.roles import Facet, Roles, facet_name
 from biaskit.sources.batches import Batch, Source
 from biaskit.sources.encode import Encoder, weights
 from biaskit.sources.files import file_source
@@ -121,6 +121,8 @@ def count_roles(data: Any, roles: Roles, progress: Progress | None = None) -> Co
         if progress is not None:
             progress(rows, batch.done)
     tables = {facet: tally.table(source.from_text) for facet, tally in tallies.items()}
+    for facet, table in tables.items():
+        refuse_large(table.levels, facet_name(facet))
     return Counts(roles, tables, rows)
 
 
@@ -176,9 +178,7 @@ class _Histogram:
         shape = [len(facet), *(len(axis) for axis in others)]
         keep = {bin_ for e in self._axes for bin_ in e.keep}
         arrays = [self._full(array).reshape(shape) for array in self._arrays]
-        table = Table.of([facet, *others], *arrays, keep=keep)
-        refuse_large(table.levels)
-        return table
+        return Table.of([facet, *others], *arrays, keep=keep)
 
     def _full(self, array: NDArray[Any]) -> NDArray[Any]:
         """Array with a place for every code, also for those that no batch had rows of."""

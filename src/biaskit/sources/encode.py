@@ -68,8 +68,8 @@ class Encoder:
             place = np.array([*found, self._code(MISSING) if encoded.null_count else 0], dtype=np.intp)
             return place[indices]
         used = np.flatnonzero(np.bincount(indices + 1, minlength=len(values) + 1)) - 1
-        if len(used) - 1 > MAX_LEVELS[self.role]:  # one more may be the missing level
-            self._refuse(len(used))
+        if (seen := int(np.count_nonzero(used >= 0))) > MAX_LEVELS[self.role]:
+            self._refuse(seen)
         place = np.zeros(len(values) + 1, dtype=np.intp)
         for index in used.tolist():
             place[index] = self._code(MISSING if index < 0 else level(values[index].as_py()))
@@ -87,8 +87,8 @@ class Encoder:
         code = self._codes.get(value)
         if code is None:
             code = self._codes[value] = len(self._codes)
-            if code - 1 > MAX_LEVELS[self.role]:  # one more may be the missing level
-                self._refuse(code)
+            if (known := len(self._codes) - (MISSING in self._codes)) > MAX_LEVELS[self.role]:
+                self._refuse(known)
         return code
 
     def _refuse(self, seen: int) -> None:

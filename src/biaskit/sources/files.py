@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from biaskit.errors import DataError, listed
+from biaskit.errors import BiaskitError, DataError, listed
 from biaskit.sources.batches import Batch, Source, of_record_batch, refuse_missing_columns
 
 __all__ = ["expanded", "file_source"]
@@ -156,8 +156,6 @@ class _Csv:
             refuse_missing_columns(columns, _csv_header(path, delimiter), where)
             parse = pv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
             with _readable(path), _opened(path) as (raw, text):
-                if _is_only_header(path, delimiter):
-                    continue
                 for batch in pv.open_csv(text, parse_options=parse, convert_options=convert):
                     share = raw.tell() / max(1, sizes.of(path))
                     yield of_record_batch(batch, columns, where, sizes.done(path, share))
@@ -241,7 +239,9 @@ def _readable(path: Path) -> Iterator[None]:
 
     try:
         yield
-    except (OSError, EOFError, UnicodeDecodeError, pa.ArrowException) as error:
+    except BiaskitError:
+        raise
+    except (OSError, EOFError, ValueError, pa.ArrowException) as error:
         size = path.stat().st_size if path.exists() else 0
         if size == 0:
             raise DataError(f"{str(path)!r} is empty; it needs at least a header") from error
@@ -277,16 +277,9 @@ def _refuse_mislabelled(path: Path) -> None:
 
 def _csv_header(path: Path, delimiter: str) -> list[str]:
     with _readable(path), _opened(path) as (_, text):
-        lines = io.TextIOWrapper(text, encoding="utf-8-sig", newline="")
+        # Bytes that are no UTF-8 matter only in the columns that are read, and Arrow sees to those.
+        lines = io.TextIOWrapper(text, encoding="utf-8-sig", errors="surrogateescape", newline="")
         return next(csv.reader(lines, delimiter=delimiter), [])
-
-
-def _is_only_header(path: Path, delimiter: str) -> bool:
-    with _readable(path), _opened(path) as (_, text):
-        lines = io.TextIOWrapper(text, encoding="utf-8-sig", newline="")
-        reader = csv.reader(lines, delimiter=delimiter)
-        next(reader, None)
-        return next(reader, None) is None
 
 
 def _record(text: str, where: str, line: int) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from biaskit.errors import DataError
-from biaskit.levels import level
 from biaskit.sources.batches import Batch, Source, of_record_batch, refuse_missing_columns
 
 __all__ = ["frame_source"]
@@ -103,14 +102,11 @@ def _pandas_slice(part: dict[str, Any], done: float) -> Iterator[Batch]:
 
 
 def _plain_categories(series: Any) -> Any:
-    """Series whose categories, if it is categorical, are of types that Arrow knows."""
+    """Series whose categories, if they are intervals as `pandas.cut` makes them, are their text."""
     categories = getattr(series.dtype, "categories", None)
-    if categories is None or categories.dtype.kind in "biufOMU" and categories.dtype != object:
+    if categories is None or not all(hasattr(one, "closed") for one in categories):
         return series
-    if not any(hasattr(one, "closed") for one in categories[:1]):
-        return series
-    # Intervals, as pandas.cut makes them, are known by their text.
-    return series.cat.rename_categories([str(level(str(one))) for one in categories])
+    return series.cat.rename_categories([str(one) for one in categories])
 
 
 def _selected(data: Any, columns: Collection[str]) -> Any:

@@ -1,0 +1,170 @@
+"""Every engine and reader that the tests run on: a name, and how it makes a table of columns."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.csv as pv
+import pyarrow.dataset as pds
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, settings
+
+Columns = dict[str, list[Any]]
+
+settings.register_profile(
+    "biaskit",
+    deadline=None,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+settings.load_profile("biaskit")
+
+
+def _arrow(columns: Columns) -> pa.Table:
+    return pa.table({name: pa.array(values) for name, values in columns.items()})
+
+
+def _pandas_strings(dtype: str) -> Callable[[Columns, Path], pd.DataFrame]:
+    def make(columns: Columns, _: Path) -> pd.DataFrame:
+        frame = pd.DataFrame(columns)
+        texts = [n for n, v in columns.items() if any(isinstance(x, str) for x in v)]
+        return frame.astype(dict.fromkeys(texts, dtype))
+
+    return make
+
+
+def _pandas_nullable(columns: Columns, _: Path) -> pd.DataFrame:
+    return pd.DataFrame(columns).convert_dtypes()
+
+
+def _pandas_arrow(columns: Columns, _: Path) -> pd.DataFrame:
+    return _arrow(columns).to_pandas(types_mapper=pd.ArrowDtype)
+
+
+def _pandas_shuffled_index(columns: Columns, _: Path) -> pd.DataFrame:
+    frame = pd.DataFrame(columns)
+    return frame.set_index(pd.Index([7] * len(frame)))
+
+
+def _reader(columns: Columns, _: Path) -> pa.RecordBatchReader:
+    return _arrow(columns).to_reader(max_chunksize=3)
+
+
+def _sliced(columns: Columns, _: Path) -> pa.Table:
+    padded = {name: [values[-1], *values, values[0]] for name, values in columns.items()}
+    return _arrow(padded).slice(1, len(next(iter(columns.values()))))
+
+
+def _dictionary_reader(columns: Columns, _: Path) -> pa.RecordBatchReader:
+    """Batches whose dictionaries differ, in length and in order."""
+    table = _arrow(columns)
+    batches = []
+    for batch in table.to_batches(max_chunksize=4):
+        arrays = [column.dictionary_encode() for column in batch.columns]
+        batches.append(pa.record_batch(arrays, names=batch.schema.names))
+    return pa.RecordBatchReader.from_batches(batches[0].schema, batches)
+
+
+def _dataset(columns: Columns, folder: Path) -> pds.Dataset:
+    pq.write_table(_arrow(columns), folder / "data.parquet")
+    return pds.dataset(folder / "data.parquet")
+
+
+def _parquet(**options: Any) -> Callable[[Columns, Path], str]:
+    def make(columns: Columns, folder: Path) -> str:
+        path = folder / "rows.parquet"
+        pq.write_table(_arrow(columns), path, **options)
+        return str(path)
+
+    return make
+
+
+def _parquet_by_polars(columns: Columns, folder: Path) -> Path:
+    pl.DataFrame(columns).write_parquet(folder / "polars.parquet")
+    return folder / "polars.parquet"
+
+
+def _parquet_folder(columns: Columns, folder: Path) -> Path:
+    table = _arrow(columns)
+    (folder / "parts" / "deep").mkdir(parents=True, exist_ok=True)
+    half = table.num_rows // 2
+    pq.write_table(table.slice(0, half), folder / "parts" / "one.parquet")
+    pq.write_table(table.slice(half), folder / "parts" / "deep" / "two.parquet")
+    return folder / "parts"
+
+
+def _csv(columns: Columns, folder: Path) -> Path:
+    pv.write_csv(_arrow(columns), folder / "rows.csv")
+    return folder / "rows.csv"
+
+
+def _csv_by_pandas(columns: Columns, folder: Path) -> list[str]:
+    pd.DataFrame(columns).to_csv(folder / "pandas.csv", index=False)
+    return [str(folder / "pandas.csv")]
+
+
+def _csv_gzip(columns: Columns, folder: Path) -> Path:
+    path = _csv(columns, folder)
+    packed = folder / "rows.csv.gz"
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    return packed
+
+
+def _tsv_glob(columns: Columns, folder: Path) -> str:
+    table = _arrow(columns)
+    half = table.num_rows // 2
+    for name, part in (("a", table.slice(0, half)), ("b", table.slice(half))):
+        pv.write_csv(part, folder / f"{name}.tsv", pv.WriteOptions(delimiter="\t"))
+    return str(folder / "*.tsv")
+
+
+def _json_lines(columns: Columns, folder: Path) -> Path:
+    records = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    path = folder / "rows.jsonl"
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    return path
+
+
+CONSTRUCTORS: dict[str, Callable[[Columns, Path], Any]] = {
+    "pandas": lambda columns, _: pd.DataFrame(columns),
+    "pandas object": _pandas_strings("object"),
+    "pandas category": _pandas_strings("category"),
+    "pandas string[python]": _pandas_strings("string[python]"),
+    "pandas string[pyarrow]": _pandas_strings("string[pyarrow]"),
+    "pandas nullable": _pandas_nullable,
+    "pandas arrow": _pandas_arrow,
+    "pandas shuffled index": _pandas_shuffled_index,
+    "polars": lambda columns, _: pl.DataFrame(columns),
+    "polars lazy": lambda columns, _: pl.LazyFrame(columns),
+    "arrow table": lambda columns, _: _arrow(columns),
+    "arrow slice": _sliced,
+    "arrow batch": lambda columns, _: pa.record_batch(_arrow(columns).to_batches()[0]),
+    "arrow reader": _reader,
+    "arrow dictionaries": _dictionary_reader,
+    "arrow dataset": _dataset,
+    "parquet": _parquet(),
+    "parquet row groups": _parquet(row_group_size=3),
+    "parquet plain": _parquet(use_dictionary=False, row_group_size=5),
+    "parquet v2 zstd": _parquet(data_page_version="2.0", compression="zstd"),
+    "parquet by polars": _parquet_by_polars,
+    "parquet folder": _parquet_folder,
+    "csv": _csv,
+    "csv by pandas": _csv_by_pandas,
+    "csv gzip": _csv_gzip,
+    "tsv glob": _tsv_glob,
+    "json lines": _json_lines,
+}
+
+
+@pytest.fixture(params=list(CONSTRUCTORS))
+def constructor(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Columns], Any]:
+    make = CONSTRUCTORS[request.param]
+    return lambda columns: make(columns, tmp_path)
