@@ -1,7 +1,7 @@
 """Every metric from its definition, on rows, in plain Python: slow, obvious, and the oracle.
 
-A row is ``(side, label, group)``: side "a" or "d", and the values of its columns. Nothing here knows
-of counts, of NumPy, or of the library's code. What is undefined is None.
+A row is ``(side, label, group)``: side "a" or "d", and the values of its columns. Nothing here
+knows of counts, of NumPy, or of the library's code. What is undefined is None.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ def chunkings(draw: Any, rows: int) -> list[slice]:
     """Cuts of a number of rows into consecutive parts, some of them empty."""
     inner = draw(st.lists(st.integers(0, rows), max_size=5))
     cuts = [0, *sorted(inner), rows]
-    return [slice(low, high) for low, high in zip(cuts, cuts[1:], strict=False)]
+    return [slice(low, high) for low, high in itertools.pairwise(cuts)]
 
 
 @st.composite

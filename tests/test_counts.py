@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -17,11 +18,11 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import chunkings, columns
 
 import biaskit
 from biaskit import BiaskitError, Counts
 from biaskit.counts import MAX_LEVELS
+from strategies import chunkings, columns
 
 ROLES: list[dict[str, Any]] = [
     {"facet": "sex", "label": "y"},
@@ -29,7 +30,13 @@ ROLES: list[dict[str, Any]] = [
     {"facet": "age", "facet_edges": [25, 40, 65], "label": "y", "weight": "weight"},
     {"facet": ["age", "race"], "facet_above": {"age": 40}, "label": "outcome"},
     {"facet": ("age", "sex"), "facet_edges": {"age": [30]}, "label": "y"},
-    {"facet": "sex", "label": "age", "positive_above": 40, "predicted": "weight", "predicted_above": 4},
+    {
+        "facet": "sex",
+        "label": "age",
+        "positive_above": 40,
+        "predicted": "weight",
+        "predicted_above": 4,
+    },
 ]
 each_roles = pytest.mark.parametrize("roles", ROLES, ids=range(len(ROLES)))
 
@@ -136,7 +143,7 @@ def test_counts_of_different_roles_do_not_add() -> None:
         )
     assert (by_y + biaskit.count(df, facet="sex", label="y", positive=0)).roles.positive == (0,)
     texts = biaskit.count(df.astype({"y": str}), facet="sex", label="y")
-    with pytest.raises(BiaskitError, match="label holds values of kind number in one part and text"):
+    with pytest.raises(BiaskitError, match="label holds values of kind number in one part, text"):
         by_y + texts
     with pytest.raises(TypeError):
         by_y + 1
@@ -149,7 +156,7 @@ def test_sums_past_the_limit_are_refused() -> None:
         biaskit.count(pd.DataFrame({"id": part, "y": 1}), facet="id", label="y")
         for part in (ids[:half], ids[half:])
     )
-    with pytest.raises(BiaskitError, match="facet 'id'.*different values"):
+    with pytest.raises(BiaskitError, match=r"facet 'id'.*different values"):
         one + other
 
 
@@ -245,10 +252,8 @@ def test_no_damage_to_a_counts_file_is_silent(data: st.DataObject, tmp_path: Pat
     place = data.draw(st.integers(0, len(raw) - 1))
     raw[place] ^= data.draw(st.integers(1, 255))
     path.write_bytes(bytes(raw))
-    try:
+    with contextlib.suppress(BiaskitError):
         assert Counts.load(path).rows == counts.rows  # what adds up may differ in a name only
-    except BiaskitError:
-        pass
 
 
 def test_saving_is_whole_or_not_at_all(tmp_path: Path) -> None:

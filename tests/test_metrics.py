@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 
-import naive
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import tallies
 
+import naive
 from biaskit import METRICS, BiaskitError, lp_norm
 from biaskit.counts import Tally
 from biaskit.metrics import Metric, chosen
+from strategies import tallies
 
 each = pytest.mark.parametrize("metric", METRICS.values(), ids=list(METRICS))
 

@@ -16,15 +16,15 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import CONSTRUCTORS, Columns
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import columns
 
 import biaskit
 from biaskit import BiaskitError
 from biaskit.counts import MAX_LEVELS
 from biaskit.levels import show
+from conftest import CONSTRUCTORS, Columns
+from strategies import columns
 
 ROWS: Columns = {
     "sex": ["F", None, "M", "F", "X", "M", "M", "F", None, "M", "F"],
@@ -91,7 +91,9 @@ def test_bins_hold_what_is_above_low_and_not_above_high(
 
 
 def test_a_lower_bound_is_outside_its_bin() -> None:
-    counts = biaskit.count(pd.DataFrame({"age": [25, 25.1, 40, 41]}), facet="age", facet_edges=[25, 40])
+    counts = biaskit.count(
+        pd.DataFrame({"age": [25, 25.1, 40, 41]}), facet="age", facet_edges=[25, 40]
+    )
     (table,) = counts.tables.values()
     assert [show(level) for level in table.levels[0]] == ["<=25", "(25, 40]", ">40"]
     assert table.n.ravel().tolist() == [1, 2, 1]
@@ -105,7 +107,9 @@ def test_an_empty_text_is_a_value_where_a_reader_can_tell(name: str, tmp_path: P
     assert rows["n_missing"].tolist() == [1, 1]
 
 
-@pytest.mark.parametrize("text", ["sex,y\n,0\nF,1\n", 'sex,y\n"",0\nF,1\n', "\ufeffsex,y\r\n,0\r\nF,1\r\n"])
+@pytest.mark.parametrize(
+    "text", ["sex,y\n,0\nF,1\n", 'sex,y\n"",0\nF,1\n', "\ufeffsex,y\r\n,0\r\nF,1\r\n"]
+)
 def test_an_empty_cell_of_a_csv_is_missing(text: str, tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text(text, encoding="utf-8", newline="")
@@ -154,15 +158,23 @@ def test_types_are_the_same_whichever_reader_found_them(tmp_path: Path) -> None:
 
 
 def test_texts_of_every_arrow_type(tmp_path: Path) -> None:
-    for type_ in (pa.large_string(), pa.string_view(), pa.binary(), pa.large_binary(), pa.binary(1)):
+    for type_ in (
+        pa.large_string(),
+        pa.string_view(),
+        pa.binary(),
+        pa.large_binary(),
+        pa.binary(1),
+    ):
         array = pa.array(["F", "M", "F"], pa.string())
-        array = array.cast(type_) if "view" in str(type_) or "large_s" in str(type_) else pa.array(
-            [b"F", b"M", b"F"], type_
+        array = (
+            array.cast(type_)
+            if "view" in str(type_) or "large_s" in str(type_)
+            else pa.array([b"F", b"M", b"F"], type_)
         )
         table = pa.table({"x": array, "y": [0, 1, 0]})
         (one,) = biaskit.count(table, facet="x", label="y").tables.values()
         assert one.levels[0] == ("F", "M")
-        if type_ not in (pa.string_view(),):
+        if type_ != pa.string_view():
             pq.write_table(table, tmp_path / "x.parquet")
             (again,) = biaskit.count(tmp_path / "x.parquet", facet="x", label="y").tables.values()
             assert again == one
@@ -182,10 +194,14 @@ def test_bins_of_pandas_cut_are_known_by_their_text() -> None:
 
 def test_unused_categories_are_not_invented() -> None:
     sex = pd.Categorical(["F", "M", "F"], categories=["F", "M", "X"])
-    (table,) = biaskit.count(pd.DataFrame({"sex": sex, "y": [0, 1, 1]}), facet="sex", label="y").tables.values()
+    (table,) = biaskit.count(
+        pd.DataFrame({"sex": sex, "y": [0, 1, 1]}), facet="sex", label="y"
+    ).tables.values()
     assert table.levels[0] == ("F", "M")
     wide = pd.Categorical(["v7", "v900"], categories=[f"v{i}" for i in range(5_000)])
-    (table,) = biaskit.count(pd.DataFrame({"sex": wide, "y": [0, 1]}), facet="sex", label="y").tables.values()
+    (table,) = biaskit.count(
+        pd.DataFrame({"sex": wide, "y": [0, 1]}), facet="sex", label="y"
+    ).tables.values()
     assert table.levels[0] == ("v7", "v900")
 
 
@@ -214,7 +230,9 @@ def test_weights_add_and_their_squares() -> None:
     once = biaskit.report(df.loc[[0, 1, 2, 2, 2, 2, 1, 0, 0]].assign(w=1), facet="sex", label="y")
     weighted = biaskit.report(
         pd.DataFrame({"sex": ["F", "F", "M"], "y": [1, 1, 0], "w": [3, 2, 4]}),
-        facet="sex", label="y", weight="w",
+        facet="sex",
+        label="y",
+        weight="w",
     )
     assert weighted["estimate"].tolist() == once["estimate"].tolist()
     assert set(weighted["n_a"]) == {1, 2}
@@ -259,7 +277,7 @@ def test_files_that_are_not_what_their_name_says(tmp_path: Path, good: pd.DataFr
         (tmp_path / name).write_bytes(gzip.compress(b"sex,y\nF,1\n"))
         refuses(tmp_path / name, "is a gzip file by its first bytes")
     (tmp_path / "text.parquet").write_text("sex,y\nF,1\n")
-    refuses(tmp_path / "text.parquet", "text.parquet' is not a whole Parquet file")
+    refuses(tmp_path / "text.parquet", "text.parquet' cannot be read as parquet")
     (tmp_path / "text.csv.gz").write_text("sex,y\nF,1\n")
     refuses(tmp_path / "text.csv.gz", "cannot be read as csv")
 
@@ -273,7 +291,12 @@ def test_an_empty_file(name: str, tmp_path: Path) -> None:
 def test_a_header_without_rows(tmp_path: Path, good: pd.DataFrame) -> None:
     (tmp_path / "x.csv").write_text("sex,y\n")
     good.iloc[:0].to_parquet(tmp_path / "x.parquet")
-    for data in (tmp_path / "x.csv", tmp_path / "x.parquet", good.iloc[:0], pl.DataFrame(GOOD).head(0)):
+    for data in (
+        tmp_path / "x.csv",
+        tmp_path / "x.parquet",
+        good.iloc[:0],
+        pl.DataFrame(GOOD).head(0),
+    ):
         refuses(data, "there are no rows")
         assert biaskit.count(data, facet="sex", label="y").rows == 0
 
@@ -282,7 +305,9 @@ def test_a_truncated_parquet_file(tmp_path: Path) -> None:
     path = tmp_path / "x.parquet"
     rng = np.random.default_rng(0)
     sex = rng.choice(["F", "M"], 20_000)
-    pq.write_table(pa.table({"sex": sex, "y": rng.integers(0, 2, 20_000)}), path, row_group_size=999)
+    pq.write_table(
+        pa.table({"sex": sex, "y": rng.integers(0, 2, 20_000)}), path, row_group_size=999
+    )
     whole = path.read_bytes()
     for share in (0.1, 0.5, 0.9, 0.999):
         path.write_bytes(whole[: int(len(whole) * share)])
@@ -329,7 +354,10 @@ def test_files_of_different_schemas(tmp_path: Path, good: pd.DataFrame) -> None:
     good.drop(columns="y").to_parquet(tmp_path / "b.parquet")
     refuses(str(tmp_path / "*.parquet"), "b.parquet: no column 'y'")
     good.astype({"y": str}).to_parquet(tmp_path / "b.parquet")
-    refuses(str(tmp_path / "*.parquet"), "label 'y' holds values of kind text in .*b.parquet but number in .*a.parquet")
+    refuses(
+        str(tmp_path / "*.parquet"),
+        "label 'y' holds values of kind text in .*b.parquet but number in .*a.parquet",
+    )
     good.astype({"y": float}).to_parquet(tmp_path / "b.parquet")
     assert biaskit.count(str(tmp_path / "*.parquet"), facet="sex", label="y").rows == 6
     good.to_csv(tmp_path / "c.csv")
@@ -351,7 +379,9 @@ def test_an_identifier_taken_for_a_facet(tmp_path: Path) -> None:
 
 def test_too_many_cells() -> None:
     n = 4_000
-    df = pd.DataFrame({"sex": [i % 999 for i in range(n)], "y": [i % 998 for i in range(n)], "g": range(n)})
+    df = pd.DataFrame(
+        {"sex": [i % 999 for i in range(n)], "y": [i % 998 for i in range(n)], "g": range(n)}
+    )
     refuses(df, "cells", group="g")
 
 
@@ -377,8 +407,15 @@ def test_a_bad_weight_in_a_csv(tmp_path: Path) -> None:
 
 def test_cuts_need_numbers(good: pd.DataFrame, tmp_path: Path) -> None:
     refuses(good, "facet 'name' must be numbers", facet="name", facet_above=3)
-    refuses(good.astype({"name": "category"}), "facet 'name' must be numbers", facet="name", facet_above=3)
-    refuses(pa.table({**GOOD, "b": [True, False, True]}), "must be numbers", facet="b", facet_edges=[1])
+    refuses(
+        good.astype({"name": "category"}),
+        "facet 'name' must be numbers",
+        facet="name",
+        facet_above=3,
+    )
+    refuses(
+        pa.table({**GOOD, "b": [True, False, True]}), "must be numbers", facet="b", facet_edges=[1]
+    )
     good.to_csv(tmp_path / "x.csv")
     refuses(tmp_path / "x.csv", "x.csv", facet="name", facet_above=3)
 

@@ -46,7 +46,13 @@ _EXAMPLES = """examples:
   biaskit report loans.csv --facet age --facet-above 40 --label status --positive approved
   biaskit report 'day-*.parquet' --facet gender --facet race --label paid --group branch -o bias.csv
 """
-_SUFFIXES = {".json": "json", ".csv": "csv", ".md": "markdown", ".parquet": "parquet", ".txt": "table"}
+_SUFFIXES = {
+    ".json": "json",
+    ".csv": "csv",
+    ".md": "markdown",
+    ".parquet": "parquet",
+    ".txt": "table",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -161,7 +167,7 @@ def _berkeley_reading(estimate: dict[str, float]) -> str:
     return (
         f"DPL {estimate['DPL']:+.3f}: the share of women who were admitted is {points:.0f} points "
         "below that of men.\n"
-        f"DD {estimate['DD']:+.3f}: women are a larger share of the rejected than of the admitted.\n"
+        f"DD {estimate['DD']:+.3f}: women are more of the rejected than they are of the admitted.\n"
         f"CDDL {estimate['CDDL']:+.3f}: within departments that gap is gone. Women applied more to "
         "the departments that\nadmit few of anyone. This reversal is what CDDL exists to show: "
         "look at groups before you conclude."
@@ -181,7 +187,9 @@ def _roles_given(args: argparse.Namespace) -> dict[str, Any]:
     return {field.name: getattr(args, field.name) for field in fields(Roles)}
 
 
-def _tabular(args: argparse.Namespace, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+def _tabular(
+    args: argparse.Namespace, columns: Sequence[str], rows: Sequence[Sequence[Any]]
+) -> str:
     if args.format == "parquet":
         store.write(args.output, dict(zip(columns, zip(*rows, strict=True), strict=True)))
         return ""
@@ -209,7 +217,9 @@ def _settle_output(args: argparse.Namespace) -> None:
         store.refuse_unwritable(output)
         suffix = Path(output).suffix.lower()
         if args.format is None and suffix not in _SUFFIXES:
-            raise RolesError(f"which format is {output!r}? Give --format, or end in {', '.join(_SUFFIXES)}")
+            raise RolesError(
+                f"which format is {output!r}? Give --format, or end in {', '.join(_SUFFIXES)}"
+            )
         args.format = args.format or _SUFFIXES[suffix]
     elif args.format == "parquet":
         raise RolesError("--format parquet needs a file: -o FILE")
@@ -277,14 +287,12 @@ def _parsed(argv: list[str]) -> argparse.Namespace:
     return args
 
 
-def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     shape: dict[str, Any] = {
         "formatter_class": argparse.RawDescriptionHelpFormatter,
         "allow_abbrev": False,
     }
-    parser = _Parser(
-        prog="biaskit", description="Measure bias in data and in models.", **shape
-    )
+    parser = _Parser(prog="biaskit", description="Measure bias in data and in models.", **shape)
     parser.add_argument("--version", action="version", version=f"biaskit {__version__}")
     verbs = parser.add_subparsers(metavar="VERB", required=True)
 
@@ -296,7 +304,10 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
     report = verb("report", _report, "Every metric for every facet value.", epilog=_EXAMPLES)
     _add_data(report)
     report.add_argument(
-        "--metrics", type=lambda text: text.split(","), metavar="CI,DPL", action=_Once,
+        "--metrics",
+        type=lambda text: text.split(","),
+        metavar="CI,DPL",
+        action=_Once,
         help="metrics to report (default: all whose columns are given)",
     )
     _add_output(report)
@@ -319,7 +330,9 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "data", nargs="+", metavar="DATA",
+        "data",
+        nargs="+",
+        metavar="DATA",
         help="Parquet, CSV or JSON Lines files, globs or folders; or one file of saved counts",
     )
     for field in fields(Roles):
@@ -338,10 +351,14 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--format", choices=["table", "json", "csv", "markdown", "parquet"], action=_Once,
+        "--format",
+        choices=["table", "json", "csv", "markdown", "parquet"],
+        action=_Once,
         help="form of the output (default: by the name of FILE, else table)",
     )
-    parser.add_argument("-o", "--output", metavar="FILE", help="write to a file, whole or not at all")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", help="write to a file, whole or not at all"
+    )
 
 
 def _facet(text: str) -> str | tuple[str, ...]:

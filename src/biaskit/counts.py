@@ -51,8 +51,8 @@ class Tally:
     it. `positive` and `positive_hat` mark the positive labels and the positive predictions.
 
     >>> t = Tally(np.array([[[30]], [[10]]]), positive=np.array([False, True]))
-    >>> t.n, t.n1, t.q
-    (40, 10, array(0.25))
+    >>> print(t.n, t.n1, t.q)
+    40 10 0.25
     """
 
     cells: NDArray[Any]
@@ -98,7 +98,7 @@ class Tally:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Contingency table of one facet: `n` rows in each cell of ``(facet, label, predicted, group)``.
+    """Contingency table of one facet: `n` rows per cell of ``(facet, label, predicted, group)``.
 
     Where rows are weighted, `w` has the sums of the weights and `w2` those of their squares, in the
     same cells. `levels` are the values on each axis in canonical order; an axis that no column was
@@ -114,19 +114,17 @@ class Table:
     def of(
         cls,
         levels: Sequence[Sequence[Level]],
-        n: NDArray[np.int64],
-        w: NDArray[np.float64] | None = None,
-        w2: NDArray[np.float64] | None = None,
-        keep: Collection[Level] = (),
+        arrays: Sequence[NDArray[Any]],
+        keep: Collection[Level],
     ) -> Table:
-        """Table in canonical form: levels that repeat are joined, those without rows dropped.
+        """Table in canonical form of its arrays ``n`` or ``n, w, w2`` on raw levels.
 
-        Levels in `keep` (the bins of a column that is cut) stay even where they have no rows.
+        Levels that repeat are joined and those without rows dropped, but for those in `keep` (the
+        bins of a column that is cut).
         """
-        arrays = [n] if w is None or w2 is None else [n, w, w2]
         final: list[tuple[Level, ...]] = []
         for axis, raw in enumerate(levels):
-            rows = arrays[0].sum(axis=tuple(i for i in range(n.ndim) if i != axis))
+            rows = arrays[0].sum(axis=tuple(i for i in range(len(levels)) if i != axis))
             used = {a for a, count in zip(raw, rows, strict=True) if count} | {
                 a for a in raw if a in keep
             }
@@ -262,7 +260,10 @@ class Counts:
             return NotImplemented
         return Counts(
             _same_roles(self.roles, other.roles),
-            {facet: _added(facet, table, other.tables[facet]) for facet, table in self.tables.items()},
+            {
+                facet: _added(facet, table, other.tables[facet])
+                for facet, table in self.tables.items()
+            },
             self.rows + other.rows,
         )
 
@@ -312,16 +313,14 @@ class Counts:
         columns, header = store.read(path, ("table", *AXES, "n", "w", "w2"), MAX_CELLS)
         if header.get("schema") != _SCHEMA or header.get("kind") != "counts":
             raise DataError(
-                f"{str(path)!r} is in format {header.get('kind')!r}, schema {header.get('schema')!r} "
-                f"(biaskit {header.get('version')!r}); this version reads counts of schema {_SCHEMA}: "
-                "install a newer biaskit, or count the data again"
+                f"{str(path)!r} has {header.get('kind')!r} of schema {header.get('schema')!r}, made "
+                f"by biaskit {header.get('version')!r}; this version reads counts of schema "
+                f"{_SCHEMA}: install a newer biaskit, or count the data again"
             )
         try:
             return _from_cells(columns, header)
         except (ValueError, TypeError, RecursionError, OverflowError) as error:
-            raise DataError(
-                f"{str(path)!r} is damaged: {error}; save the counts again"
-            ) from error
+            raise DataError(f"{str(path)!r} is damaged: {error}; save the counts again") from error
 
     def to_frame(self) -> pd.DataFrame:
         """Non-empty cells as a tidy DataFrame: a column per role that was given, and ``n``.
@@ -343,7 +342,9 @@ class Counts:
         for facet, table in self.tables.items():
             for cell in np.argwhere(table.n):
                 where = tuple(cell)
-                named = dict(zip(AXES, (t[i] for t, i in zip(table.levels, where, strict=True)), strict=True))
+                named = dict(
+                    zip(AXES, (t[i] for t, i in zip(table.levels, where, strict=True)), strict=True)
+                )
                 columns["facet"].append(facet_name(facet))
                 columns["value"].append(named["facet"])
                 for axis in axes:
@@ -385,10 +386,7 @@ def too_many_values(axis: str, name: str, seen: int) -> str:
         "predicted": "cut it with predicted_above=...",
         "group": "put it into bands first",
     }[axis]
-    return (
-        f"{name} has {seen:,} different values or more; at most {MAX_LEVELS[axis]:,} are counted for "
-        f"a {axis}. An identifier cannot be a {axis}; if it is a number, {cut}"
-    )
+    return f"{name} has {seen:,} different values or more; a {axis} may have {MAX_LEVELS[axis]:,}. An identifier cannot be a {axis}; if it is a number, {cut}"
 
 
 def too_many_cells(sizes: Sequence[int]) -> str:
@@ -405,7 +403,7 @@ def refuse_mixed(levels: Sequence[Collection[Level]], names: Sequence[str] = AXE
         kinds = sorted({kind(level) for level in axis if level is not MISSING})
         if len(kinds) > 1:
             raise DataError(
-                f"the {name} holds values of kind {kinds[0]} in one part and {kinds[1]} in another; "
+                f"the {name} holds values of kind {kinds[0]} in one part, {kinds[1]} in another; "
                 "make the column the same type everywhere"
             )
 
@@ -453,7 +451,9 @@ def _same_roles(ours: Roles, theirs: Roles) -> Roles:
 
 
 def _added(facet: Facet, one: Table, other: Table) -> Table:
-    refuse_large([{*a, *b} for a, b in zip(one.levels, other.levels, strict=True)], facet_name(facet))
+    refuse_large(
+        [{*a, *b} for a, b in zip(one.levels, other.levels, strict=True)], facet_name(facet)
+    )
     return one + other
 
 
@@ -470,9 +470,13 @@ def _from_cells(columns: Mapping[str, list[Any]], header: Mapping[str, Any]) -> 
     tables = {}
     for number, facet in enumerate(roles.facet):
         cells = [i for i, t in enumerate(columns["table"]) if t == number]
-        table = _table_of_cells(roles, facet, {k: [v[i] for i in cells] for k, v in columns.items()})
+        table = _table_of_cells(
+            roles, facet, {k: [v[i] for i in cells] for k, v in columns.items()}
+        )
         if table.rows != rows or sum(columns["n"][i] for i in cells) != rows:
-            raise ValueError(f"the cells of facet {facet_name(facet)!r} do not add up to {rows} rows")
+            raise ValueError(
+                f"the cells of facet {facet_name(facet)!r} do not add up to {rows} rows"
+            )
         tables[facet] = table
     return Counts(roles, tables, rows)
 
@@ -509,4 +513,3 @@ def _table_of_cells(roles: Roles, facet: Facet, cells: Mapping[str, list[Any]]) 
         total[where] = cells[name]
         sums.append(total)
     return Table(levels, n, *sums)
-

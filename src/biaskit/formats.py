@@ -40,12 +40,12 @@ def as_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def as_markdown(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Markdown table in which no cell can become markup.
+    r"""Markdown table in which no cell can become markup.
 
     >>> print(as_markdown(["value", "n"], [["a|b", 3]]))
     | value | n |
     | --- | ---: |
-    | a\\|b | 3 |
+    | a\|b | 3 |
     """
     values = [list(row) for row in rows]
     rules = [

@@ -219,9 +219,10 @@ def from_json(value: Any) -> Level:
     """
     match value:
         case {"above": low, "up_to": high, **rest} if not rest:
-            low, high = from_json(low), from_json(high)
-            if kind(low) == kind(high) == "number":
-                return Interval(float(low), float(high))
+            ends = [from_json(low), from_json(high)]
+            numbers_ = [float(end) for end in ends if isinstance(end, (int, float))]
+            if [kind(end) for end in ends] == ["number", "number"]:
+                return Interval(*numbers_)
         case {"float": ("inf" | "-inf") as text, **rest} if not rest:
             return float(text)
         case list():

@@ -54,7 +54,7 @@ class Metric:
 
     symbol: str
     formula: str
-    function: Callable[[Tally, Tally], Array]
+    function: Callable[[Tally, Tally], Any]
     needs: tuple[str, ...]
     bounds: tuple[float, float]
     parity: float
@@ -125,7 +125,7 @@ def class_imbalance(a: Tally, d: Tally) -> Array:
 )
 def difference_in_proportions_of_labels(a: Tally, d: Tally) -> Array:
     """Difference in proportions of labels."""
-    return a.q - d.q
+    return np.subtract(a.q, d.q)
 
 
 @metric(
@@ -175,7 +175,7 @@ def lp_norm(p: float) -> Metric:
     if not p >= 1:
         raise RolesError(f"lp_norm takes an order of 1 or more, not {p!r}")
 
-    def norm(a: Tally, d: Tally) -> Array:
+    def norm(a: Tally, d: Tally) -> Any:
         """Lp-norm."""
         gap = np.abs(a.P - d.P)
         return gap.max(axis=-1) if math.isinf(p) else (gap**p).sum(axis=-1) ** (1 / p)
@@ -207,7 +207,7 @@ euclidean_norm = lp_norm(2)
     reading="The share of one facet's rows whose label would have to change for the distributions "
     "to be equal.",
 )
-def total_variation_distance(a: Tally, d: Tally) -> Array:
+def total_variation_distance(a: Tally, d: Tally) -> Any:
     """Total variation distance."""
     return np.abs(a.P - d.P).sum(axis=-1) / 2
 
@@ -223,7 +223,7 @@ def total_variation_distance(a: Tally, d: Tally) -> Array:
     reading="The largest gap at any one label. (Clarify's definition: the labels have no order, so "
     "it is not the Kolmogorov-Smirnov statistic of cumulative distributions.)",
 )
-def kolmogorov_smirnov(a: Tally, d: Tally) -> Array:
+def kolmogorov_smirnov(a: Tally, d: Tally) -> Any:
     """Kolmogorov-Smirnov, largest gap between the label distributions."""
     return np.abs(a.P - d.P).max(axis=-1)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -116,9 +116,7 @@ def report(
     return store.frame(columns)
 
 
-def report_rows(
-    counts: Counts, roles: Roles, metrics: Sequence[Metric] | None = None
-) -> list[Row]:
+def report_rows(counts: Counts, roles: Roles, metrics: Sequence[Metric] | None = None) -> list[Row]:
     """Rows of the report on some counts, as plain records.
 
     `roles` are those of the counts, or the same with other choices made (`Roles.chosen`). With
@@ -181,7 +179,9 @@ def _metric_rows(
         remarks = metric.remark(a, d) if metric.remark else [""] * len(names)
         constant = np.count_nonzero((a.by_label + d.by_label) > 0, axis=-1) == 1
         notes = [
-            "; ".join(filter(None, _notes(metric, float(x), int(na), int(nd), bool(same), remark, roles)))
+            "; ".join(
+                filter(None, _notes(metric, float(x), int(na), int(nd), bool(same), remark, roles))
+            )
             for x, na, nd, same, remark in zip(estimates, n_a, n_d, constant, remarks, strict=True)
         ]
     return [
@@ -230,9 +230,7 @@ def _not_given(metric: Metric, roles: Roles) -> list[str]:
     return [axis for axis in axes if axis in metric.needs and getattr(roles, axis) is None]
 
 
-def _comparisons(
-    table: Table, facet: Facet, roles: Roles
-) -> tuple[list[str], NDArray[np.bool_]]:
+def _comparisons(table: Table, facet: Facet, roles: Roles) -> tuple[list[str], NDArray[np.bool_]]:
     """Names of the values that are d in turn, and which levels each of them has."""
     levels = table.levels[0]
     known = [level for level in levels if level is not MISSING]
@@ -249,7 +247,9 @@ def _comparisons(
             )
         groups = [together]
     elif isinstance(facet, str) and facet in (roles.facet_above or {}):
-        groups = [{level for level in known if isinstance(level, Interval) and level.high == np.inf}]
+        groups = [
+            {level for level in known if isinstance(level, Interval) and level.high == np.inf}
+        ]
     else:
         groups = [{level} for level in known]
         _refuse_no_comparison(table, known, facet, roles)
@@ -257,7 +257,7 @@ def _comparisons(
     return [", ".join(show(level) for level in levels if level in group) for group in groups], sides
 
 
-def _refuse_no_comparison(table: Table, known: list[Level], facet: Facet, roles: Roles) -> None:
+def _refuse_no_comparison(table: Table, known: Sequence[Level], facet: Facet, roles: Roles) -> None:
     name = facet_name(facet)
     if len(known) == 1:
         raise RolesError(
@@ -267,8 +267,8 @@ def _refuse_no_comparison(table: Table, known: list[Level], facet: Facet, roles:
     cut = {*(roles.facet_above or {}), *(roles.facet_edges or {})}
     if len(known) > max(_MANY_VALUES, table.rows // 2) and not cut & {facet}:
         raise RolesError(
-            f"facet {name!r} has {len(known):,} values in {table.rows:,} rows: nearly every row has "
-            "its own. Choose another column; if it is a number, cut it with facet_edges=[...] or "
+            f"facet {name!r} has {len(known):,} values in {table.rows:,} rows: nearly every row "
+            "has its own. Choose another column; if it is a number, cut it with facet_edges=[...] or "
             "facet_above=...; or name the values of side d with facet_values=..."
         )
 
@@ -299,7 +299,7 @@ def _positive_needed(levels: tuple[Level, ...], roles: Roles, metrics: list[str]
     )
 
 
-def _found(role: str, wanted: Iterable[Level], known: list[Level], column: str) -> set[Level]:
+def _found(role: str, wanted: Iterable[Level], known: Sequence[Level], column: str) -> set[Level]:
     found = set()
     for value in wanted:
         try:

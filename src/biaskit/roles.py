@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 from biaskit.errors import RolesError, did_you_mean, listed
@@ -93,9 +94,11 @@ class Roles:
                 )
         else:
             kept = self.facet
-        by_facet = None if self.facet_values is None else {
-            facet: values for facet, values in self.facet_values.items() if facet in kept
-        }
+        by_facet = (
+            None
+            if self.facet_values is None
+            else {facet: values for facet, values in self.facet_values.items() if facet in kept}
+        )
         made = replace(self, facet=kept, facet_values=by_facet or None)
         if "positive" in given:
             made = replace(made, positive=_values("positive", given.pop("positive")))
@@ -128,7 +131,9 @@ class Roles:
     @property
     def cuts(self) -> dict[str, tuple[float, ...]]:
         """Edges, ascending, at which the numbers of a column are cut, by column."""
-        cuts = {column: (above,) for column, above in (self.facet_above or {}).items()}
+        cuts: dict[str, tuple[float, ...]] = {
+            column: (above,) for column, above in (self.facet_above or {}).items()
+        }
         cuts.update(self.facet_edges or {})
         if self.label is not None and self.positive_above is not None:
             cuts[self.label] = (self.positive_above,)
@@ -163,7 +168,9 @@ class Roles:
             ]
         for name in ("facet_above", "facet_edges"):
             if name in made:
-                made[name] = {c: v if isinstance(v, float) else list(v) for c, v in made[name].items()}
+                made[name] = {
+                    c: v if isinstance(v, float) else list(v) for c, v in made[name].items()
+                }
         return made
 
     @classmethod
@@ -199,9 +206,13 @@ class Roles:
                     f"column {column!r} is given as {other} and as {role}; a column has one role"
                 )
         if self.positive is not None and self.positive_above is not None:
-            raise RolesError("give positive or positive_above, not both: they choose the same thing")
+            raise RolesError(
+                "give positive or positive_above, not both: they choose the same thing"
+            )
         if self.positive is not None and self.label is None and self.predicted is None:
-            raise RolesError("positive needs label (or predicted): the column whose values it names")
+            raise RolesError(
+                "positive needs label (or predicted): the column whose values it names"
+            )
         if self.positive_above is not None and self.label is None:
             raise RolesError("positive_above needs label: the column that it cuts")
         if self.predicted_above is not None and self.predicted is None:
@@ -329,6 +340,6 @@ def _edges(name: str, given: Any) -> tuple[float, ...]:
     values = given if isinstance(given, (list, tuple)) else [given]
     edges = [_cut(name, value) for value in values]
     made = tuple(edge for edge in edges if edge is not None)
-    if not made or any(low >= high for low, high in zip(made, made[1:], strict=False)):
+    if not made or any(low >= high for low, high in pairwise(made)):
         raise RolesError(f"{name} takes ascending numbers, such as [25, 40, 65]; got {given!r}")
     return made

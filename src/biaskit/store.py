@@ -99,11 +99,12 @@ def read(
     found = _header(file, path)
     if found is None:
         raise DataError(
-            f"{str(path)!r} is not a counts file; `biaskit count` (or Counts.save) makes one of data"
+            f"{str(path)!r} is not a counts file; `biaskit count` or Counts.save makes one"
         )
     if file.metadata.num_rows > most_rows:
         raise DataError(
-            f"{str(path)!r} says it has {file.metadata.num_rows:,} cells; at most {most_rows:,} are read"
+            f"{str(path)!r} says it has {file.metadata.num_rows:,} cells; at most {most_rows:,} "
+            "are read"
         )
     missing = [name for name in names if name not in file.schema_arrow.names]
     if missing:

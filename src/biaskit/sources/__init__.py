@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -130,11 +131,16 @@ def saved_counts(data: Any) -> Counts | None:
     """Counts that `data` is, or is the path of a file of; None for a table of rows."""
     if isinstance(data, Counts):
         return data
-    if isinstance(data, (str, os.PathLike)) and os.fspath(data).endswith(".parquet"):
-        path = os.fspath(data)
-        if os.path.isfile(path) and os.path.getsize(path) and store.header(path) is not None:  # noqa: PTH113, PTH202
-            return Counts.load(path)
+    if isinstance(data, (str, os.PathLike)) and _begins_as_parquet(Path(data)):
+        return None if store.header(data) is None else Counts.load(data)
     return None
+
+
+def _begins_as_parquet(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(4) == b"PAR1"
 
 
 class _Histogram:
@@ -151,9 +157,11 @@ class _Histogram:
         if roles.weight is not None:
             count_types += [np.float64, np.float64]
         empty = [0 for _ in self._axes]
-        self._arrays = [np.zeros(empty, dtype=one) for one in count_types]
+        self._arrays: list[NDArray[Any]] = [np.zeros(empty, dtype=one) for one in count_types]
 
-    def add(self, codes: Mapping[str, NDArray[np.intp]], weight: NDArray[np.float64] | None) -> None:
+    def add(
+        self, codes: Mapping[str, NDArray[np.intp]], weight: NDArray[np.float64] | None
+    ) -> None:
         """Add rows: the codes of each column, and the weights."""
         shape = [encoder.size for encoder in self._axes]
         if np.prod([float(size) for size in shape]) > MAX_CELLS:
@@ -178,7 +186,7 @@ class _Histogram:
         shape = [len(facet), *(len(axis) for axis in others)]
         keep = {bin_ for e in self._axes for bin_ in e.keep}
         arrays = [self._full(array).reshape(shape) for array in self._arrays]
-        return Table.of([facet, *others], *arrays, keep=keep)
+        return Table.of([facet, *others], arrays, keep)
 
     def _full(self, array: NDArray[Any]) -> NDArray[Any]:
         """Array with a place for every code, also for those that no batch had rows of."""

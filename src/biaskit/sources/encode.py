@@ -65,15 +65,17 @@ class Encoder:
         if len(values) <= _SMALL_DICTIONARY:
             found = [self._code(level(value)) for value in values.to_pylist()]
             # Index -1, the missing value, looks up the last place.
-            place = np.array([*found, self._code(MISSING) if encoded.null_count else 0], dtype=np.intp)
-            return place[indices]
+            place = np.array(
+                [*found, self._code(MISSING) if encoded.null_count else 0], dtype=np.intp
+            )
+            return np.take(place, indices)
         used = np.flatnonzero(np.bincount(indices + 1, minlength=len(values) + 1)) - 1
         if (seen := int(np.count_nonzero(used >= 0))) > MAX_LEVELS[self.role]:
             self._refuse(seen)
         place = np.zeros(len(values) + 1, dtype=np.intp)
         for index in used.tolist():
             place[index] = self._code(MISSING if index < 0 else level(values[index].as_py()))
-        return place[indices]
+        return np.take(place, indices)
 
     def _binned(self, array: Any, where: str) -> NDArray[np.intp]:
         if kind_of(array.type) == "missing":
@@ -142,7 +144,7 @@ def numbers(array: Any, column: str, role: str, where: str) -> NDArray[np.float6
         )
     if t.is_dictionary(array.type):
         values = numbers(array.dictionary, column, role, where)
-        return np.append(values, np.nan)[_indices(array)]
+        return np.take(np.append(values, np.nan), _indices(array))
     if t.is_decimal(array.type) or t.is_float16(array.type):
         array = array.cast(pa.float64())
     dtype = _dtype(array.type)
@@ -183,7 +185,13 @@ def _is_text(type_: Any) -> bool:
     import pyarrow.types as t
 
     views = (getattr(t, name, None) for name in ("is_string_view", "is_binary_view"))
-    checks = (t.is_string, t.is_large_string, t.is_binary, t.is_large_binary, t.is_fixed_size_binary)
+    checks = (
+        t.is_string,
+        t.is_large_string,
+        t.is_binary,
+        t.is_large_binary,
+        t.is_fixed_size_binary,
+    )
     return any(check(type_) for check in (*checks, *views) if check is not None)
 
 
@@ -216,7 +224,7 @@ def _missing(array: Any) -> NDArray[np.bool_]:
     """Which values are null, from the validity bitmap (one bit a row, 1 for present)."""
     bitmap = np.frombuffer(array.buffers()[0], dtype=np.uint8)
     bits = np.unpackbits(bitmap, count=array.offset + len(array), bitorder="little")
-    return bits[array.offset :] == 0
+    return np.equal(bits[array.offset :], 0)
 
 
 def _dtype(type_: Any) -> np.dtype[Any]:
@@ -225,4 +233,3 @@ def _dtype(type_: Any) -> np.dtype[Any]:
     if t.is_floating(type_):
         return np.dtype(f"f{type_.bit_width // 8}")
     return np.dtype(f"{'i' if t.is_signed_integer(type_) else 'u'}{type_.bit_width // 8}")
-

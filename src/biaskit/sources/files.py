@@ -28,7 +28,12 @@ _FORMATS = {
 }
 _COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 _ROWS = 1 << 17
-_MAGIC = {b"PAR1": "Parquet", b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\x28\xb5\x2f\xfd": "Zstandard"}
+_MAGIC = {
+    b"PAR1": "Parquet",
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\x28\xb5\x2f\xfd": "Zstandard",
+}
 
 
 def expanded(paths: Sequence[str | os.PathLike[str]]) -> list[Path]:
@@ -44,7 +49,9 @@ def expanded(paths: Sequence[str | os.PathLike[str]]) -> list[Path]:
         text = os.fspath(given)
         path = Path(text)
         if "://" in text:
-            raise DataError(f"{text!r} is an address; biaskit reads local files: copy it here first")
+            raise DataError(
+                f"{text!r} is an address; biaskit reads local files: copy it here first"
+            )
         if path.is_dir():
             found = sorted(p for p in path.rglob("*") if _is_data(p, path))
             if not found:
@@ -53,7 +60,8 @@ def expanded(paths: Sequence[str | os.PathLike[str]]) -> list[Path]:
         elif path.exists():
             files.append(path)
         elif glob.has_magic(text):
-            found = sorted(Path(p) for p in glob.glob(text, recursive=True) if Path(p).is_file())
+            matches = glob.glob(text, recursive=True)  # noqa: PTH207 - an absolute pattern too
+            found = sorted(path for path in map(Path, matches) if path.is_file())
             if not found:
                 raise DataError(f"no file matches {text!r}")
             files += found
@@ -81,7 +89,12 @@ def file_source(paths: Sequence[str | os.PathLike[str]]) -> Source:
             "count each format by itself and add the counts"
         )
     (format_,) = formats
-    return {"parquet": _Parquet, "csv": _Csv, "jsonl": _JsonLines}[format_](files)
+    readers: dict[str, type[_Parquet] | type[_Csv] | type[_JsonLines]] = {
+        "parquet": _Parquet,
+        "csv": _Csv,
+        "jsonl": _JsonLines,
+    }
+    return readers[format_](files)
 
 
 def format_of(path: Path) -> str:
@@ -178,7 +191,9 @@ class _JsonLines:
             with _readable(path), _opened(path) as (raw, text):
                 lines = io.TextIOWrapper(text, encoding="utf-8-sig")
                 while chunk := list(itertools.islice(lines, _ROWS)):
-                    records = [_record(t, where, line + i) for i, t in enumerate(chunk, 1) if t.strip()]
+                    records = [
+                        _record(t, where, line + i) for i, t in enumerate(chunk, 1) if t.strip()
+                    ]
                     line += len(chunk)
                     for record in records[:1]:
                         names.update(dict.fromkeys(record))
@@ -286,7 +301,9 @@ def _record(text: str, where: str, line: int) -> dict[str, Any]:
     try:
         record = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{where}, line {line:,}: not JSON: {error}; give one object a line") from error
+        raise DataError(
+            f"{where}, line {line:,}: not JSON: {error}; give one object a line"
+        ) from error
     if not isinstance(record, dict):
         raise DataError(
             f"{where}, line {line:,}: a {type(record).__name__} where an object should be; "

@@ -1,0 +1,317 @@
+"""The command line: its verbs, outputs, exit codes, and one line for every mistake."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import os
+import pty
+import subprocess
+import sys
+from dataclasses import fields
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+import biaskit
+from biaskit.cli import _parser, main
+from biaskit.roles import Roles
+
+DATA = pd.DataFrame(
+    {
+        "sex": ["F", "F", "M", "M", "M", None],
+        "race": ["b", "w", "b", "w", "w", "b"],
+        "age": [20, 70, 30, 40, 41, 18],
+        "y": [0, 1, 1, 1, 0, 1],
+        "status": ["no", "yes", "yes", "yes", "no", "yes"],
+        "g": ["a", "b", "a", "b", "b", "a"],
+    }
+)
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    DATA.to_parquet("rows.parquet")
+    DATA.to_csv("rows.csv", index=False)
+    return tmp_path
+
+
+def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
+    code = main(argv)
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def test_flags_are_roles_are_keyword_arguments() -> None:
+    _, verbs = _parser()
+    names = {field.name for field in fields(Roles)}
+    for verb in ("report", "count"):
+        flags = {action.dest for action in verbs[verb]._actions}
+        assert names == flags - {"help", "data", "metrics", "format", "output"}
+    assert names == set(signature(biaskit.count).parameters) - {"data"}
+    assert names == set(signature(biaskit.report).parameters) - {"data", "metrics"}
+
+
+def test_report_prints_a_table(data: Path, capsys: Any) -> None:
+    code, out, err = run(
+        capsys, "report", "rows.parquet", "--facet", "sex", "--label", "y", "--facet-values", "F"
+    )
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert (
+        lines[0] == "6 rows; positive is y = 1; "
+        "side d is the value in the row, side a every other known value"
+    )
+    assert lines[2].split() == [
+        "facet",
+        "value",
+        "metric",
+        "estimate",
+        "n_a",
+        "n_d",
+        "n_missing",
+        "note",
+    ]
+    assert lines[4].split() == ["sex", "F", "DPL", "0.1667", "3", "2", "1"]
+
+
+def test_report_gives_the_frame_in_every_format(data: Path, capsys: Any) -> None:
+    flags = ["--facet", "sex", "--label", "status", "--positive", "yes", "--group", "g"]
+    expected = biaskit.report(
+        "rows.parquet", facet="sex", label="status", positive="yes", group="g"
+    )
+    for suffix, read in (("csv", pd.read_csv), ("parquet", pd.read_parquet)):
+        assert run(capsys, "report", "rows.csv", *flags, "-o", f"out.{suffix}") == (0, "", "")
+        found = read(f"out.{suffix}")
+        found["note"] = found["note"].astype(object).fillna("")
+        pd.testing.assert_frame_equal(found, expected, check_dtype=False)
+    code, out, _ = run(capsys, "report", "rows.csv", *flags, "--format", "json")
+    found = json.loads(out)
+    assert code == 0
+    assert found["biaskit"] == {"version": biaskit.__version__, "schema": 1}
+    assert found["roles"]["positive"] == ["yes"]
+    assert len(found["report"]) == len(expected)
+    assert found["report"][1]["estimate"] == expected["estimate"][1]
+    code, out, _ = run(capsys, "report", "rows.csv", *flags, "--format", "csv")
+    assert [row["metric"] for row in csv.DictReader(io.StringIO(out))] == expected[
+        "metric"
+    ].tolist()
+    code, out, _ = run(capsys, "report", "rows.csv", *flags, "--format", "markdown")
+    assert len(out.splitlines()) == len(expected) + 2
+
+
+def test_undefined_is_null_and_infinite_is_a_text(data: Path, capsys: Any) -> None:
+    Path("x.csv").write_text("sex,y\nF,0\nM,0\nM,1\n")
+    _, out, _ = run(
+        capsys,
+        "report",
+        "x.csv",
+        "--facet",
+        "sex",
+        "--label",
+        "y",
+        "--format",
+        "json",
+        "--metrics",
+        "kl,cddl",
+    )
+    report = json.loads(out)["report"]
+    assert [row["estimate"] for row in report] == [
+        "Infinity",
+        None,
+        pytest.approx(math.log(2)),
+        None,
+    ]
+    assert report[1]["note"] == "no group column: give group="
+    _, out, _ = run(
+        capsys, "report", "x.csv", "--facet", "sex", "--label", "y", "--metrics", "KL,CDDL"
+    )
+    assert " inf " in out
+    assert " undefined " in out
+
+
+def test_several_facets_intersections_and_cuts(data: Path, capsys: Any) -> None:
+    flags = ["--label", "y", "--metrics", "CI", "--format", "csv"]
+    _, out, _ = run(capsys, "report", "rows.csv", "--facet", "sex", "--facet", "sex & race", *flags)
+    values = [row["value"] for row in csv.DictReader(io.StringIO(out))]
+    assert values == ["F", "M", "F & b", "F & w", "M & b", "M & w"]
+    _, out, _ = run(
+        capsys, "report", "rows.csv", "--facet", "age", "--facet-edges", "25,40.5", *flags
+    )
+    assert [row["value"] for row in csv.DictReader(io.StringIO(out))] == [
+        "<=25",
+        "(25, 40.5]",
+        ">40.5",
+    ]
+    _, out, _ = run(capsys, "report", "rows.csv", "--facet", "age", "--facet-above", "-5", *flags)
+    assert [row["n_d"] for row in csv.DictReader(io.StringIO(out))] == ["6"]
+    _, out, _ = run(
+        capsys, "report", "rows.csv", "--facet", "sex & race", "--facet-values", "F & b", *flags
+    )
+    assert [row["value"] for row in csv.DictReader(io.StringIO(out))] == ["F & b"]
+
+
+def test_count_merge_and_report(data: Path, capsys: Any) -> None:
+    DATA.iloc[:2].to_parquet("one.parquet")
+    DATA.iloc[2:].to_parquet("two.parquet")
+    roles = ["--facet", "sex", "--label", "status", "--group", "g"]
+    for name in ("one", "two"):
+        code, out, _ = run(capsys, "count", f"{name}.parquet", *roles, "-o", f"{name}.counts")
+        assert code == 0
+        assert "rows in" in out
+    assert run(capsys, "merge", "one.counts", "two.counts", "-o", "all.counts")[:2] == (
+        0,
+        "6 rows from 2 files: all.counts\n",
+    )
+    _, merged, _ = run(capsys, "report", "all.counts", "--positive", "yes", "--format", "csv")
+    _, whole, _ = run(capsys, "report", "rows.csv", *roles, "--positive", "yes", "--format", "csv")
+    assert merged == whole
+
+
+def test_metrics_is_made_of_the_declarations(capsys: Any) -> None:
+    code, out, _ = run(capsys, "metrics")
+    assert code == 0
+    for metric in biaskit.METRICS.values():
+        assert metric.symbol in out
+        assert metric.formula in out
+    _, out, _ = run(capsys, "metrics", "--format", "json")
+    assert [row["metric"] for row in json.loads(out)["metrics"]] == list(biaskit.METRICS)
+
+
+def test_demo_tells_the_story(data: Path, capsys: Any) -> None:
+    code, out, _ = run(capsys, "demo", "-o", "berkeley.parquet")
+    assert code == 0
+    assert "DPL +0.142" in out
+    assert "CDDL -0.019" in out
+    assert pq.read_metadata("berkeley.parquet").num_rows == 4526
+    assert sorted(path.name for path in data.iterdir()) == [
+        "berkeley.parquet",
+        "rows.csv",
+        "rows.parquet",
+    ]
+
+
+REPORT = ["report", "rows.parquet", "--facet", "sex", "--label", "y"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["reprot"], "no verb 'reprot'; did you mean 'report'?"),
+        ([], "required"),
+        (["report"], "required: DATA"),
+        ([*REPORT, "--fact", "x"], "no flag '--fact' for report; did you mean '--facet'?"),
+        ([*REPORT, "--label", "z"], "--label is given twice"),
+        (["report", "rows.parquet"], "facet is needed"),
+        (["report", "row.parquet", "--facet", "sex"], "did you mean 'rows.parquet'?"),
+        (["report", "rows.parquet", "--facet", "sx"], "no column 'sx'; did you mean 'sex'?"),
+        ([*REPORT, "--positive", "7"], "'7' does not occur in 'y'; the values are '0', '1'"),
+        ([*REPORT, "--metrics", "DPX"], "no metric 'DPX'"),
+        ([*REPORT, "--facet-above", "forty"], "invalid float value: 'forty'"),
+        ([*REPORT, "--facet-edges", "25;40"], "'25;40' are not numbers like 25,40,65"),
+        ([*REPORT, "--format", "xml"], "invalid choice: 'xml'"),
+        ([*REPORT, "--format", "parquet"], "needs a file: -o FILE"),
+        ([*REPORT, "-o", "out"], "which format is 'out'?"),
+        ([*REPORT, "-o", "no/out.csv"], "there is no folder 'no'"),
+        (["count", "rows.parquet", "--facet", "sex"], "required: -o/--output"),
+        (["count", "rows.parquet", "--facet", "sex", "-o", "."], "is a folder"),
+        (["merge", "rows.parquet", "-o", "x"], "is not a counts file"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(
+    data: Path, capsys: Any, argv: list[str], message: str
+) -> None:
+    code, out, err = run(capsys, *argv)
+    assert code == 2
+    assert out == ""
+    assert message in err
+    assert err.startswith("biaskit: ")
+    assert err.count("\n") == 1
+
+
+def test_the_output_is_checked_before_the_pass(data: Path, capsys: Any) -> None:
+    """A pass over a billion rows must not end in an error that was there from the start."""
+    _, _, err = run(capsys, "report", "nothing.csv", "--facet", "sex", "-o", "no/out.csv")
+    assert "there is no folder 'no'" in err
+    _, _, err = run(capsys, "count", "nothing.csv", "--facet", "sex", "-o", "no/out")
+    assert "there is no folder 'no'" in err
+
+
+def test_hostile_values_are_printed_harmlessly(data: Path, capsys: Any) -> None:
+    evil = "\x1b[2J<script>|x\n"
+    pd.DataFrame({"sex": [evil, "M"], "y": [0, 1]}).to_parquet("evil.parquet")
+    flags = ["report", "evil.parquet", "--facet", "sex", "--label", "y"]
+    for form in ("table", "markdown"):
+        _, out, _ = run(capsys, *flags, "--format", form)
+        assert "\x1b" not in out
+        assert r"\x1b" in out
+    assert r"\<script\>\|x" in out
+    _, out, _ = run(capsys, *flags, "--format", "json")
+    assert json.loads(out)["report"][0]["value"] == evil
+    _, _, err = run(capsys, *flags, "--facet-values", "\x1b[31m")
+    assert "\x1b" not in err
+
+
+def test_help_is_enough_to_get_going(capsys: Any) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["report", "--help"])
+    out = capsys.readouterr().out
+    assert "examples:" in out
+    for field in fields(Roles):
+        assert f"--{field.name.replace('_', '-')}" in out
+
+
+def test_a_closed_pipe_is_no_error(data: Path) -> None:
+    command = f"{sys.executable} -m biaskit metrics | head -1"
+    done = subprocess.run(command, shell=True, check=True, capture_output=True, text=True)
+    assert done.stdout.startswith("metric")
+    assert done.stderr == ""
+
+
+def test_progress_is_shown_to_people_only(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    from biaskit import cli
+
+    ticks = iter([0.0, 0.5, 2.0, 2.1, 4.0, 4.1])
+    monkeypatch.setattr(cli.time, "monotonic", lambda: next(ticks))
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with cli._progress() as show:
+        assert show is not None
+        for rows, done in ((10, 0.1), (1000, 0.25), (1100, 0.3), (2000, None)):
+            show(rows, done)
+    assert capsys.readouterr().err == (
+        "\r\x1b[K1,000 rows, 500 a second, 6 s left\r\x1b[K2,000 rows, 500 a second\r\x1b[K"
+    )
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: False)
+    with cli._progress() as show:
+        assert show is None
+
+
+def test_an_interrupt_leaves_no_traceback(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("biaskit.cli.count_roles", interrupted)
+    assert run(capsys, *REPORT) == (130, "", "biaskit: interrupted; nothing was written\n")
+
+
+def test_on_a_real_terminal(data: Path) -> None:
+    """A report on a terminal works, and quick work shows no progress line."""
+    leader, follower = pty.openpty()
+    done = subprocess.run(
+        [sys.executable, "-m", "biaskit", *REPORT], stdout=follower, stderr=follower, check=True
+    )
+    os.close(follower)
+    assert done.returncode == 0
+    assert b"\x1b[K" not in os.read(leader, 10_000)
+    os.close(leader)

@@ -1,0 +1,59 @@
+"""What is loaded when: importing costs nothing, and the command line never loads pandas."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import biaskit
+
+HEAVY = ("pandas", "numba", "scipy", "shap", "polars", "narwhals", "sklearn")
+
+
+def loaded(code: str, *args: str) -> set[str]:
+    watched = (*HEAVY, "numpy", "pyarrow")
+    script = f"import sys\n{code}\nprint('loaded:', *(m for m in {watched} if m in sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", script, *args], check=True, capture_output=True, text=True
+    )
+    return set(done.stdout.splitlines()[-1].split()[1:])
+
+
+def test_importing_the_package_loads_nothing() -> None:
+    assert loaded("import biaskit; dir(biaskit)") == set()
+
+
+def test_arithmetic_needs_numpy_only() -> None:
+    assert loaded("import biaskit; biaskit.METRICS, biaskit.Counts, biaskit.BiaskitError") == {
+        "numpy"
+    }
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+def test_a_report_on_the_command_line_does_without_pandas(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"rows.{suffix}"
+    if suffix == "csv":
+        path.write_text("sex,y,g\nF,1,a\nM,0,b\nM,1,a\n")
+    else:
+        pq.write_table(
+            pa.table({"sex": ["F", "M", "M"], "y": [1, 0, 1], "g": ["a", "b", "a"]}), path
+        )
+    code = "from biaskit.cli import main; assert main(['report', *sys.argv[1:]]) == 0"
+    found = loaded(
+        code, str(path), "--facet", "sex", "--label", "y", "--group", "g", "--format", "json"
+    )
+    assert found == {"numpy", "pyarrow"}
+
+
+def test_the_names_of_the_package() -> None:
+    assert set(biaskit.__all__) <= set(dir(biaskit))
+    for name in biaskit.__all__:
+        assert getattr(biaskit, name) is not None
+    assert callable(biaskit.report)
+    with pytest.raises(AttributeError, match="no attribute 'reprot'"):
+        biaskit.reprot  # noqa: B018
