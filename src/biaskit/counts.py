@@ -313,8 +313,8 @@ class Counts:
         columns, header = store.read(path, ("table", *AXES, "n", "w", "w2"), MAX_CELLS)
         if header.get("schema") != _SCHEMA or header.get("kind") != "counts":
             raise DataError(
-                f"{str(path)!r} has {header.get('kind')!r} of schema {header.get('schema')!r}, made "
-                f"by biaskit {header.get('version')!r}; this version reads counts of schema "
+                f"{str(path)!r} has {header.get('kind')!r} of schema {header.get('schema')!r}, "
+                f"made by biaskit {header.get('version')!r}; this version reads counts of schema "
                 f"{_SCHEMA}: install a newer biaskit, or count the data again"
             )
         try:
@@ -365,28 +365,10 @@ def empty_table(roles: Roles, facet: Facet) -> Table:
     n = np.zeros(shape, dtype=np.int64)
     if roles.weight is None:
         return Table(levels, n)
-    return Table(levels, n, np.zeros(shape), np.zeros(shape))
-
-
-def refuse_large(levels: Sequence[Collection[Level]], facet: str) -> None:
-    """Refuse an axis with more levels than `MAX_LEVELS`, or more than `MAX_CELLS` cells in all."""
-    for axis, values in zip(AXES, levels, strict=True):
-        if (known := len(values) - (MISSING in values)) > MAX_LEVELS[axis]:
-            name = f"facet {facet!r}" if axis == "facet" else f"the {axis}"
-            raise DataError(too_many_values(axis, name, known))
-    if np.prod([float(len(values)) for values in levels]) > MAX_CELLS:
-        raise DataError(too_many_cells([len(values) for values in levels]))
-
-
-def too_many_values(axis: str, name: str, seen: int) -> str:
-    """Message for a column that has too many values to be counted by."""
-    cut = {
-        "facet": "cut it with facet_edges=[...] or facet_above=...",
-        "label": "cut it with positive_above=...",
-        "predicted": "cut it with predicted_above=...",
-        "group": "put it into bands first",
-    }[axis]
-    return f"{name} has {seen:,} different values or more; a {axis} may have {MAX_LEVELS[axis]:,}. An identifier cannot be a {axis}; if it is a number, {cut}"
+    return (
+        f"{name} has {seen:,} different values or more; a {axis} has {MAX_LEVELS[axis]:,} at most. "
+        f"An identifier cannot be a {axis}; if it is a number, {cut}"
+    )
 
 
 def too_many_cells(sizes: Sequence[int]) -> str:

@@ -268,8 +268,8 @@ def _refuse_no_comparison(table: Table, known: Sequence[Level], facet: Facet, ro
     if len(known) > max(_MANY_VALUES, table.rows // 2) and not cut & {facet}:
         raise RolesError(
             f"facet {name!r} has {len(known):,} values in {table.rows:,} rows: nearly every row "
-            "has its own. Choose another column; if it is a number, cut it with facet_edges=[...] or "
-            "facet_above=...; or name the values of side d with facet_values=..."
+            "has its own. Choose another column; if it is a number, cut it with facet_edges=[...] "
+            "or facet_above=...; or name the values of side d with facet_values=..."
         )
 
 
