@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from biaskit.counts import Tally
+from biaskit.tables import Tally
 
 Columns = dict[str, list[Any]]
 

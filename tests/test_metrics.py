@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import naive
 from biaskit import METRICS, BiaskitError, lp_norm
-from biaskit.counts import Tally
 from biaskit.metrics import Metric, chosen
+from biaskit.tables import Tally
 from strategies import tallies
 
 each = pytest.mark.parametrize("metric", METRICS.values(), ids=list(METRICS))

@@ -4,232 +4,24 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from biaskit import store
 from biaskit.errors import DataError, RolesError
-from biaskit.levels import ABSENT, MISSING, Level, from_json, kind, order, to_json
+from biaskit.levels import from_json, order, to_json
 from biaskit.roles import Facet, Roles, facet_name
+from biaskit.tables import AXES, MAX_CELLS, Table, empty_table, refuse_large, refuse_mixed
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["AXES", "MAX_CELLS", "MAX_LEVELS", "Counts", "Table", "Tally", "divide"]
-
-AXES = ("facet", "label", "predicted", "group")
-
-#: More values than this on an axis, or more cells than this in a table, are refused: a column of so
-#: many values is an identifier or a measurement, not a facet or a label. Strata may be many.
-MAX_LEVELS = {"facet": 1_000, "label": 1_000, "predicted": 1_000, "group": 100_000}
-MAX_CELLS = 10_000_000
+__all__ = ["Counts"]
 
 _SCHEMA = 1
-
-
-def divide(numerator: Any, denominator: Any) -> NDArray[np.float64]:
-    """Quotient by which every metric divides: 0/0 is NaN, and x/0 an infinity with the sign of x.
-
-    >>> divide([1, 0, 3], [2, 0, 0])
-    array([0.5, nan, inf])
-    """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(np.true_divide(numerator, denominator), dtype=np.float64)
-
-
-@dataclass(frozen=True, eq=False)
-class Tally:
-    """Counts of one side of a comparison, named as in the formulas of Clarify's documents.
-
-    `cells` has the shape ``(..., label, predicted, group)``; what leads (facet values, replicates)
-    is carried along by every property, so that one call serves them all. Only known values are in
-    it. `positive` and `positive_hat` mark the positive labels and the positive predictions.
-
-    >>> t = Tally(np.array([[[30]], [[10]]]), positive=np.array([False, True]))
-    >>> print(t.n, t.n1, t.q)
-    40 10 0.25
-    """
-
-    cells: NDArray[Any]
-    positive: NDArray[np.bool_]
-    positive_hat: NDArray[np.bool_] | None = None
-
-    @cached_property
-    def n(self) -> NDArray[Any]:
-        """Rows (sums of weights where rows are weighted)."""
-        return np.asarray(self.cells.sum(axis=(-3, -2, -1)))[()]
-
-    @cached_property
-    def n1(self) -> NDArray[Any]:
-        """Rows with a positive label."""
-        return np.asarray(self.by_label[..., self.positive].sum(axis=-1))[()]
-
-    @cached_property
-    def n0(self) -> NDArray[Any]:
-        """Rows with a label that is not positive."""
-        return np.asarray(self.by_label[..., ~self.positive].sum(axis=-1))[()]
-
-    @cached_property
-    def by_label(self) -> NDArray[Any]:
-        """Rows by label, shape ``(..., label)``."""
-        return np.asarray(self.cells.sum(axis=(-2, -1)))
-
-    @cached_property
-    def q(self) -> NDArray[np.float64]:
-        """Share of rows with a positive label; NaN where there are no rows."""
-        return divide(self.n1, self.n)
-
-    @cached_property
-    def P(self) -> NDArray[np.float64]:  # noqa: N802 - the documents' name
-        """Distribution of the labels, shape ``(..., label)``; NaN where there are no rows."""
-        return divide(self.by_label, np.asarray(self.n)[..., np.newaxis])
-
-    @cached_property
-    def by_group(self) -> Tally:
-        """The same rows with the group as the last of the leading axes."""
-        cells = np.moveaxis(self.cells, -1, -3)[..., np.newaxis]
-        return replace(self, cells=cells)
-
-
-@dataclass(frozen=True, eq=False)
-class Table:
-    """Contingency table of one facet: `n` rows per cell of ``(facet, label, predicted, group)``.
-
-    Where rows are weighted, `w` has the sums of the weights and `w2` those of their squares, in the
-    same cells. `levels` are the values on each axis in canonical order; an axis that no column was
-    given for has the one level ``"*"``. Tables add cell by cell, whatever levels each has seen.
-    """
-
-    levels: tuple[tuple[Level, ...], ...]
-    n: NDArray[np.int64]
-    w: NDArray[np.float64] | None = None
-    w2: NDArray[np.float64] | None = None
-
-    @classmethod
-    def of(
-        cls,
-        levels: Sequence[Sequence[Level]],
-        arrays: Sequence[NDArray[Any]],
-        keep: Collection[Level],
-    ) -> Table:
-        """Table in canonical form of its arrays ``n`` or ``n, w, w2`` on raw levels.
-
-        Levels that repeat are joined and those without rows dropped, but for those in `keep` (the
-        bins of a column that is cut).
-        """
-        final: list[tuple[Level, ...]] = []
-        for axis, raw in enumerate(levels):
-            rows = arrays[0].sum(axis=tuple(i for i in range(len(levels)) if i != axis))
-            used = {a for a, count in zip(raw, rows, strict=True) if count} | {
-                a for a in raw if a in keep
-            }
-            kept = tuple(sorted(used, key=order))
-            arrays = [_regrouped(array, axis, raw, kept) for array in arrays]
-            final.append(kept)
-        return cls(tuple(final), *arrays)
-
-    @property
-    def rows(self) -> int:
-        """Number of rows in the table, missing values and all."""
-        return int(self.n.sum())
-
-    @property
-    def weighted(self) -> bool:
-        """Whether rows count by a weight."""
-        return self.w is not None
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Table):
-            return NotImplemented
-        return self.levels == other.levels and all(
-            (a is None and b is None) or (a is not None and b is not None and np.array_equal(a, b))
-            for a, b in zip(self._arrays(), other._arrays(), strict=True)
-        )
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __add__(self, other: Table) -> Table:
-        if not isinstance(other, Table):
-            return NotImplemented
-        levels = tuple(
-            tuple(sorted({*ours, *theirs}, key=order))
-            for ours, theirs in zip(self.levels, other.levels, strict=True)
-        )
-        refuse_mixed(levels)
-        added = (
-            None if a is None or b is None else a + b
-            for a, b in zip(self._spread(levels), other._spread(levels), strict=True)
-        )
-        return Table(levels, *added)  # type: ignore[arg-type]
-
-    def split(
-        self,
-        sides: NDArray[np.bool_],
-        *,
-        known: Collection[str] = (),
-        positive: Collection[Level] = (),
-        positive_hat: Collection[Level] = (),
-    ) -> tuple[Tally, Tally]:
-        """Sides a and d of some comparisons, each a `Tally` with one leading axis.
-
-        Parameters
-        ----------
-        sides
-            Shape ``(comparisons, facet levels)``: the levels that together are d. Side a is every
-            other known level.
-        known
-            Axes, beside the facet, on which a row's value must be known for it to count.
-        positive, positive_hat
-            Levels of the label and of the prediction that are positive.
-        """
-        cells = self._known(self.n if self.w is None else self.w, known)
-        d = sides.astype(cells.dtype)
-        a = (~sides).astype(cells.dtype)  # the missing level is empty, so it may be on either side
-        labels = np.array([level in positive for level in self.levels[1]], dtype=bool)
-        hat = np.array([level in positive_hat for level in self.levels[2]], dtype=bool)
-        return (
-            Tally(np.tensordot(a, cells, axes=1), labels, hat),
-            Tally(np.tensordot(d, cells, axes=1), labels, hat),
-        )
-
-    def side_rows(self, sides: NDArray[np.bool_], known: Collection[str]) -> NDArray[np.int64]:
-        """Numbers of rows on sides a and d, shape ``(2, comparisons)``, whatever they weigh."""
-        by_level = self._known(self.n, known).sum(axis=(1, 2, 3))
-        return np.stack([~sides @ by_level, sides @ by_level])
-
-    def _known(self, cells: NDArray[Any], axes: Collection[str]) -> NDArray[Any]:
-        """Cells emptied of the rows whose facet, or value on one of the axes named, is missing."""
-        cells = cells.copy()
-        for axis, (name, levels) in enumerate(zip(AXES, self.levels, strict=True)):
-            if (name == "facet" or name in axes) and levels and levels[-1] is MISSING:
-                cells[(slice(None),) * axis + (-1,)] = 0
-        return cells
-
-    def _arrays(self) -> tuple[NDArray[Any] | None, ...]:
-        return (self.n, self.w, self.w2)
-
-    def _spread(self, levels: tuple[tuple[Level, ...], ...]) -> list[NDArray[Any] | None]:
-        """Arrays on a wider set of levels, of which this table's are a part."""
-        where = np.ix_(
-            *(
-                [wide.index(level) for level in own]
-                for wide, own in zip(levels, self.levels, strict=True)
-            )
-        )
-        made: list[NDArray[Any] | None] = []
-        for array in self._arrays():
-            if array is None:
-                made.append(None)
-                continue
-            wider = np.zeros([len(axis) for axis in levels], dtype=array.dtype)
-            wider[where] = array
-            made.append(wider)
-        return made
 
 
 @dataclass(frozen=True)
@@ -353,62 +145,6 @@ class Counts:
                 for name in weights:
                     columns[name].append(float(getattr(table, name)[where]))
         return store.frame(columns)
-
-
-def empty_table(roles: Roles, facet: Facet) -> Table:
-    """Table of no rows for one facet: no levels but the bins of columns that are cut."""
-    levels = (
-        roles.bins(facet) if isinstance(facet, str) else (),
-        *(_empty_axis(roles, getattr(roles, axis)) for axis in AXES[1:]),
-    )
-    shape = [len(axis) for axis in levels]
-    n = np.zeros(shape, dtype=np.int64)
-    if roles.weight is None:
-        return Table(levels, n)
-    return (
-        f"{name} has {seen:,} different values or more; a {axis} has {MAX_LEVELS[axis]:,} at most. "
-        f"An identifier cannot be a {axis}; if it is a number, {cut}"
-    )
-
-
-def too_many_cells(sizes: Sequence[int]) -> str:
-    """Message for columns that together make too large a table."""
-    return (
-        f"{' × '.join(f'{size:,}' for size in sizes)} values make more than {MAX_CELLS:,} cells; "
-        "choose columns with fewer values, or cut a numeric facet with facet_edges"
-    )
-
-
-def refuse_mixed(levels: Sequence[Collection[Level]], names: Sequence[str] = AXES) -> None:
-    """Refuse an axis whose levels are of different kinds, such as numbers and texts."""
-    for name, axis in zip(names, levels, strict=True):
-        kinds = sorted({kind(level) for level in axis if level is not MISSING})
-        if len(kinds) > 1:
-            raise DataError(
-                f"the {name} holds values of kind {kinds[0]} in one part, {kinds[1]} in another; "
-                "make the column the same type everywhere"
-            )
-
-
-def _empty_axis(roles: Roles, column: str | None) -> tuple[Level, ...]:
-    return (ABSENT,) if column is None else roles.bins(column)
-
-
-def _regrouped(
-    array: NDArray[Any], axis: int, raw: Sequence[Level], kept: Sequence[Level]
-) -> NDArray[Any]:
-    """Array whose entries along one axis are summed by level, in the order of `kept`."""
-    if tuple(raw) == tuple(kept):
-        return array
-    place = {level: i for i, level in enumerate(kept)}
-    shape = [*array.shape]
-    shape[axis] = len(kept)
-    made = np.zeros(shape, dtype=array.dtype)
-    target = np.moveaxis(made, axis, 0)
-    for level, part in zip(raw, np.moveaxis(array, axis, 0), strict=True):
-        if level in place:
-            target[place[level]] += part
-    return made
 
 
 def _same_roles(ours: Roles, theirs: Roles) -> Roles:

@@ -15,8 +15,8 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from biaskit.counts import Tally, divide
 from biaskit.errors import RolesError, did_you_mean
+from biaskit.tables import Tally, divide
 
 __all__ = ["METRICS", "Metric", "chosen", "lp_norm", "metric"]
 

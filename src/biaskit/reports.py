@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from biaskit import metrics as room
 from biaskit import store
-from biaskit.counts import Counts, Table
+from biaskit.counts import Counts
 from biaskit.errors import DataError, RolesError, listed
 from biaskit.levels import MISSING, Interval, Level, find, show
 from biaskit.metrics import METRICS, Metric
 from biaskit.roles import Facet, Roles, facet_name
 from biaskit.sources import count, saved_counts
+from biaskit.tables import Table
 
 if TYPE_CHECKING:
     import pandas as pd

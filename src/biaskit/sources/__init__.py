@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biaskit import store
-from biaskit.counts import AXES, MAX_CELLS, Counts, Table, refuse_large, too_many_cells
+from biaskit.counts import Counts
 from biaskit.errors import DataError, RolesError
 from biaskit.levels import ABSENT, MISSING, Level, level
 from biaskit.roles import Facet, Roles, facet_name
@@ -19,6 +19,7 @@ from biaskit.sources.batches import Batch, Source
 from biaskit.sources.encode import Encoder, weights
 from biaskit.sources.files import file_source
 from biaskit.sources.frames import frame_source
+from biaskit.tables import AXES, MAX_CELLS, Table, refuse_large, too_many_cells
 
 __all__ = ["count", "count_roles", "saved_counts"]
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from biaskit.counts import MAX_LEVELS, too_many_values
 from biaskit.errors import DataError
 from biaskit.levels import MISSING, Level, level, typed
+from biaskit.tables import MAX_LEVELS, too_many_values
 
 __all__ = ["Encoder", "kind_of", "numbers", "weights"]
 
