@@ -181,9 +181,14 @@ def _metric_rows(
         constant = np.count_nonzero((a.by_label + d.by_label) > 0, axis=-1) == 1
         notes = [
             "; ".join(
-                filter(None, _notes(metric, float(x), int(na), int(nd), bool(same), remark, roles))
+                filter(
+                    None,
+                    _notes(metric, float(x), int(a_rows), int(d_rows), bool(same), remark, roles),
+                )
             )
-            for x, na, nd, same, remark in zip(estimates, n_a, n_d, constant, remarks, strict=True)
+            for x, a_rows, d_rows, same, remark in zip(
+                estimates, n_a, n_d, constant, remarks, strict=True
+            )
         ]
     return [
         Row(
@@ -192,12 +197,12 @@ def _metric_rows(
             name,
             metric.symbol,
             float(x),
-            int(na),
-            int(nd),
-            table.rows - int(na) - int(nd),
+            int(a_rows),
+            int(d_rows),
+            table.rows - int(a_rows) - int(d_rows),
             note,
         )
-        for name, x, na, nd, note in zip(names, estimates, n_a, n_d, notes, strict=True)
+        for name, x, a_rows, d_rows, note in zip(names, estimates, n_a, n_d, notes, strict=True)
     ]
 
 
