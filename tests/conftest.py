@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import duckdb
+import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -42,7 +44,8 @@ def _pandas_strings(dtype: str) -> Callable[[Columns, Path], pd.DataFrame]:
 
 
 def _pandas_nullable(columns: Columns, _: Path) -> pd.DataFrame:
-    return pd.DataFrame(columns).convert_dtypes()
+    with np.errstate(invalid="ignore"):  # pandas 2 tries whether infinity is an integer
+        return pd.DataFrame(columns).convert_dtypes()
 
 
 def _pandas_arrow(columns: Columns, _: Path) -> pd.DataFrame:
@@ -71,6 +74,11 @@ def _dictionary_reader(columns: Columns, _: Path) -> pa.RecordBatchReader:
         arrays = [column.dictionary_encode() for column in batch.columns]
         batches.append(pa.record_batch(arrays, names=batch.schema.names))
     return pa.RecordBatchReader.from_batches(batches[0].schema, batches)
+
+
+def _duckdb(columns: Columns, _: Path) -> duckdb.DuckDBPyRelation:
+    table = _arrow(columns)
+    return duckdb.connect().from_arrow(table)
 
 
 def _dataset(columns: Columns, folder: Path) -> pds.Dataset:
@@ -150,6 +158,7 @@ CONSTRUCTORS: dict[str, Callable[[Columns, Path], Any]] = {
     "arrow reader": _reader,
     "arrow dictionaries": _dictionary_reader,
     "arrow dataset": _dataset,
+    "duckdb relation": _duckdb,
     "parquet": _parquet(),
     "parquet row groups": _parquet(row_group_size=3),
     "parquet plain": _parquet(use_dictionary=False, row_group_size=5),

@@ -429,6 +429,9 @@ def test_columns_that_are_no_plain_values() -> None:
 def test_what_is_no_table() -> None:
     refuses(3, "builtins.int is no table")
     refuses({"sex": ["F"]}, "builtins.dict is no table")
+    refuses(pl.Series([1, 2]), "Series could not be read as a table")
+    refuses(pd.DataFrame({0: [1]}), "no column 'sex'; There are '0'")
+    refuses(pd.DataFrame({("sex", "x"): [1]}), "no column 'sex'")
     with pytest.raises(BiaskitError, match="facet is needed"):
         biaskit.count(pd.DataFrame(GOOD))
 

@@ -42,7 +42,7 @@ def of_record_batch(
 
 def refuse_missing_columns(wanted: Collection[str], names: Iterable[str], where: str) -> None:
     """Refuse data without a column that a role names, or with two columns of its name."""
-    found = list(names)
+    found = [str(name) for name in names]  # pandas allows names of any type
     for column in wanted:
         if column not in found:
             raise DataError(f"{where}: no column {column!r}; {did_you_mean(column, found)}")

@@ -57,7 +57,7 @@ class Encoder:
         if kind is None:
             raise DataError(
                 f"{where}: column {self.column!r} has type {array.type}; "
-                f"a {self.role} is of texts, numbers or booleans"
+                f"a {self.role} is of texts, numbers or booleans: convert it"
             )
         encoded = _dictionary_encoded(array)
         indices = _indices(encoded)

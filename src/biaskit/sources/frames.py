@@ -38,7 +38,7 @@ class _Stream:
         self._data = data
 
     def batches(self, columns: Collection[str], numeric: Collection[str]) -> Iterator[Batch]:
-        return _read(_reader(_selected(self._data, columns)), columns)
+        return _read(_selected(self._data, columns), columns)
 
 
 class _Dataset:
@@ -110,31 +110,37 @@ def _plain_categories(series: Any) -> Any:
 
 
 def _selected(data: Any, columns: Collection[str]) -> Any:
-    """Data with the needed columns only, where it can choose them without a copy."""
-    names = getattr(data, "column_names", None) or getattr(data, "columns", None)
-    if isinstance(names, list) and all(isinstance(name, str) for name in names):
+    """Table of the needed columns only, where its kind can choose them for nothing."""
+    import pyarrow as pa
+
+    polars = sys.modules.get("polars")
+    if isinstance(data, pa.Table) or (polars is not None and isinstance(data, polars.DataFrame)):
+        names = data.column_names if isinstance(data, pa.Table) else data.columns
         refuse_missing_columns(columns, names, "the table")
-        if hasattr(data, "select") and columns:
-            return data.select(list(columns))
+        return data.select(list(columns))
     return data
 
 
 def _reader(data: Any) -> Any:
     import pyarrow as pa
 
+    if isinstance(data, pa.RecordBatchReader):
+        return data
     if hasattr(data, "__arrow_c_stream__"):
         return pa.RecordBatchReader.from_stream(data)
     batch = pa.record_batch(data)
     return pa.RecordBatchReader.from_batches(batch.schema, [batch])
 
 
-def _read(reader: Any, columns: Collection[str]) -> Iterator[Batch]:
+def _read(data: Any, columns: Collection[str]) -> Iterator[Batch]:
     import pyarrow as pa
 
-    refuse_missing_columns(columns, reader.schema.names, "the table")
     try:
+        reader = _reader(data)
+        refuse_missing_columns(columns, reader.schema.names, "the table")
         for batch in reader:
             for start in range(0, batch.num_rows, _ROWS):
                 yield of_record_batch(batch.slice(start, _ROWS), columns, "the table")
     except pa.ArrowException as error:
-        raise DataError(f"the table could not be read: {error}") from error
+        name = f"{type(data).__module__}.{type(data).__qualname__}"
+        raise DataError(f"a {name} could not be read as a table: {error}") from error
