@@ -19,6 +19,7 @@ _AGAINST = {
 }
 _SWAP = {
     "negates": "Changing a for d changes its sign.",
+    "inverts": "Changing a for d inverts it: 1 / DI.",
     "keeps": "Changing a for d leaves it as it is.",
     "changes": "Changing a for d gives another value: it is not symmetric.",
 }
@@ -78,27 +79,36 @@ def page(metric: Metric) -> str:
             "",
             "## A worked example",
             "",
-            "The admissions of 1973 at Berkeley, with women as facet d:",
-            "",
-            "```pycon",
-            ">>> import biaskit",
-            ">>> report = biaskit.report(",
-            "...     biaskit.datasets.berkeley(),",
-            '...     facet="gender",',
-            '...     facet_values="female",',
-            '...     label="decision",',
-            '...     positive="admitted",',
-            '...     group="department",',
-            f'...     metrics="{metric.symbol}",',
-            "... )",
-            '>>> report["estimate"].round(4).item()',
-            f"{berkeley(metric)!r}",
-            "```",
-            "",
-            worked(metric),
+            *example(metric),
             "",
         ]
     )
+
+
+def example(metric: Metric) -> list[str]:
+    """Lines of an example on a table that has what the metric needs."""
+    table, roles, told = BERKELEY
+    if {"label", "predicted"} <= {*metric.needs}:
+        table, roles, told = COMPAS
+    elif "predicted" in metric.needs:
+        roles = {"predicted" if k == "label" else k: v for k, v in roles.items()}
+    report = biaskit.report(getattr(biaskit.datasets, table)(), **roles, metrics=[metric])
+    value = round(float(report["estimate"].iloc[0]), 4)
+    return [
+        told,
+        "",
+        "```pycon",
+        ">>> import biaskit",
+        ">>> report = biaskit.report(",
+        f"...     biaskit.datasets.{table}(),",
+        *(f"...     {name}={value!r}," for name, value in roles.items()),
+        f"...     metrics={metric.symbol!r},",
+        "... )",
+        '>>> report["estimate"].round(4).item()',
+        f"{value!r}",
+        "```",
+        *(["", strata()] if "group" in metric.needs else []),
+    ]
 
 
 def undefined(metric: Metric) -> str:
@@ -106,40 +116,45 @@ def undefined(metric: Metric) -> str:
     return "" if metric.undefined == "0/0" else f", or: {metric.undefined}"
 
 
-def berkeley(metric: Metric) -> float:
-    """Value of a metric on the Berkeley admissions."""
-    report = biaskit.report(
-        biaskit.datasets.berkeley(),
-        facet="gender",
-        facet_values="female",
-        label="decision",
-        positive="admitted",
-        group="department",
-        metrics=[metric],
-    )
-    return round(float(report["estimate"].iloc[0]), 4)
-
-
-def worked(metric: Metric) -> str:
-    """Line with the counts that the value comes from."""
-    admitted = {g: sum(row[2] for row in biaskit.datasets.BERKELEY if row[1] == g) for g in GENDERS}
-    rejected = {g: sum(row[3] for row in biaskit.datasets.BERKELEY if row[1] == g) for g in GENDERS}
-    sides = [
-        f"{side} {admitted[gender]:,} of {admitted[gender] + rejected[gender]:,}"
-        for side, gender in (("men (a)", "male"), ("women (d)", "female"))
-    ]
-    line = f"Admitted: {', '.join(sides)}."
-    if "group" not in metric.needs:
-        return line
+def strata() -> str:
+    """Line with the counts by department."""
     cells = biaskit.datasets.BERKELEY
-    strata = [
+    each = [
         f"{a[0]} {d[2]} of {d[2] + d[3]} women and {a[2]} of {a[2] + a[3]} men"
         for a, d in zip(cells[::2], cells[1::2], strict=True)
     ]
-    return f"{line} By department: {'; '.join(strata)}."
+    return f"By department: {'; '.join(each)}."
 
 
-GENDERS = ("male", "female")
+BERKELEY = (
+    "berkeley",
+    {
+        "facet": "gender",
+        "facet_values": "female",
+        "label": "decision",
+        "positive": "admitted",
+        "group": "department",
+    },
+    (
+        "The admissions of 1973 at Berkeley, with women as facet d: 557 of 1,835 women and 1,198 "
+        "of 2,691 men were admitted."
+    ),
+)
+COMPAS = (
+    "compas",
+    {
+        "facet": "race",
+        "facet_values": "African-American",
+        "label": "arrested",
+        "predicted": "scored",
+        "positive": 1,
+    },
+    (
+        "The COMPAS scores, with African-American defendants as facet d. Of them TP 1,369, FP 805, "
+        "FN 532, TN 990; of all others TP 666, FP 477, FN 684, TN 1,691. Positive is, as "
+        "published, an arrest."
+    ),
+)
 
 
 def interval(metric: Metric) -> str:

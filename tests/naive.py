@@ -1,7 +1,8 @@
 """Every metric from its definition, on rows, in plain Python: slow, obvious, and the oracle.
 
-A row is ``(side, label, group)``: side "a" or "d", and the values of its columns. Nothing here
-knows of counts, of NumPy, or of the library's code. What is undefined is None.
+A row is ``(side, label, group, predicted)``: side "a" or "d", the label and the group as they stand
+in the column, and whether the prediction is positive. Nothing here knows of counts, of NumPy, or of
+the library's code. What is undefined is None.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-Row = tuple[str, Any, Any]
+Row = tuple[str, Any, Any, Any]
 
 
 def share(part: list[Any], whole: list[Any]) -> float | None:
@@ -28,7 +29,7 @@ def distributions(rows: list[Row]) -> list[tuple[float, float]] | None:
     a, d = side(rows, "a"), side(rows, "d")
     if not a or not d:
         return None
-    labels = {label for _, label, _ in rows}
+    labels = {label for _, label, _, _ in rows}
     return [
         (sum(r[1] == y for r in a) / len(a), sum(r[1] == y for r in d) / len(d)) for y in labels
     ]
@@ -103,6 +104,80 @@ def cddl(rows: list[Row], positive: set[Any]) -> float | None:
     return total / weight if weight else None
 
 
+def outcomes(rows: list[Row], positive: set[Any]) -> list[tuple[bool, bool]]:
+    """Whether each row's label, and its prediction, is positive."""
+    return [(label in positive, predicted) for _, label, _, predicted in rows]
+
+
+def rate(rows: list[Row], name: str, positive: set[Any], of: Any, which: Any) -> float | None:
+    """Among one side's rows for which `of` holds, the share of those for which `which` does."""
+    whole = [pair for pair in outcomes(side(rows, name), positive) if of(*pair)]
+    return share([pair for pair in whole if which(*pair)], whole)
+
+
+def gap(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else one - other
+
+
+def quotient(numerator: float, denominator: float) -> float | None:
+    if denominator:
+        return numerator / denominator
+    return math.inf if numerator else None
+
+
+def rate_gap(first: str, of: Any, which: Any) -> Any:
+    """Metric that is the rate on one side less that on the other."""
+    second = "d" if first == "a" else "a"
+
+    def found(rows: list[Row], positive: set[Any]) -> float | None:
+        return gap(rate(rows, first, positive, of, which), rate(rows, second, positive, of, which))
+
+    return found
+
+
+def ratio_gap(first: str, numerator: Any, denominator: Any) -> Any:
+    """Metric that is a ratio of counts on one side less that on the other."""
+    second = "d" if first == "a" else "a"
+
+    def ratio(rows: list[Row], positive: set[Any]) -> float | None:
+        pairs = outcomes(rows, positive)
+        return quotient(
+            sum(numerator(*pair) for pair in pairs), sum(denominator(*pair) for pair in pairs)
+        )
+
+    def found(rows: list[Row], positive: set[Any]) -> float | None:
+        one, other = ratio(side(rows, first), positive), ratio(side(rows, second), positive)
+        return None if one == other == math.inf else gap(one, other)
+
+    return found
+
+
+def di(rows: list[Row], positive: set[Any]) -> float | None:
+    shares = [share([r for r in side(rows, s) if r[3]], side(rows, s)) for s in ("d", "a")]
+    return None if None in shares else quotient(*shares)
+
+
+def cddpl(rows: list[Row], positive: set[Any]) -> float | None:
+    return cddl([(s, predicted, group, None) for s, _, group, predicted in rows], {True})
+
+
+def eo(rows: list[Row], positive: set[Any]) -> float | None:
+    gaps = [METRICS[symbol](rows, positive) for symbol in ("FPRD", "FNRD")]
+    return None if None in gaps else max(abs(one) for one in gaps)
+
+
+def ge(rows: list[Row], positive: set[Any]) -> float | None:
+    benefits = [predicted - label + 1 for label, predicted in outcomes(rows, positive)]
+    mean = sum(benefits) / len(benefits)
+    if not mean:
+        return None
+    return sum((b / mean) ** 2 - 1 for b in benefits) / (2 * len(benefits))
+
+
+def anything(y: bool, p: bool) -> bool:
+    return True
+
+
 METRICS = {
     "CI": ci,
     "DPL": dpl,
@@ -113,4 +188,19 @@ METRICS = {
     "KS": ks,
     "DD": dd,
     "CDDL": cddl,
+    "DPPL": rate_gap("a", anything, lambda y, p: p),
+    "DI": di,
+    "DCAcc": ratio_gap("a", lambda y, p: y, lambda y, p: p),
+    "DCR": ratio_gap("d", lambda y, p: not y, lambda y, p: not p),
+    "SD": rate_gap("d", lambda y, p: not y, lambda y, p: not p),
+    "RD": rate_gap("a", lambda y, p: y, lambda y, p: p),
+    "DAR": rate_gap("a", lambda y, p: p, lambda y, p: y),
+    "DRR": rate_gap("d", lambda y, p: not p, lambda y, p: not y),
+    "AD": rate_gap("a", anything, lambda y, p: y == p),
+    "TE": ratio_gap("d", lambda y, p: y and not p, lambda y, p: p and not y),
+    "CDDPL": cddpl,
+    "FPRD": rate_gap("d", lambda y, p: not y, lambda y, p: p),
+    "FNRD": rate_gap("d", lambda y, p: y, lambda y, p: not p),
+    "EO": eo,
+    "GE": ge,
 }

@@ -47,8 +47,9 @@ def tallies(draw: Any, labels: int | None = None, groups: int = 3) -> tuple[Tall
     """Two tallies with rows on both sides, of the same labels and groups."""
     k = draw(st.integers(2, 4)) if labels is None else labels
     count = st.one_of(st.integers(0, 5), st.integers(0, 10_000))
-    cells = draw(st.lists(count, min_size=2 * k * groups, max_size=2 * k * groups))
-    table = np.array(cells, dtype=np.int64).reshape(2, k, 1, groups)
+    size = 2 * k * 2 * groups
+    cells = draw(st.lists(count, min_size=size, max_size=size))
+    table = np.array(cells, dtype=np.int64).reshape(2, k, 2, groups)
     table[:, 0, 0, 0] += 1
-    positive = np.arange(k) == k - 1
-    return Tally(table[0], positive), Tally(table[1], positive)
+    positive, positive_hat = np.arange(k) == k - 1, np.array([False, True])
+    return Tally(table[0], positive, positive_hat), Tally(table[1], positive, positive_hat)

@@ -15,7 +15,8 @@ from biaskit import METRICS
 
 GOLDENS = json.loads((Path(__file__).parent / "data" / "clarify.json").read_text(encoding="utf-8"))
 CASES = {case["id"]: case for case in GOLDENS["cases"]}
-SYMBOLS = [s for s in METRICS if s != "DD"]
+#: Clarify calls DCAcc by either name.
+NAMES = {s: s for s in METRICS if s not in ("DD", "FPRD", "FNRD", "EO")} | {"DCA": "DCAcc"}
 LABELLED = {i: c for i, c in CASES.items() if "label" in c["roles"] and "facet" in c["roles"]}
 
 
@@ -26,11 +27,7 @@ def figures(case: dict[str, Any]) -> dict[str, float]:
         table = {k: [c[k] for c in cells for _ in range(c["n"])] for k in cells[0] if k != "n"}
     else:
         table = case["columns"]
-    roles = {
-        k: v
-        for k, v in case["roles"].items()
-        if k not in ("features", "k", "predicted", "predicted_above")
-    }
+    roles = {k: v for k, v in case["roles"].items() if k not in ("features", "k")}
     report = biaskit.report(pa.table(table), **roles)
     return dict(zip(report["metric"], report["estimate"], strict=True))
 
@@ -42,7 +39,7 @@ def number(value: Any) -> float:
 @pytest.mark.parametrize("case", LABELLED.values(), ids=list(LABELLED))
 def test_the_documented_formulas(case: dict[str, Any]) -> None:
     found = figures(case)
-    expected = {s: number(v) for s, v in case["documented"].items() if s in SYMBOLS}
+    expected = {NAMES[s]: number(v) for s, v in case["documented"].items() if s in NAMES}
     assert expected
     for symbol, value in expected.items():
         assert found[symbol] == pytest.approx(value, abs=1e-9, nan_ok=True), symbol
@@ -51,9 +48,9 @@ def test_the_documented_formulas(case: dict[str, Any]) -> None:
 @pytest.mark.parametrize("case", LABELLED.values(), ids=list(LABELLED))
 def test_smclarify_differs_where_it_is_said_to_and_nowhere_else(case: dict[str, Any]) -> None:
     found = figures(case)
-    for symbol in set(case["smclarify"]) & set(SYMBOLS):
+    for symbol in set(case["smclarify"]) & set(NAMES):
         theirs = case["smclarify"][symbol]
-        equal = not str(theirs).startswith("ERROR") and found[symbol] == pytest.approx(
+        equal = not str(theirs).startswith("ERROR") and found[NAMES[symbol]] == pytest.approx(
             number(theirs), abs=1e-9, nan_ok=True
         )
         assert equal == (symbol not in case["differs"]), symbol
@@ -127,3 +124,64 @@ def test_the_worked_examples_of_the_documents() -> None:
     pages = pa.table({"f": ["a"] * 10 + ["d"] * 10, "y": [1] * 8 + [0] * 2 + [1] * 3 + [0] * 7})
     report = biaskit.report(pages, facet="f", label="y", facet_values="d", metrics="KL")
     assert report["estimate"][0] == pytest.approx(scalars["doc_KL"], abs=1e-12)
+
+
+def test_the_recovered_confusion_counts_of_clarifys_integration_test() -> None:
+    """The same 900 rows with predictions: TP, FP, FN, TN of 27, 1, 1, 3 and of 556, 31, 52, 229."""
+    cells = {0: (27, 1, 1, 3), 1: (556, 31, 52, 229)}
+    rows = [
+        (foreign, good, predicted)
+        for foreign, counts in cells.items()
+        for (good, predicted), n in zip(((1, 1), (0, 1), (1, 0), (0, 0)), counts, strict=True)
+        for _ in range(n)
+    ]
+    columns = dict(
+        zip(("foreign", "good", "predicted"), map(list, zip(*rows, strict=True)), strict=True)
+    )
+    report = biaskit.report(
+        pa.table(columns), facet="foreign", facet_values=1, label="good", predicted="predicted"
+    )
+    found = dict(zip(report["metric"], report["estimate"], strict=True))
+    published = {
+        "AD": 0.03312211981566815,
+        "DAR": 0.017096617181796114,
+        "DCAcc": -0.035775127768313375,
+        "DCR": -0.07473309608540923,
+        "DI": 0.7728768926925609,
+        "DPPL": 0.19873271889400923,
+        "DRR": 0.06494661921708189,
+        "GE": 0.04922014234295094,
+        "RD": 0.049812030075187974,
+        "SD": 0.13076923076923075,
+        "TE": 0.6774193548387097,
+        "CI": -0.9288888888888889,
+        "DPL": 0.17453917050691248,
+        "KL": 0.08543332780657628,
+    }
+    assert {s: found[s] for s in published} == pytest.approx(published, abs=1e-12)
+
+
+def test_compas_as_propublica_and_aequitas_published_it() -> None:
+    compas = biaskit.datasets.compas()
+    report = biaskit.report(compas, facet="race", label="arrested", predicted="scored")
+    black = report[report["value"] == "African-American"].set_index("metric")["estimate"]
+    expected = {
+        "DPL": -0.1305990650,
+        "DPPL": -0.2633029515,
+        "DI": 1.8104110092,
+        "RD": -0.2268139568,
+        "SD": -0.2284495164,
+        "AD": 0.0317253691,
+        "TE": -0.7730926989,
+        "GE": 0.1699694330,
+    }
+    assert {s: black[s] for s in expected} == pytest.approx(expected, abs=1e-9)
+    both = compas[compas["race"].isin(["African-American", "Caucasian"])]
+    pair = biaskit.report(both, facet="race", label="arrested", predicted="scored")
+    found = pair[pair["value"] == "African-American"].set_index("metric")["estimate"]
+    # ProPublica: false positive rates 44.85 and 23.45 %, false negative rates 27.99 and 47.72 %.
+    assert found["FPRD"] == pytest.approx(0.4485 - 0.2345, abs=1e-4)
+    assert found["FNRD"] == pytest.approx(0.2799 - 0.4772, abs=1e-4)
+    assert found["EO"] == pytest.approx(0.4485 - 0.2345, abs=1e-4)
+    # aequitas: the ratio of the shares predicted positive.
+    assert found["DI"] == pytest.approx(1.690224, abs=1e-6)

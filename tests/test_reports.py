@@ -18,6 +18,8 @@ from strategies import columns
 
 COLUMNS = ["stage", "facet", "value", "metric", "estimate", "n_a", "n_d", "n_missing", "note"]
 
+PRE = [metric.symbol for metric in METRICS.values() if metric.stage == "pre-training"]
+
 
 def frame(**more: Any) -> pd.DataFrame:
     made = {"sex": ["F", "F", "M", "M", "M"], "y": [0, 1, 1, 1, 0], "g": ["a", "b", "a", "b", "b"]}
@@ -43,7 +45,7 @@ def test_every_figure_equals_its_naive_twin(table: dict[str, list[Any]]) -> None
     positive = {"yes", "wait"}
     for row in report.itertuples():
         known = [
-            ("d" if sex == row.value else "a", label, group)
+            ("d" if sex == row.value else "a", label, group, None)
             for sex, label, group in zip(
                 table["sex"], table["outcome"], table["group"], strict=True
             )
@@ -57,7 +59,7 @@ def test_every_figure_equals_its_naive_twin(table: dict[str, list[Any]]) -> None
             assert row.note
         else:
             assert row.estimate == pytest.approx(expected, abs=1e-12)
-        assert row.n_d == sum(side == "d" for side, _, _ in known)
+        assert row.n_d == sum(side == "d" for side, *_ in known)
         assert row.n_a == len(known) - row.n_d
 
 
@@ -80,7 +82,7 @@ def test_the_report_is_a_plain_tidy_frame() -> None:
     assert report.index.equals(pd.RangeIndex(len(report)))
     assert report.attrs == {}
     assert report["value"].tolist() == ["F"] * 9 + ["M"] * 9
-    assert report["metric"].tolist() == list(METRICS) * 2
+    assert report["metric"].tolist() == PRE * 2
     assert report["estimate"].dtype == np.float64
     assert {report[n].dtype for n in ("n_a", "n_d", "n_missing")} == {np.dtype(np.int64)}
     wide = report.pivot(index=["facet", "value"], columns="metric", values="estimate")
@@ -90,7 +92,7 @@ def test_the_report_is_a_plain_tidy_frame() -> None:
 def test_a_metric_runs_when_its_columns_are_given() -> None:
     assert biaskit.report(frame(), facet="sex")["metric"].unique().tolist() == ["CI"]
     without_group = biaskit.report(frame(), facet="sex", label="y")["metric"].unique().tolist()
-    assert without_group == [symbol for symbol in METRICS if symbol != "CDDL"]
+    assert without_group == [symbol for symbol in PRE if symbol != "CDDL"]
 
 
 def test_metrics_are_chosen_by_name_alias_or_object() -> None:
@@ -295,6 +297,65 @@ def test_a_label_of_many_values_needs_no_positive_for_distances() -> None:
     df = frame(y=["a", "b", "c", "a", "b"])
     report = biaskit.report(df, facet="sex", label="y", metrics=["KL", "JS", "LP", "TVD", "KS"])
     assert len(report) == 10
+
+
+def test_predictions_are_positive_as_labels_are() -> None:
+    df = frame(y=["no", "yes", "yes", "yes", "no"], p=["no", "no", "yes", "yes", "yes"])
+    text = biaskit.report(df, facet="sex", label="y", predicted="p", positive="yes")
+    numbers = biaskit.report(
+        frame(y=[0, 1, 1, 1, 0], p=[False, False, True, True, True]),
+        facet="sex",
+        label="y",
+        predicted="p",
+    )
+    scores = biaskit.report(
+        frame(y=[0, 1, 1, 1, 0], p=[0.1, 0.5, 0.6, 0.9, 0.8]),
+        facet="sex",
+        label="y",
+        predicted="p",
+        predicted_above=0.5,
+    )
+    pd.testing.assert_frame_equal(text, numbers)
+    pd.testing.assert_frame_equal(text, scores)
+    assert one(text, "DPPL", "F")["estimate"] == 1.0
+    assert set(text["stage"]) == {"pre-training", "post-training"}
+
+
+def test_a_model_that_predicts_no_positives_has_a_report() -> None:
+    report = biaskit.report(
+        frame(y=["no", "yes", "yes", "yes", "no"], p="no"),
+        facet="sex",
+        label="y",
+        predicted="p",
+        positive="yes",
+    )
+    assert one(report, "DPPL", "F")["estimate"] == 0
+    assert math.isnan(one(report, "DI", "F")["estimate"])
+    assert one(report, "DI", "F")["note"] == "undefined: neither side has a positive prediction"
+    assert one(report, "GE", "F")["estimate"] == pytest.approx(0.75)
+
+
+def test_predictions_without_labels() -> None:
+    report = biaskit.report(frame(p=[0, 1, 1, 1, 1]), facet="sex", predicted="p", group="g")
+    assert report["metric"].unique().tolist() == ["CI", "DPPL", "DI", "CDDPL"]
+
+
+def test_a_missing_prediction_is_missing_for_post_training_metrics_only() -> None:
+    report = biaskit.report(frame(p=[0, 1, 1, 1, None]), facet="sex", label="y", predicted="p")
+    assert one(report, "DPL", "F")["n_missing"] == 0
+    assert one(report, "RD", "F")["n_missing"] == 1
+
+
+@pytest.mark.parametrize(
+    ("predicted", "roles", "message"),
+    [
+        ([0.1, 0.2, 0.3, 0.4, 0.5], {}, "predicted_above"),
+        (["n", "j", "j", "n", "n"], {"positive": 1}, "none of which label 'y' has"),
+    ],
+)
+def test_predictions_that_cannot_be_understood(predicted: Any, roles: Any, message: str) -> None:
+    with pytest.raises(BiaskitError, match=message):
+        biaskit.report(frame(p=predicted), facet="sex", label="y", predicted="p", **roles)
 
 
 def test_a_predicted_column_is_counted_on_an_axis_of_its_own() -> None:

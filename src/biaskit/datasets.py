@@ -9,7 +9,7 @@ from biaskit import store
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["BERKELEY", "berkeley", "berkeley_columns"]
+__all__ = ["BERKELEY", "COMPAS", "berkeley", "berkeley_columns", "compas"]
 
 #: Graduate admissions at the University of California, Berkeley, autumn 1973, the six largest
 #: departments: ``(department, gender, admitted, rejected)``. Source: P. J. Bickel, E. A. Hammel and
@@ -52,3 +52,35 @@ def berkeley() -> pd.DataFrame:
     {'female': 1835, 'male': 2691}
     """
     return store.frame(berkeley_columns())
+
+
+#: The COMPAS scores of 7,214 defendants in Broward County, 2013-2014, and who was arrested again
+#: within two years: ``(race, TP, FP, FN, TN)``, where positive is a score of medium or high, and an
+#: arrest. Source: J. Larson, S. Mattu, L. Kirchner and J. Angwin, "How We Analyzed the COMPAS
+#: Recidivism Algorithm", ProPublica (2016); the smaller groups as in the COMPAS demonstration of
+#: aequitas.
+COMPAS = (
+    ("African-American", 1369, 805, 532, 990),
+    ("Asian", 6, 2, 3, 21),
+    ("Caucasian", 505, 349, 461, 1139),
+    ("Hispanic", 103, 87, 129, 318),
+    ("Native American", 9, 3, 1, 5),
+    ("Other", 43, 36, 90, 208),
+)
+
+
+def compas() -> pd.DataFrame:
+    """COMPAS scores: a row per defendant, with race, whether arrested again, and whether so scored.
+
+    >>> compas()[["arrested", "scored"]].sum().to_dict()
+    {'arrested': 3251, 'scored': 3317}
+    """
+    outcomes = ((1, 1), (0, 1), (1, 0), (0, 0))
+    rows = [
+        (race, arrested, scored)
+        for race, *cells in COMPAS
+        for (arrested, scored), count in zip(outcomes, cells, strict=True)
+        for _ in range(count)
+    ]
+    names = ("race", "arrested", "scored")
+    return store.frame(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))

@@ -152,8 +152,10 @@ def _facet_rows(
         metrics = [one for one in METRICS.values() if not _not_given(one, roles)]
     if positive is None and (unmet := [one.symbol for one in metrics if "positive" in one.needs]):
         raise _positive_needed(table.levels[1], roles, unmet)
+    positive_hat = _positive_hat(table, roles, positive, metrics)
     by_metric = [
-        _metric_rows(one, table, names, sides, facet, roles, positive or ()) for one in metrics
+        _metric_rows(one, table, names, sides, facet, roles, positive or (), positive_hat)
+        for one in metrics
     ]
     return [row for rows in zip(*by_metric, strict=True) for row in rows]
 
@@ -166,6 +168,7 @@ def _metric_rows(
     facet: Facet,
     roles: Roles,
     positive: tuple[Level, ...],
+    positive_hat: tuple[Level, ...],
 ) -> list[Row]:
     """Rows of one metric, one for each comparison."""
     missing_roles = _not_given(metric, roles)
@@ -175,7 +178,7 @@ def _metric_rows(
         estimates = np.full(len(names), np.nan)
         notes = [f"no {missing_roles[0]} column: give {missing_roles[0]}="] * len(names)
     else:
-        a, d = table.split(sides, known=known, positive=positive)
+        a, d = table.split(sides, known=known, positive=positive, positive_hat=positive_hat)
         estimates = metric(a, d)
         remarks = metric.remark(a, d) if metric.remark else [""] * len(names)
         constant = np.count_nonzero((a.by_label + d.by_label) > 0, axis=-1) == 1
@@ -285,9 +288,51 @@ def _positive(levels: tuple[Level, ...], roles: Roles) -> tuple[Level, ...] | No
     if roles.label is None or not known:
         return ()
     if roles.positive_above is not None:
-        return tuple(a for a in known if isinstance(a, Interval) and a.high == np.inf)
+        return _above(known)
     if roles.positive is not None:
         return tuple(_found("positive", roles.positive, known, roles.label))
+    return _natural(known)
+
+
+def _positive_hat(
+    table: Table,
+    roles: Roles,
+    positive: tuple[Level, ...] | None,
+    metrics: Sequence[Metric],
+) -> tuple[Level, ...]:
+    """Positive predictions: the positive labels, or what lies above the cut.
+
+    A model may predict no positives; predictions that share no value with the labels are a mistake.
+    """
+    known = [level for level in table.levels[2] if level is not MISSING]
+    if roles.predicted is None or not known or not any("predicted" in m.needs for m in metrics):
+        return ()
+    if roles.predicted_above is not None:
+        return _above(known)
+    if roles.positive is None and (natural := _natural(known)) is not None:
+        return natural
+    labels = [show(level) for level in table.levels[1] if level is not MISSING]
+    wanted = roles.positive or positive or ()
+    if roles.label is not None and not {show(level) for level in known} & {*labels}:
+        raise RolesError(
+            f"predicted {roles.predicted!r} has the values {listed([*map(show, known)])}, none of "
+            f"which label {roles.label!r} has ({listed(labels)}); give both the same values, or "
+            "cut a score with predicted_above="
+        )
+    if not wanted:
+        raise RolesError(
+            f"which values of predicted {roles.predicted!r} are the positive ones? They are "
+            f"{listed(known)}: give positive=, or cut a score with predicted_above="
+        )
+    return tuple(level for level in known if any(show(level) == show(one) for one in wanted))
+
+
+def _above(known: Sequence[Level]) -> tuple[Level, ...]:
+    return tuple(a for a in known if isinstance(a, Interval) and a.high == np.inf)
+
+
+def _natural(known: Sequence[Level]) -> tuple[Level, ...] | None:
+    """Positive values where nothing can be misread: true, and 1 of 0 and 1."""
     if all(isinstance(level, bool) for level in known):
         return (True,)
     if all(type(level) is int and level in (0, 1) for level in known):

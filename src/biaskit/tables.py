@@ -89,6 +89,41 @@ class Tally:
         return divide(self.n1, self.n)
 
     @cached_property
+    def n1_hat(self) -> NDArray[Any]:
+        """Rows predicted positive."""
+        return np.asarray(self._predicted[..., self._hat].sum(axis=-1))[()]
+
+    @cached_property
+    def n0_hat(self) -> NDArray[Any]:
+        """Rows with a prediction that is not positive."""
+        return np.asarray(self._predicted[..., ~self._hat].sum(axis=-1))[()]
+
+    @cached_property
+    def q_hat(self) -> NDArray[np.float64]:
+        """Share of rows predicted positive; NaN where there are no rows."""
+        return divide(self.n1_hat, self.n)
+
+    @cached_property
+    def tp(self) -> NDArray[Any]:
+        """True positives: rows with a positive label that are predicted positive."""
+        return self._confusion(self.positive, self._hat)
+
+    @cached_property
+    def fp(self) -> NDArray[Any]:
+        """False positives."""
+        return self._confusion(~self.positive, self._hat)
+
+    @cached_property
+    def fn(self) -> NDArray[Any]:
+        """False negatives."""
+        return self._confusion(self.positive, ~self._hat)
+
+    @cached_property
+    def tn(self) -> NDArray[Any]:
+        """True negatives."""
+        return self._confusion(~self.positive, ~self._hat)
+
+    @cached_property
     def P(self) -> NDArray[np.float64]:  # noqa: N802 - the documents' name
         """Distribution of the labels, shape ``(..., label)``; NaN where there are no rows."""
         return divide(self.by_label, np.asarray(self.n)[..., np.newaxis])
@@ -98,6 +133,19 @@ class Tally:
         """The same rows with the group as the last of the leading axes."""
         cells = np.moveaxis(self.cells, -1, -3)[..., np.newaxis]
         return replace(self, cells=cells)
+
+    @property
+    def _hat(self) -> NDArray[np.bool_]:
+        none = np.zeros(self.cells.shape[-2], dtype=bool)
+        return none if self.positive_hat is None else self.positive_hat
+
+    @cached_property
+    def _predicted(self) -> NDArray[Any]:
+        return np.asarray(self.cells.sum(axis=(-3, -1)))
+
+    def _confusion(self, label: NDArray[np.bool_], predicted: NDArray[np.bool_]) -> NDArray[Any]:
+        rows = self.cells[..., label, :, :][..., predicted, :]
+        return np.asarray(rows.sum(axis=(-3, -2, -1)))[()]
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,72 @@
+"""Metrics: every one a pure function of the tallies of facet a and facet d, declared once.
+
+A metric never looks at leading axes, so one call serves every facet value. What is declared beside
+the function is all that reports, the command line, the documents and the generic tests know of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from biaskit.errors import RolesError, did_you_mean
+from biaskit.metrics import posttraining as post
+from biaskit.metrics import pretraining as pre
+from biaskit.metrics.metric import Metric, metric
+from biaskit.metrics.pretraining import lp_norm
+
+__all__ = ["METRICS", "Metric", "chosen", "lp_norm", "metric"]
+
+#: Every metric by its symbol, in the order in which a report has them.
+METRICS: Mapping[str, Metric] = {
+    one.symbol: one
+    for one in (
+        pre.class_imbalance,
+        pre.difference_in_proportions_of_labels,
+        pre.kullback_leibler_divergence,
+        pre.jensen_shannon_divergence,
+        pre.euclidean_norm,
+        pre.total_variation_distance,
+        pre.kolmogorov_smirnov,
+        pre.demographic_disparity,
+        pre.conditional_demographic_disparity_in_labels,
+        post.difference_in_positive_proportions_in_predicted_labels,
+        post.disparate_impact,
+        post.difference_in_conditional_acceptance,
+        post.difference_in_conditional_rejection,
+        post.specificity_difference,
+        post.recall_difference,
+        post.difference_in_acceptance_rates,
+        post.difference_in_rejection_rates,
+        post.accuracy_difference,
+        post.treatment_equality,
+        post.conditional_demographic_disparity_in_predicted_labels,
+        post.false_positive_rate_difference,
+        post.false_negative_rate_difference,
+        post.equalized_odds,
+        post.generalized_entropy,
+    )
+}
+
+
+def chosen(metrics: Iterable[str | Metric] | str | None) -> list[Metric] | None:
+    """Metrics that a caller asks for by symbol, alias or themselves; None for no choice made.
+
+    Raises
+    ------
+    RolesError
+        No metric has this name.
+    """
+    if metrics is None:
+        return None
+    if isinstance(metrics, Mapping):
+        metrics = metrics.values()
+    if isinstance(metrics, (str, Metric)):
+        metrics = [metrics]
+    return [one if isinstance(one, Metric) else _named(one) for one in metrics]
+
+
+def _named(name: str) -> Metric:
+    for one in METRICS.values():
+        if str(name).upper() in {one.symbol.upper(), *(alias.upper() for alias in one.aliases)}:
+            return one
+    raise RolesError(f"no metric {name!r}; {did_you_mean(str(name), METRICS)}")

@@ -1,0 +1,305 @@
+"""Post-training metrics: what a model's predictions say.
+
+Source: Amazon SageMaker Developer Guide, "Measure Post-training Data and Model Bias", whose
+formulas and signs these are. FPRD, FNRD and EO are not in it; other libraries have them.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from biaskit.metrics.metric import Array, metric
+from biaskit.metrics.pretraining import groups_left_out, within_groups
+from biaskit.tables import Tally, divide
+
+__all__ = [
+    "accuracy_difference",
+    "conditional_demographic_disparity_in_predicted_labels",
+    "difference_in_acceptance_rates",
+    "difference_in_conditional_acceptance",
+    "difference_in_conditional_rejection",
+    "difference_in_positive_proportions_in_predicted_labels",
+    "difference_in_rejection_rates",
+    "disparate_impact",
+    "equalized_odds",
+    "false_negative_rate_difference",
+    "false_positive_rate_difference",
+    "generalized_entropy",
+    "recall_difference",
+    "specificity_difference",
+    "treatment_equality",
+]
+
+_PREDICTIONS = ("predicted", "positive")
+_BOTH = ("label", "predicted", "positive")
+
+
+@metric(
+    "DPPL",
+    "q'_a - q'_d,  q' = n'(1) / n",
+    needs=_PREDICTIONS,
+    bounds=(-1, 1),
+    parity=0,
+    against_d=">",
+    swap="negates",
+    reading="Above 0, facet d has a smaller share of positive predictions than facet a.",
+)
+def difference_in_positive_proportions_in_predicted_labels(a: Tally, d: Tally) -> Any:
+    """Difference in positive proportions in predicted labels."""
+    return a.q_hat - d.q_hat
+
+
+@metric(
+    "DI",
+    "q'_d / q'_a",
+    needs=_PREDICTIONS,
+    bounds=(0, math.inf),
+    parity=1,
+    against_d="<",
+    swap="inverts",
+    undefined="neither side has a positive prediction",
+    reading="Below 1, facet d has a smaller share of positive predictions than facet a. The "
+    "four-fifths rule of US employment guidelines asks for 0.8 or more.",
+)
+def disparate_impact(a: Tally, d: Tally) -> Array:
+    """Disparate impact."""
+    return divide(d.q_hat, a.q_hat)
+
+
+@metric(
+    "DCAcc",
+    "c_a - c_d,  c = n(1) / n'(1)",
+    aliases=("DCA",),
+    needs=_BOTH,
+    bounds=(-math.inf, math.inf),
+    parity=0,
+    against_d="<",
+    swap="negates",
+    undefined="a side has neither positive labels nor positive predictions, or neither side has "
+    "positive predictions",
+    reading="Below 0, the model gives facet d fewer positive predictions for its positive labels "
+    "than it gives facet a.",
+)
+def difference_in_conditional_acceptance(a: Tally, d: Tally) -> Array:
+    """Difference in conditional acceptance."""
+    return _difference(divide(a.n1, a.n1_hat), divide(d.n1, d.n1_hat))
+
+
+@metric(
+    "DCR",
+    "r_d - r_a,  r = n(0) / n'(0)",
+    needs=_BOTH,
+    bounds=(-math.inf, math.inf),
+    parity=0,
+    against_d="<",
+    swap="negates",
+    undefined="a side has neither negative labels nor negative predictions, or neither side has "
+    "negative predictions",
+    reading="Below 0, the model gives facet d more negative predictions for its negative labels "
+    "than it gives facet a.",
+)
+def difference_in_conditional_rejection(a: Tally, d: Tally) -> Array:
+    """Difference in conditional rejection."""
+    return _difference(divide(d.n0, d.n0_hat), divide(a.n0, a.n0_hat))
+
+
+@metric(
+    "SD",
+    "TNR_d - TNR_a,  TNR = TN / (TN + FP)",
+    needs=_BOTH,
+    bounds=(-1, 1),
+    parity=0,
+    against_d=">",
+    swap="negates",
+    undefined="a side has no negative labels",
+    reading="Above 0, of those whose label is negative the model rightly rejects more of facet d: "
+    "facet a has more who are accepted though they should not be.",
+)
+def specificity_difference(a: Tally, d: Tally) -> Array:
+    """Specificity difference."""
+    return divide(d.tn, d.tn + d.fp) - divide(a.tn, a.tn + a.fp)
+
+
+@metric(
+    "RD",
+    "TPR_a - TPR_d,  TPR = TP / (TP + FN)",
+    needs=_BOTH,
+    bounds=(-1, 1),
+    parity=0,
+    against_d=">",
+    swap="negates",
+    undefined="a side has no positive labels",
+    reading="Above 0, of those whose label is positive the model finds fewer of facet d.",
+)
+def recall_difference(a: Tally, d: Tally) -> Array:
+    """Recall difference."""
+    return divide(a.tp, a.tp + a.fn) - divide(d.tp, d.tp + d.fn)
+
+
+@metric(
+    "DAR",
+    "PPV_a - PPV_d,  PPV = TP / (TP + FP)",
+    needs=_BOTH,
+    bounds=(-1, 1),
+    parity=0,
+    against_d=">",
+    swap="negates",
+    undefined="a side has no positive predictions",
+    reading="Above 0, of those predicted positive fewer of facet d really are.",
+)
+def difference_in_acceptance_rates(a: Tally, d: Tally) -> Array:
+    """Difference in acceptance rates."""
+    return divide(a.tp, a.tp + a.fp) - divide(d.tp, d.tp + d.fp)
+
+
+@metric(
+    "DRR",
+    "NPV_d - NPV_a,  NPV = TN / (TN + FN)",
+    needs=_BOTH,
+    bounds=(-1, 1),
+    parity=0,
+    against_d="<",
+    swap="negates",
+    undefined="a side has no negative predictions",
+    reading="Below 0, of those predicted negative fewer of facet d really are: more of facet d are "
+    "rejected wrongly.",
+)
+def difference_in_rejection_rates(a: Tally, d: Tally) -> Array:
+    """Difference in rejection rates."""
+    return divide(d.tn, d.tn + d.fn) - divide(a.tn, a.tn + a.fn)
+
+
+@metric(
+    "AD",
+    "ACC_a - ACC_d,  ACC = (TP + TN) / n",
+    needs=_BOTH,
+    bounds=(-1, 1),
+    parity=0,
+    against_d=">",
+    swap="negates",
+    reading="Above 0, the model is right less often about facet d.",
+)
+def accuracy_difference(a: Tally, d: Tally) -> Array:
+    """Accuracy difference."""
+    return divide(a.tp + a.tn, a.n) - divide(d.tp + d.tn, d.n)
+
+
+@metric(
+    "TE",
+    "FN_d / FP_d - FN_a / FP_a",
+    needs=_BOTH,
+    bounds=(-math.inf, math.inf),
+    parity=0,
+    against_d=">",
+    swap="negates",
+    undefined="a side has no wrong predictions, or neither side has false positives",
+    reading="Above 0, the model's errors about facet d are more often wrong rejections, for each "
+    "wrong acceptance, than those about facet a.",
+)
+def treatment_equality(a: Tally, d: Tally) -> Array:
+    """Treatment equality."""
+    return _difference(divide(d.fn, d.fp), divide(a.fn, a.fp))
+
+
+def _predictions_by_group(a: Tally, d: Tally) -> tuple[Any, Any, Any, Any]:
+    a, d = a.by_group, d.by_group
+    return a.n0_hat, a.n1_hat, d.n0_hat, d.n1_hat
+
+
+@metric(
+    "CDDPL",
+    "(1/n) sum_i n_i DD'_i,  DD' = n'_d(0) / n'(0) - n'_d(1) / n'(1),  i over the groups",
+    needs=("predicted", "positive", "group"),
+    bounds=(-1, 1),
+    parity=0,
+    against_d=">",
+    swap="negates",
+    undefined="no group has both positive and negative predictions",
+    remark=lambda a, d: groups_left_out(*_predictions_by_group(a, d)),
+    reading="Above 0, facet d has, within groups, a larger share of the negative predictions than "
+    "of the positive ones.",
+)
+def conditional_demographic_disparity_in_predicted_labels(a: Tally, d: Tally) -> Array:
+    """Conditional demographic disparity in predicted labels."""
+    return within_groups(*_predictions_by_group(a, d))
+
+
+@metric(
+    "FPRD",
+    "FPR_d - FPR_a,  FPR = FP / (FP + TN)",
+    needs=_BOTH,
+    bounds=(-1, 1),
+    parity=0,
+    against_d="<",
+    swap="negates",
+    undefined="a side has no negative labels",
+    reading="Below 0, of those whose label is negative the model accepts fewer of facet d. It is "
+    "-SD, under the name that other libraries give it.",
+)
+def false_positive_rate_difference(a: Tally, d: Tally) -> Array:
+    """False positive rate difference."""
+    return divide(d.fp, d.fp + d.tn) - divide(a.fp, a.fp + a.tn)
+
+
+@metric(
+    "FNRD",
+    "FNR_d - FNR_a,  FNR = FN / (FN + TP)",
+    needs=_BOTH,
+    bounds=(-1, 1),
+    parity=0,
+    against_d=">",
+    swap="negates",
+    undefined="a side has no positive labels",
+    reading="Above 0, of those whose label is positive the model rejects more of facet d. It is "
+    "RD, under the name that other libraries give it.",
+)
+def false_negative_rate_difference(a: Tally, d: Tally) -> Array:
+    """False negative rate difference."""
+    return divide(d.fn, d.fn + d.tp) - divide(a.fn, a.fn + a.tp)
+
+
+@metric(
+    "EO",
+    "max(|FPR_d - FPR_a|, |FNR_d - FNR_a|)",
+    needs=_BOTH,
+    bounds=(0, 1),
+    parity=0,
+    against_d="!=",
+    swap="keeps",
+    undefined="a side has no positive, or no negative, labels",
+    reading="The larger gap between the facets in how often the model is wrong about the positive "
+    "and about the negative labels; 0 is equalised odds.",
+)
+def equalized_odds(a: Tally, d: Tally) -> Array:
+    """Equalised odds, the larger of the two gaps."""
+    false_positives = false_positive_rate_difference(a, d)
+    false_negatives = false_negative_rate_difference(a, d)
+    return np.maximum(np.abs(false_positives), np.abs(false_negatives))
+
+
+@metric(
+    "GE",
+    "(1 / 2n) sum_i ((b_i / mean(b))^2 - 1),  b_i = y'_i - y_i + 1",
+    needs=_BOTH,
+    bounds=(0, math.inf),
+    parity=0,
+    against_d="!=",
+    swap="keeps",
+    undefined="every prediction is a false negative: nobody has a benefit",
+    reading="How unequally the model gives out benefits (2 for a false positive, 0 for a false "
+    "negative, 1 for a right prediction), over all rows of both facets.",
+)
+def generalized_entropy(a: Tally, d: Tally) -> Array:
+    """Generalised entropy of order 2."""
+    n, fp, fn = a.n + d.n, a.fp + d.fp, a.fn + d.fn
+    total = n + fp - fn  # of the benefits; their squares sum to n + 3 FP - FN
+    return (divide(n * (n + 3.0 * fp - fn), np.square(total, dtype=np.float64)) - 1) / 2
+
+
+def _difference(one: Array, other: Array) -> Array:
+    """Difference in which two equal infinities are undefined, without a warning."""
+    with np.errstate(invalid="ignore"):
+        return one - other

@@ -1,0 +1,234 @@
+"""Pre-training metrics: what the observed labels say.
+
+Source: Amazon SageMaker Developer Guide, "Measure Pre-training Bias", whose formulas and signs
+these are.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from biaskit.errors import RolesError
+from biaskit.metrics.metric import Array, Metric, metric
+from biaskit.tables import Tally, divide
+
+__all__ = [
+    "class_imbalance",
+    "conditional_demographic_disparity_in_labels",
+    "demographic_disparity",
+    "difference_in_proportions_of_labels",
+    "euclidean_norm",
+    "jensen_shannon_divergence",
+    "kolmogorov_smirnov",
+    "kullback_leibler_divergence",
+    "lp_norm",
+    "total_variation_distance",
+]
+
+
+@metric(
+    "CI",
+    "(n_a - n_d) / (n_a + n_d)",
+    needs=(),
+    bounds=(-1, 1),
+    parity=0,
+    against_d=">",
+    swap="negates",
+    reading="Above 0, facet d has fewer rows than facet a.",
+)
+def class_imbalance(a: Tally, d: Tally) -> Array:
+    """Class imbalance."""
+    return divide(a.n - d.n, a.n + d.n)
+
+
+@metric(
+    "DPL",
+    "q_a - q_d,  q = n(1) / n",
+    needs=("label", "positive"),
+    bounds=(-1, 1),
+    parity=0,
+    against_d=">",
+    swap="negates",
+    reading="Above 0, facet d has a smaller share of positive labels than facet a.",
+)
+def difference_in_proportions_of_labels(a: Tally, d: Tally) -> Array:
+    """Difference in proportions of labels."""
+    return np.subtract(a.q, d.q)
+
+
+@metric(
+    "KL",
+    "sum_y P_a(y) ln(P_a(y) / P_d(y))",
+    needs=("label",),
+    bounds=(0, math.inf),
+    parity=0,
+    against_d="!=",
+    swap="changes",
+    reading="How surprising facet a's labels would be to one who knows only facet d's, in nats; "
+    "infinite where a has a label that d lacks.",
+)
+def kullback_leibler_divergence(a: Tally, d: Tally) -> Array:
+    """Kullback-Leibler divergence."""
+    return _relative_entropy(a.P, d.P)
+
+
+@metric(
+    "JS",
+    "(KL(P_a || P) + KL(P_d || P)) / 2,  P = (P_a + P_d) / 2",
+    needs=("label",),
+    bounds=(0, math.log(2)),
+    parity=0,
+    against_d="!=",
+    swap="keeps",
+    reading="How far the label distributions are from their mean, in nats; ln 2 where they share "
+    "no label.",
+)
+def jensen_shannon_divergence(a: Tally, d: Tally) -> Array:
+    """Jensen-Shannon divergence."""
+    mean = (a.P + d.P) / 2
+    return (_relative_entropy(a.P, mean) + _relative_entropy(d.P, mean)) / 2
+
+
+def lp_norm(p: float) -> Metric:
+    """Lp-norm of the difference between the label distributions, for any order `p` of at least 1.
+
+    >>> lp_norm(1).symbol
+    'LP(p=1)'
+
+    Raises
+    ------
+    RolesError
+        `p` is less than 1, where it would be no norm.
+    """
+    if not p >= 1:
+        raise RolesError(f"lp_norm takes an order of 1 or more, not {p!r}")
+
+    def norm(a: Tally, d: Tally) -> Any:
+        """Lp-norm."""
+        gap = np.abs(a.P - d.P)
+        return gap.max(axis=-1) if math.isinf(p) else (gap**p).sum(axis=-1) ** (1 / p)
+
+    return Metric(
+        symbol="LP" if p == 2 else f"LP(p={p:g})",
+        formula=f"(sum_y |P_a(y) - P_d(y)|^p)^(1/p),  p = {p:g}",
+        function=norm,
+        needs=("label",),
+        bounds=(0, 2 ** (1 / p)),
+        parity=0,
+        against_d="!=",
+        swap="keeps",
+        reading="The length of the difference between the label distributions.",
+    )
+
+
+euclidean_norm = lp_norm(2)
+
+
+@metric(
+    "TVD",
+    "(1/2) sum_y |P_a(y) - P_d(y)|",
+    needs=("label",),
+    bounds=(0, 1),
+    parity=0,
+    against_d="!=",
+    swap="keeps",
+    reading="The share of one facet's rows whose label would have to change for the distributions "
+    "to be equal.",
+)
+def total_variation_distance(a: Tally, d: Tally) -> Any:
+    """Total variation distance."""
+    return np.abs(a.P - d.P).sum(axis=-1) / 2
+
+
+@metric(
+    "KS",
+    "max_y |P_a(y) - P_d(y)|",
+    needs=("label",),
+    bounds=(0, 1),
+    parity=0,
+    against_d="!=",
+    swap="keeps",
+    reading="The largest gap at any one label. (Clarify's definition: the labels have no order, so "
+    "it is not the Kolmogorov-Smirnov statistic of cumulative distributions.)",
+)
+def kolmogorov_smirnov(a: Tally, d: Tally) -> Any:
+    """Kolmogorov-Smirnov, largest gap between the label distributions."""
+    return np.abs(a.P - d.P).max(axis=-1)
+
+
+def disparity(a0: Any, a1: Any, d0: Any, d1: Any) -> Array:
+    """Facet d's share of the rejections less its share of the acceptances."""
+    return divide(d0, a0 + d0) - divide(d1, a1 + d1)
+
+
+def within_groups(a0: Any, a1: Any, d0: Any, d1: Any) -> Array:
+    """Mean of the disparities within groups (the last axis), weighted by their rows.
+
+    A group with no acceptances or no rejections has no disparity and is left out.
+    """
+    each = disparity(a0, a1, d0, d1)
+    defined = ~np.isnan(each)
+    n = np.where(defined, a0 + a1 + d0 + d1, 0)
+    return divide((n * np.where(defined, each, 0)).sum(axis=-1), n.sum(axis=-1))
+
+
+def groups_left_out(a0: Any, a1: Any, d0: Any, d1: Any) -> list[str]:
+    """Note, for each comparison, on the groups that `within_groups` leaves out."""
+    filled = (a0 + a1 + d0 + d1) > 0
+    left_out = filled & np.isnan(disparity(a0, a1, d0, d1))
+    return [
+        f"{out} of {of} groups left out: no accepted or no rejected rows" if out else ""
+        for out, of in zip(left_out.sum(axis=-1), filled.sum(axis=-1), strict=True)
+    ]
+
+
+@metric(
+    "DD",
+    "n_d(0) / n(0) - n_d(1) / n(1)",
+    needs=("label", "positive"),
+    bounds=(-1, 1),
+    parity=0,
+    against_d=">",
+    swap="negates",
+    undefined="no positive labels, or none that are not: a share of none",
+    reading="Above 0, facet d has a larger share of the rejections than of the acceptances.",
+)
+def demographic_disparity(a: Tally, d: Tally) -> Array:
+    """Demographic disparity."""
+    return disparity(a.n0, a.n1, d.n0, d.n1)
+
+
+def _labels_by_group(a: Tally, d: Tally) -> tuple[Any, Any, Any, Any]:
+    a, d = a.by_group, d.by_group
+    return a.n0, a.n1, d.n0, d.n1
+
+
+@metric(
+    "CDDL",
+    "(1/n) sum_i n_i DD_i,  i over the groups",
+    aliases=("CDD",),
+    needs=("label", "positive", "group"),
+    bounds=(-1, 1),
+    parity=0,
+    against_d=">",
+    swap="negates",
+    undefined="no group has both accepted and rejected rows",
+    remark=lambda a, d: groups_left_out(*_labels_by_group(a, d)),
+    reading="Above 0, facet d has, within groups, a larger share of the rejections than of the "
+    "acceptances.",
+)
+def conditional_demographic_disparity_in_labels(a: Tally, d: Tally) -> Array:
+    """Conditional demographic disparity in labels."""
+    return within_groups(*_labels_by_group(a, d))
+
+
+def _relative_entropy(p: Array, q: Array) -> Array:
+    """Kullback-Leibler divergence of distributions on the last axis, where 0 ln 0 is 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        terms = np.where(p == 0, 0.0, p * np.log(p / q))
+    total = np.asarray(terms.sum(axis=-1))
+    # The terms of equal distributions can sum to -1e-17; no divergence is negative.
+    return np.where(total < 0, 0.0, total)
