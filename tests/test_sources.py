@@ -235,6 +235,7 @@ def test_weights_add_and_their_squares() -> None:
         weight="w",
     )
     assert weighted["estimate"].tolist() == once["estimate"].tolist()
+    assert weighted["note"].str.contains("weighted: the interval is approximate").all()
     assert set(weighted["n_a"]) == {1, 2}
 
 

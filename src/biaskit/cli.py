@@ -80,7 +80,7 @@ def _report(args: argparse.Namespace) -> None:
     _settle_output(args)
     counts = _counted(args)
     roles = counts.roles.chosen(**_roles_given(args))
-    rows = report_rows(counts, roles, asked)
+    rows = report_rows(counts, roles, asked, args.confidence, args.seed)
     if args.format == "json":
         about = {"version": __version__, "schema": 1}
         report = {"biaskit": about, "roles": roles.to_json(), "report": [r._asdict() for r in rows]}
@@ -147,7 +147,7 @@ def _demo(args: argparse.Namespace) -> None:
         counts = count_roles(str(path), roles)
         rows = report_rows(counts, roles)
     by_metric = {row.metric: row.estimate for row in rows}
-    columns = ("metric", "estimate", "n_a", "n_d", "n_missing", "note")
+    columns = ("metric", "estimate", "low", "high", "n_a", "n_d", "note")
     table = formats.as_table(columns, [[getattr(row, name) for name in columns] for row in rows])
     _say(
         "Graduate admissions at Berkeley, 1973: six departments, "
@@ -310,6 +310,16 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
         action=_Once,
         help="metrics to report (default: all whose columns are given)",
     )
+    report.add_argument(
+        "--confidence",
+        type=_confidence,
+        default=0.95,
+        metavar="LEVEL",
+        help="level of the intervals, or 'none' for none (default: 0.95)",
+    )
+    report.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="of the draws behind the intervals"
+    )
     _add_output(report)
 
     count = verb("count", _count, "Read the rows once and save their counts.")
@@ -364,6 +374,10 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
 def _facet(text: str) -> str | tuple[str, ...]:
     parts = tuple(text.split(" & "))
     return parts if len(parts) > 1 else text
+
+
+def _confidence(text: str) -> float | None:
+    return None if text == "none" else float(text)
 
 
 def _edges(text: str) -> list[float]:

@@ -98,6 +98,8 @@ def _text(value: Any) -> str:
             return f"{value:,}"
         case float() if math.isnan(value):
             return "undefined"
+        case float() if 0 < abs(value) < 0.0001:
+            return f"{value:.0e}"
         case float():
             return f"{value:.4f}"
     return str(value)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -10,21 +12,30 @@ from numpy.typing import NDArray
 
 from biaskit import metrics as room
 from biaskit import store
+from biaskit.comparisons import (
+    comparisons,
+    positive_labels,
+    positive_predictions,
+    positive_unsaid,
+)
 from biaskit.counts import Counts
-from biaskit.errors import DataError, RolesError, listed
-from biaskit.levels import MISSING, Interval, Level, find, show
+from biaskit.errors import DataError, RolesError
+from biaskit.intervals import MAX_CELLS, Resampled, interval
+from biaskit.levels import show
 from biaskit.metrics import METRICS, Metric
 from biaskit.roles import Facet, Roles, facet_name
 from biaskit.sources import count, saved_counts
-from biaskit.tables import Table
+from biaskit.tables import Table, Tally
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Row", "report", "report_rows", "summary"]
 
-# Above this many facet values, if nearly every row has its own, the column is an identifier.
-_MANY_VALUES = 50
+# Fewer rows than this on a side get a note: their interval is wide, and rests on little.
+_FEW_ROWS = 10
+# Numbers drawn at a time, so that many facet values do not take many times the memory.
+_DRAWN_AT_ONCE = 4_000_000
 
 
 class Row(NamedTuple):
@@ -35,6 +46,9 @@ class Row(NamedTuple):
     value: str
     metric: str
     estimate: float
+    low: float
+    high: float
+    p_value: float
     n_a: int
     n_d: int
     n_missing: int
@@ -56,6 +70,8 @@ def report(
     facet_above: Any = None,
     facet_edges: Any = None,
     metrics: Iterable[str | Metric] | str | None = None,
+    confidence: float | None = 0.95,
+    seed: int = 0,
 ) -> pd.DataFrame:
     """Tidy table of every metric for every facet value.
 
@@ -70,13 +86,19 @@ def report(
         Which values of the facet are d, as in `biaskit.count`.
     metrics
         Symbols or metrics; by default every metric whose columns are given.
+    confidence
+        Level of the intervals, between 0 and 1; None for a report without them.
+    seed
+        What the draws behind the intervals follow from: equal seeds give equal bits.
 
     Returns
     -------
     pandas.DataFrame
         A row per facet, facet value (as d) and metric, with the columns ``stage, facet, value,
-        metric, estimate, n_a, n_d, n_missing, note``. ``n_a + n_d + n_missing`` is the number of
-        rows read. What is undefined is NaN and ``note`` says why; what is infinite is infinite.
+        metric, estimate, low, high, p_value, n_a, n_d, n_missing, note``. ``low`` and ``high`` are
+        the ends of the interval, ``p_value`` that of the test of parity (docs/intervals.md). ``n_a
+        + n_d + n_missing`` is the number of rows read. What is undefined is NaN and ``note`` says
+        why; what is infinite is infinite.
 
     Raises
     ------
@@ -112,22 +134,32 @@ def report(
     counts = saved_counts(data)
     if counts is None:
         counts = count(data, **given)
-    rows = report_rows(counts, counts.roles.chosen(**given), asked)
+    rows = report_rows(counts, counts.roles.chosen(**given), asked, confidence, seed)
     columns = {name: [getattr(row, name) for row in rows] for name in Row._fields}
     return store.frame(columns)
 
 
-def report_rows(counts: Counts, roles: Roles, metrics: Sequence[Metric] | None = None) -> list[Row]:
+def report_rows(
+    counts: Counts,
+    roles: Roles,
+    metrics: Sequence[Metric] | None = None,
+    confidence: float | None = 0.95,
+    seed: int = 0,
+) -> list[Row]:
     """Rows of the report on some counts, as plain records.
 
     `roles` are those of the counts, or the same with other choices made (`Roles.chosen`). With
     `metrics` None, every metric runs whose roles are given.
     """
+    if confidence is not None and not 0 < confidence < 1:
+        raise RolesError(f"confidence is a number between 0 and 1, or None; not {confidence!r}")
+    if seed < 0:
+        raise RolesError(f"seed is an integer of 0 or more, not {seed!r}")
     if not counts.rows:
         raise DataError("there are no rows, so there is nothing to report; is the table empty?")
     made: list[Row] = []
     for facet in roles.facet:
-        made += _facet_rows(counts.tables[facet], facet, roles, metrics)
+        made += _facet_rows(counts.tables[facet], facet, roles, metrics, confidence, seed)
     return made
 
 
@@ -135,7 +167,7 @@ def summary(counts: Counts, roles: Roles) -> str:
     """One line on what a report speaks of: how many rows, which outcome, which sides."""
     parts = [f"{counts.rows:,} rows"]
     table = next(iter(counts.tables.values()))
-    if positive := _positive(table.levels[1], roles):
+    if positive := positive_labels(table, roles):
         parts.append(f"positive is {roles.label} = {' or '.join(show(a) for a in positive)}")
     if roles.weight is not None:
         parts.append(f"weighted by {roles.weight}")
@@ -143,221 +175,177 @@ def summary(counts: Counts, roles: Roles) -> str:
     return "; ".join(parts)
 
 
+@dataclass(frozen=True)
+class _Figures:
+    """What a metric says of each comparison: arrays with one axis, and a note for each."""
+
+    estimate: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    p_value: NDArray[np.float64]
+    n_a: NDArray[np.int64]
+    n_d: NDArray[np.int64]
+    notes: list[str]
+
+
 def _facet_rows(
-    table: Table, facet: Facet, roles: Roles, metrics: Sequence[Metric] | None
-) -> list[Row]:
-    names, sides = _comparisons(table, facet, roles)
-    positive = _positive(table.levels[1], roles)
-    if metrics is None:
-        metrics = [one for one in METRICS.values() if not _not_given(one, roles)]
-    if positive is None and (unmet := [one.symbol for one in metrics if "positive" in one.needs]):
-        raise _positive_needed(table.levels[1], roles, unmet)
-    positive_hat = _positive_hat(table, roles, positive, metrics)
-    by_metric = [
-        _metric_rows(one, table, names, sides, facet, roles, positive or (), positive_hat)
-        for one in metrics
-    ]
-    return [row for rows in zip(*by_metric, strict=True) for row in rows]
-
-
-def _metric_rows(
-    metric: Metric,
     table: Table,
-    names: Sequence[str],
-    sides: NDArray[np.bool_],
     facet: Facet,
     roles: Roles,
-    positive: tuple[Level, ...],
-    positive_hat: tuple[Level, ...],
+    metrics: Sequence[Metric] | None,
+    confidence: float | None,
+    seed: int,
 ) -> list[Row]:
-    """Rows of one metric, one for each comparison."""
-    missing_roles = _not_given(metric, roles)
-    known = _known_axes(metric, roles)
-    n_a, n_d = table.side_rows(sides, known)
-    if missing_roles:
-        estimates = np.full(len(names), np.nan)
-        notes = [f"no {missing_roles[0]} column: give {missing_roles[0]}="] * len(names)
-    else:
-        a, d = table.split(sides, known=known, positive=positive, positive_hat=positive_hat)
-        estimates = metric(a, d)
-        remarks = metric.remark(a, d) if metric.remark else [""] * len(names)
-        constant = np.count_nonzero((a.by_label + d.by_label) > 0, axis=-1) == 1
-        notes = [
-            "; ".join(
-                filter(
-                    None,
-                    _notes(metric, float(x), int(a_rows), int(d_rows), bool(same), remark, roles),
-                )
-            )
-            for x, a_rows, d_rows, same, remark in zip(
-                estimates, n_a, n_d, constant, remarks, strict=True
-            )
-        ]
-    return [
-        Row(
-            metric.stage,
-            facet_name(facet),
-            name,
-            metric.symbol,
-            float(x),
-            int(a_rows),
-            int(d_rows),
-            table.rows - int(a_rows) - int(d_rows),
-            note,
+    compared = comparisons(table, facet, roles)
+    if metrics is None:
+        metrics = [one for one in METRICS.values() if not _not_given(one, roles)]
+    positive = positive_labels(table, roles)
+    if positive is None and (unmet := [one.symbol for one in metrics if "positive" in one.needs]):
+        raise positive_unsaid(table, roles, unmet)
+    predicting = any("predicted" in one.needs for one in metrics)
+    positive_hat = positive_predictions(table, roles, positive) if predicting else ()
+
+    by_axes: dict[tuple[str, ...], list[Metric]] = defaultdict(list)
+    for metric in metrics:
+        by_axes[_known_axes(metric, roles)].append(metric)
+    found: dict[int, _Figures] = {}
+    for known, together in by_axes.items():
+        a, d = table.split(
+            compared.sides, known=known, positive=positive or (), positive_hat=positive_hat
         )
-        for name, x, a_rows, d_rows, note in zip(names, estimates, n_a, n_d, notes, strict=True)
+        n_a, n_d = table.side_rows(compared.sides, known)
+        entropy = np.random.SeedSequence([seed, *"/".join([facet_name(facet), *known]).encode()])
+        for metric, figures in zip(
+            together, _figures(together, a, d, roles, confidence, entropy), strict=True
+        ):
+            found[id(metric)] = replace(
+                figures, n_a=n_a, n_d=n_d, notes=_notes(metric, figures, a, d, n_a, n_d, roles)
+            )
+    _note_what_groups_change(metrics, found)
+    return [
+        _row(metric, found[id(metric)], facet, name, i, table.rows)
+        for i, name in enumerate(compared.names)
+        for metric in metrics
     ]
+
+
+def _row(metric: Metric, figures: _Figures, facet: Facet, name: str, i: int, rows: int) -> Row:
+    n_a, n_d = int(figures.n_a[i]), int(figures.n_d[i])
+    return Row(
+        stage=metric.stage,
+        facet=facet_name(facet),
+        value=name,
+        metric=metric.symbol,
+        estimate=float(figures.estimate[i]),
+        low=float(figures.low[i]),
+        high=float(figures.high[i]),
+        p_value=float(figures.p_value[i]),
+        n_a=n_a,
+        n_d=n_d,
+        n_missing=rows - n_a - n_d,
+        note=figures.notes[i],
+    )
+
+
+def _figures(
+    metrics: Sequence[Metric],
+    a: Tally,
+    d: Tally,
+    roles: Roles,
+    confidence: float | None,
+    entropy: np.random.SeedSequence,
+) -> list[_Figures]:
+    """Estimates, intervals and p-values of metrics that need the same axes, from the same draws."""
+    undefined = np.full(len(a.cells), np.nan)
+    none = np.zeros(len(a.cells), dtype=np.int64)
+    made = []
+    for metric in metrics:
+        estimate = undefined if _not_given(metric, roles) else metric(a, d)
+        made.append(
+            _Figures(estimate, undefined.copy(), undefined.copy(), undefined.copy(), none, none, [])
+        )
+    cells = int(np.prod(a.cells.shape[1:]))
+    if confidence is None or cells > MAX_CELLS:
+        return made
+    step = max(1, _DRAWN_AT_ONCE // (1000 * cells))
+    for start in range(0, len(a.cells), step):
+        part = slice(start, start + step)
+        resampled = Resampled(a.part(part), d.part(part), entropy.spawn(1)[0], confidence)
+        for metric, figures in zip(metrics, made, strict=True):
+            if not np.isnan(figures.estimate[part]).all():
+                ends = interval(metric, figures.estimate[part], resampled)
+                figures.low[part], figures.high[part], figures.p_value[part] = ends
+    return made
 
 
 def _notes(
-    metric: Metric, estimate: float, n_a: int, n_d: int, constant: bool, remark: str, roles: Roles
+    metric: Metric,
+    figures: _Figures,
+    a: Tally,
+    d: Tally,
+    n_a: NDArray[np.int64],
+    n_d: NDArray[np.int64],
+    roles: Roles,
 ) -> list[str]:
-    notes = [
-        f"no rows on side {side}" if n == 0 else f"one row on side {side}" if n == 1 else ""
-        for side, n in (("a", n_a), ("d", n_d))
-    ]
-    if np.isnan(estimate) and n_a and n_d:
-        notes.append(f"undefined: {metric.undefined}")
-    elif remark:
-        notes.append(remark)
-    if constant and "label" in metric.needs and n_a and n_d:
-        notes.append(f"every known {roles.label} is the same")
-    return notes
+    """Note on each comparison: why a figure is undefined, rests on little, or needs care."""
+    if missing := _not_given(metric, roles):
+        return [f"no {missing[0]} column: give {missing[0]}="] * len(n_a)
+    remarks = metric.remark(a, d) if metric.remark else [""] * len(n_a)
+    constant = np.count_nonzero((a.by_label + d.by_label) > 0, axis=-1) == 1
+    too_many = np.prod(a.cells.shape[1:]) > MAX_CELLS
+    made = []
+    for i, remark in enumerate(remarks):
+        notes = [_few(side, int(n[i])) for side, n in (("a", n_a), ("d", n_d))]
+        if np.isnan(figures.estimate[i]):
+            notes.append(f"undefined: {metric.undefined}" if n_a[i] and n_d[i] else "")
+        else:
+            notes.append(remark)
+            notes.append(f"no interval: more than {MAX_CELLS:,} cells" if too_many else "")
+            notes.append("weighted: the interval is approximate" if a.squares is not None else "")
+        if constant[i] and "label" in metric.needs and n_a[i] and n_d[i]:
+            notes.append(f"every known {roles.label} is the same")
+        made.append("; ".join(filter(None, notes)))
+    return made
 
 
-def _known_axes(metric: Metric, roles: Roles) -> list[str]:
+def _few(side: str, n: int) -> str:
+    if n >= _FEW_ROWS:
+        return ""
+    return f"{['no rows', 'one row'][n] if n < 2 else f'only {n} rows'} on side {side}"
+
+
+def _note_what_groups_change(metrics: Sequence[Metric], found: dict[int, _Figures]) -> None:
+    """Say in the notes of a metric within groups where it tells another story than without them."""
+    by_symbol = {metric.symbol: found[id(metric)] for metric in metrics}
+    for metric in metrics:
+        whole, within = by_symbol.get(metric.without_groups), found[id(metric)]
+        if whole is None:
+            continue
+        for i in range(len(within.notes)):
+            change = _change_within_groups(whole, within, i)
+            if change:
+                told = f"the disparity of {metric.without_groups} {change} within groups"
+                within.notes[i] = "; ".join(filter(None, [told, within.notes[i]]))
+
+
+def _change_within_groups(whole: _Figures, within: _Figures, i: int) -> str:
+    sign = np.sign(whole.estimate[i])
+    if np.isnan(whole.low[i]) or whole.low[i] <= 0 <= whole.high[i]:
+        return ""
+    if within.low[i] <= 0 <= within.high[i]:
+        return "disappears"
+    return "reverses" if np.sign(within.estimate[i]) == -sign else ""
+
+
+def _known_axes(metric: Metric, roles: Roles) -> tuple[str, ...]:
     """Axes on which a row's value must be known for the row to count in a metric.
 
     The label counts for every metric, so that all pre-training metrics speak of the same rows.
     """
     needed = {*metric.needs, *({"label"} if roles.label is not None else ())}
-    return [axis for axis in ("label", "predicted", "group") if axis in needed]
+    return tuple(axis for axis in ("label", "predicted", "group") if axis in needed)
 
 
 def _not_given(metric: Metric, roles: Roles) -> list[str]:
     axes = ("label", "predicted", "group")
     return [axis for axis in axes if axis in metric.needs and getattr(roles, axis) is None]
-
-
-def _comparisons(table: Table, facet: Facet, roles: Roles) -> tuple[list[str], NDArray[np.bool_]]:
-    """Names of the values that are d in turn, and which levels each of them has."""
-    levels = table.levels[0]
-    known = [level for level in levels if level is not MISSING]
-    wanted = (roles.facet_values or {}).get(facet)
-    if not known:
-        name = "(missing)" if wanted is None else ", ".join(map(show, wanted))
-        return [name], np.zeros((1, len(levels)), dtype=bool)
-    if wanted is not None:
-        together = _found("facet_values", wanted, known, facet_name(facet))
-        if len(together) == len(known):
-            raise RolesError(
-                f"facet_values names every value of {facet_name(facet)!r} ({listed(known)}), so "
-                "nothing is left to compare with; name the values of side d only"
-            )
-        groups = [together]
-    elif isinstance(facet, str) and facet in (roles.facet_above or {}):
-        groups = [
-            {level for level in known if isinstance(level, Interval) and level.high == np.inf}
-        ]
-    else:
-        groups = [{level} for level in known]
-        _refuse_no_comparison(table, known, facet, roles)
-    sides = np.array([[level in group for level in levels] for group in groups])
-    return [", ".join(show(level) for level in levels if level in group) for group in groups], sides
-
-
-def _refuse_no_comparison(table: Table, known: Sequence[Level], facet: Facet, roles: Roles) -> None:
-    name = facet_name(facet)
-    if len(known) == 1:
-        raise RolesError(
-            f"facet {name!r} has one value, {show(known[0])!r}, so there is nothing to compare it "
-            "with; choose another column"
-        )
-    cut = {*(roles.facet_above or {}), *(roles.facet_edges or {})}
-    if len(known) > max(_MANY_VALUES, table.rows // 2) and not cut & {facet}:
-        raise RolesError(
-            f"facet {name!r} has {len(known):,} values in {table.rows:,} rows: nearly every row "
-            "has its own. Choose another column; if it is a number, cut it with facet_edges=[...] "
-            "or facet_above=...; or name the values of side d with facet_values=..."
-        )
-
-
-def _positive(levels: tuple[Level, ...], roles: Roles) -> tuple[Level, ...] | None:
-    """Positive labels: those chosen, or true and 1 where nothing can be misread; None if unsaid."""
-    known = [level for level in levels if level is not MISSING]
-    if roles.label is None or not known:
-        return ()
-    if roles.positive_above is not None:
-        return _above(known)
-    if roles.positive is not None:
-        return tuple(_found("positive", roles.positive, known, roles.label))
-    return _natural(known)
-
-
-def _positive_hat(
-    table: Table,
-    roles: Roles,
-    positive: tuple[Level, ...] | None,
-    metrics: Sequence[Metric],
-) -> tuple[Level, ...]:
-    """Positive predictions: the positive labels, or what lies above the cut.
-
-    A model may predict no positives; predictions that share no value with the labels are a mistake.
-    """
-    known = [level for level in table.levels[2] if level is not MISSING]
-    if roles.predicted is None or not known or not any("predicted" in m.needs for m in metrics):
-        return ()
-    if roles.predicted_above is not None:
-        return _above(known)
-    if roles.positive is None and (natural := _natural(known)) is not None:
-        return natural
-    labels = [show(level) for level in table.levels[1] if level is not MISSING]
-    wanted = roles.positive or positive or ()
-    if roles.label is not None and not {show(level) for level in known} & {*labels}:
-        raise RolesError(
-            f"predicted {roles.predicted!r} has the values {listed([*map(show, known)])}, none of "
-            f"which label {roles.label!r} has ({listed(labels)}); give both the same values, or "
-            "cut a score with predicted_above="
-        )
-    if not wanted:
-        raise RolesError(
-            f"which values of predicted {roles.predicted!r} are the positive ones? They are "
-            f"{listed(known)}: give positive=, or cut a score with predicted_above="
-        )
-    return tuple(level for level in known if any(show(level) == show(one) for one in wanted))
-
-
-def _above(known: Sequence[Level]) -> tuple[Level, ...]:
-    return tuple(a for a in known if isinstance(a, Interval) and a.high == np.inf)
-
-
-def _natural(known: Sequence[Level]) -> tuple[Level, ...] | None:
-    """Positive values where nothing can be misread: true, and 1 of 0 and 1."""
-    if all(isinstance(level, bool) for level in known):
-        return (True,)
-    if all(type(level) is int and level in (0, 1) for level in known):
-        return (1,)
-    return None
-
-
-def _positive_needed(levels: tuple[Level, ...], roles: Roles, metrics: list[str]) -> RolesError:
-    known = [level for level in levels if level is not MISSING]
-    cut = " (or positive_above=, if it is a number)" if isinstance(known[0], (int, float)) else ""
-    return RolesError(
-        f"which values of label {roles.label!r} are the positive ones? They are {listed(known)}: "
-        f"give one or more of them as positive={cut}. "
-        f"({', '.join(metrics)} need it; metrics=... can leave them out)"
-    )
-
-
-def _found(role: str, wanted: Iterable[Level], known: Sequence[Level], column: str) -> set[Level]:
-    found = set()
-    for value in wanted:
-        try:
-            found.add(find(value, known))
-        except LookupError:
-            raise RolesError(
-                f"{role}: {show(value)!r} does not occur in {column!r}; "
-                f"the values are {listed([show(level) for level in known])}"
-            ) from None
-    return found

@@ -62,6 +62,8 @@ class Tally:
     cells: NDArray[Any]
     positive: NDArray[np.bool_]
     positive_hat: NDArray[np.bool_] | None = None
+    #: Sums of the squared weights in each cell, where rows are weighted.
+    squares: NDArray[np.float64] | None = None
 
     @cached_property
     def n(self) -> NDArray[Any]:
@@ -132,7 +134,12 @@ class Tally:
     def by_group(self) -> Tally:
         """The same rows with the group as the last of the leading axes."""
         cells = np.moveaxis(self.cells, -1, -3)[..., np.newaxis]
-        return replace(self, cells=cells)
+        return replace(self, cells=cells, squares=None)
+
+    def part(self, comparisons: slice) -> Tally:
+        """Some of the comparisons, which are the first axis."""
+        squares = None if self.squares is None else self.squares[comparisons]
+        return replace(self, cells=self.cells[comparisons], squares=squares)
 
     @property
     def _hat(self) -> NDArray[np.bool_]:
@@ -239,20 +246,32 @@ class Table:
         positive, positive_hat
             Levels of the label and of the prediction that are positive.
         """
-        cells = self._known(self.n if self.w is None else self.w, known)
-        d = sides.astype(cells.dtype)
-        a = (~sides).astype(cells.dtype)  # the missing level is empty, so it may be on either side
         labels = np.array([level in positive for level in self.levels[1]], dtype=bool)
         hat = np.array([level in positive_hat for level in self.levels[2]], dtype=bool)
-        return (
-            Tally(np.tensordot(a, cells, axes=1), labels, hat),
-            Tally(np.tensordot(d, cells, axes=1), labels, hat),
-        )
+        if "predicted" not in known:
+            hat = np.zeros(1, dtype=bool)
+        weights, squares = self.n if self.w is None else self.w, self.w2
+        made = []
+        for side in (~sides, sides):  # the missing level is empty, so it may be on either side
+            cells = self._on_side(side, weights, known)
+            squared = None if squares is None else self._on_side(side, squares, known)
+            made.append(Tally(cells, labels, hat, squared))
+        return made[0], made[1]
 
     def side_rows(self, sides: NDArray[np.bool_], known: Collection[str]) -> NDArray[np.int64]:
         """Numbers of rows on sides a and d, shape ``(2, comparisons)``, whatever they weigh."""
         by_level = self._known(self.n, known).sum(axis=(1, 2, 3))
         return np.stack([~sides @ by_level, sides @ by_level])
+
+    def _on_side(
+        self, side: NDArray[np.bool_], cells: NDArray[Any], known: Collection[str]
+    ) -> NDArray[Any]:
+        """Cells of a side in each comparison; predictions and groups not needed are summed."""
+        cells = np.tensordot(side.astype(cells.dtype), self._known(cells, known), axes=1)
+        for axis, name in ((-2, "predicted"), (-1, "group")):
+            if name not in known:
+                cells = cells.sum(axis=axis, keepdims=True)
+        return cells
 
     def _known(self, cells: NDArray[Any], axes: Collection[str]) -> NDArray[Any]:
         """Cells emptied of the rows whose facet, or value on one of the axes named, is missing."""

@@ -38,10 +38,17 @@ class Metric:
     swap
         What changing a for d does to the value: ``"negates"``, ``"inverts"``, ``"keeps"`` or
         ``"changes"`` it.
+    kind
+        What sort of number it is, which decides how its interval is made: a ``"difference"`` or a
+        ``"ratio"``; a ``"length"``, which obeys the triangle inequality, or the ``"squared
+        length"`` whose root does; an ``"inequality"``, which compares no facets. By default a
+        length where `against_d` is ``"!="``, else a difference.
     undefined
         Why the value is NaN when both sides have rows.
     reading
         One sentence on what a value says.
+    without_groups
+        Symbol of the metric that says the same without groups, if this one is within them.
     remark
         From the tallies, a note per facet value on how the value came about, or "".
     """
@@ -55,8 +62,10 @@ class Metric:
     against_d: Literal[">", "<", "!="]
     swap: Literal["negates", "inverts", "keeps", "changes"]
     reading: str
+    kind: Literal["difference", "ratio", "length", "squared length", "inequality"] | None = None
     undefined: str = "0/0"
     aliases: tuple[str, ...] = ()
+    without_groups: str = ""
     remark: Callable[[Tally, Tally], list[str]] | None = None
 
     def __call__(self, a: Tally, d: Tally) -> Array:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from biaskit.metrics.metric import Array, metric
-from biaskit.metrics.pretraining import groups_left_out, within_groups
+from biaskit.metrics.pretraining import remarks_on_groups, within_groups
 from biaskit.tables import Tally, divide
 
 __all__ = [
@@ -59,6 +59,7 @@ def difference_in_positive_proportions_in_predicted_labels(a: Tally, d: Tally) -
     bounds=(0, math.inf),
     parity=1,
     against_d="<",
+    kind="ratio",
     swap="inverts",
     undefined="neither side has a positive prediction",
     reading="Below 1, facet d has a smaller share of positive predictions than facet a. The "
@@ -196,6 +197,7 @@ def accuracy_difference(a: Tally, d: Tally) -> Array:
     against_d=">",
     swap="negates",
     undefined="a side has no wrong predictions, or neither side has false positives",
+    remark=lambda a, d: _few_false_positives(a, d),
     reading="Above 0, the model's errors about facet d are more often wrong rejections, for each "
     "wrong acceptance, than those about facet a.",
 )
@@ -218,7 +220,8 @@ def _predictions_by_group(a: Tally, d: Tally) -> tuple[Any, Any, Any, Any]:
     against_d=">",
     swap="negates",
     undefined="no group has both positive and negative predictions",
-    remark=lambda a, d: groups_left_out(*_predictions_by_group(a, d)),
+    without_groups="DPPL",
+    remark=lambda a, d: remarks_on_groups(*_predictions_by_group(a, d)),
     reading="Above 0, facet d has, within groups, a larger share of the negative predictions than "
     "of the positive ones.",
 )
@@ -287,8 +290,10 @@ def equalized_odds(a: Tally, d: Tally) -> Array:
     bounds=(0, math.inf),
     parity=0,
     against_d="!=",
+    kind="inequality",
     swap="keeps",
     undefined="every prediction is a false negative: nobody has a benefit",
+    remark=lambda a, _: ["of both sides together, so no test"] * len(a.cells),
     reading="How unequally the model gives out benefits (2 for a false positive, 0 for a false "
     "negative, 1 for a right prediction), over all rows of both facets.",
 )
@@ -303,3 +308,8 @@ def _difference(one: Array, other: Array) -> Array:
     """Difference in which two equal infinities are undefined, without a warning."""
     with np.errstate(invalid="ignore"):
         return one - other
+
+
+def _few_false_positives(a: Tally, d: Tally) -> list[str]:
+    few = np.minimum(a.fp, d.fp) < 5
+    return ["fewer than 5 false positives on a side: the ratio is loose" if f else "" for f in few]

@@ -66,6 +66,7 @@ def difference_in_proportions_of_labels(a: Tally, d: Tally) -> Array:
     bounds=(0, math.inf),
     parity=0,
     against_d="!=",
+    kind="squared length",
     swap="changes",
     reading="How surprising facet a's labels would be to one who knows only facet d's, in nats; "
     "infinite where a has a label that d lacks.",
@@ -82,6 +83,7 @@ def kullback_leibler_divergence(a: Tally, d: Tally) -> Array:
     bounds=(0, math.log(2)),
     parity=0,
     against_d="!=",
+    kind="squared length",
     swap="keeps",
     reading="How far the label distributions are from their mean, in nats; ln 2 where they share "
     "no label.",
@@ -109,6 +111,8 @@ def lp_norm(p: float) -> Metric:
     def norm(a: Tally, d: Tally) -> Any:
         """Lp-norm."""
         gap = np.abs(a.P - d.P)
+        if p == 2:  # a power's last bit may depend on how many are taken at once; a root's does not
+            return np.sqrt(np.square(gap).sum(axis=-1))
         return gap.max(axis=-1) if math.isinf(p) else (gap**p).sum(axis=-1) ** (1 / p)
 
     return Metric(
@@ -175,14 +179,20 @@ def within_groups(a0: Any, a1: Any, d0: Any, d1: Any) -> Array:
     return divide((n * np.where(defined, each, 0)).sum(axis=-1), n.sum(axis=-1))
 
 
-def groups_left_out(a0: Any, a1: Any, d0: Any, d1: Any) -> list[str]:
-    """Note, for each comparison, on the groups that `within_groups` leaves out."""
-    filled = (a0 + a1 + d0 + d1) > 0
-    left_out = filled & np.isnan(disparity(a0, a1, d0, d1))
-    return [
-        f"{out} of {of} groups left out: no accepted or no rejected rows" if out else ""
-        for out, of in zip(left_out.sum(axis=-1), filled.sum(axis=-1), strict=True)
-    ]
+def remarks_on_groups(a0: Any, a1: Any, d0: Any, d1: Any) -> list[str]:
+    """Note, for each comparison, on groups that `within_groups` leaves out, or that are small."""
+    n = a0 + a1 + d0 + d1
+    left_out = (n > 0) & np.isnan(disparity(a0, a1, d0, d1))
+    made = []
+    for out, of, rows in zip(
+        left_out.sum(axis=-1), (n > 0).sum(axis=-1), n.sum(axis=-1), strict=True
+    ):
+        some = f"{out} of {of} groups left out: no accepted or no rejected rows" if out else ""
+        small = (
+            "fewer than 10 rows a group: the interval may be too narrow" if rows < 10 * of else ""
+        )
+        made.append("; ".join(filter(None, [some, small])))
+    return made
 
 
 @metric(
@@ -216,7 +226,8 @@ def _labels_by_group(a: Tally, d: Tally) -> tuple[Any, Any, Any, Any]:
     against_d=">",
     swap="negates",
     undefined="no group has both accepted and rejected rows",
-    remark=lambda a, d: groups_left_out(*_labels_by_group(a, d)),
+    without_groups="DD",
+    remark=lambda a, d: remarks_on_groups(*_labels_by_group(a, d)),
     reading="Above 0, facet d has, within groups, a larger share of the rejections than of the "
     "acceptances.",
 )
