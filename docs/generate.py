@@ -6,9 +6,14 @@ A test holds that the pages in the repository are what this makes of the code.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+import pandas as pd
 
 import biaskit
 from biaskit.metrics import Metric
+from biaskit.roles import Roles
+from biaskit.words import in_words
 
 METRICS_FOLDER = Path(__file__).parent / "metrics"
 
@@ -107,8 +112,18 @@ def example(metric: Metric) -> list[str]:
         '>>> report["estimate"].round(4).item()',
         f"{value!r}",
         "```",
+        "",
+        f"In words: {sentence(metric, report, roles)}",
         *(["", strata()] if "group" in metric.needs else []),
     ]
+
+
+def sentence(metric: Metric, report: pd.DataFrame, roles: dict[str, Any]) -> str:
+    """What the one row of a report says, in words."""
+    columns = ["estimate", "low", "high", "n_a", "n_d", "note"]
+    row = report.iloc[0]
+    figures = {name: row[name] for name in columns}
+    return in_words(metric, Roles.of(**roles), str(row["value"]), **figures)
 
 
 def undefined(metric: Metric) -> str:

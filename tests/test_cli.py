@@ -49,7 +49,7 @@ def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
     return code, out, err
 
 
-CHOICES = {"metrics", "confidence", "seed"}
+CHOICES = {"metrics", "confidence", "seed", "explain"}
 
 
 def test_flags_are_roles_are_keyword_arguments() -> None:
@@ -162,6 +162,18 @@ def test_several_facets_intersections_and_cuts(data: Path, capsys: Any) -> None:
         capsys, "report", "rows.csv", "--facet", "sex & race", "--facet-values", "F & b", *flags
     )
     assert [row["value"] for row in csv.DictReader(io.StringIO(out))] == ["F & b"]
+
+
+def test_explain_says_each_row_in_a_sentence(data: Path, capsys: Any) -> None:
+    flags = ["report", "rows.csv", "--facet", "sex", "--label", "y", "--facet-values", "F"]
+    _, out, _ = run(capsys, *flags, "--explain")
+    assert "The share with a positive y is 16.7 points lower for F than for all others." in out
+    assert "There are 2 rows of F and 3 of all others. That could be chance." in out
+    _, out, _ = run(capsys, *flags, "--explain", "--format", "json", "--metrics", "DD")
+    assert json.loads(out)["report"][0]["words"].startswith("Of the rows without a positive y")
+    _, out, _ = run(capsys, *flags, "--explain", "--format", "csv", "--metrics", "CDDL")
+    words = [row["words"] for row in csv.DictReader(io.StringIO(out))]
+    assert words == ["CDDL says nothing of F: no group column: give group=."]
 
 
 def test_count_merge_and_report(data: Path, capsys: Any) -> None:

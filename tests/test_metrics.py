@@ -52,6 +52,7 @@ def test_every_metric_has_a_twin_and_facts() -> None:
         assert metric.symbol == symbol
         assert metric.title
         assert metric.reading
+        assert metric.sentence
         assert metric.bounds[0] <= metric.parity <= metric.bounds[1]
 
 

@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
@@ -16,10 +15,11 @@ from typing import Any, NoReturn
 from biaskit import __version__, datasets, formats, store
 from biaskit.counts import Counts
 from biaskit.errors import BiaskitError, RolesError, did_you_mean
-from biaskit.metrics import METRICS, chosen
+from biaskit.metrics import METRICS, Metric, chosen
 from biaskit.reports import Row, report_rows, summary
 from biaskit.roles import Roles
 from biaskit.sources import count_roles, saved_counts
+from biaskit.words import in_words
 
 __all__ = ["main"]
 
@@ -81,15 +81,45 @@ def _report(args: argparse.Namespace) -> None:
     counts = _counted(args)
     roles = counts.roles.chosen(**_roles_given(args))
     rows = report_rows(counts, roles, asked, args.confidence, args.seed)
-    if args.format == "json":
-        about = {"version": __version__, "schema": 1}
-        report = {"biaskit": about, "roles": roles.to_json(), "report": [r._asdict() for r in rows]}
-        return _write(args, formats.as_json(report))
     columns: Sequence[str] = Row._fields
+    words = _sentences(rows, roles, asked) if args.explain else []
+    if args.format == "json":
+        records = [row._asdict() for row in rows]
+        for record, sentence in zip(records, words, strict=False):
+            record["words"] = sentence
+        about = {"version": __version__, "schema": 1}
+        report = {"biaskit": about, "roles": roles.to_json(), "report": records}
+        return _write(args, formats.as_json(report))
     if args.format in ("table", "markdown"):  # people know the stage from the metric
         columns = [name for name in columns if name != "stage"]
-    table = _tabular(args, columns, [[getattr(row, name) for name in columns] for row in rows])
-    return _write(args, f"{summary(counts, roles)}\n\n{table}" if args.format == "table" else table)
+    cells = [[getattr(row, name) for name in columns] for row in rows]
+    if args.format == "table":
+        parts = [summary(counts, roles), formats.as_table(columns, cells)]
+        if words:
+            parts.append("\n".join(map(formats.printable, words)))
+        return _write(args, "\n\n".join(parts))
+    if words:
+        columns = [*columns, "words"]
+        cells = [[*line, sentence] for line, sentence in zip(cells, words, strict=True)]
+    return _write(args, _tabular(args, columns, cells))
+
+
+def _sentences(rows: Sequence[Row], roles: Roles, asked: Sequence[Metric] | None) -> list[str]:
+    by_symbol = {metric.symbol: metric for metric in (*METRICS.values(), *(asked or ()))}
+    return [
+        in_words(
+            by_symbol[row.metric],
+            roles,
+            row.value,
+            estimate=row.estimate,
+            low=row.low,
+            high=row.high,
+            n_a=row.n_a,
+            n_d=row.n_d,
+            note=row.note,
+        )
+        for row in rows
+    ]
 
 
 def _count(args: argparse.Namespace) -> None:
@@ -130,6 +160,8 @@ def _metrics(args: argparse.Namespace) -> None:
 
 
 def _demo(args: argparse.Namespace) -> None:
+    import tempfile
+
     with contextlib.ExitStack() as stack:
         if args.output is None:
             folder = stack.enter_context(tempfile.TemporaryDirectory())
@@ -309,6 +341,9 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
         metavar="CI,DPL",
         action=_Once,
         help="metrics to report (default: all whose columns are given)",
+    )
+    report.add_argument(
+        "--explain", action="store_true", help="say in a sentence what each row means"
     )
     report.add_argument(
         "--confidence",

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-__all__ = ["as_csv", "as_json", "as_markdown", "as_table", "json_value"]
+__all__ = ["as_csv", "as_json", "as_markdown", "as_table", "json_value", "printable"]
 
 _MARKDOWN = str.maketrans({char: f"\\{char}" for char in "\\`*_{}[]<>()#|!~&"})
 
@@ -23,7 +23,7 @@ def as_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     KL           inf      3
     """
     values = [list(row) for row in rows]
-    cells = [[_printable(_text(value)) for value in row] for row in values]
+    cells = [[printable(_text(value)) for value in row] for row in values]
     numeric = [
         bool(values) and all(isinstance(row[i], (int, float)) for row in values)
         for i in range(len(columns))
@@ -52,7 +52,7 @@ def as_markdown(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
         "---:" if values and all(isinstance(row[i], (int, float)) for row in values) else "---"
         for i in range(len(columns))
     ]
-    cells = [[_printable(_text(value)).translate(_MARKDOWN) for value in row] for row in values]
+    cells = [[printable(_text(value)).translate(_MARKDOWN) for value in row] for row in values]
     names = [name.translate(_MARKDOWN) for name in columns]
     return "\n".join(f"| {' | '.join(line)} |" for line in [names, rules, *cells])
 
@@ -105,7 +105,7 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Text without control characters: a value from a file must not move the cursor."""
     if text.isprintable():
         return text

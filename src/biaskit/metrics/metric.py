@@ -47,6 +47,8 @@ class Metric:
         Why the value is NaN when both sides have rows.
     reading
         One sentence on what a value says.
+    sentence
+        The same for one row of a report, for `biaskit.words.in_words` to fill in.
     without_groups
         Symbol of the metric that says the same without groups, if this one is within them.
     remark
@@ -62,6 +64,7 @@ class Metric:
     against_d: Literal[">", "<", "!="]
     swap: Literal["negates", "inverts", "keeps", "changes"]
     reading: str
+    sentence: str = ""
     kind: Literal["difference", "ratio", "length", "squared length", "inequality"] | None = None
     undefined: str = "0/0"
     aliases: tuple[str, ...] = ()

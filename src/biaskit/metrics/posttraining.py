@@ -45,6 +45,7 @@ _BOTH = ("label", "predicted", "positive")
     parity=0,
     against_d=">",
     swap="negates",
+    sentence="The share predicted positive is {points} {lower} for {d} than for all others.",
     reading="Above 0, facet d has a smaller share of positive predictions than facet a.",
 )
 def difference_in_positive_proportions_in_predicted_labels(a: Tally, d: Tally) -> Any:
@@ -62,6 +63,7 @@ def difference_in_positive_proportions_in_predicted_labels(a: Tally, d: Tally) -
     kind="ratio",
     swap="inverts",
     undefined="neither side has a positive prediction",
+    sentence="{d} is predicted positive {value} times as often as all others.",
     reading="Below 1, facet d has a smaller share of positive predictions than facet a. The "
     "four-fifths rule of US employment guidelines asks for 0.8 or more.",
 )
@@ -81,6 +83,8 @@ def disparate_impact(a: Tally, d: Tally) -> Array:
     swap="negates",
     undefined="a side has neither positive labels nor positive predictions, or neither side has "
     "positive predictions",
+    sentence="For each positive prediction there are {size} {fewer} positive labels among {d} "
+    "than among all others.",
     reading="Below 0, the model gives facet d fewer positive predictions for its positive labels "
     "than it gives facet a.",
 )
@@ -99,6 +103,8 @@ def difference_in_conditional_acceptance(a: Tally, d: Tally) -> Array:
     swap="negates",
     undefined="a side has neither negative labels nor negative predictions, or neither side has "
     "negative predictions",
+    sentence="For each negative prediction there are {size} {more} negative labels among {d} "
+    "than among all others.",
     reading="Below 0, the model gives facet d more negative predictions for its negative labels "
     "than it gives facet a.",
 )
@@ -116,6 +122,8 @@ def difference_in_conditional_rejection(a: Tally, d: Tally) -> Array:
     against_d=">",
     swap="negates",
     undefined="a side has no negative labels",
+    sentence="Of those whose {label} is not positive, {points} {more} of {d} are rightly "
+    "predicted so than of all others.",
     reading="Above 0, of those whose label is negative the model rightly rejects more of facet d: "
     "facet a has more who are accepted though they should not be.",
 )
@@ -133,6 +141,8 @@ def specificity_difference(a: Tally, d: Tally) -> Array:
     against_d=">",
     swap="negates",
     undefined="a side has no positive labels",
+    sentence="Of those with a positive {label}, the model finds {points} {fewer} of {d} than of "
+    "all others.",
     reading="Above 0, of those whose label is positive the model finds fewer of facet d.",
 )
 def recall_difference(a: Tally, d: Tally) -> Array:
@@ -149,6 +159,7 @@ def recall_difference(a: Tally, d: Tally) -> Array:
     against_d=">",
     swap="negates",
     undefined="a side has no positive predictions",
+    sentence="Of those predicted positive, {points} {fewer} of {d} really were than of all others.",
     reading="Above 0, of those predicted positive fewer of facet d really are.",
 )
 def difference_in_acceptance_rates(a: Tally, d: Tally) -> Array:
@@ -165,6 +176,7 @@ def difference_in_acceptance_rates(a: Tally, d: Tally) -> Array:
     against_d="<",
     swap="negates",
     undefined="a side has no negative predictions",
+    sentence="Of those predicted negative, {points} {more} of {d} really were than of all others.",
     reading="Below 0, of those predicted negative fewer of facet d really are: more of facet d are "
     "rejected wrongly.",
 )
@@ -181,6 +193,7 @@ def difference_in_rejection_rates(a: Tally, d: Tally) -> Array:
     parity=0,
     against_d=">",
     swap="negates",
+    sentence="The model is right about {points} {fewer} of {d} than of all others.",
     reading="Above 0, the model is right less often about facet d.",
 )
 def accuracy_difference(a: Tally, d: Tally) -> Array:
@@ -198,6 +211,8 @@ def accuracy_difference(a: Tally, d: Tally) -> Array:
     swap="negates",
     undefined="a side has no wrong predictions, or neither side has false positives",
     remark=lambda a, d: _few_false_positives(a, d),
+    sentence="For each wrong acceptance there are {size} {more} wrong rejections of {d} than of "
+    "all others.",
     reading="Above 0, the model's errors about facet d are more often wrong rejections, for each "
     "wrong acceptance, than those about facet a.",
 )
@@ -222,6 +237,8 @@ def _predictions_by_group(a: Tally, d: Tally) -> tuple[Any, Any, Any, Any]:
     undefined="no group has both positive and negative predictions",
     without_groups="DPPL",
     remark=lambda a, d: remarks_on_groups(*_predictions_by_group(a, d)),
+    sentence="Within the same {group}: of those predicted negative, {points} {more} are of {d} "
+    "than of those predicted positive.",
     reading="Above 0, facet d has, within groups, a larger share of the negative predictions than "
     "of the positive ones.",
 )
@@ -239,6 +256,8 @@ def conditional_demographic_disparity_in_predicted_labels(a: Tally, d: Tally) ->
     against_d="<",
     swap="negates",
     undefined="a side has no negative labels",
+    sentence="Of those whose {label} is not positive, {points} {more} of {d} are wrongly "
+    "predicted positive than of all others.",
     reading="Below 0, of those whose label is negative the model accepts fewer of facet d. It is "
     "-SD, under the name that other libraries give it.",
 )
@@ -256,6 +275,8 @@ def false_positive_rate_difference(a: Tally, d: Tally) -> Array:
     against_d=">",
     swap="negates",
     undefined="a side has no positive labels",
+    sentence="Of those with a positive {label}, {points} {more} of {d} are wrongly predicted "
+    "negative than of all others.",
     reading="Above 0, of those whose label is positive the model rejects more of facet d. It is "
     "RD, under the name that other libraries give it.",
 )
@@ -273,6 +294,8 @@ def false_negative_rate_difference(a: Tally, d: Tally) -> Array:
     against_d="!=",
     swap="keeps",
     undefined="a side has no positive, or no negative, labels",
+    sentence="The model is wrong {points} more often about one side than about the other, {d} "
+    "against all others.",
     reading="The larger gap between the facets in how often the model is wrong about the positive "
     "and about the negative labels; 0 is equalised odds.",
 )
@@ -294,6 +317,8 @@ def equalized_odds(a: Tally, d: Tally) -> Array:
     swap="keeps",
     undefined="every prediction is a false negative: nobody has a benefit",
     remark=lambda a, _: ["of both sides together, so no test"] * len(a.cells),
+    sentence="The model gives out its benefits with an inequality of {value}, over all rows; 0 "
+    "is none.",
     reading="How unequally the model gives out benefits (2 for a false positive, 0 for a false "
     "negative, 1 for a right prediction), over all rows of both facets.",
 )

@@ -37,6 +37,7 @@ __all__ = [
     parity=0,
     against_d=">",
     swap="negates",
+    sentence="There are {n_d} rows of {d} and {n_a} of all others.",
     reading="Above 0, facet d has fewer rows than facet a.",
 )
 def class_imbalance(a: Tally, d: Tally) -> Array:
@@ -52,6 +53,7 @@ def class_imbalance(a: Tally, d: Tally) -> Array:
     parity=0,
     against_d=">",
     swap="negates",
+    sentence="The share with a positive {label} is {points} {lower} for {d} than for all others.",
     reading="Above 0, facet d has a smaller share of positive labels than facet a.",
 )
 def difference_in_proportions_of_labels(a: Tally, d: Tally) -> Array:
@@ -68,6 +70,8 @@ def difference_in_proportions_of_labels(a: Tally, d: Tally) -> Array:
     against_d="!=",
     kind="squared length",
     swap="changes",
+    sentence="To one who knows only {d}, the labels of all others are a surprise of {value} nats "
+    "a row.",
     reading="How surprising facet a's labels would be to one who knows only facet d's, in nats; "
     "infinite where a has a label that d lacks.",
 )
@@ -85,6 +89,8 @@ def kullback_leibler_divergence(a: Tally, d: Tally) -> Array:
     against_d="!=",
     kind="squared length",
     swap="keeps",
+    sentence="The labels of {d} and of all others are {value} nats apart; 0.69 would be nothing "
+    "in common.",
     reading="How far the label distributions are from their mean, in nats; ln 2 where they share "
     "no label.",
 )
@@ -124,6 +130,7 @@ def lp_norm(p: float) -> Metric:
         parity=0,
         against_d="!=",
         swap="keeps",
+        sentence="The shares of the labels of {d} and of all others are {value} apart.",
         reading="The length of the difference between the label distributions.",
     )
 
@@ -139,6 +146,7 @@ euclidean_norm = lp_norm(2)
     parity=0,
     against_d="!=",
     swap="keeps",
+    sentence="To have the labels that all others have, {percent} of {d} would need another one.",
     reading="The share of one facet's rows whose label would have to change for the distributions "
     "to be equal.",
 )
@@ -155,6 +163,7 @@ def total_variation_distance(a: Tally, d: Tally) -> Any:
     parity=0,
     against_d="!=",
     swap="keeps",
+    sentence="The share of one label differs by {points} between {d} and all others.",
     reading="The largest gap at any one label. (Clarify's definition: the labels have no order, so "
     "it is not the Kolmogorov-Smirnov statistic of cumulative distributions.)",
 )
@@ -204,6 +213,8 @@ def remarks_on_groups(a0: Any, a1: Any, d0: Any, d1: Any) -> list[str]:
     against_d=">",
     swap="negates",
     undefined="no positive labels, or none that are not: a share of none",
+    sentence="Of the rows without a positive {label}, {points} {more} are of {d} than of those "
+    "with one.",
     reading="Above 0, facet d has a larger share of the rejections than of the acceptances.",
 )
 def demographic_disparity(a: Tally, d: Tally) -> Array:
@@ -228,6 +239,8 @@ def _labels_by_group(a: Tally, d: Tally) -> tuple[Any, Any, Any, Any]:
     undefined="no group has both accepted and rejected rows",
     without_groups="DD",
     remark=lambda a, d: remarks_on_groups(*_labels_by_group(a, d)),
+    sentence="Within the same {group}: of the rows without a positive {label}, {points} {more} "
+    "are of {d} than of those with one.",
     reading="Above 0, facet d has, within groups, a larger share of the rejections than of the "
     "acceptances.",
 )

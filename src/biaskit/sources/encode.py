@@ -15,6 +15,8 @@ __all__ = ["Encoder", "kind_of", "numbers", "weights"]
 
 # A dictionary up to this long is taken over whole; of a longer one, only the values in use.
 _SMALL_DICTIONARY = 256
+# Up to so many numbers, sorting them is quicker than to load Arrow's compute functions.
+_SMALL_BATCH = 10_000
 
 
 class Encoder:
@@ -59,6 +61,8 @@ class Encoder:
                 f"{where}: column {self.column!r} has type {array.type}; "
                 f"a {self.role} is of texts, numbers or booleans: convert it"
             )
+        if kind == "number" and len(array) <= _SMALL_BATCH and not _needs_arrow(array.type):
+            return self._sorted(array)
         encoded = _dictionary_encoded(array)
         indices = _indices(encoded)
         values = encoded.dictionary
@@ -76,6 +80,15 @@ class Encoder:
         for index in used.tolist():
             place[index] = self._code(MISSING if index < 0 else level(values[index].as_py()))
         return np.take(place, indices)
+
+    def _sorted(self, array: Any) -> NDArray[np.intp]:
+        """Codes of a few numbers, by sorting them: Arrow's own hashing takes long to load."""
+        distinct, inverse = np.unique(_values(array), return_inverse=True)
+        place = np.array([self._code(level(value)) for value in distinct.tolist()], dtype=np.intp)
+        codes = np.take(place, inverse)
+        if array.null_count:
+            codes[_missing(array)] = self._code(MISSING)
+        return codes
 
     def _binned(self, array: Any, where: str) -> NDArray[np.intp]:
         if kind_of(array.type) == "missing":
@@ -147,9 +160,7 @@ def numbers(array: Any, column: str, role: str, where: str) -> NDArray[np.float6
         return np.take(np.append(values, np.nan), _indices(array))
     if t.is_decimal(array.type) or t.is_float16(array.type):
         array = array.cast(pa.float64())
-    dtype = _dtype(array.type)
-    values = np.frombuffer(array.buffers()[1] or b"", dtype=dtype)
-    values = values[array.offset : array.offset + len(array)].astype(np.float64)
+    values = _values(array).astype(np.float64)
     if array.null_count:
         values[_missing(array)] = np.nan
     return values
@@ -211,13 +222,25 @@ def _dictionary_encoded(array: Any) -> Any:
 def _indices(array: Any) -> NDArray[Any]:
     """Indices of a dictionary array, -1 where the value is missing."""
     raw = array.indices
-    values = np.frombuffer(raw.buffers()[1] or b"", dtype=_dtype(raw.type))
-    values = values[raw.offset : raw.offset + len(raw)]
+    values = _values(raw)
     if not raw.null_count:
         return values
     if values.dtype.kind == "u" or values.dtype.itemsize < 4:
         values = values.astype(np.int64)
     return np.where(_missing(raw), -1, values)
+
+
+def _values(array: Any) -> NDArray[Any]:
+    """Values of an Arrow array of numbers as they lie in memory; any value may stand for null."""
+    values = np.frombuffer(array.buffers()[1] or b"", dtype=_dtype(array.type))
+    return values[array.offset : array.offset + len(array)]
+
+
+def _needs_arrow(type_: Any) -> bool:
+    """Whether numbers of a type do not lie in memory as NumPy has them."""
+    import pyarrow.types as t
+
+    return bool(t.is_decimal(type_) or t.is_float16(type_) or t.is_dictionary(type_))
 
 
 def _missing(array: Any) -> NDArray[np.bool_]:
