@@ -160,12 +160,12 @@ def main() -> None:
             print(row, flush=True)
     table = "\n".join(lines)
     if args.write:
-        write_section(table)
+        write_section("core", table)
 
 
 def machine() -> str:
     """Line that says on what the figures were measured."""
-    packages = ("biaskit", "numpy", "pandas", "pyarrow", "duckdb", "smclarify")
+    packages = ("biaskit", "numpy", "pandas", "pyarrow", "duckdb", "smclarify", "fairlearn")
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
     memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return (
@@ -174,10 +174,10 @@ def machine() -> str:
     )
 
 
-def write_section(table: str) -> None:
-    """Put the table between the markers of docs/benchmarks.md."""
+def write_section(name: str, table: str) -> None:
+    """Put a table between its markers in docs/benchmarks.md."""
     page = Path(__file__).parent.parent / "docs" / "benchmarks.md"
-    start, end = "<!-- core: begin -->", "<!-- core: end -->"
+    start, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
     text = page.read_text(encoding="utf-8")
     before, after = text.split(start)[0], text.split(end)[1]
     page.write_text(f"{before}{start}\n{table}\n\n{machine()}\n{end}{after}", encoding="utf-8")
