@@ -1,7 +1,7 @@
 """Intervals of every metric against fairlearn's bootstrap of seven, in one run, taking turns.
 
-``python benchmarks/resampling.py`` prints the table; ``--write`` puts it into docs/benchmarks.md. The
-rows are COMPAS (7,214, three facet values, three random groups). fairlearn resamples the rows; its
+``python benchmarks/resampling.py`` prints the table; ``--write`` puts it into docs/benchmarks.md.
+The rows are COMPAS (7,214, three facet values, three random groups). fairlearn resamples them; its
 time for 1,000 resamples is scaled from ``--boot`` of them (10 by default), less its time for none.
 """
 
