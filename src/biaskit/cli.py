@@ -16,7 +16,7 @@ from biaskit import __version__, datasets, formats, store
 from biaskit.counts import Counts
 from biaskit.errors import BiaskitError, RolesError, did_you_mean
 from biaskit.metrics import METRICS, Metric, chosen
-from biaskit.reports import Row, report_rows, summary
+from biaskit.reports import Row, refuse_choices, report_rows, summary
 from biaskit.roles import Roles
 from biaskit.sources import count_roles, saved_counts
 from biaskit.words import in_words
@@ -77,6 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _report(args: argparse.Namespace) -> None:
     asked = chosen(args.metrics)
+    refuse_choices(args.confidence, args.seed)
     _settle_output(args)
     counts = _counted(args)
     roles = counts.roles.chosen(**_roles_given(args))

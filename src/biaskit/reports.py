@@ -30,7 +30,7 @@ from biaskit.tables import Table, Tally
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Row", "report", "report_rows", "summary"]
+__all__ = ["Row", "refuse_choices", "report", "report_rows", "summary"]
 
 # Fewer rows than this on a side get a note: their interval is wide, and rests on little.
 _FEW_ROWS = 10
@@ -131,6 +131,7 @@ def report(
         "facet_edges": facet_edges,
     }
     asked = room.chosen(metrics)
+    refuse_choices(confidence, seed)
     counts = saved_counts(data)
     if counts is None:
         counts = count(data, **given)
@@ -151,16 +152,21 @@ def report_rows(
     `roles` are those of the counts, or the same with other choices made (`Roles.chosen`). With
     `metrics` None, every metric runs whose roles are given.
     """
-    if confidence is not None and not 0 < confidence < 1:
-        raise RolesError(f"confidence is a number between 0 and 1, or None; not {confidence!r}")
-    if seed < 0:
-        raise RolesError(f"seed is an integer of 0 or more, not {seed!r}")
+    refuse_choices(confidence, seed)
     if not counts.rows:
         raise DataError("there are no rows, so there is nothing to report; is the table empty?")
     made: list[Row] = []
     for facet in roles.facet:
         made += _facet_rows(counts.tables[facet], facet, roles, metrics, confidence, seed)
     return made
+
+
+def refuse_choices(confidence: float | None, seed: int) -> None:
+    """Refuse a level or a seed that no interval can be made with; callers do so before the pass."""
+    if confidence is not None and not 0 < confidence < 1:
+        raise RolesError(f"confidence is a number between 0 and 1, or None; not {confidence!r}")
+    if seed < 0:
+        raise RolesError(f"seed is an integer of 0 or more, not {seed!r}")
 
 
 def summary(counts: Counts, roles: Roles) -> str:
