@@ -8,16 +8,27 @@ import numpy as np
 
 from biaskit._kernels import BAD, SLACK, jit, peek
 
-__all__ = ["joint_counts"]
+__all__ = ["SCRATCH", "joint_counts"]
+
+#: Length of the scratch array.
+SCRATCH = 1024
 
 _BYTE = np.uint64(0xFF)
 _NONE = np.uint64(0)
+_ONES = np.uint64(0x0101010101010101)
+_LOW = np.uint64(0x7F7F7F7F7F7F7F7F)
+_U7 = np.uint64(7)
 _U8 = np.uint64(8)
-_BLOCK = 1024
+# Up to so many combinations, comparing every row with each of them is faster than a table.
+_FEW = 24
+# A byte counts up to 255.
+_WORDS = 255
 
 
 @jit
-def joint_counts(codes: Any, starts: Any, sizes: Any, rows: int, counts: Any) -> int:
+def joint_counts(
+    codes: Any, starts: Any, sizes: Any, rows: int, scratch: Any, counts: Any
+) -> int:
     """Add the rows to the counts of their combinations of codes, the last column changing fastest.
 
     Parameters
@@ -27,9 +38,11 @@ def joint_counts(codes: Any, starts: Any, sizes: Any, rows: int, counts: Any) ->
     starts
         Where in `codes` each column starts, int64.
     sizes
-        Number of codes of each column, 1 to 256; each code is below it.
+        Number of codes of each column, 1 to 256, uint64; each code is below it.
     rows
         Number of rows.
+    scratch
+        Any `SCRATCH` numbers, uint64.
     counts
         Where the counts are added, int64, of length the product of `sizes`.
 
@@ -38,71 +51,73 @@ def joint_counts(codes: Any, starts: Any, sizes: Any, rows: int, counts: Any) ->
     int
         `rows`, or `BAD`.
     """
-    if starts.size != sizes.size or rows < 0:
+    columns = starts.size
+    if columns != sizes.size or rows < 0 or scratch.size < SCRATCH:
         return BAD
     cells = 1
-    for k in range(sizes.size):
-        if sizes[k] < 1 or sizes[k] > 256 or cells > counts.size:
+    for k in range(columns):
+        size = np.int64(sizes[k])
+        if size < 1 or size > 256 or cells > counts.size:
             return BAD
         if starts[k] < 0 or starts[k] + rows > codes.size - SLACK:
             return BAD
-        cells *= sizes[k]
+        cells *= size
     if cells != counts.size:
         return BAD
-    return _narrow(codes, starts, sizes, rows, counts) if cells <= 256 else _any(
-        codes, starts, sizes, rows, counts
-    )
-
-
-@jit
-def _narrow(codes: Any, starts: Any, sizes: Any, rows: int, counts: Any) -> int:
     # Combinations that fit a byte are made for eight rows at once: no byte of a word overflows into
-    # the next. Four tables take turns, so that equal rows do not wait for each other's sums.
-    table = np.zeros(1024, np.int64)
-    multipliers = sizes.astype(np.uint64)
-    columns = sizes.size
-    full = rows & ~7
-    for i in range(0, full, 8):
-        word = _NONE
-        for k in range(columns):
-            word = word * multipliers[k] + peek(codes, starts[k] + i)
-        table[word & _BYTE] += 1
-        table[np.uint64(256) + ((word >> _U8) & _BYTE)] += 1
-        table[np.uint64(512) + ((word >> np.uint64(16)) & _BYTE)] += 1
-        table[np.uint64(768) + ((word >> np.uint64(24)) & _BYTE)] += 1
-        table[(word >> np.uint64(32)) & _BYTE] += 1
-        table[np.uint64(256) + ((word >> np.uint64(40)) & _BYTE)] += 1
-        table[np.uint64(512) + ((word >> np.uint64(48)) & _BYTE)] += 1
-        table[np.uint64(768) + (word >> np.uint64(56))] += 1
-    for i in range(full, rows):
-        cell = 0
-        for k in range(columns):
-            cell = cell * sizes[k] + np.int64(codes[starts[k] + i])
-        if cell >= 256:
-            return BAD
-        table[cell] += 1
-    for i in range(256):
-        total = table[i] + table[256 + i] + table[512 + i] + table[768 + i]
-        if i < counts.size:
-            counts[i] += total
-        elif total:
-            return BAD
-    return rows
-
-
-@jit
-def _any(codes: Any, starts: Any, sizes: Any, rows: int, counts: Any) -> int:
-    block = np.empty(_BLOCK, np.uint32)
-    for first in range(0, rows, _BLOCK):
-        n = min(_BLOCK, rows - first)
-        block[:] = 0
-        for k in range(sizes.size):
-            size = np.uint32(sizes[k])
-            column = codes[starts[k] + first : starts[k] + first + n]
+    # the next.
+    words = 0 if cells > 256 else rows >> 3
+    if cells <= _FEW:
+        for first in range(0, words, _WORDS):
+            n = min(_WORDS, words - first)
             for i in range(n):
-                block[i] = block[i] * size + column[i]
+                word = _NONE
+                for k in range(columns):
+                    word = word * sizes[k] + peek(codes, starts[k] + 8 * (first + i))
+                scratch[i] = word
+            for cell in range(cells):
+                pattern = np.uint64(cell) * _ONES
+                other = _NONE  # in each byte, the rows of this block that are not of this cell
+                for i in range(n):
+                    other += (((scratch[i] ^ pattern) + _LOW) >> _U7) & _ONES
+                for _ in range(8):
+                    counts[cell] += n - np.int64(other & _BYTE)
+                    other >>= _U8
+    elif cells <= 256:
+        # Four tables take turns, so that equal rows do not wait for each other's sums.
+        for i in range(SCRATCH):
+            scratch[i] = _NONE
+        one = np.uint64(1)
+        for i in range(words):
+            word = _NONE
+            for k in range(columns):
+                word = word * sizes[k] + peek(codes, starts[k] + 8 * i)
+            scratch[word & _BYTE] += one
+            scratch[np.uint64(256) + ((word >> _U8) & _BYTE)] += one
+            scratch[np.uint64(512) + ((word >> np.uint64(16)) & _BYTE)] += one
+            scratch[np.uint64(768) + ((word >> np.uint64(24)) & _BYTE)] += one
+            scratch[(word >> np.uint64(32)) & _BYTE] += one
+            scratch[np.uint64(256) + ((word >> np.uint64(40)) & _BYTE)] += one
+            scratch[np.uint64(512) + ((word >> np.uint64(48)) & _BYTE)] += one
+            scratch[np.uint64(768) + (word >> np.uint64(56))] += one
+        for i in range(cells):
+            counts[i] += np.int64(
+                scratch[i] + scratch[256 + i] + scratch[512 + i] + scratch[768 + i]
+            )
+    # What is left over: a few rows, or all of them where combinations are many.
+    done = 8 * words
+    while done < rows:
+        n = min(SCRATCH, rows - done)
         for i in range(n):
-            if block[i] >= counts.size:
+            scratch[i] = _NONE
+        for k in range(columns):
+            size = sizes[k]
+            at = starts[k] + done
+            for i in range(n):
+                scratch[i] = scratch[i] * size + np.uint64(codes[at + i])
+        for i in range(n):
+            if scratch[i] >= np.uint64(cells):
                 return BAD
-            counts[block[i]] += 1
+            counts[scratch[i]] += 1
+        done += n
     return rows

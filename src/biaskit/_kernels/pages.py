@@ -42,7 +42,14 @@ DICTIONARY = 2
 DATA_2 = 3
 
 # Types of a field in Thrift's compact protocol.
-_STOP, _TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _STRUCT = 0, 1, 2, 3, 7, 8, 12
+_STOP, _TRUE, _FALSE, _INT_16, _INT_32, _INT_64, _BINARY, _STRUCT = 0, 1, 2, 4, 5, 6, 8, 12
+# Fields of the header, by their ids, that are structs: one of them for each kind of page.
+_OF_DATA, _OF_DICTIONARY, _OF_DATA_2 = 5, 7, 8
+# Fields that each must have, a bit for each id.
+_NEEDED_HEADER = 0b1110
+_NEEDED_DATA = 0b11110
+_NEEDED_DICTIONARY = 0b110
+_NEEDED_DATA_2 = 0b1111110
 _RLE = 3
 
 
@@ -115,7 +122,8 @@ def _header(source: Any, at: int, end: int, page: Any) -> int:
     page[NULLS] = 0
     page[STORED] = 0
     # `inside` is the field of the header whose struct we are in (0: the header itself); structs
-    # further down are only passed over. `last` are the ids of the fields read last, 16 bits each.
+    # further down are only passed over. `last` are the ids of the fields read last, 16 bits each,
+    # and `seen` those of the numbers in the header (low half) and in the struct (high half).
     depth = 0
     inside = 0
     last = 0
@@ -123,47 +131,58 @@ def _header(source: Any, at: int, end: int, page: Any) -> int:
     while at < end:
         byte = np.int64(source[at])
         at += 1
-        kind = byte & 15
         if byte == _STOP:
             if depth == 0:
-                wanted = (1 << 5) if page[KIND] == DATA else (
-                    (1 << 7) if page[KIND] == DICTIONARY else (1 << 8)
-                )
-                return at if seen == wanted else BAD
+                kind = page[KIND]
+                if kind == DATA:
+                    needed = _NEEDED_DATA << 16 | 1 << (_OF_DATA + 32)
+                elif kind == DICTIONARY:
+                    needed = _NEEDED_DICTIONARY << 16 | 1 << (_OF_DICTIONARY + 32)
+                else:
+                    needed = _NEEDED_DATA_2 << 16 | 1 << (_OF_DATA_2 + 32)
+                needed |= _NEEDED_HEADER
+                return at if seen & needed == needed and seen >> 32 == needed >> 32 else BAD
             depth -= 1
             last >>= 16
-            if depth == 0:
-                inside = 0
             continue
+        kind = byte & 15
         field = (last & 0x7FFF) + (byte >> 4)
-        if byte >> 4 == 0 or field > 0x7FFF:
-            return BAD  # ids written out in full are legal, but no writer has a use for them
+        # Ids written out in full are legal, but no field that a page has needs one.
+        if byte >> 4 == 0 or field > (15 if depth == 0 else 0x7FFF):
+            return BAD
         last = (last & ~0xFFFF) | field
-        number = 0
-        if kind == _TRUE or kind == _FALSE:
-            number = int(kind == _TRUE)
-        elif _BYTE < kind < _DOUBLE:
-            raw, at = varint(source, at, end)
-            if raw < 0:
+        if kind == _STRUCT:
+            if depth == 2:
                 return BAD
-            number = (raw >> 1) ^ -(raw & 1)
-        elif kind == _BINARY:
+            if depth == 0:
+                inside = field
+                seen |= 1 << (32 + field)
+            depth += 1
+            last <<= 16
+            continue
+        if kind == _BINARY:
             length, at = varint(source, at, end)
             if length < 0 or length > end - at:
                 return BAD
             at += length
             continue
-        elif kind == _STRUCT:
-            if depth == 2:
+        number = np.int64(kind == _TRUE)
+        if _INT_16 <= kind <= _INT_64:
+            raw, at = varint(source, at, end)
+            if raw < 0:
                 return BAD
-            if depth == 0:
-                inside = field
-                seen |= 1 << min(field, 32)
-            depth += 1
-            last <<= 16
-            continue
-        else:
+            number = (raw >> 1) ^ -(raw & 1)
+        elif kind != _TRUE and kind != _FALSE:
             return BAD
+        if depth == 2:
+            continue
+        # A field of another type than its own is none.
+        is_flag = depth == 1 and (
+            (inside == _OF_DICTIONARY and field == 3) or (inside == _OF_DATA_2 and field == 7)
+        )
+        if field > 15 or (kind > _FALSE if is_flag else kind != _INT_32):
+            return BAD
+        seen |= 1 << (field + 16 * depth)
         if depth == 0:
             if field == 1:
                 page[KIND] = number
@@ -171,26 +190,21 @@ def _header(source: Any, at: int, end: int, page: Any) -> int:
                 page[SIZE] = number
             elif field == 3:
                 page[PACKED] = number
-        elif depth == 1:
-            if field == 1:
-                page[VALUES] = number
-            if inside == 5:
-                if field == 2:
-                    page[ENCODING] = number
-                elif field == 3 and number != _RLE:
-                    return BAD
-            elif inside == 7:
-                if field == 2:
-                    page[ENCODING] = number
-            elif inside == 8:
-                if field == 2:
-                    page[NULLS] = number
-                elif field == 4:
-                    page[ENCODING] = number
-                elif field == 5:
-                    page[LEVELS] = number
-                elif field == 6 and number != 0:
-                    return BAD
-                elif field == 7:
-                    page[STORED] = 1 - number
+        elif field == 1:
+            page[VALUES] = number
+        elif inside == _OF_DATA_2:
+            if field == 2:
+                page[NULLS] = number
+            elif field == 4:
+                page[ENCODING] = number
+            elif field == 5:
+                page[LEVELS] = number
+            elif field == 6 and number != 0:
+                return BAD
+            elif field == 7:
+                page[STORED] = 1 - number
+        elif field == 2:
+            page[ENCODING] = number
+        elif field == 3 and inside == _OF_DATA and number != _RLE:
+            return BAD
     return BAD

@@ -548,12 +548,13 @@ def _in_bytes(
 
 def _joint(axes: Sequence[_Axis], buffer: NDArray[np.uint8], rows: int) -> NDArray[np.int64]:
     """Counts of the rows by the codes of some columns, an axis each."""
-    from biaskit._kernels.joint import joint_counts
+    from biaskit._kernels.joint import SCRATCH, joint_counts
 
     shape = [len(axis.codes) for axis in axes]
     counts = np.zeros(int(np.prod(shape)), np.int64)
     starts = np.array([at for axis in axes for at in axis.starts], np.int64)
-    sizes = np.array([size for axis in axes for size in axis.sizes], np.int64)
-    if joint_counts(buffer, starts, sizes, rows, counts) != rows or counts.sum() != rows:
+    sizes = np.array([size for axis in axes for size in axis.sizes], np.uint64)
+    scratch = np.empty(SCRATCH, np.uint64)
+    if joint_counts(buffer, starts, sizes, rows, scratch, counts) != rows or counts.sum() != rows:
         raise AssertionError("codes outside of their axes")
     return counts.reshape(shape)
