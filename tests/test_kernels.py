@@ -18,12 +18,14 @@ from biaskit._kernels.pages import (
     ENCODING,
     FIELDS,
     KIND,
+    MOST_EVENTS,
     PACKED,
     SIZE,
     VALUES,
     page_table,
 )
 from biaskit._kernels.snappy import snappy, snappy_literal
+from biaskit._kernels.thrift import STACK
 
 few = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -239,7 +241,8 @@ page_2 = {1: 3, 2: 9, 3: 9, 8: {1: 60, 2: 4, 3: 60, 4: 8, 5: 2, 6: 0, 7: False, 
 
 def table_of(source: bytes, rows: int, places: int = 5) -> tuple[int, np.ndarray]:
     table = np.full((places, FIELDS), 99, np.int64)
-    return page_table(padded(source), 0, len(source), rows, table), table
+    scratch = np.zeros(STACK, np.int64), np.zeros((MOST_EVENTS, 3), np.int64)
+    return page_table(padded(source), 0, len(source), rows, *scratch, table), table
 
 
 def test_headers_of_pages_of_every_kind():

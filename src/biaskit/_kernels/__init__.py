@@ -8,7 +8,9 @@ fit. Buffers that words of eight bytes are read from or written to end in `SLACK
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
+from zlib import crc32
 
 import numpy as np
 from numba import config, njit, types
@@ -23,12 +25,19 @@ SLACK = 64
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
+# A kernel on disk holds the kernels that it calls, but Numba looks only at its own source to see
+# whether it is stale. With all sources in its name, a change of any makes all anew.
+_STAMP = 0
+for _file in sorted(Path(__file__).parent.glob("*.py")):
+    _STAMP = crc32(_file.read_bytes(), _STAMP)
+
 
 def jit(function: _F) -> _F:
     """Compiled form of a function that runs without the interpreter lock.
 
     It is kept on disk between processes, or compiled in each where no folder can be written.
     """
+    function.__qualname__ += f"-{_STAMP:x}"
     try:
         made = njit(nogil=True, cache=True)(function)
     except RuntimeError as error:

@@ -163,11 +163,15 @@ def chunk_codes(
         if entry[KIND] == DATA_2 and entry[NULLS] != count - present:
             return BAD
         missing += count - present
-        if present:
-            if at >= end or size == 0:
-                return BAD
+        width = 0
+        if at < end:
             width = np.int64(text[at])
             at += 1
+        elif present:
+            return BAD
+        if width > 32 or (present and size == 0):
+            return BAD
+        if present:
             if is_wide:
                 target, where = (wide, row - start) if full else (wide_dense, 0)
                 done = hybrid_wide(text, at, end, width, size, target, where, present)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from biaskit._kernels import BAD, SLACK, jit, peek, poke
-from biaskit._kernels.pages import varint
+from biaskit._kernels.thrift import varint
 
 __all__ = ["all_present", "hybrid", "hybrid_wide", "spread", "spread_wide"]
 

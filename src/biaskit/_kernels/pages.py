@@ -1,4 +1,4 @@
-"""Page headers of a Parquet column chunk, in Thrift's compact form, to a table of numbers."""
+"""Page headers of a Parquet column chunk to a table of numbers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,17 @@ from typing import Any
 import numpy as np
 
 from biaskit._kernels import BAD, jit
+from biaskit._kernels.thrift import (
+    EVENT,
+    FALSE,
+    INT_32,
+    NUMBER,
+    STRUCT,
+    TRUE,
+    TYPE,
+    fields,
+    path,
+)
 
 __all__ = [
     "BODY",
@@ -17,9 +28,11 @@ __all__ = [
     "FIELDS",
     "KIND",
     "LEVELS",
+    "MOST_EVENTS",
     "NULLS",
     "PACKED",
     "SIZE",
+    "STORED",
     "VALUES",
     "page_table",
 ]
@@ -37,39 +50,51 @@ STORED = 8  # whether the body of a DATA_2 page is stored without compression
 FIELDS = 9
 
 DATA = 0
-INDEX = 1
 DICTIONARY = 2
 DATA_2 = 3
 
-# Types of a field in Thrift's compact protocol.
-_STOP, _TRUE, _FALSE, _INT_16, _INT_32, _INT_64, _BINARY, _STRUCT = 0, 1, 2, 4, 5, 6, 8, 12
-# Fields of the header, by their ids, that are structs: one of them for each kind of page.
-_OF_DATA, _OF_DICTIONARY, _OF_DATA_2 = 5, 7, 8
-# Fields that each must have, a bit for each id.
-_NEEDED_HEADER = 0b1110
-_NEEDED_DATA = 0b11110
-_NEEDED_DICTIONARY = 0b110
-_NEEDED_DATA_2 = 0b1111110
+#: Length that the scratch array of events must have.
+MOST_EVENTS = 32
+
 _RLE = 3
+# The fields of a header that matter, where they go in the table, and whose kind of page they are
+# of. Where none is named they are checked, but not kept.
+_HEADER = BAD
+_FIELDS = (
+    (path(1), KIND, _HEADER),
+    (path(2), SIZE, _HEADER),
+    (path(3), PACKED, _HEADER),
+    (path(5, 1), VALUES, DATA),
+    (path(5, 2), ENCODING, DATA),
+    (path(5, 3), BAD, DATA),
+    (path(5, 4), BAD, DATA),
+    (path(7, 1), VALUES, DICTIONARY),
+    (path(7, 2), ENCODING, DICTIONARY),
+    (path(8, 1), VALUES, DATA_2),
+    (path(8, 2), NULLS, DATA_2),
+    (path(8, 3), BAD, DATA_2),
+    (path(8, 4), ENCODING, DATA_2),
+    (path(8, 5), LEVELS, DATA_2),
+    (path(8, 6), BAD, DATA_2),
+    # From here on, fields that need not be there or are no numbers.
+    (path(8, 7), STORED, DATA_2),
+    (path(5), BAD, DATA),
+    (path(7), BAD, DICTIONARY),
+    (path(8), BAD, DATA_2),
+)
+_NUMBERS = 15
+_LEVEL_ENCODING = 5
+_REPETITION_LEVELS = 14
+_STORED = 15
+_PATHS = np.array([field[0] for field in _FIELDS], np.int64)
+_COLUMNS = np.array([field[1] for field in _FIELDS], np.int64)
+_KINDS = np.array([field[2] for field in _FIELDS], np.int64)
 
 
 @jit
-def varint(source: Any, at: int, end: int) -> tuple[int, int]:
-    """Number of seven bits a byte, lowest first, and where it ends; `BAD` where it does not fit."""
-    value = 0
-    shift = 0
-    while at < end and shift < 35:
-        byte = np.int64(source[at])
-        at += 1
-        value |= (byte & 127) << shift
-        if byte < 128:
-            return value, at
-        shift += 7
-    return BAD, BAD
-
-
-@jit
-def page_table(source: Any, start: int, end: int, rows: int, table: Any) -> int:
+def page_table(
+    source: Any, start: int, end: int, rows: int, stack: Any, events: Any, table: Any
+) -> int:
     """Pages between two offsets, one in each row of `table`, until they hold `rows` values.
 
     Parameters
@@ -80,6 +105,8 @@ def page_table(source: Any, start: int, end: int, rows: int, table: Any) -> int:
         Where its pages start and end.
     rows
         Values that the data pages must hold together.
+    stack, events
+        Scratch: `thrift.STACK` numbers, and `MOST_EVENTS` of `thrift.fields`' events, int64.
     table
         Place for the pages, shape ``(pages, FIELDS)``, int64.
 
@@ -97,114 +124,53 @@ def page_table(source: Any, start: int, end: int, rows: int, table: Any) -> int:
     while values < rows:
         if pages == table.shape[0]:
             return pages + 1
-        page = table[pages]
-        at = _header(source, at, end, page)
-        if at < 0 or page[PACKED] < 0 or page[SIZE] < 0 or page[PACKED] > end - at:
+        found, at = fields(source, at, end, _PATHS, stack, events)
+        if found < 0:
             return BAD
-        page[BODY] = at
-        at += page[PACKED]
-        if page[KIND] == DATA or page[KIND] == DATA_2:
-            if page[VALUES] < 0 or page[VALUES] > rows - values:
+        for i in range(FIELDS):
+            table[pages, i] = BAD
+        table[pages, LEVELS] = 0
+        table[pages, NULLS] = 0
+        table[pages, STORED] = 0
+        seen = 0
+        for i in range(found):
+            event = events[i, EVENT]
+            kind = events[i, TYPE]
+            number = events[i, NUMBER]
+            # A field of another type than its own is none.
+            if event < _NUMBERS and kind == INT_32:
+                if event == _LEVEL_ENCODING and number != _RLE:
+                    return BAD
+                if event == _REPETITION_LEVELS and number != 0:
+                    return BAD
+            elif event == _STORED and (kind == TRUE or kind == FALSE):
+                number = 1 - number
+            elif not (event > _STORED and kind == STRUCT):
+                continue
+            if event != _STORED:
+                seen |= 1 << event
+            if _COLUMNS[event] >= 0:
+                table[pages, _COLUMNS[event]] = number
+        kind = table[pages, KIND]
+        needed = 0
+        for i in range(_PATHS.size):
+            if i != _STORED and (_KINDS[i] == _HEADER or _KINDS[i] == kind):
+                needed |= 1 << i
+        if seen != needed:
+            return BAD
+        packed = table[pages, PACKED]
+        if packed < 0 or table[pages, SIZE] < 0 or packed > end - at:
+            return BAD
+        table[pages, BODY] = at
+        at += packed
+        count = table[pages, VALUES]
+        if count < 0:
+            return BAD
+        if kind == DATA or kind == DATA_2:
+            if count > rows - values:
                 return BAD
-            values += page[VALUES]
-        elif page[KIND] != DICTIONARY or pages or page[VALUES] < 0:
+            values += count
+        elif kind != DICTIONARY or pages:
             return BAD
         pages += 1
     return pages if values == rows else BAD
-
-
-@jit
-def _header(source: Any, at: int, end: int, page: Any) -> int:
-    """End of the page header that starts at `at`; its fields go into `page`."""
-    for i in range(FIELDS):
-        page[i] = BAD
-    page[LEVELS] = 0
-    page[NULLS] = 0
-    page[STORED] = 0
-    # `inside` is the field of the header whose struct we are in (0: the header itself); structs
-    # further down are only passed over. `last` are the ids of the fields read last, 16 bits each,
-    # and `seen` those of the numbers in the header (low half) and in the struct (high half).
-    depth = 0
-    inside = 0
-    last = 0
-    seen = 0
-    while at < end:
-        byte = np.int64(source[at])
-        at += 1
-        if byte == _STOP:
-            if depth == 0:
-                kind = page[KIND]
-                if kind == DATA:
-                    needed = _NEEDED_DATA << 16 | 1 << (_OF_DATA + 32)
-                elif kind == DICTIONARY:
-                    needed = _NEEDED_DICTIONARY << 16 | 1 << (_OF_DICTIONARY + 32)
-                else:
-                    needed = _NEEDED_DATA_2 << 16 | 1 << (_OF_DATA_2 + 32)
-                needed |= _NEEDED_HEADER
-                return at if seen & needed == needed and seen >> 32 == needed >> 32 else BAD
-            depth -= 1
-            last >>= 16
-            continue
-        kind = byte & 15
-        field = (last & 0x7FFF) + (byte >> 4)
-        # Ids written out in full are legal, but no field that a page has needs one.
-        if byte >> 4 == 0 or field > (15 if depth == 0 else 0x7FFF):
-            return BAD
-        last = (last & ~0xFFFF) | field
-        if kind == _STRUCT:
-            if depth == 2:
-                return BAD
-            if depth == 0:
-                inside = field
-                seen |= 1 << (32 + field)
-            depth += 1
-            last <<= 16
-            continue
-        if kind == _BINARY:
-            length, at = varint(source, at, end)
-            if length < 0 or length > end - at:
-                return BAD
-            at += length
-            continue
-        number = np.int64(kind == _TRUE)
-        if _INT_16 <= kind <= _INT_64:
-            raw, at = varint(source, at, end)
-            if raw < 0:
-                return BAD
-            number = (raw >> 1) ^ -(raw & 1)
-        elif kind != _TRUE and kind != _FALSE:
-            return BAD
-        if depth == 2:
-            continue
-        # A field of another type than its own is none.
-        is_flag = depth == 1 and (
-            (inside == _OF_DICTIONARY and field == 3) or (inside == _OF_DATA_2 and field == 7)
-        )
-        if field > 15 or (kind > _FALSE if is_flag else kind != _INT_32):
-            return BAD
-        seen |= 1 << (field + 16 * depth)
-        if depth == 0:
-            if field == 1:
-                page[KIND] = number
-            elif field == 2:
-                page[SIZE] = number
-            elif field == 3:
-                page[PACKED] = number
-        elif field == 1:
-            page[VALUES] = number
-        elif inside == _OF_DATA_2:
-            if field == 2:
-                page[NULLS] = number
-            elif field == 4:
-                page[ENCODING] = number
-            elif field == 5:
-                page[LEVELS] = number
-            elif field == 6 and number != 0:
-                return BAD
-            elif field == 7:
-                page[STORED] = 1 - number
-        elif field == 2:
-            page[ENCODING] = number
-        elif field == 3 and inside == _OF_DATA and number != _RLE:
-            return BAD
-    return BAD

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 __all__ = ["header", "hybrid", "joint_counts", "snappy", "spread", "varint"]
 
 
-def varint(source: bytes, at: int) -> tuple[int, int]:
+def varint(source: bytes, at: int, bits: int = 35) -> tuple[int, int]:
     """Number of seven bits a byte, lowest first, and where it ends."""
     value = shift = 0
     while True:
-        if at >= len(source) or shift >= 35:
+        if at >= len(source) or shift >= bits:
             raise ValueError("a number that does not end")
         value |= (source[at] & 127) << shift
         shift += 7
@@ -34,28 +34,44 @@ def header(source: bytes, at: int) -> tuple[dict[int, Any], int]:
     field = 0
     while True:
         if at >= len(source):
-            raise ValueError("a header cut short")
+            raise ValueError("a struct cut short")
         byte = source[at]
         at += 1
         if byte == 0:
             return fields, at
+        field += byte >> 4
         if byte >> 4 == 0:
             raise ValueError("an id written out")
-        field += byte >> 4
-        match byte & 15:
-            case 1 | 2 as kind:
-                fields[field] = kind == 1
-            case 4 | 5 | 6:
-                raw, at = varint(source, at)
-                fields[field] = (raw >> 1) ^ -(raw & 1)
-            case 8:
-                length, at = varint(source, at)
-                fields[field] = source[at : at + length]
-                at += length
-            case 12:
-                fields[field], at = header(source, at)
-            case kind:
-                raise ValueError(f"a field of type {kind}")
+        if byte & 15 in (1, 2):
+            fields[field] = byte & 15 == 1
+        else:
+            fields[field], at = _value(source, at, byte & 15)
+
+
+def _value(source: bytes, at: int, kind: int) -> tuple[Any, int]:
+    """Value of a field or an item of some type, and its end."""
+    match kind:
+        case 1 | 2 | 3:
+            return source[at], at + 1
+        case 4 | 5 | 6:
+            raw, at = varint(source, at, bits=70)
+            return (raw >> 1) ^ -(raw & 1), at
+        case 7:
+            return source[at : at + 8], at + 8
+        case 8:
+            length, at = varint(source, at)
+            return source[at : at + length], at + length
+        case 9 | 10:
+            length, item = source[at] >> 4, source[at] & 15
+            length, at = varint(source, at + 1) if length == 15 else (length, at + 1)
+            items = []
+            for _ in range(length):
+                value, at = _value(source, at, item)
+                items.append(value)
+            return items, at
+        case 12:
+            return header(source, at)
+    raise ValueError(f"a field of type {kind}")
 
 
 def snappy(source: bytes) -> bytes:

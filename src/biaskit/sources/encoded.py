@@ -44,8 +44,17 @@ _PLANES = 4
 _FEW_PAGES = 256
 _MOST_PAGES = 1 << 16
 _PLAIN, _PLAIN_DICTIONARY = 0, 2
-_STREAMED = {"ZSTD": "zstd", "GZIP": "gzip"}
-_PHYSICAL = {"INT32": "<i4", "INT64": "<i8", "FLOAT": "<f4", "DOUBLE": "<f8"}
+# Numbers of the codecs, and of the physical types with how their values are stored.
+_UNCOMPRESSED, _SNAPPY = 0, 1
+_STREAMED = {2: "gzip", 6: "zstd"}
+_PHYSICAL = {
+    "INT32": (1, "<i4"),
+    "INT64": (2, "<i8"),
+    "FLOAT": (4, "<f4"),
+    "DOUBLE": (5, "<f8"),
+    "BYTE_ARRAY": (6, ""),
+}
+_NONE = -1
 
 _rows_by_arrow = 0
 
@@ -163,6 +172,16 @@ class _Leaf:
     type: Any
 
 
+@dataclass(frozen=True)
+class _Footer:
+    """What the file says about its row groups."""
+
+    #: Rows of each row group.
+    rows: NDArray[np.int64]
+    #: For each row group and column, the numbers in `_CHUNK_FIELDS`, -1 where they are not there.
+    chunks: NDArray[np.int64]
+
+
 class _Room:
     """Buffers of one thread, which grow as they must and are used again."""
 
@@ -195,6 +214,12 @@ class _Reader:
     def __enter__(self) -> _Reader:
         self._descriptor = os.open(self._path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         self._size = os.fstat(self._descriptor).st_size
+        self._footer = _footer(
+            self._descriptor,
+            self._size,
+            self._metadata.num_row_groups,
+            [(c.max_repetition_level, c.max_definition_level) for c in self._metadata.schema],
+        )
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -220,8 +245,9 @@ class _Reader:
     def _count(self, number: int, room: _Room) -> Cells | None:
         from biaskit._kernels import SLACK
 
-        group = self._metadata.row_group(number)
-        rows = group.num_rows
+        if self._footer is None:
+            return None
+        rows = int(self._footer.rows[number])
         if not 0 < rows <= _MOST_ROWS:
             return None
         stride = rows + SLACK
@@ -232,7 +258,8 @@ class _Reader:
             try:
                 if leaf is None:
                     raise _Odd("no flat column of a kind that the kernels know")
-                axes[column] = self._axis(group, leaf, rows, room, _PLANES * i * stride)
+                chunk = self._footer.chunks[number, leaf.index]
+                axes[column] = self._axis(chunk, leaf, rows, room, _PLANES * i * stride)
             except _Odd:
                 plain.append(column)
         if plain:
@@ -279,20 +306,22 @@ class _Reader:
             return None
         return _Leaf(column, found[0], leaf.max_definition_level == 1, physical, value)
 
-    def _axis(self, group: Any, leaf: _Leaf, rows: int, room: _Room, start: int) -> _Axis:
+    def _axis(
+        self, chunk: NDArray[np.int64], leaf: _Leaf, rows: int, room: _Room, start: int
+    ) -> _Axis:
         """Codes of a column chunk, written from `start` on into the room."""
         from biaskit._kernels import SLACK
         from biaskit._kernels.chunks import chunk_codes
         from biaskit._kernels.pages import DICTIONARY, ENCODING, KIND, PACKED, SIZE, VALUES
 
-        chunk = group.column(leaf.index)
-        codec = chunk.compression
-        if chunk.file_path or chunk.num_values != rows or chunk.physical_type != leaf.physical:
-            raise _Odd("the metadata do not agree")
-        if codec not in {"UNCOMPRESSED", "SNAPPY", *_STREAMED}:
-            raise _Odd(f"codec {codec}")
-        source, length = self._read(chunk, room)
-        table = _pages(source, length, rows, room)
+        elsewhere, physical, codec, values, packed, data, dictionary, *_ = chunk.tolist()
+        if elsewhere != _NONE or values != rows or physical != _PHYSICAL[leaf.physical][0]:
+            raise _Odd("the chunk is elsewhere, encrypted, or of another length or type")
+        if codec not in {_UNCOMPRESSED, _SNAPPY, *_STREAMED}:
+            raise _Odd("an unknown codec")
+        start_of = dictionary if 0 < dictionary < data else data
+        source = self._read(start_of, packed, room)
+        table = _pages(source, packed, rows, room)
         if not len(table) or table[0, KIND] != DICTIONARY:
             raise _Odd("no dictionary")
         if table[0, ENCODING] not in (_PLAIN, _PLAIN_DICTIONARY):
@@ -302,10 +331,10 @@ class _Reader:
             raise _Odd("pages too large")
         if codec in _STREAMED:
             source = _inflated(source, table, _STREAMED[codec])
-        elif codec == "SNAPPY" and np.any(table[:, SIZE] > 24 * table[:, PACKED] + 64):
+        elif codec == _SNAPPY and np.any(table[:, SIZE] > 24 * table[:, PACKED] + 64):
             raise _Odd("pages larger than their compressed bytes can hold")
         page = room.array("page", largest + SLACK)
-        raw = _content(source, table[0], codec == "SNAPPY", page)
+        raw = _content(source, table[0], codec == _SNAPPY, page)
         entries = int(table[0, VALUES])
         if entries > len(raw) + 1:
             raise _Odd("a dictionary too short")
@@ -316,7 +345,7 @@ class _Reader:
         missing = chunk_codes(
             source,
             table,
-            codec == "SNAPPY",
+            codec == _SNAPPY,
             leaf.optional,
             entries,
             page,
@@ -339,20 +368,16 @@ class _Reader:
             return _in_bytes(bins[buffer[start : start + rows]], buffer, start, rows + SLACK)
         return _Axis((start,), (len(place),), place)
 
-    def _read(self, chunk: Any, room: _Room) -> tuple[NDArray[np.uint8], int]:
-        """Bytes of a column chunk, spare ones after them, and how many they are."""
+    def _read(self, start: int, length: int, room: _Room) -> NDArray[np.uint8]:
+        """Bytes of a column chunk, spare ones after them."""
         from biaskit._kernels import SLACK
 
-        start = chunk.data_page_offset
-        if chunk.has_dictionary_page and 0 < chunk.dictionary_page_offset < start:
-            start = chunk.dictionary_page_offset
-        length = chunk.total_compressed_size
-        if start < 4 or length <= 0 or start + length > self._size - 8 or length > _MOST_BYTES:
-            raise _Odd("a chunk outside of the file")
+        if start < 4 or not 0 < length <= _MOST_BYTES or start + length > self._size - 8:
+            raise _Odd("a chunk outside of the file, or a large one")
         source = room.array("source", length + SLACK)
         if os.preadv(self._descriptor, [memoryview(source)[:length]], start) != length:
             raise _Odd("a chunk cut short")
-        return source, length
+        return source
 
     def _place(self, leaf: _Leaf, raw: bytes, entries: int, missing: bool) -> NDArray[np.intp]:
         """Encoder's codes of a dictionary's entries, and after them that of a missing value."""
@@ -422,16 +447,88 @@ def _columns(facet: Facet, roles: Roles) -> list[str]:
     ]
 
 
+_INT_32, _INT_64, _BINARY, _STRUCT = 5, 6, 8, 12  # Thrift's types
+# Fields of the footer that say where a column chunk is, and what it is: by ids, with their type.
+_CHUNK_FIELDS = (
+    ((4, 1, 1), _BINARY),  # path of another file
+    ((4, 1, 3, 1), _INT_32),  # physical type
+    ((4, 1, 3, 4), _INT_32),  # codec
+    ((4, 1, 3, 5), _INT_64),  # values
+    ((4, 1, 3, 7), _INT_64),  # bytes
+    ((4, 1, 3, 9), _INT_64),  # where its first data page starts
+    ((4, 1, 3, 11), _INT_64),  # where its dictionary starts
+    ((4, 1, 8), _STRUCT),  # encryption
+    ((4, 1, 9), _BINARY),
+)
+_ROWS_FIELD, _GROUP, _CHUNK = (4, 3), (4,), (4, 1)
+# Lists of how many values have each repetition level and each definition level.
+_LEVEL_COUNTS = ((4, 1, 3, 16, 2), (4, 1, 3, 16, 3))
+
+
+def _footer(
+    descriptor: int, size: int, groups: int, levels: Sequence[tuple[int, int]]
+) -> _Footer | None:
+    """What a file says about its row groups; None where it is odd.
+
+    `levels` are the highest repetition and definition level of each column.
+
+    The numbers are read here and not asked of pyarrow, which ends the process where a column's
+    metadata contradict themselves.
+    """
+    from biaskit._kernels.thrift import STACK, fields, path
+
+    tail = os.pread(descriptor, 8, size - 8)
+    length = int.from_bytes(tail[:4], "little")
+    if tail[4:] != b"PAR1" or not 0 < length <= size - 12:
+        return None
+    columns = len(levels)
+    source = np.frombuffer(os.pread(descriptor, length, size - 8 - length), np.uint8).copy()
+    others = (_ROWS_FIELD, _GROUP, _CHUNK, *_LEVEL_COUNTS)
+    paths = [path(*ids) for ids in (*(ids for ids, _ in _CHUNK_FIELDS), *others)]
+    rows_field, group, chunk, repetitions, definitions = range(len(_CHUNK_FIELDS), len(paths))
+    most = 2 * groups + groups * sum(len(paths) + a + b for a, b in levels)
+    events = np.empty((most, 3), np.int64)
+    count, _ = fields(
+        source, 0, len(source), np.array(paths, np.int64), np.empty(STACK, np.int64), events
+    )
+    event, type_, number = events[: max(count, 0)].T
+    is_group = (event == group) & (type_ == _STRUCT)
+    is_chunk = (event == chunk) & (type_ == _STRUCT)
+    is_rows = (event == rows_field) & (type_ == _INT_64)
+    in_group, in_chunk = np.cumsum(is_group) - 1, np.cumsum(is_chunk) - 1
+    if (
+        count < 0
+        or not np.array_equal(in_group[is_chunk], np.repeat(np.arange(groups), columns))
+        or not np.array_equal(in_group[is_rows], np.arange(groups))
+    ):
+        return None
+    chunks = np.full((groups * columns, len(_CHUNK_FIELDS)), _NONE, np.int64)
+    for i, which in enumerate((repetitions, definitions)):
+        found = np.bincount(in_chunk[event == which], minlength=len(chunks))
+        wanted = np.tile([1 + level[i] for level in levels], groups)
+        if np.any((found != 0) & (found != wanted)):
+            return None
+    for i, (_, wanted) in enumerate(_CHUNK_FIELDS):
+        found = (event == i) & (type_ == wanted)
+        chunks[in_chunk[found], i] = number[found]
+    encrypted = (chunks[:, -2:] != _NONE).any(axis=1)
+    chunks[encrypted, 0] = 0
+    return _Footer(number[is_rows], chunks.reshape(groups, columns, -1))
+
+
 def _pages(source: NDArray[np.uint8], length: int, rows: int, room: _Room) -> NDArray[np.int64]:
     """Table of a chunk's pages."""
-    from biaskit._kernels.pages import FIELDS, page_table
+    from biaskit._kernels.pages import FIELDS, MOST_EVENTS, page_table
+    from biaskit._kernels.thrift import STACK
 
+    stack = room.array("stack", STACK, np.int64)
+    events = room.array("events", 3 * MOST_EVENTS, np.int64)[: 3 * MOST_EVENTS].reshape(-1, 3)
     most = _FEW_PAGES
     while most <= _MOST_PAGES:
         table = room.array("pages", most * FIELDS, np.int64)
         most = len(table) // FIELDS
         table = table[: most * FIELDS].reshape(most, FIELDS)
-        pages = page_table(source, 0, length, rows, table)
+        pages = page_table(source, 0, length, rows, stack, events, table)
         if pages < 0:
             raise _Odd("odd page headers")
         if pages <= most:
@@ -499,6 +596,8 @@ def _dictionary(leaf: _Leaf, raw: bytes, entries: int) -> Any:
             texts.append(raw[at : at + length])
             ends.append(ends[-1] + length)
             at += length
+        if len(set(texts)) < entries:
+            raise _Odd("a dictionary that repeats itself")
         content = b"".join(texts)
         is_text = "string" in str(leaf.type)
         try:
@@ -509,7 +608,7 @@ def _dictionary(leaf: _Leaf, raw: bytes, entries: int) -> Any:
         type_ = pa.large_string() if is_text else pa.large_binary()
         buffers = [None, pa.py_buffer(np.array(ends, np.int64)), pa.py_buffer(content)]
         return pa.Array.from_buffers(type_, entries, buffers)
-    stored = np.dtype(_PHYSICAL[leaf.physical])
+    stored = np.dtype(_PHYSICAL[leaf.physical][1])
     if entries * stored.itemsize > len(raw):
         raise _Odd("a dictionary too short")
     values = np.frombuffer(raw, stored, entries)
