@@ -22,7 +22,12 @@ import biaskit
 
 ROLES = [
     {"facet": "sex", "label": "hired"},
-    {"facet": ["sex", "age"], "label": "hired", "group": "place", "facet_edges": {"age": [30, 50.5]}},
+    {
+        "facet": ["sex", "age"],
+        "label": "hired",
+        "group": "place",
+        "facet_edges": {"age": [30, 50.5]},
+    },
     {"facet": ("sex", "place"), "label": "score", "positive_above": 0.5},
 ]
 

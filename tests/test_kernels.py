@@ -27,9 +27,7 @@ from biaskit._kernels.pages import (
 from biaskit._kernels.snappy import snappy, snappy_literal
 from biaskit._kernels.thrift import STACK
 
-few = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+few = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 damage = st.lists(st.tuples(st.integers(0, 1 << 30), st.integers(0, 255)), max_size=3)
 
 
@@ -157,7 +155,7 @@ def test_missing_values_are_spread_as_by_the_twin(rows, missing):
     assert spread_wide(*wide_arguments, wide, 1, len(rows)) == len(rows)
     assert wide.tolist() == [77, *expected]
     for wrong in (len(dense) - 1, len(dense) + 1):
-        if 0 <= wrong:
+        if wrong >= 0:
             assert spread(arguments[0], arguments[1], wrong, missing, out, 1, len(rows)) == BAD
     assert spread(*arguments, out, 2, len(rows)) == BAD
     assert spread_wide(*wide_arguments, wide, 2, len(rows)) == BAD
@@ -179,7 +177,9 @@ def test_levels_of_one_run_are_seen():
 @given(
     st.one_of(
         st.binary(max_size=300),
-        st.lists(st.sampled_from([b"abcdefgh", b"x" * 40, b"abc", b"0"]), max_size=20).map(b"".join),
+        st.lists(st.sampled_from([b"abcdefgh", b"x" * 40, b"abc", b"0"]), max_size=20).map(
+            b"".join
+        ),
     ),
     damage,
 )
@@ -247,7 +247,8 @@ def table_of(source: bytes, rows: int, places: int = 5) -> tuple[int, np.ndarray
 
 def test_headers_of_pages_of_every_kind():
     source = b"".join(
-        thrift(fields) + bytes(fields[3]) for fields in (dictionary, page_1, page_2)  # type: ignore[call-overload]
+        thrift(fields) + bytes(fields[3])
+        for fields in (dictionary, page_1, page_2)  # type: ignore[call-overload]
     )
     pages, table = table_of(source, 100)
     assert pages == 3
@@ -292,7 +293,9 @@ def test_joint_counts_are_the_twins(sizes, rows, random):
     assert_counted(columns, sizes)
 
 
-@pytest.mark.parametrize("sizes", [[2, 2], [2, 3, 4], [16, 2, 2, 2], [256], [7, 11, 13, 2], [256, 3]])
+@pytest.mark.parametrize(
+    "sizes", [[2, 2], [2, 3, 4], [16, 2, 2, 2], [256], [7, 11, 13, 2], [256, 3]]
+)
 def test_joint_counts_of_more_rows_than_a_block_has(sizes):
     rng = np.random.default_rng(0)
     assert_counted([rng.integers(0, s, 4_321).astype(np.uint8) for s in sizes], sizes)

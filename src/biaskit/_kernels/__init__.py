@@ -66,7 +66,7 @@ else:
         return builder.bitcast(builder.gep(data, [at]), ir.IntType(64).as_pointer())
 
     @intrinsic  # type: ignore[untyped-decorator]
-    def peek(_: Any, array: Any, at: Any) -> Any:
+    def peek(_: Any, array: Any, at: Any) -> Any:  # noqa: ARG001
         """Word of the eight bytes of an array from `at` on, lowest first."""
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -75,7 +75,7 @@ else:
         return types.uint64(array, types.int64), generate
 
     @intrinsic  # type: ignore[untyped-decorator]
-    def poke(_: Any, array: Any, at: Any, word: Any) -> Any:
+    def poke(_: Any, array: Any, at: Any, word: Any) -> Any:  # noqa: ARG001
         """Write of a word over the eight bytes of an array from `at` on."""
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:

@@ -33,7 +33,7 @@ _RLE_DICTIONARY = 8
 
 @jit
 def page_body(source: Any, at: int, packed: int, size: int, is_snappy: bool, out: Any) -> int:
-    """Where a page's content starts: in `source` itself, or in `out`, which counts from ``-2`` down.
+    """Where a page's content starts in `source`; -2 where it is decompressed, into `out`.
 
     Parameters
     ----------
@@ -127,9 +127,7 @@ def chunk_codes(
             at = body + before
             from_page = False
         else:
-            at = page_body(
-                source, body + before, entry[PACKED] - before, content, compressed, page
-            )
+            at = page_body(source, body + before, entry[PACKED] - before, content, compressed, page)
             from_page = at == -2
             if from_page:
                 at = 0

@@ -204,13 +204,15 @@ def hybrid_wide(
 
 @jit
 def all_present(source: Any, at: int, end: int, count: int) -> bool:
-    """Whether definition levels of one bit are a single run that says that `count` values are there."""
+    """Whether definition levels are a single run that says that `count` values are there."""
     head, at = varint(source, at, end)
     return head >= 0 and head & 1 == 0 and head >> 1 >= count and end - at == 1 and source[at] == 1
 
 
 @jit
-def spread(levels: Any, dense: Any, present: int, missing: int, out: Any, start: int, count: int) -> int:
+def spread(
+    levels: Any, dense: Any, present: int, missing: int, out: Any, start: int, count: int
+) -> int:
     """Codes in their rows: ``dense`` where a level is 1, `missing` where it is 0.
 
     Parameters

@@ -26,9 +26,7 @@ _WORDS = 255
 
 
 @jit
-def joint_counts(
-    codes: Any, starts: Any, sizes: Any, rows: int, scratch: Any, counts: Any
-) -> int:
+def joint_counts(codes: Any, starts: Any, sizes: Any, rows: int, scratch: Any, counts: Any) -> int:
     """Add the rows to the counts of their combinations of codes, the last column changing fastest.
 
     Parameters

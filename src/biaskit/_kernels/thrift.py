@@ -61,9 +61,7 @@ def varint(source: Any, at: int, end: int) -> tuple[int, int]:
 
 
 @jit
-def fields(
-    source: Any, at: int, end: int, wanted: Any, stack: Any, events: Any
-) -> tuple[int, int]:
+def fields(source: Any, at: int, end: int, wanted: Any, stack: Any, events: Any) -> tuple[int, int]:
     """Fields of a struct, and of all that is in it, in the order in which they stand.
 
     Parameters

@@ -295,12 +295,19 @@ class _Reader:
         physical = leaf.physical_type
         if physical == "BYTE_ARRAY":
             fits = str(value) in {
-                "string", "large_string", "string_view", "binary", "large_binary", "binary_view"
+                "string",
+                "large_string",
+                "string_view",
+                "binary",
+                "large_binary",
+                "binary_view",
             }
         else:
-            fits = physical in _PHYSICAL and (
-                t.is_integer(value) if physical.startswith("INT") else t.is_floating(value)
-            ) and not t.is_float16(value)
+            fits = (
+                physical in _PHYSICAL
+                and (t.is_integer(value) if physical.startswith("INT") else t.is_floating(value))
+                and not t.is_float16(value)
+            )
         # A column that is cut must be numbers; the encoder says so.
         if not fits or (self._encoders[column].keep and kind_of(value) != "number"):
             return None
@@ -364,7 +371,9 @@ class _Reader:
             return _in_bytes(codes, buffer, start, rows + SLACK)
         place = self._place(leaf, raw, entries, missing > 0)
         if self._encoders[leaf.column].keep:
-            bins = place.astype(np.uint8 if len(self._encoders[leaf.column].keep) < 256 else np.uint32)
+            bins = place.astype(
+                np.uint8 if len(self._encoders[leaf.column].keep) < 256 else np.uint32
+            )
             return _in_bytes(bins[buffer[start : start + rows]], buffer, start, rows + SLACK)
         return _Axis((start,), (len(place),), place)
 
@@ -622,13 +631,13 @@ def _taken(values: Any, used: NDArray[np.intp]) -> Any:
     """Some values of an Arrow array."""
     import pyarrow as pa
 
-    indices = pa.Array.from_buffers(pa.int64(), len(used), [None, pa.py_buffer(used.astype(np.int64))])
+    indices = pa.Array.from_buffers(
+        pa.int64(), len(used), [None, pa.py_buffer(used.astype(np.int64))]
+    )
     return values.take(indices)
 
 
-def _in_bytes(
-    codes: NDArray[Any], buffer: NDArray[np.uint8], start: int, stride: int
-) -> _Axis:
+def _in_bytes(codes: NDArray[Any], buffer: NDArray[np.uint8], start: int, stride: int) -> _Axis:
     """Axis of codes that are the encoder's own, in as many bytes each as they need."""
     size = int(codes.max(initial=0)) + 1
     planes = 1
