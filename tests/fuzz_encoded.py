@@ -118,9 +118,9 @@ def main() -> int:
             if fast[0] == "counts" and fast != plain:
                 kept = Path(tempfile.gettempdir(), f"biaskit-mutant-{args.seed}-{number}.parquet")
                 kept.write_bytes(path.read_bytes())
-                print(f"DIFFERENT: {kept} with {roles}:\n  {plain}\n  {fast}")
+                sys.stdout.write(f"DIFFERENT: {kept} with {roles}:\n  {plain}\n  {fast}\n")
                 seen["different"] += 1
-    print(json.dumps(seen))
+    sys.stdout.write(f"{json.dumps(seen)}\n")
     return 1 if seen["different"] else 0
 
 

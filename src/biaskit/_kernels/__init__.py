@@ -16,8 +16,11 @@ import numpy as np
 from numba import config, njit, types
 from numba.extending import intrinsic
 
-__all__ = ["BAD", "SLACK", "jit", "peek", "poke"]
+__all__ = ["BAD", "SLACK", "int64", "jit", "peek", "poke", "uint64"]
 
+#: NumPy's numbers under names that the type checker does not hold against Python's.
+int64: Any = np.int64
+uint64: Any = np.uint64
 #: What a kernel returns instead of a result where its input does not fit.
 BAD = -1
 #: Spare bytes at the end of every buffer.
@@ -60,7 +63,7 @@ if config.DISABLE_JIT:
 else:
 
     def _pointer(context: Any, builder: Any, array_type: Any, array: Any, at: Any) -> Any:
-        from llvmlite import ir
+        from llvmlite import ir  # type: ignore[import-untyped]
 
         data = context.make_array(array_type)(context, builder, array).data
         return builder.bitcast(builder.gep(data, [at]), ir.IntType(64).as_pointer())

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from biaskit._kernels import BAD, SLACK, jit
+from biaskit._kernels import BAD, SLACK, int64, jit
 from biaskit._kernels.hybrid import all_present, hybrid, hybrid_wide, spread, spread_wide
 from biaskit._kernels.pages import (
     BODY,
@@ -140,10 +138,10 @@ def chunk_codes(
             if end - at < 4:
                 return BAD
             length = (
-                np.int64(text[at])
-                | np.int64(text[at + 1]) << 8
-                | np.int64(text[at + 2]) << 16
-                | np.int64(text[at + 3]) << 24
+                int64(text[at])
+                | int64(text[at + 1]) << 8
+                | int64(text[at + 2]) << 16
+                | int64(text[at + 3]) << 24
             )
             at += 4
             if length > end - at:
@@ -163,7 +161,7 @@ def chunk_codes(
         missing += count - present
         width = 0
         if at < end:
-            width = np.int64(text[at])
+            width = int64(text[at])
             at += 1
         elif present:
             return BAD

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from biaskit._kernels import BAD, SLACK, jit, peek, poke
+from biaskit._kernels import BAD, SLACK, int64, jit, peek, poke, uint64
 from biaskit._kernels.thrift import varint
 
 __all__ = ["all_present", "hybrid", "hybrid_wide", "spread", "spread_wide"]
 
 # A word holds eight codes of one byte each, lowest first.
-_ONES = np.uint64(0x0101010101010101)
-_HIGH = np.uint64(0x8080808080808080)
-_LOW = np.uint64(0x7F7F7F7F7F7F7F7F)
-_NONE = np.uint64(0)
-_ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
-_U1 = np.uint64(1)
-_U7 = np.uint64(7)
-_U8 = np.uint64(8)
-_U16 = np.uint64(16)
-_U32 = np.uint64(32)
-_U64 = np.uint64(64)
+_ONES = uint64(0x0101010101010101)
+_HIGH = uint64(0x8080808080808080)
+_LOW = uint64(0x7F7F7F7F7F7F7F7F)
+_NONE = uint64(0)
+_ALL = uint64(0xFFFFFFFFFFFFFFFF)
+_U1 = uint64(1)
+_U7 = uint64(7)
+_U8 = uint64(8)
+_U16 = uint64(16)
+_U32 = uint64(32)
+_U64 = uint64(64)
 
 
 @jit
@@ -69,29 +67,29 @@ def hybrid(
             poke(out, i, _NONE)
         return at
     # Eight codes of `width` bits become eight bytes in three steps: halves, quarters, bytes.
-    w = np.uint64(width)
-    shift_4 = np.uint64(4) * w
+    w = uint64(width)
+    shift_4 = uint64(4) * w
     mask_4 = (_U1 << shift_4) - _U1
-    shift_2 = _U16 - np.uint64(2) * w
-    mask_2 = ((_U1 << (np.uint64(2) * w)) - _U1) * np.uint64(0x0000000100000001)
+    shift_2 = _U16 - uint64(2) * w
+    mask_2 = ((_U1 << (uint64(2) * w)) - _U1) * uint64(0x0000000100000001)
     mask_2_up = mask_2 << _U16
     shift_1 = _U8 - w
-    mask_1 = ((_U1 << w) - _U1) * np.uint64(0x0001000100010001)
+    mask_1 = ((_U1 << w) - _U1) * uint64(0x0001000100010001)
     mask_1_up = mask_1 << _U8
     # A byte b is at least `size` where, by halves of its range, its low seven bits and `lift` carry
     # into the high bit, and that agrees with the high bit of b.
     if size <= 128:
-        lift = np.uint64(128 - size) * _ONES
+        lift = uint64(128 - size) * _ONES
         either = _ALL
     else:
-        lift = np.uint64(256 - size) * _ONES
+        lift = uint64(256 - size) * _ONES
         either = _NONE
     bad = _NONE
     i = start
     while i < stop:
         if at >= end:
             return BAD
-        head = np.int64(source[at])
+        head = int64(source[at])
         at += 1
         if head >= 128:
             head, at = varint(source, at - 1, end)
@@ -121,7 +119,7 @@ def hybrid(
                 x = (x & mask_2) | ((x << shift_2) & mask_2_up)
                 x = (x & mask_1) | ((x << shift_1) & mask_1_up)
                 poke(out, i, x)
-                x &= (_U1 << np.uint64(8 * (taken & 7))) - _U1  # what follows is padding
+                x &= (_U1 << uint64(8 * (taken & 7))) - _U1  # what follows is padding
                 i += taken & 7
                 carry = (x & _LOW) + lift
                 bad |= (carry & x) | ((carry | x) & either)
@@ -129,11 +127,11 @@ def hybrid(
         else:
             if run == 0 or at >= end:
                 return BAD
-            value = np.int64(source[at])
+            value = int64(source[at])
             at += 1
             if value >= size:
                 return BAD
-            x = np.uint64(value) * _ONES
+            x = uint64(value) * _ONES
             after = i + min(run, left)
             while i < after:
                 poke(out, i, x)
@@ -163,7 +161,7 @@ def hybrid_wide(
         for i in range(start, stop):
             out[i] = 0
         return at
-    w = np.uint64(width)
+    w = uint64(width)
     mask = (_U1 << w) - _U1
     largest = _NONE
     i = start
@@ -180,7 +178,7 @@ def hybrid_wide(
                 return BAD
             bit = _NONE
             for j in range(i, i + min(run * 8, left)):
-                x = (peek(source, at + np.int64(bit >> np.uint64(3))) >> (bit & _U7)) & mask
+                x = (peek(source, at + int64(bit >> uint64(3))) >> (bit & _U7)) & mask
                 bit += w
                 out[j] = x
                 largest = max(largest, x)
@@ -192,14 +190,14 @@ def hybrid_wide(
                 return BAD
             value = 0
             for j in range(wide):
-                value |= np.int64(source[at + j]) << (8 * j)
+                value |= int64(source[at + j]) << (8 * j)
             at += wide
             if value >= size:
                 return BAD
             for j in range(i, i + min(run, left)):
                 out[j] = value
             i += min(run, left)
-    return BAD if largest >= np.uint64(size) else at
+    return BAD if largest >= uint64(size) else at
 
 
 @jit
@@ -240,7 +238,7 @@ def spread(
         or not 0 <= missing < 256
     ):
         return BAD
-    filler = np.uint64(missing) * _ONES
+    filler = uint64(missing) * _ONES
     j = 0
     i = 0
     while i < count:

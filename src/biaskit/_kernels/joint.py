@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from biaskit._kernels import BAD, SLACK, jit, peek
+from biaskit._kernels import BAD, SLACK, int64, jit, peek, uint64
 
 __all__ = ["SCRATCH", "joint_counts"]
 
 #: Length of the scratch array.
 SCRATCH = 1024
 
-_BYTE = np.uint64(0xFF)
-_NONE = np.uint64(0)
-_ONES = np.uint64(0x0101010101010101)
-_LOW = np.uint64(0x7F7F7F7F7F7F7F7F)
-_U7 = np.uint64(7)
-_U8 = np.uint64(8)
+_BYTE = uint64(0xFF)
+_NONE = uint64(0)
+_ONES = uint64(0x0101010101010101)
+_LOW = uint64(0x7F7F7F7F7F7F7F7F)
+_U7 = uint64(7)
+_U8 = uint64(8)
 # Up to so many combinations, comparing every row with each of them is faster than a table.
 _FEW = 24
 # A byte counts up to 255.
@@ -54,7 +52,7 @@ def joint_counts(codes: Any, starts: Any, sizes: Any, rows: int, scratch: Any, c
         return BAD
     cells = 1
     for k in range(columns):
-        size = np.int64(sizes[k])
+        size = int64(sizes[k])
         if size < 1 or size > 256 or cells > counts.size:
             return BAD
         if starts[k] < 0 or starts[k] + rows > codes.size - SLACK:
@@ -74,34 +72,32 @@ def joint_counts(codes: Any, starts: Any, sizes: Any, rows: int, scratch: Any, c
                     word = word * sizes[k] + peek(codes, starts[k] + 8 * (first + i))
                 scratch[i] = word
             for cell in range(cells):
-                pattern = np.uint64(cell) * _ONES
+                pattern = uint64(cell) * _ONES
                 other = _NONE  # in each byte, the rows of this block that are not of this cell
                 for i in range(n):
                     other += (((scratch[i] ^ pattern) + _LOW) >> _U7) & _ONES
                 for _ in range(8):
-                    counts[cell] += n - np.int64(other & _BYTE)
+                    counts[cell] += n - int64(other & _BYTE)
                     other >>= _U8
     elif cells <= 256:
         # Four tables take turns, so that equal rows do not wait for each other's sums.
         for i in range(SCRATCH):
             scratch[i] = _NONE
-        one = np.uint64(1)
+        one = uint64(1)
         for i in range(words):
             word = _NONE
             for k in range(columns):
                 word = word * sizes[k] + peek(codes, starts[k] + 8 * i)
             scratch[word & _BYTE] += one
-            scratch[np.uint64(256) + ((word >> _U8) & _BYTE)] += one
-            scratch[np.uint64(512) + ((word >> np.uint64(16)) & _BYTE)] += one
-            scratch[np.uint64(768) + ((word >> np.uint64(24)) & _BYTE)] += one
-            scratch[(word >> np.uint64(32)) & _BYTE] += one
-            scratch[np.uint64(256) + ((word >> np.uint64(40)) & _BYTE)] += one
-            scratch[np.uint64(512) + ((word >> np.uint64(48)) & _BYTE)] += one
-            scratch[np.uint64(768) + (word >> np.uint64(56))] += one
+            scratch[uint64(256) + ((word >> _U8) & _BYTE)] += one
+            scratch[uint64(512) + ((word >> uint64(16)) & _BYTE)] += one
+            scratch[uint64(768) + ((word >> uint64(24)) & _BYTE)] += one
+            scratch[(word >> uint64(32)) & _BYTE] += one
+            scratch[uint64(256) + ((word >> uint64(40)) & _BYTE)] += one
+            scratch[uint64(512) + ((word >> uint64(48)) & _BYTE)] += one
+            scratch[uint64(768) + (word >> uint64(56))] += one
         for i in range(cells):
-            counts[i] += np.int64(
-                scratch[i] + scratch[256 + i] + scratch[512 + i] + scratch[768 + i]
-            )
+            counts[i] += int64(scratch[i] + scratch[256 + i] + scratch[512 + i] + scratch[768 + i])
     # What is left over: a few rows, or all of them where combinations are many.
     done = 8 * words
     while done < rows:
@@ -112,9 +108,9 @@ def joint_counts(codes: Any, starts: Any, sizes: Any, rows: int, scratch: Any, c
             size = sizes[k]
             at = starts[k] + done
             for i in range(n):
-                scratch[i] = scratch[i] * size + np.uint64(codes[at + i])
+                scratch[i] = scratch[i] * size + uint64(codes[at + i])
         for i in range(n):
-            if scratch[i] >= np.uint64(cells):
+            if scratch[i] >= uint64(cells):
                 return BAD
             counts[scratch[i]] += 1
         done += n

@@ -143,7 +143,7 @@ def page_table(
                     return BAD
                 if event == _REPETITION_LEVELS and number != 0:
                     return BAD
-            elif event == _STORED and (kind == TRUE or kind == FALSE):
+            elif event == _STORED and kind in (TRUE, FALSE):
                 number = 1 - number
             elif not (event > _STORED and kind == STRUCT):
                 continue
@@ -166,7 +166,7 @@ def page_table(
         count = table[pages, VALUES]
         if count < 0:
             return BAD
-        if kind == DATA or kind == DATA_2:
+        if kind in (DATA, DATA_2):
             if count > rows - values:
                 return BAD
             values += count

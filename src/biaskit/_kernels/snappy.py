@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from biaskit._kernels import BAD, SLACK, jit, peek, poke
+from biaskit._kernels import BAD, SLACK, int64, jit, peek, poke
 from biaskit._kernels.thrift import varint
 
 __all__ = ["snappy", "snappy_literal"]
@@ -28,7 +26,7 @@ def snappy_literal(source: Any, at: int, end: int, size: int) -> int:
 @jit
 def _literal(source: Any, at: int, end: int) -> tuple[int, int]:
     """Length of the literal whose tag stands at `at`, and where its bytes start."""
-    length = np.int64(source[at]) >> 2
+    length = int64(source[at]) >> 2
     at += 1
     if length >= 60:
         extra = length - 59
@@ -36,14 +34,14 @@ def _literal(source: Any, at: int, end: int) -> tuple[int, int]:
             return BAD, BAD
         length = 0
         for i in range(extra):
-            length |= np.int64(source[at + i]) << (8 * i)
+            length |= int64(source[at + i]) << (8 * i)
         at += extra
     return length + 1, at
 
 
 @jit
 def snappy(source: Any, at: int, end: int, out: Any, size: int) -> int:
-    """Decompress ``source[at:end]`` into ``out[:size]``; the number of bytes made is `size`, or `BAD`.
+    """Number of bytes decompressed from ``source[at:end]`` into ``out``: `size`, or else `BAD`.
 
     Both arrays end in `SLACK` spare bytes.
     """
@@ -54,7 +52,7 @@ def snappy(source: Any, at: int, end: int, out: Any, size: int) -> int:
         return BAD
     made = 0
     while at < end:
-        tag = np.int64(source[at])
+        tag = int64(source[at])
         kind = tag & 3
         if kind == 0:
             length, at = _literal(source, at, end)
@@ -70,7 +68,7 @@ def snappy(source: Any, at: int, end: int, out: Any, size: int) -> int:
             if end - at < 2:
                 return BAD
             length = 4 + ((tag >> 2) & 7)
-            back = ((tag >> 5) << 8) | np.int64(source[at + 1])
+            back = ((tag >> 5) << 8) | int64(source[at + 1])
             at += 2
         else:
             width = 2 if kind == 2 else 4
@@ -79,7 +77,7 @@ def snappy(source: Any, at: int, end: int, out: Any, size: int) -> int:
             length = (tag >> 2) + 1
             back = 0
             for i in range(width):
-                back |= np.int64(source[at + 1 + i]) << (8 * i)
+                back |= int64(source[at + 1 + i]) << (8 * i)
             at += 1 + width
         if back == 0 or back > made or length > size - made:
             return BAD

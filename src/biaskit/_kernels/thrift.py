@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from biaskit._kernels import BAD, jit
+from biaskit._kernels import BAD, int64, jit
 
 __all__ = [
     "BINARY",
@@ -51,7 +49,7 @@ def varint(source: Any, at: int, end: int) -> tuple[int, int]:
     value = 0
     shift = 0
     while at < end and shift < 35:
-        byte = np.int64(source[at])
+        byte = int64(source[at])
         at += 1
         value |= (byte & 127) << shift
         if byte < 128:
@@ -94,7 +92,7 @@ def fields(source: Any, at: int, end: int, wanted: Any, stack: Any, events: Any)
     item = 0  # type of the items
     count = 0
     while at < end:
-        byte = np.int64(source[at])
+        byte = int64(source[at])
         if left < 0:
             at += 1
         if left == 0 or (left < 0 and byte == 0):
@@ -118,10 +116,10 @@ def fields(source: Any, at: int, end: int, wanted: Any, stack: Any, events: Any)
                 return BAD, BAD
             here = where * _IDS + last
         number = 0
-        if kind == TRUE or kind == FALSE:
+        if kind in (TRUE, FALSE):
             if here == where:
                 at += 1
-            number = np.int64(kind == TRUE)
+            number = int64(kind == TRUE)
         elif kind == BYTE:
             at += 1
         elif kind <= INT_64:
@@ -130,7 +128,7 @@ def fields(source: Any, at: int, end: int, wanted: Any, stack: Any, events: Any)
             while byte >= 128:
                 if at >= end or shift > 63:
                     return BAD, BAD
-                byte = np.int64(source[at])
+                byte = int64(source[at])
                 at += 1
                 number |= (byte & 127) << shift
                 shift += 7
@@ -142,7 +140,7 @@ def fields(source: Any, at: int, end: int, wanted: Any, stack: Any, events: Any)
             if length < 0 or length > end - at:
                 return BAD, BAD
             at += length
-        elif kind == LIST or kind == SET or kind == STRUCT:
+        elif kind in (LIST, SET, STRUCT):
             if depth == _DEPTH:
                 return BAD, BAD
             stack[4 * depth] = where
@@ -156,7 +154,7 @@ def fields(source: Any, at: int, end: int, wanted: Any, stack: Any, events: Any)
             if kind != STRUCT:
                 if at >= end:
                     return BAD, BAD
-                byte = np.int64(source[at])
+                byte = int64(source[at])
                 at += 1
                 item = byte & 15
                 left = byte >> 4

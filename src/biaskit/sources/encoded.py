@@ -1,4 +1,4 @@
-"""Parquet counted in its encoded form: from dictionary indices to joint counts, with no Arrow arrays.
+"""Parquet counted in its encoded form: from dictionary indices to joint counts.
 
 Nothing in a file is trusted. A column chunk that is not exactly what the kernels read (one flat
 column, dictionary-encoded throughout, a known codec, all numbers consistent) is decoded by Arrow,
@@ -384,7 +384,7 @@ class _Reader:
         if start < 4 or not 0 < length <= _MOST_BYTES or start + length > self._size - 8:
             raise _Odd("a chunk outside of the file, or a large one")
         source = room.array("source", length + SLACK)
-        if os.preadv(self._descriptor, [memoryview(source)[:length]], start) != length:
+        if os.preadv(self._descriptor, [source[:length].data], start) != length:
             raise _Odd("a chunk cut short")
         return source
 
@@ -403,7 +403,7 @@ class _Reader:
     def _place_of_used(
         self, leaf: _Leaf, raw: bytes, entries: int, wide: NDArray[np.uint32]
     ) -> NDArray[np.intp]:
-        """Encoder's codes of the rows of a column with a long dictionary, of which few may be used."""
+        """Encoder's codes of the rows of a column whose dictionary is long."""
         values = _dictionary(leaf, raw, entries)
         used = np.flatnonzero(np.bincount(wide, minlength=entries + 1))
         missing = bool(len(used)) and used[-1] == entries
@@ -513,13 +513,13 @@ def _footer(
         return None
     chunks = np.full((groups * columns, len(_CHUNK_FIELDS)), _NONE, np.int64)
     for i, which in enumerate((repetitions, definitions)):
-        found = np.bincount(in_chunk[event == which], minlength=len(chunks))
-        wanted = np.tile([1 + level[i] for level in levels], groups)
-        if np.any((found != 0) & (found != wanted)):
+        found = np.bincount(np.maximum(in_chunk[event == which], 0), minlength=len(chunks))
+        most_levels = np.tile([1 + level[i] for level in levels], groups)
+        if np.any((found != 0) & (found != most_levels)):
             return None
     for i, (_, wanted) in enumerate(_CHUNK_FIELDS):
-        found = (event == i) & (type_ == wanted)
-        chunks[in_chunk[found], i] = number[found]
+        is_field = (event == i) & (type_ == wanted)
+        chunks[in_chunk[is_field], i] = number[is_field]
     encrypted = (chunks[:, -2:] != _NONE).any(axis=1)
     chunks[encrypted, 0] = 0
     return _Footer(number[is_rows], chunks.reshape(groups, columns, -1))
