@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -17,7 +17,8 @@ from biaskit.levels import ABSENT, MISSING, Level, level
 from biaskit.roles import Facet, Roles, facet_name
 from biaskit.sources.batches import Batch, Source
 from biaskit.sources.encode import Encoder, weights
-from biaskit.sources.files import file_source
+from biaskit.sources.encoded import Cells
+from biaskit.sources.files import ParquetFiles, file_source
 from biaskit.sources.frames import frame_source
 from biaskit.tables import AXES, MAX_CELLS, Table, refuse_large, too_many_cells
 
@@ -116,12 +117,20 @@ def count_roles(data: Any, roles: Roles, progress: Progress | None = None) -> Co
     }
     tallies = {facet: _Histogram(roles, facet, encoders) for facet in roles.facet}
     rows = 0
-    for batch in source.batches(list(by_column), numeric):
-        if batch.rows:
-            _add_batch(batch, roles, encoders, tallies, rows)
-            rows += batch.rows
+    parts: Iterable[Batch | Cells] = (
+        source.parts(list(by_column), roles, encoders)
+        if isinstance(source, ParquetFiles)
+        else source.batches(list(by_column), numeric)
+    )
+    for part in parts:
+        if isinstance(part, Cells):
+            for facet, tally in tallies.items():
+                tally.add_cells(part.codes, part.counts[facet])
+        elif part.rows:
+            _add_batch(part, roles, encoders, tallies, rows)
+        rows += part.rows
         if progress is not None:
-            progress(rows, batch.done)
+            progress(rows, part.done)
     tables = {facet: tally.table(source.from_text) for facet, tally in tallies.items()}
     for facet, table in tables.items():
         refuse_large(table.levels, facet_name(facet))
@@ -178,6 +187,17 @@ class _Histogram:
             corner = tuple(slice(0, size) for size in self._arrays[i].shape)
             total[corner] += self._arrays[i]
             self._arrays[i] = total
+
+    def add_cells(self, codes: Mapping[str, NDArray[np.intp]], counts: NDArray[np.int64]) -> None:
+        """Add rows already counted: an axis for each column, and the codes of its places."""
+        used = counts.nonzero()
+        by_axis = [codes[e.column][i] for e, i in zip(self._axes, used, strict=True)]
+        shape = [encoder.size for encoder in self._axes]
+        if np.prod([float(size) for size in shape]) > MAX_CELLS:
+            raise DataError(too_many_cells(shape))
+        if list(self._arrays[0].shape) != shape:
+            self._arrays[0] = self._full(self._arrays[0])
+        np.add.at(self._arrays[0], tuple(by_axis), counts[used])
 
     def table(self, from_text: bool) -> Table:
         """Table of what was counted, in canonical form."""

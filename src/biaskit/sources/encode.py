@@ -50,7 +50,13 @@ class Encoder:
     def encode(self, array: Any, where: str) -> NDArray[np.intp]:
         """Codes of an Arrow array; `where` names the array's origin in errors."""
         self._refuse_another_kind(array.type, where)
-        return self._binned(array, where) if self.keep else self._looked_up(array, where)
+        try:
+            return self._binned(array, where) if self.keep else self._looked_up(array, where)
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"{where}: {self.role} {self.column!r} holds a text that is not UTF-8: {error}; "
+                "write the data again, or make the column binary"
+            ) from error
 
     def _looked_up(self, array: Any, where: str) -> NDArray[np.intp]:
         kind = kind_of(array.type)
@@ -223,11 +229,17 @@ def _indices(array: Any) -> NDArray[Any]:
     """Indices of a dictionary array, -1 where the value is missing."""
     raw = array.indices
     values = _values(raw)
-    if not raw.null_count:
-        return values
-    if values.dtype.kind == "u" or values.dtype.itemsize < 4:
-        values = values.astype(np.int64)
-    return np.where(_missing(raw), -1, values)
+    if raw.null_count:
+        if values.dtype.kind == "u" or values.dtype.itemsize < 4:
+            values = values.astype(np.int64)
+        values = np.where(_missing(raw), -1, values)
+    lowest = -1 if raw.null_count else 0
+    if len(values) and not lowest <= values.min() <= values.max() < len(array.dictionary):
+        raise DataError(
+            "a dictionary index lies outside of its dictionary; the data are damaged: write them "
+            "again"
+        )
+    return values
 
 
 def _values(array: Any) -> NDArray[Any]:

@@ -9,14 +9,18 @@ import io
 import itertools
 import json
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from biaskit.errors import BiaskitError, DataError, listed
+from biaskit.roles import Roles
 from biaskit.sources.batches import Batch, Source, of_record_batch, refuse_missing_columns
+from biaskit.sources.encode import Encoder
+from biaskit.sources.encoded import Cells, counted, kernels_pay
 
-__all__ = ["expanded", "file_source"]
+__all__ = ["ParquetFiles", "expanded", "file_source", "open_parquet"]
 
 _FORMATS = {
     ".parquet": "parquet",
@@ -89,8 +93,8 @@ def file_source(paths: Sequence[str | os.PathLike[str]]) -> Source:
             "count each format by itself and add the counts"
         )
     (format_,) = formats
-    readers: dict[str, type[_Parquet] | type[_Csv] | type[_JsonLines]] = {
-        "parquet": _Parquet,
+    readers: dict[str, type[ParquetFiles] | type[_Csv] | type[_JsonLines]] = {
+        "parquet": ParquetFiles,
         "csv": _Csv,
         "jsonl": _JsonLines,
     }
@@ -110,34 +114,61 @@ def format_of(path: Path) -> str:
     return _FORMATS[suffixes[-1]]
 
 
-class _Parquet:
+class ParquetFiles:
+    """Parquet files as a source, which may also count their rows where they are read."""
+
     from_text = False
 
     def __init__(self, files: list[Path]):
         self._files = files
 
     def batches(self, columns: Collection[str], numeric: Collection[str]) -> Iterator[Batch]:
-        import pyarrow.parquet as pq
-
+        """Batches of the columns named."""
         sizes = _Sizes(self._files)
         for path in self._files:
-            where = str(path)
             with _readable(path):
-                plain = pq.ParquetFile(path)
-                refuse_missing_columns(columns, plain.schema_arrow.names, where)
-                texts = [name for name in columns if _is_bytes(plain, name)]
-                file = pq.ParquetFile(path, metadata=plain.metadata, read_dictionary=texts)
-            rows, total = 0, max(1, file.metadata.num_rows)
-            reader = file.iter_batches(batch_size=_ROWS, columns=list(columns))
+                file = open_parquet(path, columns)
+            yield from _parquet_batches(file, path, columns, sizes)
+
+    def parts(
+        self, columns: Collection[str], roles: Roles, encoders: Mapping[str, Encoder]
+    ) -> Iterator[Batch | Cells]:
+        """Batches of the columns named, or counts of their rows, whichever is read sooner."""
+        sizes = _Sizes(self._files)
+        for path in self._files:
             with _readable(path):
-                for batch in reader:
-                    rows += batch.num_rows
-                    yield of_record_batch(batch, columns, where, sizes.done(path, rows / total))
-            if rows != file.metadata.num_rows:
-                raise DataError(
-                    f"{where} should have {file.metadata.num_rows:,} rows but {rows:,} were read; "
-                    "it is damaged: write it again"
-                )
+                file = open_parquet(path, columns)
+            if not kernels_pay(file.metadata.num_rows, roles):
+                yield from _parquet_batches(file, path, columns, sizes)
+                continue
+            with _readable(path):
+                yield from counted(file, path, roles, encoders, partial(sizes.done, path))
+
+
+def open_parquet(path: Path, columns: Collection[str], metadata: Any = None) -> Any:
+    """Parquet file whose columns of texts, of those named, are read as dictionaries."""
+    import pyarrow.parquet as pq
+
+    plain = pq.ParquetFile(path, metadata=metadata)
+    refuse_missing_columns(columns, plain.schema_arrow.names, str(path))
+    texts = [name for name in columns if _is_bytes(plain, name)]
+    return pq.ParquetFile(path, metadata=plain.metadata, read_dictionary=texts)
+
+
+def _parquet_batches(
+    file: Any, path: Path, columns: Collection[str], sizes: _Sizes
+) -> Iterator[Batch]:
+    rows, total = 0, max(1, file.metadata.num_rows)
+    reader = file.iter_batches(batch_size=_ROWS, columns=list(columns))
+    with _readable(path):
+        for batch in reader:
+            rows += batch.num_rows
+            yield of_record_batch(batch, columns, str(path), sizes.done(path, rows / total))
+    if rows != file.metadata.num_rows:
+        raise DataError(
+            f"{path} should have {file.metadata.num_rows:,} rows but {rows:,} were read; "
+            "it is damaged: write it again"
+        )
 
 
 class _Csv:

@@ -1,0 +1,89 @@
+"""Compiled kernels: arrays in, arrays out. They know no column names, no pandas and no pyarrow.
+
+Numba checks no bounds, so every kernel checks each length, offset, width and index that it takes
+from its input against the arrays it was given, and returns a negative number where one does not
+fit. Buffers that words of eight bytes are read from or written to end in `SLACK` spare bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+from zlib import crc32
+
+import numpy as np
+from numba import config, njit, types
+from numba.extending import intrinsic
+
+__all__ = ["BAD", "SLACK", "int64", "jit", "peek", "poke", "uint64"]
+
+#: NumPy's numbers under names that the type checker does not hold against Python's.
+int64: Any = np.int64
+uint64: Any = np.uint64
+#: What a kernel returns instead of a result where its input does not fit.
+BAD = -1
+#: Spare bytes at the end of every buffer.
+SLACK = 64
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+# A kernel on disk holds the kernels that it calls, but Numba looks only at its own source to see
+# whether it is stale. With all sources in its name, a change of any makes all anew.
+_STAMP = 0
+for _file in sorted(Path(__file__).parent.glob("*.py")):
+    _STAMP = crc32(_file.read_bytes(), _STAMP)
+
+
+def jit(function: _F) -> _F:
+    """Compiled form of a function that runs without the interpreter lock.
+
+    It is kept on disk between processes, or compiled in each where no folder can be written.
+    """
+    function.__qualname__ += f"-{_STAMP:x}"
+    try:
+        made = njit(nogil=True, cache=True)(function)
+    except RuntimeError as error:
+        if "locator" not in str(error):
+            raise
+        made = njit(nogil=True)(function)
+    return made  # type: ignore[no-any-return]
+
+
+if config.DISABLE_JIT:
+
+    def peek(array: Any, at: int) -> np.uint64:
+        """Word of the eight bytes of an array from `at` on, lowest first."""
+        return np.uint64(int.from_bytes(array[at : at + 8].tobytes(), "little"))
+
+    def poke(array: Any, at: int, word: Any) -> None:
+        """Write of a word over the eight bytes of an array from `at` on."""
+        array[at : at + 8] = np.frombuffer(int(word).to_bytes(8, "little"), np.uint8)
+
+else:
+
+    def _pointer(context: Any, builder: Any, array_type: Any, array: Any, at: Any) -> Any:
+        from llvmlite import ir  # type: ignore[import-untyped]
+
+        data = context.make_array(array_type)(context, builder, array).data
+        return builder.bitcast(builder.gep(data, [at]), ir.IntType(64).as_pointer())
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def peek(_: Any, array: Any, at: Any) -> Any:  # noqa: ARG001
+        """Word of the eight bytes of an array from `at` on, lowest first."""
+
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            return builder.load(_pointer(context, builder, signature.args[0], *args), align=1)
+
+        return types.uint64(array, types.int64), generate
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def poke(_: Any, array: Any, at: Any, word: Any) -> Any:  # noqa: ARG001
+        """Write of a word over the eight bytes of an array from `at` on."""
+
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            where = _pointer(context, builder, signature.args[0], *args[:2])
+            builder.store(args[2], where, align=1)
+            return context.get_dummy_value()
+
+        return types.void(array, types.int64, types.uint64), generate

@@ -1,0 +1,286 @@
+"""Parquet's hybrid of run-length and bit-packed codes, and the definition levels made with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from biaskit._kernels import BAD, SLACK, int64, jit, peek, poke, uint64
+from biaskit._kernels.thrift import varint
+
+__all__ = ["all_present", "hybrid", "hybrid_wide", "spread", "spread_wide"]
+
+# A word holds eight codes of one byte each, lowest first.
+_ONES = uint64(0x0101010101010101)
+_HIGH = uint64(0x8080808080808080)
+_LOW = uint64(0x7F7F7F7F7F7F7F7F)
+_NONE = uint64(0)
+_ALL = uint64(0xFFFFFFFFFFFFFFFF)
+_U1 = uint64(1)
+_U7 = uint64(7)
+_U8 = uint64(8)
+_U16 = uint64(16)
+_U32 = uint64(32)
+_U64 = uint64(64)
+
+
+@jit
+def hybrid(
+    source: Any, at: int, end: int, width: int, size: int, out: Any, start: int, count: int
+) -> int:
+    """Codes of up to 8 bits, each into a byte.
+
+    Parameters
+    ----------
+    source
+        Bytes, `SLACK` spare ones after them.
+    at, end
+        Where the runs start, and where they must end at the latest.
+    width
+        Bits of a code, 0 to 8.
+    size
+        Number of codes there are: each must be below it. 1 to 256.
+    out
+        Bytes that the codes are written to, `SLACK` spare ones after them.
+    start, count
+        Where in `out` to start, and how many codes to read.
+
+    Returns
+    -------
+    int
+        Where in `source` the last run ends, or `BAD`.
+    """
+    if (
+        at < 0
+        or end > source.size - SLACK
+        or width < 0
+        or width > 8
+        or size < 1
+        or size > 256
+        or start < 0
+        or count < 0
+        or start + count > out.size - SLACK
+    ):
+        return BAD
+    stop = start + count
+    if width == 0:
+        for i in range(start, stop, 8):
+            poke(out, i, _NONE)
+        return at
+    # Eight codes of `width` bits become eight bytes in three steps: halves, quarters, bytes.
+    w = uint64(width)
+    shift_4 = uint64(4) * w
+    mask_4 = (_U1 << shift_4) - _U1
+    shift_2 = _U16 - uint64(2) * w
+    mask_2 = ((_U1 << (uint64(2) * w)) - _U1) * uint64(0x0000000100000001)
+    mask_2_up = mask_2 << _U16
+    shift_1 = _U8 - w
+    mask_1 = ((_U1 << w) - _U1) * uint64(0x0001000100010001)
+    mask_1_up = mask_1 << _U8
+    # A byte b is at least `size` where, by halves of its range, its low seven bits and `lift` carry
+    # into the high bit, and that agrees with the high bit of b.
+    if size <= 128:
+        lift = uint64(128 - size) * _ONES
+        either = _ALL
+    else:
+        lift = uint64(256 - size) * _ONES
+        either = _NONE
+    bad = _NONE
+    i = start
+    while i < stop:
+        if at >= end:
+            return BAD
+        head = int64(source[at])
+        at += 1
+        if head >= 128:
+            head, at = varint(source, at - 1, end)
+            if head < 0:
+                return BAD
+        run = head >> 1
+        left = stop - i
+        if head & 1:
+            if run == 0 or run * width > end - at:
+                return BAD
+            taken = min(run * 8, left)
+            full = i + (taken & ~7)
+            p = at
+            while i < full:
+                x = peek(source, p)
+                p += width
+                x = (x & mask_4) | (((x >> shift_4) & mask_4) << _U32)
+                x = (x & mask_2) | ((x << shift_2) & mask_2_up)
+                x = (x & mask_1) | ((x << shift_1) & mask_1_up)
+                poke(out, i, x)
+                i += 8
+                carry = (x & _LOW) + lift
+                bad |= (carry & x) | ((carry | x) & either)
+            if taken & 7:
+                x = peek(source, p)
+                x = (x & mask_4) | (((x >> shift_4) & mask_4) << _U32)
+                x = (x & mask_2) | ((x << shift_2) & mask_2_up)
+                x = (x & mask_1) | ((x << shift_1) & mask_1_up)
+                poke(out, i, x)
+                x &= (_U1 << uint64(8 * (taken & 7))) - _U1  # what follows is padding
+                i += taken & 7
+                carry = (x & _LOW) + lift
+                bad |= (carry & x) | ((carry | x) & either)
+            at += run * width
+        else:
+            if run == 0 or at >= end:
+                return BAD
+            value = int64(source[at])
+            at += 1
+            if value >= size:
+                return BAD
+            x = uint64(value) * _ONES
+            after = i + min(run, left)
+            while i < after:
+                poke(out, i, x)
+                i += 8
+            i = after
+    return BAD if bad & _HIGH else at
+
+
+@jit
+def hybrid_wide(
+    source: Any, at: int, end: int, width: int, size: int, out: Any, start: int, count: int
+) -> int:
+    """Codes of up to 32 bits, each into a 32-bit number; as `hybrid` but for `out`."""
+    if (
+        at < 0
+        or end > source.size - SLACK
+        or width < 0
+        or width > 32
+        or size < 1
+        or start < 0
+        or count < 0
+        or start + count > out.size
+    ):
+        return BAD
+    stop = start + count
+    if width == 0:
+        for i in range(start, stop):
+            out[i] = 0
+        return at
+    w = uint64(width)
+    mask = (_U1 << w) - _U1
+    largest = _NONE
+    i = start
+    while i < stop:
+        head, at = varint(source, at, end)
+        if head < 0:
+            return BAD
+        run = head >> 1
+        left = stop - i
+        if run == 0:
+            return BAD
+        if head & 1:
+            if run * width > end - at:
+                return BAD
+            bit = _NONE
+            for j in range(i, i + min(run * 8, left)):
+                x = (peek(source, at + int64(bit >> uint64(3))) >> (bit & _U7)) & mask
+                bit += w
+                out[j] = x
+                largest = max(largest, x)
+            i += min(run * 8, left)
+            at += run * width
+        else:
+            wide = (width + 7) >> 3
+            if wide > end - at:
+                return BAD
+            value = 0
+            for j in range(wide):
+                value |= int64(source[at + j]) << (8 * j)
+            at += wide
+            if value >= size:
+                return BAD
+            for j in range(i, i + min(run, left)):
+                out[j] = value
+            i += min(run, left)
+    return BAD if largest >= uint64(size) else at
+
+
+@jit
+def all_present(source: Any, at: int, end: int, count: int) -> bool:
+    """Whether definition levels are a single run that says that `count` values are there."""
+    head, at = varint(source, at, end)
+    return head >= 0 and head & 1 == 0 and head >> 1 >= count and end - at == 1 and source[at] == 1
+
+
+@jit
+def spread(
+    levels: Any, dense: Any, present: int, missing: int, out: Any, start: int, count: int
+) -> int:
+    """Codes in their rows: ``dense`` where a level is 1, `missing` where it is 0.
+
+    Parameters
+    ----------
+    levels
+        A byte a row, 0 or 1, `SLACK` spare ones after them.
+    dense
+        Codes of the rows whose value is there, `present` of them and `SLACK` spare ones.
+    missing
+        Code of the other rows, 0 to 255.
+    out, start, count
+        Where the codes go, and how many rows there are.
+
+    Returns
+    -------
+    int
+        `count`, or `BAD` where the levels do not say that `present` values are there.
+    """
+    if (
+        start < 0
+        or count < 0
+        or count > levels.size - SLACK
+        or present > dense.size - SLACK
+        or start + count > out.size - SLACK
+        or not 0 <= missing < 256
+    ):
+        return BAD
+    filler = uint64(missing) * _ONES
+    j = 0
+    i = 0
+    while i < count:
+        word = peek(levels, i)
+        if word == _ONES and i + 8 <= count and j + 8 <= present:
+            poke(out, start + i, peek(dense, j))
+            j += 8
+        elif word == _NONE:
+            poke(out, start + i, filler)
+        else:
+            for k in range(i, min(i + 8, count)):
+                if levels[k]:
+                    if j >= present:
+                        return BAD
+                    out[start + k] = dense[j]
+                    j += 1
+                else:
+                    out[start + k] = missing
+        i += 8
+    return count if j == present else BAD
+
+
+@jit
+def spread_wide(
+    levels: Any, dense: Any, present: int, missing: int, out: Any, start: int, count: int
+) -> int:
+    """Codes of 32 bits in their rows; as `spread`, but that no spare codes are needed."""
+    if (
+        start < 0
+        or count < 0
+        or count > levels.size - SLACK
+        or present > dense.size
+        or start + count > out.size
+    ):
+        return BAD
+    j = 0
+    for i in range(count):
+        if levels[i]:
+            if j >= present:
+                return BAD
+            out[start + i] = dense[j]
+            j += 1
+        else:
+            out[start + i] = missing
+    return count if j == present else BAD

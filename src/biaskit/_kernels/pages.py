@@ -1,0 +1,176 @@
+"""Page headers of a Parquet column chunk to a table of numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from biaskit._kernels import BAD, jit
+from biaskit._kernels.thrift import (
+    EVENT,
+    FALSE,
+    INT_32,
+    NUMBER,
+    STRUCT,
+    TRUE,
+    TYPE,
+    fields,
+    path,
+)
+
+__all__ = [
+    "BODY",
+    "DATA",
+    "DATA_2",
+    "DICTIONARY",
+    "ENCODING",
+    "FIELDS",
+    "KIND",
+    "LEVELS",
+    "MOST_EVENTS",
+    "NULLS",
+    "PACKED",
+    "SIZE",
+    "STORED",
+    "VALUES",
+    "page_table",
+]
+
+# A row of the table is a page; these are its columns.
+KIND = 0  # DATA, DICTIONARY or DATA_2
+BODY = 1  # where the page's body starts
+PACKED = 2  # bytes of the body as it stands in the file
+SIZE = 3  # bytes of the body when it is decompressed
+VALUES = 4  # values, missing ones too
+ENCODING = 5
+LEVELS = 6  # bytes of definition levels before the compressed part (DATA_2 only)
+NULLS = 7  # missing values (DATA_2 only)
+STORED = 8  # whether the body of a DATA_2 page is stored without compression
+FIELDS = 9
+
+DATA = 0
+DICTIONARY = 2
+DATA_2 = 3
+
+#: Length that the scratch array of events must have.
+MOST_EVENTS = 32
+
+_RLE = 3
+# The fields of a header that matter, where they go in the table, and whose kind of page they are
+# of. Where none is named they are checked, but not kept.
+_HEADER = BAD
+_FIELDS = (
+    (path(1), KIND, _HEADER),
+    (path(2), SIZE, _HEADER),
+    (path(3), PACKED, _HEADER),
+    (path(5, 1), VALUES, DATA),
+    (path(5, 2), ENCODING, DATA),
+    (path(5, 3), BAD, DATA),
+    (path(5, 4), BAD, DATA),
+    (path(7, 1), VALUES, DICTIONARY),
+    (path(7, 2), ENCODING, DICTIONARY),
+    (path(8, 1), VALUES, DATA_2),
+    (path(8, 2), NULLS, DATA_2),
+    (path(8, 3), BAD, DATA_2),
+    (path(8, 4), ENCODING, DATA_2),
+    (path(8, 5), LEVELS, DATA_2),
+    (path(8, 6), BAD, DATA_2),
+    # From here on, fields that need not be there or are no numbers.
+    (path(8, 7), STORED, DATA_2),
+    (path(5), BAD, DATA),
+    (path(7), BAD, DICTIONARY),
+    (path(8), BAD, DATA_2),
+)
+_NUMBERS = 15
+_LEVEL_ENCODING = 5
+_REPETITION_LEVELS = 14
+_STORED = 15
+_PATHS = np.array([field[0] for field in _FIELDS], np.int64)
+_COLUMNS = np.array([field[1] for field in _FIELDS], np.int64)
+_KINDS = np.array([field[2] for field in _FIELDS], np.int64)
+
+
+@jit
+def page_table(
+    source: Any, start: int, end: int, rows: int, stack: Any, events: Any, table: Any
+) -> int:
+    """Pages between two offsets, one in each row of `table`, until they hold `rows` values.
+
+    Parameters
+    ----------
+    source
+        Bytes of the column chunk.
+    start, end
+        Where its pages start and end.
+    rows
+        Values that the data pages must hold together.
+    stack, events
+        Scratch: `thrift.STACK` numbers, and `MOST_EVENTS` of `thrift.fields`' events, int64.
+    table
+        Place for the pages, shape ``(pages, FIELDS)``, int64.
+
+    Returns
+    -------
+    int
+        Number of pages; `BAD` where a header is odd or the values do not add up to `rows`; the
+        number of rows of `table` plus 1 where the pages are more than it has place for.
+    """
+    if start < 0 or end > source.size or rows < 0 or table.shape[1] != FIELDS:
+        return BAD
+    at = start
+    pages = 0
+    values = 0
+    while values < rows:
+        if pages == table.shape[0]:
+            return pages + 1
+        found, at = fields(source, at, end, _PATHS, stack, events)
+        if found < 0:
+            return BAD
+        for i in range(FIELDS):
+            table[pages, i] = BAD
+        table[pages, LEVELS] = 0
+        table[pages, NULLS] = 0
+        table[pages, STORED] = 0
+        seen = 0
+        for i in range(found):
+            event = events[i, EVENT]
+            kind = events[i, TYPE]
+            number = events[i, NUMBER]
+            # A field of another type than its own is none.
+            if event < _NUMBERS and kind == INT_32:
+                if event == _LEVEL_ENCODING and number != _RLE:
+                    return BAD
+                if event == _REPETITION_LEVELS and number != 0:
+                    return BAD
+            elif event == _STORED and kind in (TRUE, FALSE):
+                number = 1 - number
+            elif not (event > _STORED and kind == STRUCT):
+                continue
+            if event != _STORED:
+                seen |= 1 << event
+            if _COLUMNS[event] >= 0:
+                table[pages, _COLUMNS[event]] = number
+        kind = table[pages, KIND]
+        needed = 0
+        for i in range(_PATHS.size):
+            if i != _STORED and (_KINDS[i] == _HEADER or _KINDS[i] == kind):
+                needed |= 1 << i
+        if seen != needed:
+            return BAD
+        packed = table[pages, PACKED]
+        if packed < 0 or table[pages, SIZE] < 0 or packed > end - at:
+            return BAD
+        table[pages, BODY] = at
+        at += packed
+        count = table[pages, VALUES]
+        if count < 0:
+            return BAD
+        if kind in (DATA, DATA_2):
+            if count > rows - values:
+                return BAD
+            values += count
+        elif kind != DICTIONARY or pages:
+            return BAD
+        pages += 1
+    return pages if values == rows else BAD

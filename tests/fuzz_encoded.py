@@ -1,0 +1,128 @@
+"""Damaged Parquet files, counted with and without the kernels: the same counts, or an error.
+
+Run as a program for a long time: ``python tests/fuzz_encoded.py 100000``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+import biaskit
+
+ROLES = [
+    {"facet": "sex", "label": "hired"},
+    {
+        "facet": ["sex", "age"],
+        "label": "hired",
+        "group": "place",
+        "facet_edges": {"age": [30, 50.5]},
+    },
+    {"facet": ("sex", "place"), "label": "score", "positive_above": 0.5},
+]
+
+
+def table(rows: int, rng: np.random.Generator) -> pa.Table:
+    """Small table of columns of every type that the kernels read, and of one that they do not."""
+    missing = rng.random(rows) < 0.1
+    sex = np.array(["F", "M", "X"])[rng.choice(3, rows, p=[0.48, 0.48, 0.04])]
+    return pa.table(
+        {
+            "sex": pa.array(sex, mask=missing),
+            "hired": pa.array(rng.integers(0, 2, rows)),
+            "age": pa.array(rng.integers(18, 80, rows).astype(np.int32), mask=missing[::-1]),
+            "place": pa.array([f"place {i}" for i in rng.integers(0, 20, rows)]),
+            "score": pa.array(rng.integers(0, 9, rows) / 8),
+            "old": pa.array(rng.random(rows) < 0.5),
+        }
+    )
+
+
+def files(rng: np.random.Generator) -> list[bytes]:
+    """Undamaged files, each written in another way."""
+    made = []
+    for codec in ("snappy", "none", "zstd", "gzip"):
+        for version in ("1.0", "2.0"):
+            for size in (1 << 20, 64):
+                sink = pa.BufferOutputStream()
+                pq.write_table(
+                    table(300, rng),
+                    sink,
+                    compression=codec,
+                    data_page_version=version,
+                    data_page_size=size,
+                    write_batch_size=32,
+                    row_group_size=170,
+                )
+                made.append(sink.getvalue().to_pybytes())
+    return made
+
+
+def mutant(source: bytes, rand: random.Random) -> bytes:
+    """A file with some bytes flipped, overwritten or cut out."""
+    made = bytearray(source)
+    footer = len(made) - 8 - int.from_bytes(made[-8:-4], "little")
+    for _ in range(rand.choice([1, 1, 1, 2, 4])):
+        at = rand.randrange(4, footer if rand.random() < 0.7 else len(made))
+        match rand.randrange(5):
+            case 0 | 1:
+                made[at] ^= 1 << rand.randrange(8)
+            case 2:
+                made[at] = rand.choice([0, 1, 2, 3, 127, 128, 255, rand.randrange(256)])
+            case 3:
+                for i in range(at, min(at + rand.randrange(1, 9), len(made))):
+                    made[i] = rand.randrange(256)
+            case 4:
+                length = rand.randrange(1, 5)
+                made[at : at + length] = b"" if rand.random() < 0.5 else made[at - length : at]
+    return bytes(made)
+
+
+def outcome(path: Path, roles: dict[str, object], kernels: str) -> tuple[str, object]:
+    """Counts of a file or the error, with the kernels or without them."""
+    os.environ["BIASKIT_KERNELS"] = kernels
+    try:
+        counts = biaskit.count(path, **roles)  # type: ignore[arg-type]
+    except biaskit.BiaskitError as error:
+        return "error", str(error)
+    return "counts", {f: (t.levels, t.n.tolist()) for f, t in counts.tables.items()}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("mutants", type=int)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    sources = files(np.random.default_rng(args.seed))
+    rand = random.Random(args.seed)
+    seen: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "mutant.parquet")
+        for number in range(args.mutants):
+            path.write_bytes(mutant(rand.choice(sources), rand))
+            roles = rand.choice(ROLES)
+            if os.environ.get("BIASKIT_FUZZ_KEEP"):
+                Path(os.environ["BIASKIT_FUZZ_KEEP"]).write_bytes(path.read_bytes())
+            plain, fast = (outcome(path, roles, kernels) for kernels in ("never", "always"))
+            seen[f"{plain[0]} by Arrow, {fast[0]} by the kernels"] += 1
+            if fast[0] == "counts" and fast != plain:
+                kept = Path(tempfile.gettempdir(), f"biaskit-mutant-{args.seed}-{number}.parquet")
+                kept.write_bytes(path.read_bytes())
+                sys.stdout.write(f"DIFFERENT: {kept} with {roles}:\n  {plain}\n  {fast}\n")
+                seen["different"] += 1
+    sys.stdout.write(f"{json.dumps(seen)}\n")
+    return 1 if seen["different"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

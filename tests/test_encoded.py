@@ -1,0 +1,212 @@
+"""Parquet counted in its encoded form: the same counts as Arrow's, and plain Python's."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import biaskit
+from biaskit.levels import level
+from biaskit.roles import Roles
+from biaskit.sources import encoded
+
+many = settings(
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+TYPES = {
+    pa.string(): st.sampled_from(["F", "M", "", "ü", "a longer text"]),
+    pa.large_string(): st.sampled_from(["x", "y"]),
+    pa.binary(): st.sampled_from([b"x", b"\xff"]),
+    pa.int8(): st.integers(-3, 3),
+    pa.uint16(): st.sampled_from([0, 65_535]),
+    pa.int32(): st.integers(-2, 2),
+    pa.uint32(): st.sampled_from([1, 4_294_967_295]),
+    pa.int64(): st.integers(0, 400),
+    pa.uint64(): st.sampled_from([0, 18_446_744_073_709_551_615]),
+    pa.float32(): st.sampled_from([0.5, -0.0, 1.0, float("nan"), 3.25]),
+    pa.float64(): st.sampled_from([0.0, 1.0, 2.5, float("nan"), float("inf")]),
+    pa.bool_(): st.booleans(),
+    pa.decimal128(5, 2): st.sampled_from([1, 2]),
+    pa.dictionary(pa.int32(), pa.string()): st.sampled_from(["p", "q"]),
+}
+
+
+@pytest.fixture
+def kernels(monkeypatch):
+    return lambda choice: monkeypatch.setenv("BIASKIT_KERNELS", choice)
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> pa.Table:
+    rows = draw(st.integers(0, 120))
+    columns = {}
+    for name in ("one", "two", "three", "four"):
+        type_ = draw(st.sampled_from(list(TYPES)))
+        required = draw(st.booleans())
+        values = TYPES[type_] if required else TYPES[type_] | st.none()
+        run = draw(st.sampled_from([1, 1, 9, 40]))
+        items = draw(st.lists(values, min_size=-(-rows // run), max_size=-(-rows // run)))
+        spread = [item for item in items for _ in range(run)][:rows]
+        field = pa.field(name, type_, nullable=not required)
+        columns[field] = pa.array(spread, type_)
+    return pa.Table.from_arrays(list(columns.values()), schema=pa.schema(list(columns)))
+
+
+settings_of_a_writer = st.fixed_dictionaries(
+    {
+        "use_dictionary": st.sampled_from([True, True, True, False, ["one", "three"]]),
+        "data_page_version": st.sampled_from(["1.0", "2.0"]),
+        "compression": st.sampled_from(["snappy", "none", "zstd", "gzip", "lz4", "brotli"]),
+        "data_page_size": st.sampled_from([1, 40, 1 << 20]),
+        "dictionary_pagesize_limit": st.sampled_from([8, 1 << 20]),
+        "write_batch_size": st.sampled_from([7, 1024]),
+        "row_group_size": st.sampled_from([1, 13, 50, 1 << 20]),
+        "write_statistics": st.booleans(),
+        "write_page_checksum": st.booleans(),
+    }
+)
+ROLES = [
+    {"facet": "one", "label": "two"},
+    {"facet": "one"},
+    {"facet": ["one", "two"], "label": "three", "group": "four"},
+    {"facet": ("one", "two"), "label": "three", "predicted": "four"},
+]
+
+
+@many
+@given(tables(), settings_of_a_writer, st.sampled_from(ROLES))
+def test_kernels_arrow_and_plain_python_agree(tmp_path, kernels, table, options, roles):
+    path = tmp_path / "t.parquet"
+    pq.write_table(table, path, **options)
+    kernels("never")
+    expected = biaskit.count(path, **roles)
+    kernels("always")
+    counts = biaskit.count(path, **roles)
+    assert counts.rows == expected.rows == len(table)
+    assert dict(counts.tables) == dict(expected.tables)
+    values = {name: [level(x) for x in table[name].to_pylist()] for name in table.column_names}
+    if set(roles) == {"facet", "label"}:
+        seen = Counter(zip(values["one"], values["two"], strict=True))
+        (made,) = counts.tables.values()
+        for (facet, label), rows in seen.items():
+            where = made.levels[0].index(facet), made.levels[1].index(label), 0, 0
+            assert made.n[where] == rows
+
+
+@many
+@given(
+    st.lists(st.none() | st.floats(width=32) | st.integers(-5, 5), max_size=400),
+    settings_of_a_writer,
+    st.sampled_from([pa.float64(), pa.float32(), pa.int64()]),
+)
+def test_cut_columns_agree(tmp_path, kernels, numbers, options, type_):
+    if pa.types.is_integer(type_):
+        numbers = [x if isinstance(x, int) else None for x in numbers]
+    path = tmp_path / "t.parquet"
+    column = pa.array([None if x is None else float(x) for x in numbers], pa.float64())
+    table = pa.table({"one": column.cast(type_), "two": column})
+    options["use_dictionary"] = True
+    pq.write_table(table, path, **options)
+    roles = {"facet": "one", "facet_edges": [-1, 0, 2.5], "label": "two", "positive_above": 1.0}
+    kernels("never")
+    expected = biaskit.count(path, **roles)
+    kernels("always")
+    assert dict(biaskit.count(path, **roles).tables) == dict(expected.tables)
+
+
+@pytest.mark.parametrize("values", [255, 256, 257, 700, 5_000])
+@pytest.mark.parametrize("missing", [False, True])
+def test_long_dictionaries(tmp_path, kernels, values, missing):
+    rng = np.random.default_rng(0)
+    group = np.concatenate([np.arange(values), rng.integers(0, values, 2_000)])
+    mask = rng.random(len(group)) < 0.1 if missing else None
+    table = pa.table({"a": group % 2, "b": group % 3, "g": pa.array(group, mask=mask)})
+    path = tmp_path / "t.parquet"
+    pq.write_table(table, path, data_page_size=500, write_batch_size=100, row_group_size=6_000)
+    for roles in (
+        {"facet": "a", "label": "b", "group": "g"},
+        {"facet": "g", "facet_above": 100, "label": "b"},
+    ):
+        kernels("never")
+        expected = biaskit.count(path, **roles)
+        kernels("always")
+        assert dict(biaskit.count(path, **roles).tables) == dict(expected.tables)
+
+
+def test_an_identifier_is_refused_either_way(tmp_path, kernels):
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"id": list(range(3_000)), "y": [0, 1] * 1_500}), path)
+    for choice in ("never", "always"):
+        kernels(choice)
+        with pytest.raises(biaskit.BiaskitError, match="facet 'id' has"):
+            biaskit.count(path, facet="id", label="y")
+
+
+def test_columns_that_arrow_decodes_stand_beside_those_that_kernels_do(tmp_path, kernels):
+    rng = np.random.default_rng(0)
+    table = pa.table(
+        {
+            "sex": pa.array(["F", "M"]).take(pa.array(rng.integers(0, 2, 900))),
+            "old": pa.array(rng.random(900) < 0.5),
+            "y": rng.integers(0, 2, 900),
+        }
+    )
+    path = tmp_path / "t.parquet"
+    pq.write_table(table, path, row_group_size=400)
+    kernels("never")
+    expected = biaskit.count(path, facet=["sex", "old"], label="y")
+    kernels("always")
+    counts = biaskit.count(path, facet=["sex", "old"], label="y")
+    assert dict(counts.tables) == dict(expected.tables)
+
+
+def test_the_choice_between_kernels_and_arrow(kernels, monkeypatch):
+    roles = Roles.of(facet="a", label="b")
+    kernels("never")
+    assert not encoded.kernels_pay(10**9, roles)
+    kernels("always")
+    assert encoded.kernels_pay(1, roles)
+    assert not encoded.kernels_pay(1, Roles.of(facet="a", weight="w"))
+    kernels("auto")
+    monkeypatch.setitem(sys.modules, "biaskit._kernels", None)
+    assert encoded.kernels_pay(encoded.CROSSOVER_LOADED, roles)
+    assert not encoded.kernels_pay(encoded.CROSSOVER_LOADED - 1, roles)
+    monkeypatch.delitem(sys.modules, "biaskit._kernels")
+    monkeypatch.setattr(encoded, "_rows_by_arrow", 0)
+    assert not encoded.kernels_pay(encoded.CROSSOVER - 1, roles)
+    assert encoded.kernels_pay(1, roles)
+    kernels("perhaps")
+    with pytest.raises(biaskit.BiaskitError, match="auto, always or never"):
+        encoded.kernels_pay(1, roles)
+
+
+def test_small_files_do_not_import_numba(tmp_path):
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"a": [1, 2], "b": [0, 1]}), path)
+    code = (
+        "import sys, biaskit; biaskit.count(sys.argv[1], facet='a', label='b'); "
+        "assert 'numba' not in sys.modules and 'pandas' not in sys.modules"
+    )
+    environment = {**os.environ, "BIASKIT_KERNELS": "auto"}
+    subprocess.run([sys.executable, "-c", code, path], check=True, env=environment, timeout=60)
+
+
+def test_damaged_files_give_arrows_counts_or_an_error():
+    program = Path(__file__).with_name("fuzz_encoded.py")
+    mutants = "60" if os.environ.get("NUMBA_DISABLE_JIT") == "1" else "400"
+    done = subprocess.run(
+        [sys.executable, program, mutants], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

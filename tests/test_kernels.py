@@ -1,0 +1,317 @@
+"""Every kernel against its plain twin, on well-formed and on damaged input."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from biaskit._kernels import BAD, SLACK, plain
+from biaskit._kernels.hybrid import all_present, hybrid, hybrid_wide, spread, spread_wide
+from biaskit._kernels.joint import SCRATCH, joint_counts
+from biaskit._kernels.pages import (
+    BODY,
+    DATA,
+    DICTIONARY,
+    ENCODING,
+    FIELDS,
+    KIND,
+    MOST_EVENTS,
+    PACKED,
+    SIZE,
+    VALUES,
+    page_table,
+)
+from biaskit._kernels.snappy import snappy, snappy_literal
+from biaskit._kernels.thrift import STACK
+
+few = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+damage = st.lists(st.tuples(st.integers(0, 1 << 30), st.integers(0, 255)), max_size=3)
+
+
+def padded(source: bytes) -> np.ndarray:
+    """Bytes with spare ones after them, which are not zero, so that using them shows."""
+    return np.frombuffer(source + b"\xa5" * SLACK, np.uint8).copy()
+
+
+def damaged(source: bytes, changes: list[tuple[int, int]]) -> bytes:
+    made = bytearray(source)
+    for at, value in changes:
+        if made:
+            made[at % len(made)] = value
+    return bytes(made)
+
+
+def varint(number: int) -> bytes:
+    made = b""
+    while number > 127:
+        made += bytes([number & 127 | 128])
+        number >>= 7
+    return made + bytes([number])
+
+
+@st.composite
+def runs(draw: st.DrawFn, width: int) -> bytes:
+    """Runs of codes of some width, as a writer may make them."""
+    made = b""
+    for _ in range(draw(st.integers(0, 6))):
+        if draw(st.booleans()):
+            groups = draw(st.integers(1, 5))
+            made += varint(groups << 1 | 1) + draw(
+                st.binary(min_size=groups * width, max_size=groups * width)
+            )
+        else:
+            value = draw(st.integers(0, (1 << width) - 1))
+            made += varint(draw(st.integers(1, 300)) << 1)
+            made += value.to_bytes((width + 7) // 8, "little")
+    return made
+
+
+@few
+@given(st.data(), st.integers(0, 32), st.integers(0, 200), damage)
+def test_runs_are_decoded_as_by_the_twin(data, width, count, changes):
+    source = damaged(data.draw(runs(width)), changes)
+    most = 1 << width
+    size = data.draw(st.sampled_from([most, max(1, most - 1), max(1, most // 2), most + 1]))
+    try:
+        expected = plain.hybrid(source, width, size, count)
+    except ValueError:
+        expected = None
+    wide = np.full(count + 3, 77, np.uint32)
+    done = hybrid_wide(padded(source), 0, len(source), width, size, wide, 2, count)
+    assert (done == BAD) == (expected is None)
+    if expected is not None:
+        assert wide[2 : 2 + count].tolist() == expected.tolist()
+        assert wide[:2].tolist() == [77, 77]
+        assert wide[-1] == 77
+    if width <= 8:
+        size = min(size, 256)
+        narrow = np.full(count + 2 + SLACK, 77, np.uint8)
+        done = hybrid(padded(source), 0, len(source), width, size, narrow, 2, count)
+        assert (done == BAD) == (expected is None)
+        if expected is not None:
+            assert narrow[2 : 2 + count].tolist() == expected.tolist()
+            assert narrow[:2].tolist() == [77, 77]
+
+
+@pytest.mark.parametrize("size", [1, 2, 100, 127, 128, 129, 200, 255, 256])
+def test_every_code_of_eight_bits_is_held_against_the_size(size):
+    out = np.zeros(8 + SLACK, np.uint8)
+    for code in range(256):
+        for place in (0, 7):
+            codes = bytearray(8)
+            codes[place] = code
+            source = b"\x03" + bytes(codes)
+            done = hybrid(padded(source), 0, len(source), 8, size, out, 0, 8)
+            assert (done == BAD) == (code >= size)
+
+
+def test_padding_after_the_last_code_is_not_read():
+    source = b"\x03" + bytes([0b11111001])
+    out = np.zeros(8 + SLACK, np.uint8)
+    assert hybrid(padded(source), 0, 2, 1, 1, out, 0, 8) == BAD
+    assert hybrid(padded(b"\x03\xf8"), 0, 2, 1, 1, out, 0, 3) == 2
+
+
+@pytest.mark.parametrize(
+    ("at", "end", "width", "size", "start", "count"),
+    [
+        (-1, 2, 1, 2, 0, 8),
+        (0, 3, 1, 2, 0, 8),
+        (0, 2, 9, 2, 0, 8),
+        (0, 2, -1, 2, 0, 8),
+        (0, 2, 1, 0, 0, 8),
+        (0, 2, 1, 257, 0, 8),
+        (0, 2, 1, 2, -1, 8),
+        (0, 2, 1, 2, 1, 8),
+        (0, 2, 1, 2, 0, -1),
+        (0, 2, 1, 2, 0, 9),
+    ],
+)
+def test_runs_outside_of_their_arrays_are_refused(at, end, width, size, start, count):
+    out = np.zeros(8 + SLACK, np.uint8)
+    source = padded(b"\x03\x01")
+    assert hybrid(source, 0, 2, 1, 2, out, 0, 8) == 2
+    assert hybrid(source, at, end, width, size, out, start, count) == BAD
+    wide = np.zeros(8, np.uint32)
+    if width != 9 and size != 257:
+        assert hybrid_wide(source, at, end, width, size, wide, start, count) == BAD
+
+
+@few
+@given(st.lists(st.integers(0, 3), max_size=60), st.integers(0, 255))
+def test_missing_values_are_spread_as_by_the_twin(rows, missing):
+    levels = np.array([row > 0 for row in rows], np.uint8)
+    dense = np.array([row for row in rows if row], np.uint8)
+    expected = plain.spread(levels, dense, missing).tolist()
+    out = np.full(len(rows) + 1 + SLACK, 77, np.uint8)
+    arguments = padded(levels.tobytes()), padded(dense.tobytes()), len(dense), missing
+    assert spread(*arguments, out, 1, len(rows)) == len(rows)
+    assert out[: 1 + len(rows)].tolist() == [77, *expected]
+    wide = np.full(len(rows) + 1, 77, np.uint32)
+    wide_arguments = arguments[0], dense.astype(np.uint32), len(dense), missing
+    assert spread_wide(*wide_arguments, wide, 1, len(rows)) == len(rows)
+    assert wide.tolist() == [77, *expected]
+    for wrong in (len(dense) - 1, len(dense) + 1):
+        if wrong >= 0:
+            assert spread(arguments[0], arguments[1], wrong, missing, out, 1, len(rows)) == BAD
+    assert spread(*arguments, out, 2, len(rows)) == BAD
+    assert spread_wide(*wide_arguments, wide, 2, len(rows)) == BAD
+
+
+def test_levels_of_one_run_are_seen():
+    for levels, count, expected in (
+        (b"\x10\x01", 8, True),
+        (b"\x10\x01", 9, False),
+        (b"\x10\x00", 8, False),
+        (b"\x03\xff", 8, False),
+        (b"\x10", 8, False),
+        (b"", 0, False),
+    ):
+        assert all_present(padded(levels), 0, len(levels), count) == expected
+
+
+@few
+@given(
+    st.one_of(
+        st.binary(max_size=300),
+        st.lists(st.sampled_from([b"abcdefgh", b"x" * 40, b"abc", b"0"]), max_size=20).map(
+            b"".join
+        ),
+    ),
+    damage,
+)
+def test_snappy_is_decompressed_as_by_the_twin(text, changes):
+    packed = damaged(pa.Codec("snappy").compress(text, asbytes=True), changes)
+    try:
+        expected = plain.snappy(packed)
+    except ValueError:
+        expected = None
+    if not changes:
+        assert expected == text
+    size = len(text) if expected is None else len(expected)
+    out = np.zeros(size + SLACK, np.uint8)
+    done = snappy(padded(packed), 0, len(packed), out, size)
+    assert (done == BAD) == (expected is None)
+    if expected is not None:
+        assert out[:size].tobytes() == expected
+        assert snappy(padded(packed), 0, len(packed), out, size + 1) == BAD
+        where = snappy_literal(padded(packed), 0, len(packed), size)
+        assert where == BAD or packed[where : where + size] == expected
+
+
+def test_snappy_of_every_kind_of_tag():
+    literal = bytes([59 << 2]) + bytes(range(60))
+    long_literal = bytes([61 << 2]) + (299).to_bytes(2, "little") + bytes(300)
+    near = bytes([1 | (7 << 2), 3])
+    far = bytes([2 | (63 << 2)]) + (200).to_bytes(2, "little")
+    farther = bytes([3 | (9 << 2)]) + (359).to_bytes(4, "little")
+    body = literal + long_literal + near + far + farther
+    packed = varint(60 + 300 + 11 + 64 + 10) + body
+    expected = plain.snappy(packed)
+    out = np.zeros(len(expected) + SLACK, np.uint8)
+    assert snappy(padded(packed), 0, len(packed), out, len(expected)) == len(expected)
+    assert out[: len(expected)].tobytes() == expected
+
+
+def thrift(fields: dict[int, object]) -> bytes:
+    """Struct of Thrift's compact form: integers, booleans, bytes and dictionaries of them."""
+    made, last = b"", 0
+    for field, value in fields.items():
+        delta, last = field - last << 4, field
+        match value:
+            case bool():
+                made += bytes([delta | (1 if value else 2)])
+            case int():
+                made += bytes([delta | 5]) + varint(value * 2 if value >= 0 else -value * 2 - 1)
+            case bytes():
+                made += bytes([delta | 8]) + varint(len(value)) + value
+            case dict():
+                made += bytes([delta | 12]) + thrift(value)
+    return made + b"\0"
+
+
+statistics = {1: b"max", 2: b"min", 3: 7, 5: b"M", 6: b"F", 7: True, 8: False}
+dictionary = {1: 2, 2: 3, 3: 3, 7: {1: 5, 2: 0, 3: False}}
+page_1 = {1: 0, 2: 9, 3: 9, 4: -77, 5: {1: 40, 2: 8, 3: 3, 4: 3, 5: statistics}}
+page_2 = {1: 3, 2: 9, 3: 9, 8: {1: 60, 2: 4, 3: 60, 4: 8, 5: 2, 6: 0, 7: False, 8: statistics}}
+
+
+def table_of(source: bytes, rows: int, places: int = 5) -> tuple[int, np.ndarray]:
+    table = np.full((places, FIELDS), 99, np.int64)
+    scratch = np.zeros(STACK, np.int64), np.zeros((MOST_EVENTS, 3), np.int64)
+    return page_table(padded(source), 0, len(source), rows, *scratch, table), table
+
+
+def test_headers_of_pages_of_every_kind():
+    source = b"".join(
+        thrift(fields) + bytes(fields[3])
+        for fields in (dictionary, page_1, page_2)  # type: ignore[call-overload]
+    )
+    pages, table = table_of(source, 100)
+    assert pages == 3
+    first = len(thrift(dictionary))
+    assert table[0, [KIND, BODY, PACKED, SIZE, VALUES, ENCODING]].tolist() == [
+        DICTIONARY, first, 3, 3, 5, 0
+    ]  # fmt: skip
+    assert table[1, [KIND, PACKED, SIZE, VALUES, ENCODING]].tolist() == [DATA, 9, 9, 40, 8]
+    assert table[2].tolist() == [3, len(source) - 9, 9, 9, 60, 8, 2, 4, 1]
+    assert table_of(source, 100, places=2)[0] == 3
+    assert table_of(source, 99)[0] == BAD
+    assert table_of(source, 101)[0] == BAD
+    assert table_of(source, 40)[0] == 2
+    assert plain.header(source, 0) == (dictionary, first)
+
+
+@few
+@given(damage, st.integers(0, 200))
+def test_damaged_headers_are_refused_or_read_as_by_the_twin(changes, cut):
+    source = damaged(thrift(dictionary) + bytes(3) + thrift(page_1) + bytes(9), changes)
+    source = source[: len(source) - cut] if cut < len(source) else source
+    pages, table = table_of(source, 40)
+    assert pages >= BAD
+    at = 0
+    for number in range(max(pages, 0)):
+        fields, at = plain.header(source, at)
+        assert table[number, BODY] == at
+        assert table[number, KIND] == fields[1]
+        assert table[number, SIZE] == fields[2]
+        assert table[number, PACKED] == fields[3]
+        inner = fields[7 if fields[1] == DICTIONARY else 5]
+        assert table[number, VALUES] == inner[1]
+        assert table[number, ENCODING] == inner.get(2, BAD)
+        at += fields[3]
+        assert at <= len(source)
+
+
+@few
+@given(st.lists(st.integers(1, 20), min_size=1, max_size=4), st.integers(0, 50), st.randoms())
+def test_joint_counts_are_the_twins(sizes, rows, random):
+    columns = [np.array([random.randrange(s) for _ in range(rows)], np.uint8) for s in sizes]
+    assert_counted(columns, sizes)
+
+
+@pytest.mark.parametrize(
+    "sizes", [[2, 2], [2, 3, 4], [16, 2, 2, 2], [256], [7, 11, 13, 2], [256, 3]]
+)
+def test_joint_counts_of_more_rows_than_a_block_has(sizes):
+    rng = np.random.default_rng(0)
+    assert_counted([rng.integers(0, s, 4_321).astype(np.uint8) for s in sizes], sizes)
+
+
+def assert_counted(columns: list[np.ndarray], sizes: list[int]) -> None:
+    rows = len(columns[0])
+    codes = np.concatenate([*columns, np.full(SLACK, 77, np.uint8)])
+    starts = np.arange(len(sizes), dtype=np.int64) * rows
+    counts = np.zeros(int(np.prod(sizes)), np.int64)
+    scratch = np.zeros(SCRATCH, np.uint64)
+    places = np.array(sizes, np.uint64)
+    for times in (1, 2):
+        assert joint_counts(codes, starts, places, rows, scratch, counts) == rows
+        assert (counts == times * plain.joint_counts(columns, sizes)).all()
+    assert joint_counts(codes, starts, places, rows, scratch, counts[1:]) == BAD
+    assert joint_counts(codes, starts + SLACK + 1, places, rows, scratch, counts) == BAD
+    assert joint_counts(codes, starts[1:], places, rows, scratch, counts) == BAD
+    assert joint_counts(codes, starts, places, rows, scratch[1:], counts) == BAD
