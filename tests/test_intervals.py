@@ -132,7 +132,7 @@ def test_heavier_rows_say_less() -> None:
 
 
 def benchmark() -> ModuleType:
-    path = Path(__file__).parent.parent / "benchmarks" / "coverage.py"
+    path = Path(__file__).parent.parent / "benchmarks" / "interval_coverage.py"
     spec = importlib.util.spec_from_file_location("coverage_benchmark", path)
     assert spec is not None
     assert spec.loader is not None
@@ -149,7 +149,7 @@ def benchmark() -> ModuleType:
 def test_intervals_cover(rows: int, gap: str) -> None:
     """Nominal 95 %; with 200 data sets a true 95 % stays above 90 % but once in a thousand cells.
 
-    The full table, of 2,000 data sets a cell, is made by benchmarks/coverage.py.
+    The full table, of 2,000 data sets a cell, is made by benchmarks/interval_coverage.py.
     """
     for cell in benchmark().cells(rows, gap, 200, seed=7):
         assert cell.covered >= 0.90, cell

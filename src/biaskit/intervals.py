@@ -1,7 +1,7 @@
 """Intervals and tests: from two tallies alone, at a cost that does not grow with the rows.
 
 There are two ways, chosen by the kind of the metric. What they cover is measured, for every metric,
-by ``benchmarks/coverage.py``; docs/intervals.md explains them and shows the table.
+by ``benchmarks/interval_coverage.py``; docs/intervals.md explains them and shows the table.
 
 *Draws* (differences, ratios, inequalities). Every cell of a side is drawn from a Gamma law with the
 cell's rows, and a fraction of a row more, as its shape: together an unnormalised Dirichlet, the

@@ -1,8 +1,8 @@
 """Coverage of the intervals and false alarms of the tests, by simulation.
 
-``python benchmarks/coverage.py`` simulates data sets whose truth is known, and prints how often the
-95 % interval holds it and how often p is below 0.05 at parity; ``--write`` puts the tables into
-docs/intervals.md. With 2,000 data sets a cell it takes some minutes.
+``python benchmarks/interval_coverage.py`` simulates data sets whose truth is known, and prints how
+often the 95 % interval holds it and how often p is below 0.05 at parity; ``--write`` puts the
+tables into docs/intervals.md. With 2,000 data sets a cell it takes some minutes.
 
 The truth. Two labels: four groups with shares (.4 .3 .2 .1) on both sides; in them a positive label
 has the probability r + (.10 0 -.05 -.10), where r is .30 on both sides (no gap), .36 and .30
