@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from biaskit import datasets
+    from biaskit import compat, datasets
     from biaskit.counts import Counts
     from biaskit.errors import BiaskitError
     from biaskit.metrics import METRICS, lp_norm, metric
@@ -17,7 +17,17 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["METRICS", "BiaskitError", "Counts", "count", "datasets", "lp_norm", "metric", "report"]
+__all__ = [
+    "METRICS",
+    "BiaskitError",
+    "Counts",
+    "compat",
+    "count",
+    "datasets",
+    "lp_norm",
+    "metric",
+    "report",
+]
 
 _HOME = {
     "METRICS": "biaskit.metrics",
@@ -37,8 +47,8 @@ def __getattr__(name: str) -> Any:
         found = getattr(importlib.import_module(_HOME[name]), name)
         globals()[name] = found
         return found
-    if name == "datasets":
-        return importlib.import_module("biaskit.datasets")
+    if name in ("compat", "datasets"):
+        return importlib.import_module(f"biaskit.{name}")
     raise AttributeError(f"module 'biaskit' has no attribute {name!r}")
 
 

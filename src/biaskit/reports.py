@@ -278,7 +278,7 @@ def _figures(
         part = slice(start, start + step)
         resampled = Resampled(a.part(part), d.part(part), entropy.spawn(1)[0], confidence)
         for metric, figures in zip(metrics, made, strict=True):
-            if not np.isnan(figures.estimate[part]).all():
+            if metric.kind != "point" and not np.isnan(figures.estimate[part]).all():
                 ends = interval(metric, figures.estimate[part], resampled)
                 figures.low[part], figures.high[part], figures.p_value[part] = ends
     return made

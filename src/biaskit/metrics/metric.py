@@ -41,8 +41,8 @@ class Metric:
     kind
         What sort of number it is, which decides how its interval is made: a ``"difference"`` or a
         ``"ratio"``; a ``"length"``, which obeys the triangle inequality, or the ``"squared
-        length"`` whose root does; an ``"inequality"``, which compares no facets. By default a
-        length where `against_d` is ``"!="``, else a difference.
+        length"`` whose root does; an ``"inequality"``, which compares no facets; a ``"point"``,
+        which has no interval. By default a length where `against_d` is ``"!="``, else a difference.
     undefined
         Why the value is NaN when both sides have rows.
     reading
@@ -65,7 +65,9 @@ class Metric:
     swap: Literal["negates", "inverts", "keeps", "changes"]
     reading: str
     sentence: str = ""
-    kind: Literal["difference", "ratio", "length", "squared length", "inequality"] | None = None
+    kind: (
+        Literal["difference", "ratio", "length", "squared length", "inequality", "point"] | None
+    ) = None
     undefined: str = "0/0"
     aliases: tuple[str, ...] = ()
     without_groups: str = ""
