@@ -199,6 +199,7 @@ SMCLARIFY: Mapping[str, Metric] = {
         replace(
             METRICS["GE"],
             kind="point",
+            remark=None,
             undefined="every prediction is a false negative: smclarify raises",
         ),
     )
