@@ -16,10 +16,12 @@ from typing import Any, NoReturn
 from biaskit import __version__, datasets, formats, store
 from biaskit.counts import Counts
 from biaskit.errors import BiaskitError, RolesError, did_you_mean
-from biaskit.metrics import METRICS, chosen
+from biaskit.fliptest import sample_for
+from biaskit.metrics import FROM_ROWS, METRICS, Metric, chosen
 from biaskit.reports import Row, report_rows, summary
 from biaskit.roles import Roles
 from biaskit.sources import count_roles, saved_counts
+from biaskit.sources.sample import Sample
 
 __all__ = ["main"]
 
@@ -40,6 +42,8 @@ _HELP = {
     "together are d (default: each value in turn)",
     "facet_above": "cut a numeric facet: the rows above this number are d",
     "facet_edges": "cut a numeric facet at these numbers (25,40,65): each bin in turn is d",
+    "features": "column by which rows are alike, for the flip test FT; repeat it for several; "
+    "'rest' is every column without another role",
 }
 _EXAMPLES = """examples:
   biaskit report loans.parquet --facet gender --label paid
@@ -78,9 +82,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _report(args: argparse.Namespace) -> None:
     asked = chosen(args.metrics)
     _settle_output(args)
-    counts = _counted(args)
-    roles = counts.roles.chosen(**_roles_given(args))
-    rows = report_rows(counts, roles, asked)
+    counts, roles, sample = _counted(args, asked)
+    rows = report_rows(counts, roles, asked, sample)
     if args.format == "json":
         about = {"version": __version__, "schema": 1}
         report = {"biaskit": about, "roles": roles.to_json(), "report": [r._asdict() for r in rows]}
@@ -94,7 +97,7 @@ def _report(args: argparse.Namespace) -> None:
 
 def _count(args: argparse.Namespace) -> None:
     store.refuse_unwritable(args.output)
-    counts = _counted(args)
+    counts, _, _ = _counted(args, [])
     counts.save(args.output)
     cells = sum(int((table.n > 0).sum()) for table in counts.tables.values())
     _say(f"{counts.rows:,} rows in {cells:,} cells: {args.output}")
@@ -121,7 +124,7 @@ def _metrics(args: argparse.Namespace) -> None:
             f"{one.parity:g}",
             one.against_d,
         )
-        for one in METRICS.values()
+        for one in (*METRICS.values(), *FROM_ROWS.values())
     ]
     if args.format == "json":
         named = [dict(zip(columns, row, strict=True)) for row in rows]
@@ -174,17 +177,24 @@ def _berkeley_reading(estimate: dict[str, float]) -> str:
     )
 
 
-def _counted(args: argparse.Namespace) -> Counts:
-    """Counts of the data that a command names; saved counts are taken as they are."""
+def _counted(
+    args: argparse.Namespace, asked: Sequence[Metric] | None
+) -> tuple[Counts, Roles, Sample | None]:
+    """Counts of the data that a command names, roles of a report, and rows for the metrics asked.
+
+    Saved counts are taken as they are.
+    """
     if len(args.data) == 1 and (saved := saved_counts(args.data[0])) is not None:
-        return saved
+        return saved, saved.roles.chosen(**_roles_given(args)), None
     roles = Roles.of(**_roles_given(args))
+    sample = sample_for(roles, asked)
     with _progress() as progress:
-        return count_roles(args.data, roles, progress)
+        return count_roles(args.data, roles, progress, sample), roles, sample
 
 
 def _roles_given(args: argparse.Namespace) -> dict[str, Any]:
-    return {field.name: getattr(args, field.name) for field in fields(Roles)}
+    given = {field.name: getattr(args, field.name) for field in fields(Roles)}
+    return {**given, "features": "rest" if args.features == ["rest"] else args.features}
 
 
 def _tabular(
@@ -340,6 +350,8 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         match field.name:
             case "facet":
                 flag |= {"action": "append", "type": _facet}
+            case "features":
+                flag |= {"action": "append"}
             case "positive" | "facet_values":
                 flag |= {"action": "append", "metavar": "VALUE"}
             case "facet_edges":

@@ -12,10 +12,12 @@ from biaskit import metrics as room
 from biaskit import store
 from biaskit.counts import Counts
 from biaskit.errors import DataError, RolesError, listed
+from biaskit.fliptest import flip_tests, sample_for
 from biaskit.levels import MISSING, Interval, Level, find, show
-from biaskit.metrics import METRICS, Metric
+from biaskit.metrics import FROM_ROWS, METRICS, Metric
 from biaskit.roles import Facet, Roles, facet_name
-from biaskit.sources import count, saved_counts
+from biaskit.sources import count_roles, saved_counts
+from biaskit.sources.sample import Sample
 from biaskit.tables import Table
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ __all__ = ["Row", "report", "report_rows", "summary"]
 
 # Above this many facet values, if nearly every row has its own, the column is an identifier.
 _MANY_VALUES = 50
+_ALL = (*METRICS.values(), *FROM_ROWS.values())
 
 
 class Row(NamedTuple):
@@ -55,6 +58,7 @@ def report(
     facet_values: Any = None,
     facet_above: Any = None,
     facet_edges: Any = None,
+    features: Any = None,
     metrics: Iterable[str | Metric] | str | None = None,
 ) -> pd.DataFrame:
     """Tidy table of every metric for every facet value.
@@ -68,6 +72,9 @@ def report(
         The roles of the columns, as in `biaskit.count`.
     facet_values, facet_above, facet_edges
         Which values of the facet are d, as in `biaskit.count`.
+    features
+        Columns by which rows are alike, for the flip test FT; ``"rest"`` is every column of
+        numbers, booleans or texts that has no other role. They are read for FT only.
     metrics
         Symbols or metrics; by default every metric whose columns are given.
 
@@ -107,27 +114,37 @@ def report(
         "facet_values": facet_values,
         "facet_above": facet_above,
         "facet_edges": facet_edges,
+        "features": features,
     }
     asked = room.chosen(metrics)
-    counts = saved_counts(data)
+    counts, sample = saved_counts(data), None
     if counts is None:
-        counts = count(data, **given)
-    rows = report_rows(counts, counts.roles.chosen(**given), asked)
+        roles = Roles.of(**given)
+        sample = sample_for(roles, asked)
+        counts = count_roles(data, roles, sample=sample)
+    else:
+        roles = counts.roles.chosen(**given)
+    rows = report_rows(counts, roles, asked, sample)
     columns = {name: [getattr(row, name) for row in rows] for name in Row._fields}
     return store.frame(columns)
 
 
-def report_rows(counts: Counts, roles: Roles, metrics: Sequence[Metric] | None = None) -> list[Row]:
+def report_rows(
+    counts: Counts,
+    roles: Roles,
+    metrics: Sequence[Metric] | None = None,
+    sample: Sample | None = None,
+) -> list[Row]:
     """Rows of the report on some counts, as plain records.
 
     `roles` are those of the counts, or the same with other choices made (`Roles.chosen`). With
-    `metrics` None, every metric runs whose roles are given.
+    `metrics` None, every metric runs whose roles are given. `sample` has the rows of FT.
     """
     if not counts.rows:
         raise DataError("there are no rows, so there is nothing to report; is the table empty?")
     made: list[Row] = []
     for facet in roles.facet:
-        made += _facet_rows(counts.tables[facet], facet, roles, metrics)
+        made += _facet_rows(counts.tables[facet], facet, roles, metrics, sample)
     return made
 
 
@@ -144,17 +161,23 @@ def summary(counts: Counts, roles: Roles) -> str:
 
 
 def _facet_rows(
-    table: Table, facet: Facet, roles: Roles, metrics: Sequence[Metric] | None
+    table: Table,
+    facet: Facet,
+    roles: Roles,
+    metrics: Sequence[Metric] | None,
+    sample: Sample | None,
 ) -> list[Row]:
     names, sides = _comparisons(table, facet, roles)
     positive = _positive(table.levels[1], roles)
     if metrics is None:
-        metrics = [one for one in METRICS.values() if not _not_given(one, roles)]
+        metrics = [one for one in _ALL if not _not_given(one, roles)]
     if positive is None and (unmet := [one.symbol for one in metrics if "positive" in one.needs]):
         raise _positive_needed(table.levels[1], roles, unmet)
     positive_hat = _positive_hat(table, roles, positive, metrics)
     by_metric = [
-        _metric_rows(one, table, names, sides, facet, roles, positive or (), positive_hat)
+        _flip_rows(one, table, names, sides, facet, roles, positive_hat, sample)
+        if sample is not None and one.symbol in FROM_ROWS
+        else _metric_rows(one, table, names, sides, facet, roles, positive or (), positive_hat)
         for one in metrics
     ]
     return [row for rows in zip(*by_metric, strict=True) for row in rows]
@@ -176,7 +199,8 @@ def _metric_rows(
     n_a, n_d = table.side_rows(sides, known)
     if missing_roles:
         estimates = np.full(len(names), np.nan)
-        notes = [f"no {missing_roles[0]} column: give {missing_roles[0]}="] * len(names)
+        column = "features" if missing_roles[0] == "features" else f"{missing_roles[0]} column"
+        notes = [f"no {column}: give {missing_roles[0]}="] * len(names)
     else:
         a, d = table.split(sides, known=known, positive=positive, positive_hat=positive_hat)
         estimates = metric(a, d)
@@ -209,6 +233,42 @@ def _metric_rows(
     ]
 
 
+def _flip_rows(
+    metric: Metric,
+    table: Table,
+    names: Sequence[str],
+    sides: NDArray[np.bool_],
+    facet: Facet,
+    roles: Roles,
+    positive_hat: tuple[Level, ...],
+    sample: Sample,
+) -> list[Row]:
+    """Rows of the flip test, one for each comparison."""
+    groups = [
+        {level for level, of_d in zip(table.levels[0], side, strict=True) if of_d} for side in sides
+    ]
+    flips = flip_tests(sample, facet, groups, positive_hat)
+    return [
+        Row(
+            stage=metric.stage,
+            facet=facet_name(facet),
+            value=name,
+            metric=metric.symbol,
+            estimate=one.estimate,
+            n_a=one.n_a,
+            n_d=one.n_d,
+            n_missing=table.rows - one.n_a - one.n_d,
+            note="; ".join(
+                [
+                    *filter(None, _notes(metric, one.estimate, one.n_a, one.n_d, False, "", roles)),
+                    *one.remarks,
+                ]
+            ),
+        )
+        for name, one in zip(names, flips, strict=True)
+    ]
+
+
 def _notes(
     metric: Metric, estimate: float, n_a: int, n_d: int, constant: bool, remark: str, roles: Roles
 ) -> list[str]:
@@ -235,8 +295,8 @@ def _known_axes(metric: Metric, roles: Roles) -> list[str]:
 
 
 def _not_given(metric: Metric, roles: Roles) -> list[str]:
-    axes = ("label", "predicted", "group")
-    return [axis for axis in axes if axis in metric.needs and getattr(roles, axis) is None]
+    parts = ("label", "predicted", "group", "features")
+    return [part for part in parts if part in metric.needs and getattr(roles, part) is None]
 
 
 def _comparisons(table: Table, facet: Facet, roles: Roles) -> tuple[list[str], NDArray[np.bool_]]:
