@@ -6,7 +6,8 @@ rows of sides a and d together, booleans being 0 and 1) and of categories, where
 at distance 1. The neighbours of a row of d are the five nearest rows of a, or the nearest one where
 a has fewer than ten. Where rows are tied for the last of these places, they share them, each with
 an equal part of a vote; so nothing depends on the order of the rows. What most votes are for is
-what the neighbours got; with half of them it is neither, and no flip.
+what the neighbours got; with half of them it is neither, and no flip. Where rows are weighted, F+,
+F- and n_d are sums of weights; a neighbour has one vote, whatever it weighs.
 """
 
 from __future__ import annotations
@@ -274,7 +275,8 @@ def _vote(
     point = which[asker, place]
 
     def total(weights: NDArray[Any]) -> NDArray[np.float64]:
-        return np.bincount(asker, weights, minlength=len(squares))  # whole numbers: exact
+        whole = weights.astype(np.float64)  # sums of whole numbers are exact
+        return np.asarray(np.bincount(asker, whole, minlength=len(squares)), dtype=np.float64)
 
     seats = k - total(rows[point] * is_closer)
     shared = total(rows[point] * ~is_closer)

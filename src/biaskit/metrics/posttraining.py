@@ -308,7 +308,7 @@ def generalized_entropy(a: Tally, d: Tally) -> Array:
     parity=0,
     against_d=">",
     swap="changes",
-    undefined="no row of a side is in the sample",
+    undefined="a side has no row in the sample, or d weighs nothing",
     reading="F+ counts the members of facet d with a negative prediction whose nearest neighbours "
     "in facet a, by their features, mostly have a positive one; F- counts the reverse. Above 0, "
     "facet d is worse off than members of facet a who are like it.",
