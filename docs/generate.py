@@ -11,10 +11,11 @@ from typing import Any
 import pandas as pd
 
 import biaskit
-from biaskit.metrics import Metric
+from biaskit.metrics import FROM_ROWS, METRICS, Metric
 from biaskit.roles import Roles
 from biaskit.words import in_words
 
+ALL = (*METRICS.values(), *FROM_ROWS.values())
 METRICS_FOLDER = Path(__file__).parent / "metrics"
 
 _AGAINST = {
@@ -32,7 +33,7 @@ _SWAP = {
 
 def pages() -> dict[str, str]:
     """Text of every page by its file name."""
-    made = {f"{metric.symbol}.md": page(metric) for metric in biaskit.METRICS.values()}
+    made = {f"{metric.symbol}.md": page(metric) for metric in ALL}
     made["README.md"] = overview()
     return made
 
@@ -42,7 +43,7 @@ def overview() -> str:
     rows = [
         f"| [{one.symbol}]({one.symbol}.md) | {one.title} | `{cell(one.formula)}` | "
         f"{interval(one)} | {one.parity:g} | {one.stage} |"
-        for one in biaskit.METRICS.values()
+        for one in ALL
     ]
     return "\n".join(
         [
@@ -56,7 +57,8 @@ def overview() -> str:
             "| --- | --- | --- | --- | --- | --- |",
             *rows,
             "",
-            "`biaskit metrics` prints this table; `biaskit.METRICS` is it as data.",
+            "`biaskit metrics` prints this table; `biaskit.METRICS` is it as data, but for FT,",
+            "which is made of rows and not of counts.",
             "",
         ]
     )
@@ -97,6 +99,8 @@ def example(metric: Metric) -> list[str]:
         table, roles, told = COMPAS
     elif "predicted" in metric.needs:
         roles = {"predicted" if k == "label" else k: v for k, v in roles.items()}
+    if "features" in metric.needs:
+        roles = {"features" if k == "group" else k: v for k, v in roles.items()}
     report = biaskit.report(getattr(biaskit.datasets, table)(), **roles, metrics=[metric])
     value = round(float(report["estimate"].iloc[0]), 4)
     return [
@@ -114,7 +118,8 @@ def example(metric: Metric) -> list[str]:
         "```",
         "",
         f"In words: {sentence(metric, report, roles)}",
-        *(["", strata()] if "group" in metric.needs else []),
+        *(["", strata()] if {"group", "features"} & {*metric.needs} else []),
+        *(["", *LIKENESS] if "features" in metric.needs else []),
     ]
 
 
@@ -141,6 +146,33 @@ def strata() -> str:
     return f"By department: {'; '.join(each)}."
 
 
+LIKENESS = (
+    "In A and B most men were admitted, elsewhere most were rejected: F+ is 19 + 8 = 27 women, F-",
+    "is 202 + 131 + 94 + 24 = 451, of 1,835. (With one feature of six values the men of a",
+    "department are all equally near, so the test compares with their majority; it is meant for",
+    "finer features.)",
+    "",
+    "## How rows are compared",
+    "",
+    "* `features` are the columns by which rows are alike; on the command line `--features X`,",
+    '  repeated. `"rest"` is every column of numbers, booleans or texts that has no other role (of',
+    "  JSON Lines, those in the first 131,072 lines), and the note lists them. They are read only",
+    "  for FT, in the same pass as the counts. Counts have no rows, so FT cannot be made of them.",
+    "* The distance is Euclidean: numbers and booleans in units of their standard deviation over",
+    "  the rows of both sides, and 1 between two categories. Dates are categories. A feature has",
+    "  1,000 categories at most.",
+    "* The neighbours are the 5 nearest rows of facet a, or the nearest one if a has fewer than",
+    "  10. Rows that are tied for the last places share them, so the order of the rows does not",
+    "  matter. What most of the neighbours got decides; with exactly half, nothing flips.",
+    "* A row counts when its facet, label (where given), prediction and features are all known. Of",
+    "  more than 100,000 rows a sample of 100,000 is compared, and the note says so; it depends on",
+    "  the places of the rows in the table alone. `n_a` and `n_d` count all of them.",
+    "* Where rows are weighted, F+, F- and n_d are sums of weights; each neighbour has one vote.",
+    "* In a text file, a feature that says `nan` is missing.",
+    "",
+    "smclarify 0.5 has the opposite sign to the documents, leaves the features unscaled (so that",
+    "the one with the largest numbers decides), and takes no texts.",
+)
 BERKELEY = (
     "berkeley",
     {

@@ -8,6 +8,8 @@ the library's code. What is undefined is None.
 from __future__ import annotations
 
 import math
+import statistics
+from fractions import Fraction
 from typing import Any
 
 Row = tuple[str, Any, Any, Any]
@@ -176,6 +178,36 @@ def ge(rows: list[Row], positive: set[Any]) -> float | None:
 
 def anything(y: bool, p: bool) -> bool:
     return True
+
+
+def squared_distance(one: tuple[Any, ...], other: tuple[Any, ...], units: list[float]) -> float:
+    """Of features: numbers in their units, and 1 for each text that differs."""
+    return sum(
+        float(x != y) if isinstance(x, str) else ((x - y) / unit) ** 2
+        for x, y, unit in zip(one, other, units, strict=True)
+    )
+
+
+def ft(rows: list[tuple[str, bool, tuple[Any, ...]]]) -> float | None:
+    """Flip test of rows ``(side, predicted positive, features)``."""
+    a, d = ([row for row in rows if row[0] == name] for name in "ad")
+    if not a or not d:
+        return None
+    units = [
+        0.0 if isinstance(column[0], str) else statistics.pstdev(column) or 1.0
+        for column in zip(*(features for _, _, features in rows), strict=True)
+    ]
+    k = 5 if len(a) >= 10 else 1
+    flips = 0
+    for _, predicted, features in d:
+        near = sorted((squared_distance(features, other, units), got) for _, got, other in a)
+        reach = near[k - 1][0]
+        closer = [got for square, got in near if square < reach * (1 - 1e-9)]
+        tied = [got for s, got in near if reach * (1 - 1e-9) <= s <= reach * (1 + 1e-9)]
+        votes = sum(closer) + Fraction((k - len(closer)) * sum(tied), len(tied))
+        flips += 2 * votes > k and not predicted
+        flips -= 2 * votes < k and predicted
+    return flips / len(d)
 
 
 METRICS = {

@@ -21,6 +21,7 @@ import pytest
 
 import biaskit
 from biaskit.cli import _parser, main
+from biaskit.metrics import FROM_ROWS
 from biaskit.roles import Roles
 
 DATA = pd.DataFrame(
@@ -196,11 +197,12 @@ def test_count_merge_and_report(data: Path, capsys: Any) -> None:
 def test_metrics_is_made_of_the_declarations(capsys: Any) -> None:
     code, out, _ = run(capsys, "metrics")
     assert code == 0
-    for metric in biaskit.METRICS.values():
+    for metric in (*biaskit.METRICS.values(), *FROM_ROWS.values()):
         assert metric.symbol in out
         assert metric.formula in out
     _, out, _ = run(capsys, "metrics", "--format", "json")
-    assert [row["metric"] for row in json.loads(out)["metrics"]] == list(biaskit.METRICS)
+    listed = [row["metric"] for row in json.loads(out)["metrics"]]
+    assert listed == [*biaskit.METRICS, *FROM_ROWS]
 
 
 def test_demo_tells_the_story(data: Path, capsys: Any) -> None:

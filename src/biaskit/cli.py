@@ -15,10 +15,12 @@ from typing import Any, NoReturn
 from biaskit import __version__, datasets, formats, store
 from biaskit.counts import Counts
 from biaskit.errors import BiaskitError, RolesError, did_you_mean
-from biaskit.metrics import METRICS, Metric, chosen
+from biaskit.fliptest import sample_for
+from biaskit.metrics import FROM_ROWS, METRICS, Metric, chosen
 from biaskit.reports import Row, refuse_choices, report_rows, summary
 from biaskit.roles import Roles
 from biaskit.sources import count_roles, saved_counts
+from biaskit.sources.sample import Sample
 from biaskit.words import in_words
 
 __all__ = ["main"]
@@ -40,6 +42,8 @@ _HELP = {
     "together are d (default: each value in turn)",
     "facet_above": "cut a numeric facet: the rows above this number are d",
     "facet_edges": "cut a numeric facet at these numbers (25,40,65): each bin in turn is d",
+    "features": "column by which rows are alike, for the flip test FT; repeat it for several; "
+    "'rest' is every column without another role",
 }
 _EXAMPLES = """examples:
   biaskit report loans.parquet --facet gender --label paid
@@ -79,9 +83,8 @@ def _report(args: argparse.Namespace) -> None:
     asked = chosen(args.metrics)
     refuse_choices(args.confidence, args.seed)
     _settle_output(args)
-    counts = _counted(args)
-    roles = counts.roles.chosen(**_roles_given(args))
-    rows = report_rows(counts, roles, asked, args.confidence, args.seed)
+    counts, roles, sample = _counted(args, asked)
+    rows = report_rows(counts, roles, asked, args.confidence, args.seed, sample)
     columns: Sequence[str] = Row._fields
     words = _sentences(rows, roles, asked) if args.explain else []
     if args.format == "json":
@@ -106,7 +109,8 @@ def _report(args: argparse.Namespace) -> None:
 
 
 def _sentences(rows: Sequence[Row], roles: Roles, asked: Sequence[Metric] | None) -> list[str]:
-    by_symbol = {metric.symbol: metric for metric in (*METRICS.values(), *(asked or ()))}
+    known = (*METRICS.values(), *FROM_ROWS.values(), *(asked or ()))
+    by_symbol = {metric.symbol: metric for metric in known}
     return [
         in_words(
             by_symbol[row.metric],
@@ -125,7 +129,7 @@ def _sentences(rows: Sequence[Row], roles: Roles, asked: Sequence[Metric] | None
 
 def _count(args: argparse.Namespace) -> None:
     store.refuse_unwritable(args.output)
-    counts = _counted(args)
+    counts, _, _ = _counted(args, [])
     counts.save(args.output)
     cells = sum(int((table.n > 0).sum()) for table in counts.tables.values())
     _say(f"{counts.rows:,} rows in {cells:,} cells: {args.output}")
@@ -152,7 +156,7 @@ def _metrics(args: argparse.Namespace) -> None:
             f"{one.parity:g}",
             one.against_d,
         )
-        for one in METRICS.values()
+        for one in (*METRICS.values(), *FROM_ROWS.values())
     ]
     if args.format == "json":
         named = [dict(zip(columns, row, strict=True)) for row in rows]
@@ -207,17 +211,24 @@ def _berkeley_reading(estimate: dict[str, float]) -> str:
     )
 
 
-def _counted(args: argparse.Namespace) -> Counts:
-    """Counts of the data that a command names; saved counts are taken as they are."""
+def _counted(
+    args: argparse.Namespace, asked: Sequence[Metric] | None
+) -> tuple[Counts, Roles, Sample | None]:
+    """Counts of the data that a command names, roles of a report, and rows for the metrics asked.
+
+    Saved counts are taken as they are.
+    """
     if len(args.data) == 1 and (saved := saved_counts(args.data[0])) is not None:
-        return saved
+        return saved, saved.roles.chosen(**_roles_given(args)), None
     roles = Roles.of(**_roles_given(args))
+    sample = sample_for(roles, asked)
     with _progress() as progress:
-        return count_roles(args.data, roles, progress)
+        return count_roles(args.data, roles, progress, sample), roles, sample
 
 
 def _roles_given(args: argparse.Namespace) -> dict[str, Any]:
-    return {field.name: getattr(args, field.name) for field in fields(Roles)}
+    given = {field.name: getattr(args, field.name) for field in fields(Roles)}
+    return {**given, "features": "rest" if args.features == ["rest"] else args.features}
 
 
 def _tabular(
@@ -386,6 +397,8 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         match field.name:
             case "facet":
                 flag |= {"action": "append", "type": _facet}
+            case "features":
+                flag |= {"action": "append"}
             case "positive" | "facet_values":
                 flag |= {"action": "append", "metavar": "VALUE"}
             case "facet_edges":

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from biaskit import metrics as room
 from biaskit import store
 from biaskit.comparisons import (
+    Comparisons,
     comparisons,
     positive_labels,
     positive_predictions,
@@ -20,11 +21,13 @@ from biaskit.comparisons import (
 )
 from biaskit.counts import Counts
 from biaskit.errors import DataError, RolesError
+from biaskit.fliptest import flip_tests, sample_for
 from biaskit.intervals import MAX_CELLS, Resampled, interval
-from biaskit.levels import show
-from biaskit.metrics import METRICS, Metric
+from biaskit.levels import Level, show
+from biaskit.metrics import FROM_ROWS, METRICS, Metric
 from biaskit.roles import Facet, Roles, facet_name
-from biaskit.sources import count, saved_counts
+from biaskit.sources import count_roles, saved_counts
+from biaskit.sources.sample import Sample
 from biaskit.tables import Table, Tally
 
 if TYPE_CHECKING:
@@ -36,6 +39,7 @@ __all__ = ["Row", "refuse_choices", "report", "report_rows", "summary"]
 _FEW_ROWS = 10
 # Numbers drawn at a time, so that many facet values do not take many times the memory.
 _DRAWN_AT_ONCE = 4_000_000
+_ALL = (*METRICS.values(), *FROM_ROWS.values())
 
 
 class Row(NamedTuple):
@@ -69,6 +73,7 @@ def report(
     facet_values: Any = None,
     facet_above: Any = None,
     facet_edges: Any = None,
+    features: Any = None,
     metrics: Iterable[str | Metric] | str | None = None,
     confidence: float | None = 0.95,
     seed: int = 0,
@@ -84,6 +89,9 @@ def report(
         The roles of the columns, as in `biaskit.count`.
     facet_values, facet_above, facet_edges
         Which values of the facet are d, as in `biaskit.count`.
+    features
+        Columns by which rows are alike, for the flip test FT; ``"rest"`` is every column of
+        numbers, booleans or texts that has no other role. They are read for FT only.
     metrics
         Symbols or metrics; by default every metric whose columns are given.
     confidence
@@ -129,13 +137,18 @@ def report(
         "facet_values": facet_values,
         "facet_above": facet_above,
         "facet_edges": facet_edges,
+        "features": features,
     }
     asked = room.chosen(metrics)
     refuse_choices(confidence, seed)
-    counts = saved_counts(data)
+    counts, sample = saved_counts(data), None
     if counts is None:
-        counts = count(data, **given)
-    rows = report_rows(counts, counts.roles.chosen(**given), asked, confidence, seed)
+        roles = Roles.of(**given)
+        sample = sample_for(roles, asked)
+        counts = count_roles(data, roles, sample=sample)
+    else:
+        roles = counts.roles.chosen(**given)
+    rows = report_rows(counts, roles, asked, confidence, seed, sample)
     columns = {name: [getattr(row, name) for row in rows] for name in Row._fields}
     return store.frame(columns)
 
@@ -146,18 +159,19 @@ def report_rows(
     metrics: Sequence[Metric] | None = None,
     confidence: float | None = 0.95,
     seed: int = 0,
+    sample: Sample | None = None,
 ) -> list[Row]:
     """Rows of the report on some counts, as plain records.
 
     `roles` are those of the counts, or the same with other choices made (`Roles.chosen`). With
-    `metrics` None, every metric runs whose roles are given.
+    `metrics` None, every metric runs whose roles are given. `sample` has the rows of FT.
     """
     refuse_choices(confidence, seed)
     if not counts.rows:
         raise DataError("there are no rows, so there is nothing to report; is the table empty?")
     made: list[Row] = []
     for facet in roles.facet:
-        made += _facet_rows(counts.tables[facet], facet, roles, metrics, confidence, seed)
+        made += _facet_rows(counts.tables[facet], facet, roles, metrics, confidence, seed, sample)
     return made
 
 
@@ -201,10 +215,11 @@ def _facet_rows(
     metrics: Sequence[Metric] | None,
     confidence: float | None,
     seed: int,
+    sample: Sample | None,
 ) -> list[Row]:
     compared = comparisons(table, facet, roles)
     if metrics is None:
-        metrics = [one for one in METRICS.values() if not _not_given(one, roles)]
+        metrics = [one for one in _ALL if not _not_given(one, roles)]
     positive = positive_labels(table, roles)
     if positive is None and (unmet := [one.symbol for one in metrics if "positive" in one.needs]):
         raise positive_unsaid(table, roles, unmet)
@@ -212,9 +227,12 @@ def _facet_rows(
     positive_hat = positive_predictions(table, roles, positive) if predicting else ()
 
     by_axes: dict[tuple[str, ...], list[Metric]] = defaultdict(list)
-    for metric in metrics:
-        by_axes[_known_axes(metric, roles)].append(metric)
     found: dict[int, _Figures] = {}
+    for metric in metrics:
+        if metric.symbol in FROM_ROWS and sample is not None:
+            found[id(metric)] = _flips(metric, table, facet, compared, positive_hat, sample)
+        else:
+            by_axes[_known_axes(metric, roles)].append(metric)
     for known, together in by_axes.items():
         a, d = table.split(
             compared.sides, known=known, positive=positive or (), positive_hat=positive_hat
@@ -233,6 +251,37 @@ def _facet_rows(
         for i, name in enumerate(compared.names)
         for metric in metrics
     ]
+
+
+def _flips(
+    metric: Metric,
+    table: Table,
+    facet: Facet,
+    compared: Comparisons,
+    positive_hat: tuple[Level, ...],
+    sample: Sample,
+) -> _Figures:
+    """Flip test of each comparison, from the rows that the pass kept."""
+    groups = [
+        {level for level, of_d in zip(table.levels[0], side, strict=True) if of_d}
+        for side in compared.sides
+    ]
+    flips = flip_tests(sample, facet, groups, positive_hat)
+    undefined = np.full(len(flips), np.nan)
+    notes = []
+    for one in flips:
+        why = f"undefined: {metric.undefined}" if np.isnan(one.estimate) else ""
+        said = [_few("a", one.n_a), _few("d", one.n_d), why if one.n_a and one.n_d else ""]
+        notes.append("; ".join(filter(None, [*said, *one.remarks, "no interval"])))
+    return _Figures(
+        estimate=np.array([one.estimate for one in flips]),
+        low=undefined,
+        high=undefined,
+        p_value=undefined,
+        n_a=np.array([one.n_a for one in flips]),
+        n_d=np.array([one.n_d for one in flips]),
+        notes=notes,
+    )
 
 
 def _row(metric: Metric, figures: _Figures, facet: Facet, name: str, i: int, rows: int) -> Row:
@@ -295,7 +344,8 @@ def _notes(
 ) -> list[str]:
     """Note on each comparison: why a figure is undefined, rests on little, or needs care."""
     if missing := _not_given(metric, roles):
-        return [f"no {missing[0]} column: give {missing[0]}="] * len(n_a)
+        what = "features" if missing[0] == "features" else f"{missing[0]} column"
+        return [f"no {what}: give {missing[0]}="] * len(n_a)
     remarks = metric.remark(a, d) if metric.remark else [""] * len(n_a)
     constant = np.count_nonzero((a.by_label + d.by_label) > 0, axis=-1) == 1
     too_many = np.prod(a.cells.shape[1:]) > MAX_CELLS
@@ -353,5 +403,5 @@ def _known_axes(metric: Metric, roles: Roles) -> tuple[str, ...]:
 
 
 def _not_given(metric: Metric, roles: Roles) -> list[str]:
-    axes = ("label", "predicted", "group")
-    return [axis for axis in axes if axis in metric.needs and getattr(roles, axis) is None]
+    parts = ("label", "predicted", "group", "features")
+    return [part for part in parts if part in metric.needs and getattr(roles, part) is None]

@@ -31,7 +31,8 @@ class Roles:
     """Parts that columns play. Make one with `Roles.of`, which takes them as a user writes them.
 
     What is counted (columns and cuts) is fixed by the pass over the rows; what is chosen afterwards
-    (`positive`, `facet_values`) may be chosen anew without another pass.
+    (`positive`, `facet_values`) may be chosen anew without another pass. `features` are columns of
+    the rows themselves: they are never counted.
     """
 
     facet: tuple[Facet, ...] = ()
@@ -45,6 +46,7 @@ class Roles:
     facet_values: Mapping[Facet, tuple[Level, ...]] | None = None
     facet_above: Mapping[str, float] | None = None
     facet_edges: Mapping[str, tuple[float, ...]] | None = None
+    features: tuple[str, ...] | str | None = None
 
     @classmethod
     def of(cls, **given: Any) -> Roles:
@@ -72,6 +74,7 @@ class Roles:
             facet_values=_values_by_facet(given.get("facet_values"), facets),
             facet_above=_by_column("facet_above", given.get("facet_above"), facets, _cut),
             facet_edges=_by_column("facet_edges", given.get("facet_edges"), facets, _edges),
+            features=_features(given.get("features")),
         )
         made._refuse_contradictions()
         return made
@@ -82,9 +85,15 @@ class Roles:
         Raises
         ------
         RolesError
-            A role that the pass over the rows has fixed was given another value.
+            A role that the pass over the rows has fixed was given another value, or `features`,
+            which need rows.
         """
         given = {name: value for name, value in given.items() if value is not None}
+        if "features" in given:
+            raise RolesError(
+                "FT needs the rows, and counts have none left: report on the table itself with "
+                "features=, or leave features out"
+            )
         if "facet" in given:
             kept = _facets(given.pop("facet"))
             if unknown := [facet_name(f) for f in kept if f not in self.facet]:
@@ -126,7 +135,7 @@ class Roles:
     @property
     def counted(self) -> Roles:
         """Only what the pass over the rows fixes: counts add when these are equal."""
-        return replace(self, positive=None, facet_values=None)
+        return replace(self, positive=None, facet_values=None, features=None)
 
     @property
     def cuts(self) -> dict[str, tuple[float, ...]]:
@@ -147,7 +156,7 @@ class Roles:
         return () if edges is None else bins(edges)
 
     def columns(self) -> dict[str, str]:
-        """Role by column, for every column that must be read, facets first."""
+        """Role by column, for every column that must be counted, facets first."""
         by_column = dict.fromkeys(_facet_columns(self.facet), "facet")
         for role in _SINGLE:
             if (column := getattr(self, role)) is not None:
@@ -159,6 +168,8 @@ class Roles:
         made = self.given()
         if self.facet:
             made["facet"] = [f if isinstance(f, str) else list(f) for f in self.facet]
+        if isinstance(self.features, tuple):
+            made["features"] = list(self.features)
         if self.positive is not None:
             made["positive"] = [to_json(a) for a in self.positive]
         if self.facet_values is not None:
@@ -231,6 +242,8 @@ class Roles:
         for role in _SINGLE:
             if (column := getattr(self, role)) is not None:
                 yield role, column
+        for column in self.features if isinstance(self.features, tuple) else ():
+            yield "features", column
 
 
 _SINGLE = ("label", "predicted", "group", "weight")
@@ -265,6 +278,22 @@ def _facets(given: Any) -> tuple[Facet, ...]:
             raise RolesError(f"facet {facet_name(facet)!r} names a column twice")
         made.append(facet)
     return tuple(made)
+
+
+def _features(given: Any) -> tuple[str, ...] | str | None:
+    """Columns named; the text ``"rest"`` stays, and a list of it is a column of that name."""
+    if given is None:
+        return None
+    if isinstance(given, str) and given == "rest":
+        return "rest"
+    columns = [given] if isinstance(given, str) else given
+    if not isinstance(columns, (list, tuple)) or not all(isinstance(c, str) for c in columns):
+        raise RolesError(f'features takes a list of column names, or "rest", not {given!r}')
+    if not columns:
+        raise RolesError('features needs one or more columns, or "rest" for all others')
+    if len(set(columns)) < len(columns):
+        raise RolesError(f"features names a column twice: {listed(columns)}")
+    return tuple(columns)
 
 
 def _values(role: str, given: Any) -> tuple[Level, ...] | None:

@@ -14,7 +14,7 @@ from biaskit.metrics import pretraining as pre
 from biaskit.metrics.metric import Metric, metric
 from biaskit.metrics.pretraining import lp_norm
 
-__all__ = ["METRICS", "Metric", "chosen", "lp_norm", "metric"]
+__all__ = ["FROM_ROWS", "METRICS", "Metric", "chosen", "lp_norm", "metric"]
 
 #: Every metric by its symbol, in the order in which a report has them.
 METRICS: Mapping[str, Metric] = {
@@ -47,6 +47,9 @@ METRICS: Mapping[str, Metric] = {
     )
 }
 
+#: Metrics that no table of counts can give: the report has them where it still reads the rows.
+FROM_ROWS: Mapping[str, Metric] = {one.symbol: one for one in (post.flip_test,)}
+
 
 def chosen(metrics: Iterable[str | Metric] | str | None) -> list[Metric] | None:
     """Metrics that a caller asks for by symbol, alias or themselves; None for no choice made.
@@ -66,7 +69,7 @@ def chosen(metrics: Iterable[str | Metric] | str | None) -> list[Metric] | None:
 
 
 def _named(name: str) -> Metric:
-    for one in METRICS.values():
+    for one in (*METRICS.values(), *FROM_ROWS.values()):
         if str(name).upper() in {one.symbol.upper(), *(alias.upper() for alias in one.aliases)}:
             return one
-    raise RolesError(f"no metric {name!r}; {did_you_mean(str(name), METRICS)}")
+    raise RolesError(f"no metric {name!r}; {did_you_mean(str(name), [*METRICS, *FROM_ROWS])}")

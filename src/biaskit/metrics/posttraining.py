@@ -27,6 +27,7 @@ __all__ = [
     "equalized_odds",
     "false_negative_rate_difference",
     "false_positive_rate_difference",
+    "flip_test",
     "generalized_entropy",
     "recall_difference",
     "specificity_difference",
@@ -327,6 +328,27 @@ def generalized_entropy(a: Tally, d: Tally) -> Array:
     n, fp, fn = a.n + d.n, a.fp + d.fp, a.fn + d.fn
     total = n + fp - fn  # of the benefits; their squares sum to n + 3 FP - FN
     return (divide(n * (n + 3.0 * fp - fn), np.square(total, dtype=np.float64)) - 1) / 2
+
+
+@metric(
+    "FT",
+    "(F+ - F-) / n_d",
+    needs=("predicted", "positive", "features"),
+    bounds=(-1, 1),
+    parity=0,
+    against_d=">",
+    swap="changes",
+    undefined="a side has no row in the sample, or d weighs nothing",
+    sentence="By {points}, {more} of {d} are refused what most of those like them get than the "
+    "reverse.",
+    reading="F+ counts the members of facet d with a negative prediction whose nearest neighbours "
+    "in facet a, by their features, mostly have a positive one; F- counts the reverse. Above 0, "
+    "facet d is worse off than members of facet a who are like it.",
+)
+def flip_test(a: Tally, d: Tally) -> Array:
+    """Flip test: counterfactual fairness by nearest neighbours."""
+    # Neighbours are found among rows, and a table has none: `biaskit.fliptest` gives the values.
+    return np.full(np.shape(a.n + d.n), np.nan)
 
 
 def _difference(one: Array, other: Array) -> Array:

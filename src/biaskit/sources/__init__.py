@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -20,6 +21,7 @@ from biaskit.sources.encode import Encoder, weights
 from biaskit.sources.encoded import Cells
 from biaskit.sources.files import ParquetFiles, file_source
 from biaskit.sources.frames import frame_source
+from biaskit.sources.sample import Sample
 from biaskit.tables import AXES, MAX_CELLS, Table, refuse_large, too_many_cells
 
 __all__ = ["count", "count_roles", "saved_counts"]
@@ -42,6 +44,7 @@ def count(
     facet_values: Any = None,
     facet_above: Any = None,
     facet_edges: Any = None,
+    features: Any = None,
 ) -> Counts:
     """Counts of the rows of any table, read once and in pieces.
 
@@ -67,6 +70,9 @@ def count(
         Cut a numeric facet: the rows above are d.
     facet_edges
         Cut a numeric facet into bins ``(low, high]``, each d in turn.
+    features
+        Not counted: counts have no rows, and `biaskit.report` takes the features of FT. Accepted so
+        that the same roles serve both.
 
     Returns
     -------
@@ -99,12 +105,18 @@ def count(
         facet_values=facet_values,
         facet_above=facet_above,
         facet_edges=facet_edges,
+        features=features,
     )
     return count_roles(data, roles)
 
 
-def count_roles(data: Any, roles: Roles, progress: Progress | None = None) -> Counts:
-    """Counts of the rows of any table, for roles already made."""
+def count_roles(
+    data: Any, roles: Roles, progress: Progress | None = None, sample: Sample | None = None
+) -> Counts:
+    """Counts of the rows of any table, for roles already made; a sample is filled in the same pass.
+
+    The counts have no features: what was read of them, if anything, is in the sample.
+    """
     if not roles.facet:
         raise RolesError("facet is needed: the column whose values may be favoured or not")
     source = _source(data)
@@ -116,25 +128,28 @@ def count_roles(data: Any, roles: Roles, progress: Progress | None = None) -> Co
         if role != "weight"
     }
     tallies = {facet: _Histogram(roles, facet, encoders) for facet in roles.facet}
+    read = [*by_column] if sample is None else [*by_column, *sample.start(source, encoders)]
     rows = 0
     parts: Iterable[Batch | Cells] = (
-        source.parts(list(by_column), roles, encoders)
-        if isinstance(source, ParquetFiles)
-        else source.batches(list(by_column), numeric)
+        source.parts(read, roles, encoders)
+        if isinstance(source, ParquetFiles) and sample is None
+        else source.batches(read, numeric)
     )
     for part in parts:
         if isinstance(part, Cells):
             for facet, tally in tallies.items():
                 tally.add_cells(part.codes, part.counts[facet])
         elif part.rows:
-            _add_batch(part, roles, encoders, tallies, rows)
+            _add_batch(part, roles, encoders, tallies, rows, sample)
         rows += part.rows
         if progress is not None:
             progress(rows, part.done)
     tables = {facet: tally.table(source.from_text) for facet, tally in tallies.items()}
     for facet, table in tables.items():
         refuse_large(table.levels, facet_name(facet))
-    return Counts(roles, tables, rows)
+    if sample is not None:
+        sample.finish()
+    return Counts(replace(roles, features=None), tables, rows)
 
 
 def saved_counts(data: Any) -> Counts | None:
@@ -236,6 +251,7 @@ def _add_batch(
     encoders: Mapping[str, Encoder],
     tallies: Mapping[Facet, _Histogram],
     before: int,
+    sample: Sample | None,
 ) -> None:
     codes = {
         column: encoder.encode(batch.columns[column], batch.where)
@@ -246,6 +262,8 @@ def _add_batch(
         weight = weights(batch.columns[roles.weight], roles.weight, batch.where, before)
     for tally in tallies.values():
         tally.add(codes, weight)
+    if sample is not None:
+        sample.add(batch, codes, weight, before)
 
 
 def _combinations(levels: list[tuple[Level, ...]]) -> tuple[Level, ...]:

@@ -28,6 +28,10 @@ class Source(Protocol):
     #: Whether the values are texts that stand for numbers and booleans too, as in CSV.
     from_text: bool
 
+    def names(self) -> list[str]:
+        """Names of the columns; asking leaves all rows to be read."""
+        ...
+
     def batches(self, columns: Collection[str], numeric: Collection[str]) -> Iterator[Batch]:
         """Batches of the columns named; those in `numeric` are needed as numbers."""
         ...

@@ -11,7 +11,7 @@ from biaskit.errors import DataError
 from biaskit.levels import MISSING, Level, level, typed
 from biaskit.tables import MAX_LEVELS, too_many_values
 
-__all__ = ["Encoder", "kind_of", "numbers", "weights"]
+__all__ = ["Encoder", "dictionary", "kind_of", "numbers", "weights"]
 
 # A dictionary up to this long is taken over whole; of a longer one, only the values in use.
 _SMALL_DICTIONARY = 256
@@ -41,6 +41,11 @@ class Encoder:
     def size(self) -> int:
         """Number of codes given so far."""
         return len(self._codes)
+
+    @property
+    def missing(self) -> int:
+        """Code of the missing value, -1 where none has come so far."""
+        return self._codes.get(MISSING, -1)
 
     def levels(self, *, from_text: bool) -> tuple[Level, ...]:
         """Level of each code; those of a text file become numbers or booleans where all are."""
@@ -170,6 +175,12 @@ def numbers(array: Any, column: str, role: str, where: str) -> NDArray[np.float6
     if array.null_count:
         values[_missing(array)] = np.nan
     return values
+
+
+def dictionary(array: Any) -> tuple[NDArray[Any], Any]:
+    """Indices of an Arrow array's values, -1 where they are missing, and the values themselves."""
+    encoded = _dictionary_encoded(array)
+    return _indices(encoded), encoded.dictionary
 
 
 def weights(array: Any, column: str, where: str, start: int) -> NDArray[np.float64]:

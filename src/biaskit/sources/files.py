@@ -122,6 +122,13 @@ class ParquetFiles:
     def __init__(self, files: list[Path]):
         self._files = files
 
+    def names(self) -> list[str]:
+        """Names of the columns of the first file."""
+        import pyarrow.parquet as pq
+
+        with _readable(self._files[0]):
+            return list(pq.ParquetFile(self._files[0]).schema_arrow.names)
+
     def batches(self, columns: Collection[str], numeric: Collection[str]) -> Iterator[Batch]:
         """Batches of the columns named."""
         sizes = _Sizes(self._files)
@@ -177,6 +184,10 @@ class _Csv:
     def __init__(self, files: list[Path]):
         self._files = files
 
+    def names(self) -> list[str]:
+        _refuse_mislabelled(self._files[0])
+        return _csv_header(self._files[0], _delimiter(self._files[0]))
+
     def batches(self, columns: Collection[str], numeric: Collection[str]) -> Iterator[Batch]:
         import pyarrow as pa
         import pyarrow.csv as pv
@@ -195,7 +206,7 @@ class _Csv:
         )
         sizes = _Sizes(self._files)
         for path in self._files:
-            where, delimiter = str(path), "\t" if ".tsv" in path.suffixes else ","
+            where, delimiter = str(path), _delimiter(path)
             _refuse_mislabelled(path)
             refuse_missing_columns(columns, _csv_header(path, delimiter), where)
             parse = pv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
@@ -210,6 +221,17 @@ class _JsonLines:
 
     def __init__(self, files: list[Path]):
         self._files = files
+
+    def names(self) -> list[str]:
+        """Keys of the first file's first records; there is no header to ask."""
+        path, found = self._files[0], dict[str, None]()
+        _refuse_mislabelled(path)
+        with _readable(path), _opened(path) as (_, text):
+            lines = io.TextIOWrapper(text, encoding="utf-8-sig")
+            for line, record in enumerate(itertools.islice(lines, _ROWS), 1):
+                if record.strip():
+                    found.update(dict.fromkeys(_record(record, str(path), line)))
+        return list(found)
 
     def batches(self, columns: Collection[str], numeric: Collection[str]) -> Iterator[Batch]:
         import pyarrow as pa
@@ -319,6 +341,10 @@ def _refuse_mislabelled(path: Path) -> None:
         compressed = path.suffix.lower() in _COMPRESSIONS
         if start.startswith(magic) and not (compressed and name != "Parquet"):
             raise DataError(f"{str(path)!r} is a {name} file by its first bytes; rename it")
+
+
+def _delimiter(path: Path) -> str:
+    return "\t" if ".tsv" in path.suffixes else ","
 
 
 def _csv_header(path: Path, delimiter: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Collection, Iterator
 from typing import Any
@@ -37,6 +38,11 @@ class _Stream:
     def __init__(self, data: Any):
         self._data = data
 
+    def names(self) -> list[str]:
+        with _arrow_errors(self._data):
+            self._data = _reader(self._data)  # a stream may be opened once only
+        return list(self._data.schema.names)
+
     def batches(self, columns: Collection[str], numeric: Collection[str]) -> Iterator[Batch]:
         return _read(_selected(self._data, columns), columns)
 
@@ -48,6 +54,9 @@ class _Dataset:
 
     def __init__(self, data: Any):
         self._data = data
+
+    def names(self) -> list[str]:
+        return list(self._data.schema.names)
 
     def batches(self, columns: Collection[str], numeric: Collection[str]) -> Iterator[Batch]:
         refuse_missing_columns(columns, self._data.schema.names, "the dataset")
@@ -62,6 +71,9 @@ class _PolarsLazy:
     def __init__(self, data: Any):
         self._data = data
 
+    def names(self) -> list[str]:
+        return list(self._data.collect_schema().names())
+
     def batches(self, columns: Collection[str], numeric: Collection[str]) -> Iterator[Batch]:
         refuse_missing_columns(columns, self._data.collect_schema().names(), "the lazy frame")
         return _Stream(self._data.select(list(columns)).collect()).batches(columns, numeric)
@@ -74,6 +86,15 @@ class _Pandas:
 
     def __init__(self, data: Any):
         self._data = data
+
+    def names(self) -> list[str]:
+        names = list(self._data.columns)
+        if other := [name for name in names if not isinstance(name, str)]:
+            raise DataError(
+                f"the frame: the column {other[0]!r} has no text for a name; "
+                "rename the columns, for instance with .rename(columns=str)"
+            )
+        return names
 
     def batches(self, columns: Collection[str], numeric: Collection[str]) -> Iterator[Batch]:
         refuse_missing_columns(columns, self._data.columns, "the frame")
@@ -133,14 +154,21 @@ def _reader(data: Any) -> Any:
 
 
 def _read(data: Any, columns: Collection[str]) -> Iterator[Batch]:
-    import pyarrow as pa
-
-    try:
+    with _arrow_errors(data):
         reader = _reader(data)
         refuse_missing_columns(columns, reader.schema.names, "the table")
         for batch in reader:
             for start in range(0, batch.num_rows, _ROWS):
                 yield of_record_batch(batch.slice(start, _ROWS), columns, "the table")
+
+
+@contextlib.contextmanager
+def _arrow_errors(data: Any) -> Iterator[None]:
+    """Errors of Arrow named after the kind of table that they come from."""
+    import pyarrow as pa
+
+    try:
+        yield
     except pa.ArrowException as error:
         name = f"{type(data).__module__}.{type(data).__qualname__}"
         raise DataError(f"a {name} could not be read as a table: {error}") from error
