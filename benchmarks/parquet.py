@@ -51,7 +51,7 @@ def write(path: Path, rows: int, row_group: int, compression: str) -> None:
 def counters(path: Path, roles: dict[str, str]) -> dict[str, Callable[[], list[int]]]:
     columns = list(roles.values())
     connection = duckdb.connect()
-    query = f"select {', '.join(columns)}, count(*) from '{path}' group by all"  # noqa: S608
+    query = f"select {', '.join(columns)}, count(*) from '{path}' group by all"
     lazy = pl.scan_parquet(path).group_by(columns).len()
     arguments: dict[str, Any] = dict(roles)
     return {
@@ -70,9 +70,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=7)
     args = parser.parse_args()
     versions = f"DuckDB {duckdb.__version__}, Polars {pl.__version__}, pyarrow {pa.__version__}"
-    print(
-        f"{args.rows:,} rows, {os.cpu_count()} cores, Python {platform.python_version()}, {versions}"
-    )
+    print(f"{args.rows:,} rows, {os.cpu_count()} cores, Python {platform.python_version()}")
+    print(versions)
     with tempfile.TemporaryDirectory() as made:
         folder = args.folder or Path(made)
         name = f"{args.rows}-{args.row_group}-{args.compression}.parquet"
