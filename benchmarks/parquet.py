@@ -70,8 +70,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=7)
     args = parser.parse_args()
     versions = f"DuckDB {duckdb.__version__}, Polars {pl.__version__}, pyarrow {pa.__version__}"
-    cores, python = os.cpu_count(), platform.python_version()
-    print(f"{args.rows:,} rows, {cores} cores, Python {python}, {versions}")
+    print(f"{args.rows:,} rows, {os.cpu_count()} cores, Python {platform.python_version()}")
+    print(versions)
     with tempfile.TemporaryDirectory() as made:
         folder = args.folder or Path(made)
         name = f"{args.rows}-{args.row_group}-{args.compression}.parquet"

@@ -21,7 +21,7 @@ from biaskit.roles import Roles
 from biaskit.sources import encoded
 
 many = settings(
-    max_examples=100,
+    max_examples=25 if os.environ.get("NUMBA_DISABLE_JIT") == "1" else 100,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
@@ -126,11 +126,11 @@ def test_cut_columns_agree(tmp_path, kernels, numbers, options, type_):
     assert dict(biaskit.count(path, **roles).tables) == dict(expected.tables)
 
 
-@pytest.mark.parametrize("values", [255, 256, 257, 700, 5_000])
+@pytest.mark.parametrize("values", [255, 256, 257, 2_000])
 @pytest.mark.parametrize("missing", [False, True])
 def test_long_dictionaries(tmp_path, kernels, values, missing):
     rng = np.random.default_rng(0)
-    group = np.concatenate([np.arange(values), rng.integers(0, values, 2_000)])
+    group = np.concatenate([np.arange(values), rng.integers(0, values, 1_000)])
     mask = rng.random(len(group)) < 0.1 if missing else None
     table = pa.table({"a": group % 2, "b": group % 3, "g": pa.array(group, mask=mask)})
     path = tmp_path / "t.parquet"
@@ -205,7 +205,7 @@ def test_small_files_do_not_import_numba(tmp_path):
 
 def test_damaged_files_give_arrows_counts_or_an_error():
     program = Path(__file__).with_name("fuzz_encoded.py")
-    mutants = "60" if os.environ.get("NUMBA_DISABLE_JIT") == "1" else "400"
+    mutants = "40" if os.environ.get("NUMBA_DISABLE_JIT") == "1" else "400"
     done = subprocess.run(
         [sys.executable, program, mutants], capture_output=True, text=True, timeout=300, check=False
     )

@@ -128,7 +128,7 @@ def test_a_sample_does_not_depend_on_batches(
     assert f["n_d"] == sum(s == "F" and p is not None for s, p in rows)
     assert f["n_missing"] == sum(s is None or p is None for s, p in rows)
     monkeypatch.setattr(sample, "MAX_ROWS", known)
-    assert set(flips(pa.table(made), features=features)["note"]) == {""}
+    assert set(flips(pa.table(made), features=features)["note"]) == {"no interval"}
 
 
 def test_the_order_of_the_rows_does_not_matter() -> None:
@@ -157,7 +157,7 @@ def test_rows_of_which_something_is_missing_are_on_neither_side() -> None:
     )
     empty = flips(pa.table({**made, "x": pa.nulls(7)}), features="x").iloc[0]
     assert math.isnan(empty["estimate"])
-    assert empty["note"] == "no rows on side a; no rows on side d"
+    assert empty["note"] == "no rows on side a; no rows on side d; no interval"
     assert empty["n_missing"] == 7
     no_facet = flips(pa.table({**made, "sex": pa.nulls(7)}), features="x").iloc[0]
     assert math.isnan(no_facet["estimate"])

@@ -155,7 +155,7 @@ def chunk_codes(
                 return BAD
             present = 0
             for i in range(count):
-                present += levels[i]
+                present += int64(levels[i])
         if entry[KIND] == DATA_2 and entry[NULLS] != count - present:
             return BAD
         missing += count - present

@@ -62,10 +62,6 @@ def hybrid(
     ):
         return BAD
     stop = start + count
-    if width == 0:
-        for i in range(start, stop, 8):
-            poke(out, i, _NONE)
-        return at
     # Eight codes of `width` bits become eight bytes in three steps: halves, quarters, bytes.
     w = uint64(width)
     shift_4 = uint64(4) * w
@@ -125,10 +121,12 @@ def hybrid(
                 bad |= (carry & x) | ((carry | x) & either)
             at += run * width
         else:
-            if run == 0 or at >= end:
+            if run == 0 or (at >= end and width > 0):
                 return BAD
-            value = int64(source[at])
-            at += 1
+            value = 0
+            if width > 0:  # a code of no bits has no byte either
+                value = int64(source[at])
+                at += 1
             if value >= size:
                 return BAD
             x = uint64(value) * _ONES
@@ -157,10 +155,6 @@ def hybrid_wide(
     ):
         return BAD
     stop = start + count
-    if width == 0:
-        for i in range(start, stop):
-            out[i] = 0
-        return at
     w = uint64(width)
     mask = (_U1 << w) - _U1
     largest = _NONE

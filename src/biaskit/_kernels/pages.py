@@ -30,6 +30,7 @@ __all__ = [
     "LEVELS",
     "MOST_EVENTS",
     "NULLS",
+    "OTHER_ROWS",
     "PACKED",
     "SIZE",
     "STORED",
@@ -53,6 +54,8 @@ DATA = 0
 DICTIONARY = 2
 DATA_2 = 3
 
+#: What `page_table` returns where pages hold another number of values than they should.
+OTHER_ROWS = -2
 #: Length that the scratch array of events must have.
 MOST_EVENTS = 32
 
@@ -84,6 +87,7 @@ _FIELDS = (
 )
 _NUMBERS = 15
 _LEVEL_ENCODING = 5
+_ROWS = 11
 _REPETITION_LEVELS = 14
 _STORED = 15
 _PATHS = np.array([field[0] for field in _FIELDS], np.int64)
@@ -113,8 +117,8 @@ def page_table(
     Returns
     -------
     int
-        Number of pages; `BAD` where a header is odd or the values do not add up to `rows`; the
-        number of rows of `table` plus 1 where the pages are more than it has place for.
+        Number of pages; `BAD` where a header is odd; `OTHER_ROWS` where the values do not add up to
+        `rows`; the number of rows of `table` plus 1 where the pages are more than it has place for.
     """
     if start < 0 or end > source.size or rows < 0 or table.shape[1] != FIELDS:
         return BAD
@@ -124,6 +128,8 @@ def page_table(
     while values < rows:
         if pages == table.shape[0]:
             return pages + 1
+        if at == end:
+            return OTHER_ROWS
         found, at = fields(source, at, end, _PATHS, stack, events)
         if found < 0:
             return BAD
@@ -133,6 +139,7 @@ def page_table(
         table[pages, NULLS] = 0
         table[pages, STORED] = 0
         seen = 0
+        in_rows = BAD
         for i in range(found):
             event = events[i, EVENT]
             kind = events[i, TYPE]
@@ -143,6 +150,8 @@ def page_table(
                     return BAD
                 if event == _REPETITION_LEVELS and number != 0:
                     return BAD
+                if event == _ROWS:
+                    in_rows = number
             elif event == _STORED and kind in (TRUE, FALSE):
                 number = 1 - number
             elif not (event > _STORED and kind == STRUCT):
@@ -167,10 +176,10 @@ def page_table(
         if count < 0:
             return BAD
         if kind in (DATA, DATA_2):
-            if count > rows - values:
-                return BAD
+            if count > rows - values or (kind == DATA_2 and in_rows != count):
+                return OTHER_ROWS
             values += count
         elif kind != DICTIONARY or pages:
             return BAD
         pages += 1
-    return pages if values == rows else BAD
+    return pages

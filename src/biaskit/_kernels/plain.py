@@ -110,7 +110,7 @@ def hybrid(source: bytes, width: int, size: int, count: int) -> NDArray[np.int64
     """`count` codes, each below `size`, from runs of codes of `width` bits."""
     codes: list[int] = []
     at = 0
-    while len(codes) < count and width:
+    while len(codes) < count:
         head, at = varint(source, at)
         run = head >> 1
         length = run * width if head & 1 else (width + 7) // 8
@@ -126,7 +126,7 @@ def hybrid(source: bytes, width: int, size: int, count: int) -> NDArray[np.int64
             codes += [number] * min(run, left)
     if any(code >= size for code in codes):
         raise ValueError("a code without an entry")
-    return np.array(codes or [0] * count, dtype=np.int64)
+    return np.array(codes, dtype=np.int64)
 
 
 def spread(levels: NDArray[Any], dense: NDArray[Any], missing: int) -> NDArray[Any]:

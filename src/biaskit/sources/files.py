@@ -141,22 +141,28 @@ class ParquetFiles:
         self, columns: Collection[str], roles: Roles, encoders: Mapping[str, Encoder]
     ) -> Iterator[Batch | Cells]:
         """Batches of the columns named, or counts of their rows, whichever is read sooner."""
+        import pyarrow.parquet as pq
+
         sizes = _Sizes(self._files)
         for path in self._files:
             with _readable(path):
-                file = open_parquet(path, columns)
-            if not kernels_pay(file.metadata.num_rows, roles):
-                yield from _parquet_batches(file, path, columns, sizes)
-                continue
-            with _readable(path):
-                yield from counted(file, path, roles, encoders, partial(sizes.done, path))
+                file = pq.ParquetFile(path)
+                refuse_missing_columns(columns, file.schema_arrow.names, str(path))
+                if kernels_pay(file.metadata.num_rows, roles):
+                    yield from counted(file, path, roles, encoders, partial(sizes.done, path))
+                    continue
+                file = open_parquet(path, columns, file)
+            yield from _parquet_batches(file, path, columns, sizes)
 
 
-def open_parquet(path: Path, columns: Collection[str], metadata: Any = None) -> Any:
-    """Parquet file whose columns of texts, of those named, are read as dictionaries."""
+def open_parquet(path: Path, columns: Collection[str], plain: Any = None) -> Any:
+    """Parquet file whose columns of texts, of those named, are read as dictionaries.
+
+    `plain` is the same file where it is open already.
+    """
     import pyarrow.parquet as pq
 
-    plain = pq.ParquetFile(path, metadata=metadata)
+    plain = pq.ParquetFile(path) if plain is None else plain
     refuse_missing_columns(columns, plain.schema_arrow.names, str(path))
     texts = [name for name in columns if _is_bytes(plain, name)]
     return pq.ParquetFile(path, metadata=plain.metadata, read_dictionary=texts)
