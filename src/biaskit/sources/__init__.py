@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,13 @@ from biaskit.sources.frames import frame_source
 from biaskit.sources.sample import Sample
 from biaskit.tables import AXES, MAX_CELLS, Table, refuse_large, too_many_cells
 
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
 __all__ = ["count", "count_roles", "saved_counts"]
+
+# Smaller batches are encoded sooner than threads have started.
+_WORTH_THREADS = 50_000
 
 #: Called after each batch with the rows read so far and the share of the source, if it is known.
 Progress: TypeAlias = "Callable[[int, float | None], None]"
@@ -135,15 +141,22 @@ def count_roles(
         if isinstance(source, ParquetFiles) and sample is None
         else source.batches(read, numeric)
     )
-    for part in parts:
-        if isinstance(part, Cells):
-            for facet, tally in tallies.items():
-                tally.add_cells(part.codes, part.counts[facet])
-        elif part.rows:
-            _add_batch(part, roles, encoders, tallies, rows, sample)
-        rows += part.rows
-        if progress is not None:
-            progress(rows, part.done)
+    with _Columns(encoders) as encode:
+        for part in parts:
+            if isinstance(part, Cells):
+                for facet, tally in tallies.items():
+                    tally.add_cells(part.codes, part.counts[facet])
+            elif part.rows:
+                codes, weight = encode(part), None
+                if roles.weight is not None:
+                    weight = weights(part.columns[roles.weight], roles.weight, part.where, rows)
+                for tally in tallies.values():
+                    tally.add(codes, weight)
+                if sample is not None:
+                    sample.add(part, codes, weight, rows)
+            rows += part.rows
+            if progress is not None:
+                progress(rows, part.done)
     tables = {facet: tally.table(source.from_text) for facet, tally in tallies.items()}
     for facet, table in tables.items():
         refuse_large(table.levels, facet_name(facet))
@@ -166,6 +179,35 @@ def _begins_as_parquet(path: Path) -> bool:
         return False
     with path.open("rb") as file:
         return file.read(4) == b"PAR1"
+
+
+class _Columns:
+    """Codes of a batch's columns, several columns at a time where the batch is large.
+
+    Each column has an encoder of its own, so which column is done first changes nothing.
+    """
+
+    def __init__(self, encoders: Mapping[str, Encoder]):
+        self._encoders = encoders
+        self._pool: Executor | None = None
+
+    def __enter__(self) -> _Columns:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown()
+
+    def __call__(self, batch: Batch) -> dict[str, NDArray[np.intp]]:
+        def encode(encoder: Encoder) -> NDArray[np.intp]:
+            return encoder.encode(batch.columns[encoder.column], batch.where)
+
+        if self._pool is None and batch.rows >= _WORTH_THREADS and len(self._encoders) > 1:
+            from concurrent.futures import ThreadPoolExecutor
+
+            self._pool = ThreadPoolExecutor(os.cpu_count())
+        run = map if self._pool is None else self._pool.map
+        return dict(zip(self._encoders, run(encode, self._encoders.values()), strict=True))
 
 
 class _Histogram:
@@ -243,27 +285,6 @@ def _source(data: Any) -> Source:
             "give a path, a pandas or polars frame, or anything with __arrow_c_stream__"
         )
     return source
-
-
-def _add_batch(
-    batch: Batch,
-    roles: Roles,
-    encoders: Mapping[str, Encoder],
-    tallies: Mapping[Facet, _Histogram],
-    before: int,
-    sample: Sample | None,
-) -> None:
-    codes = {
-        column: encoder.encode(batch.columns[column], batch.where)
-        for column, encoder in encoders.items()
-    }
-    weight = None
-    if roles.weight is not None:
-        weight = weights(batch.columns[roles.weight], roles.weight, batch.where, before)
-    for tally in tallies.values():
-        tally.add(codes, weight)
-    if sample is not None:
-        sample.add(batch, codes, weight, before)
 
 
 def _combinations(levels: list[tuple[Level, ...]]) -> tuple[Level, ...]:
