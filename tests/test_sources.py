@@ -157,6 +157,24 @@ def test_types_are_the_same_whichever_reader_found_them(tmp_path: Path) -> None:
         assert [int(n) for n in next(iter(cut.tables.values())).n.sum((1, 2, 3))] == [1, 2]
 
 
+@pytest.mark.parametrize("name", ["int8", "uint8", "int16", "int64", "uint64"])
+def test_many_integers_close_together(name: str) -> None:
+    """Enough of them not to be sorted, at either end of what the type holds."""
+    info = np.iinfo(name)
+    for least in (info.min, info.max - 200, 0 if info.min == 0 else -100):
+        values = np.arange(least, least + 201, 50, dtype=name).repeat(4_000)
+        counts = biaskit.count(pa.table({"x": values}), facet="x")
+        (table,) = counts.tables.values()
+        assert table.levels[0] == tuple(range(least, least + 201, 50))
+        assert table.n.ravel().tolist() == [4_000] * 5
+    spread = np.array([info.min, info.max, 0], dtype=name).repeat(5_000)
+    (table,) = biaskit.count(pa.table({"x": spread}), facet="x").tables.values()
+    assert table.levels[0] == tuple(sorted({int(info.min), 0, int(info.max)}))
+    with_nulls = pa.array([None, 1, 0] * 5_000, pa.int16() if name == "int8" else pa.int64())
+    (table,) = biaskit.count(pa.table({"x": with_nulls}), facet="x").tables.values()
+    assert table.levels[0] == (0, 1, None)
+
+
 def test_texts_of_every_arrow_type(tmp_path: Path) -> None:
     for type_ in (
         pa.large_string(),

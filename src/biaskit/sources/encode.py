@@ -74,6 +74,8 @@ class Encoder:
             )
         if kind == "number" and len(array) <= _SMALL_BATCH and not _needs_arrow(array.type):
             return self._sorted(array)
+        if kind == "number" and (codes := self._in_a_small_range(array)) is not None:
+            return codes
         encoded = _dictionary_encoded(array)
         indices = _indices(encoded)
         values = encoded.dictionary
@@ -91,6 +93,23 @@ class Encoder:
         for index in used.tolist():
             place[index] = self._code(MISSING if index < 0 else level(values[index].as_py()))
         return np.take(place, indices)
+
+    def _in_a_small_range(self, array: Any) -> NDArray[np.intp] | None:
+        """Codes of integers that lie close together, by their distance from the least of them."""
+        import pyarrow.types as t
+
+        if not t.is_integer(array.type) or array.null_count:
+            return None
+        values = _values(array)
+        least, most = int(values.min()), int(values.max())
+        if most - least >= _SMALL_DICTIONARY:
+            return None
+        # Less than 256 apart, so the difference fits one byte, even where it wraps round in int8.
+        place = (values - values.dtype.type(least)).astype(np.uint8)
+        used = np.flatnonzero(np.bincount(place)).tolist()
+        codes = np.zeros(most - least + 1, dtype=np.intp)
+        codes[used] = [self._code(level(least + distance)) for distance in used]
+        return np.asarray(np.take(codes, place), dtype=np.intp)
 
     def _sorted(self, array: Any) -> NDArray[np.intp]:
         """Codes of a few numbers, by sorting them: Arrow's own hashing takes long to load."""
