@@ -1,16 +1,20 @@
-"""Counting of Parquet files: biaskit beside DuckDB and Polars, in one process, interleaved, warm.
+"""Counting of Parquet files: biaskit beside DuckDB and Polars, in one process, taking turns, warm.
 
-``python benchmarks/parquet.py --rows 50000000 --folder /somewhere``
+``python benchmarks/parquet.py`` prints the table of ratios, ``--write`` puts it into
+docs/benchmarks.md. ``--rows`` is the size of the main file (50 million by default), in row groups
+of a million; the variants have a fifth of it. Every engine uses two threads, and all must count the
+same. ``--file`` adds a file of your own, with ``--columns`` to count by.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import platform
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,79 +23,217 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
+from core import write_section
 
 import biaskit
 
-ROLES = {
-    "facet × label": {"facet": "sex", "label": "hired"},
-    "four roles": {"facet": "sex", "label": "hired", "predicted": "invited", "group": "place"},
-}
+TWO = {"facet": "sex", "label": "hired"}
+FOUR = {"facet": "sex", "group": "place", "label": "hired", "predicted": "invited"}
+_ROW_GROUP = 1_000_000
 
 
-def write(path: Path, rows: int, row_group: int, compression: str) -> None:
+def rows_of(
+    rows: int, *, places: int = 16, order: str = "uniform", missing: float = 0.0
+) -> Iterator[pa.Table]:
+    """Tables of random people, a million rows at a time."""
     rng = np.random.default_rng(0)
-    sexes, places = pa.array(["F", "M"]), pa.array([f"place {i:02}" for i in range(16)])
-    writer = None
-    for start in range(0, rows, row_group):
-        n = min(row_group, rows - start)
-        table = pa.table(
+    names = np.array([f"place {i:04}" for i in range(places)])
+    for start in range(0, rows, _ROW_GROUP):
+        n = min(_ROW_GROUP, rows - start)
+        place = rng.integers(0, places, n)
+        if order == "skewed":
+            place = np.minimum(rng.geometric(0.5, n) - 1, places - 1)
+        if order == "sorted":
+            place = np.sort(place)
+        sex = rng.integers(0, 2, n)
+        absent = rng.random(n) < missing if missing else None
+        yield pa.table(
             {
-                "sex": sexes.take(pa.array(rng.integers(0, 2, n))),
-                "place": places.take(pa.array(rng.integers(0, 16, n))),
-                "hired": (rng.random(n) < 0.3).astype(np.int64),
-                "invited": (rng.random(n) < 0.35).astype(np.int64),
+                "sex": pa.array(np.array(["F", "M"])[sex], mask=absent),
+                "place": pa.array(names[place], mask=absent),
+                "hired": pa.array((rng.random(n) < 0.3).astype(np.int64), mask=absent),
+                "invited": pa.array((rng.random(n) < 0.35).astype(np.int64)),
             }
         )
-        writer = writer or pq.ParquetWriter(path, table.schema, compression=compression)
-        writer.write_table(table, row_group_size=row_group)
-    if writer is not None:
-        writer.close()
 
 
-def counters(path: Path, roles: dict[str, str]) -> dict[str, Callable[[], list[int]]]:
-    columns = list(roles.values())
+def write_file(path: Path, tables: Iterator[pa.Table], writer: str, compression: str) -> None:
+    """Write a file in row groups of a million rows, as one of the engines writes it."""
+    if writer == "pyarrow":
+        first = next(tables)
+        with pq.ParquetWriter(path, first.schema, compression=compression) as file:
+            file.write_table(first, row_group_size=_ROW_GROUP)
+            for table in tables:
+                file.write_table(table, row_group_size=_ROW_GROUP)
+        return
+    whole = pa.concat_tables(tables)
+    if writer == "polars":
+        frame = pl.from_arrow(whole)
+        frame.write_parquet(path, compression=compression, row_group_size=_ROW_GROUP)
+    else:
+        options = f"FORMAT parquet, COMPRESSION {compression}, ROW_GROUP_SIZE {_ROW_GROUP}"
+        connection = duckdb.connect()
+        connection.register("whole", whole)
+        connection.execute(f"COPY whole TO '{path}' ({options})")
+
+
+def counters(path: Path, columns: Sequence[str], roles: dict[str, Any]) -> dict[str, Any]:
+    """Call that counts, for each engine; each returns its numbers of rows."""
     connection = duckdb.connect()
-    query = f"select {', '.join(columns)}, count(*) from '{path}' group by all"
-    lazy = pl.scan_parquet(path).group_by(columns).len()
-    arguments: dict[str, Any] = dict(roles)
+    connection.execute("SET threads = 2")
+    listed = ", ".join(f'"{column}"' for column in columns)
+    query = f"SELECT {listed}, count(*) FROM '{path}' GROUP BY ALL"
+    lazy = pl.scan_parquet(path).group_by(list(columns)).len()
     return {
-        "biaskit": lambda: biaskit.count(path, **arguments).to_frame()["n"].tolist(),
+        "biaskit": lambda: cells_of(biaskit.count(path, **roles)),
         "DuckDB": lambda: [row[-1] for row in connection.execute(query).fetchall()],
         "Polars": lambda: lazy.collect(engine="streaming")["len"].to_list(),
     }
 
 
+def cells_of(counts: biaskit.Counts) -> list[int]:
+    """Numbers of rows in the cells that have any."""
+    (table,) = counts.tables.values()
+    return table.n[table.n > 0].tolist()
+
+
+def compare(path: Path, roles: dict[str, Any], repeats: int) -> dict[str, float]:
+    """Best seconds of each engine, taking turns, after a turn in which their counts must agree."""
+    engines = counters(path, list(roles.values()), roles)
+    results = {name: sorted(count()) for name, count in engines.items()}
+    if any(result != results["biaskit"] for result in results.values()):
+        raise SystemExit(f"the counts differ: {results}")
+    best = dict.fromkeys(engines, float("inf"))
+    for _ in range(repeats):
+        for name, count in engines.items():
+            start = time.perf_counter()
+            count()
+            best[name] = min(best[name], time.perf_counter() - start)
+    return best
+
+
+def seconds_of(command: Sequence[str]) -> float:
+    """Best seconds of a process, of five."""
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+
+    def once() -> float:
+        start = time.perf_counter()
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
+        return time.perf_counter() - start
+
+    once()
+    return min(once() for _ in range(5))
+
+
+def cold(path: Path) -> dict[str, float]:
+    """Best seconds of a whole process that counts a file, of biaskit and of DuckDB."""
+    columns = list(FOUR.values())
+    flags = [part for role, column in FOUR.items() for part in (f"--{role}", column)]
+    query = f"SELECT {', '.join(columns)}, count(*) FROM '{path}' GROUP BY ALL"
+    return {
+        "biaskit": seconds_of([sys.executable, "-m", "biaskit", "report", str(path), *flags]),
+        "DuckDB": seconds_of(
+            [sys.executable, "-c", f"import duckdb; print(duckdb.sql({query!r}).fetchall())"]
+        ),
+    }
+
+
+def peak_above_import(path: Path) -> float:
+    """Peak memory in MB of counting a file, above that of importing biaskit and numba."""
+    code = (
+        "import resource, sys, numba, pyarrow.parquet, biaskit\n"
+        "biaskit.count\n"
+        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024\n"
+        "idle = peak()\n"
+        f"biaskit.count(sys.argv[1], **{FOUR!r})\n"
+        "print(peak() - idle)"
+    )
+    command = [sys.executable, "-c", code, str(path)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return float(done.stdout)
+
+
+def compile_seconds() -> float:
+    """Seconds that compiling all kernels from nothing adds to counting a small file."""
+    code = (
+        "import sys, time, numba, pyarrow.parquet, biaskit\n"
+        "start = time.perf_counter()\n"
+        f"biaskit.count(sys.argv[1], **{FOUR!r})\n"
+        "print(time.perf_counter() - start)"
+    )
+    with tempfile.TemporaryDirectory() as cache:
+        path = Path(cache) / "small.parquet"
+        write_file(path, rows_of(10_000), "pyarrow", "snappy")
+        environment = {**os.environ, "NUMBA_CACHE_DIR": cache, "BIASKIT_KERNELS": "always"}
+        times = []
+        for _ in range(2):
+            command = [sys.executable, "-c", code, str(path)]
+            done = subprocess.run(
+                command, check=True, capture_output=True, text=True, env=environment
+            )
+            times.append(float(done.stdout))
+    return times[0] - times[1]
+
+
+def row(what: str, best: dict[str, float]) -> str:
+    """Line of the table, with the ratio of each engine's time to biaskit's."""
+    ratios = [
+        f"{best[name] / best['biaskit']:.1f}" if name in best else ""
+        for name in ("DuckDB", "Polars")
+    ]
+    return f"| {what} | {1000 * best['biaskit']:,.0f} | {' | '.join(ratios)} |"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=50_000_000)
-    parser.add_argument("--row-group", type=int, default=1_000_000)
-    parser.add_argument("--compression", default="snappy")
-    parser.add_argument("--folder", type=Path)
     parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--file", type=Path)
+    parser.add_argument("--columns", nargs=3, metavar=("FACET", "LABEL", "GROUP"))
+    parser.add_argument("--write", action="store_true")
     args = parser.parse_args()
-    versions = f"DuckDB {duckdb.__version__}, Polars {pl.__version__}, pyarrow {pa.__version__}"
-    print(f"{args.rows:,} rows, {os.cpu_count()} cores, Python {platform.python_version()}")
-    print(versions)
+    lines = [
+        "| what | biaskit, ms | DuckDB / biaskit | Polars / biaskit |",
+        "| --- | ---: | ---: | ---: |",
+    ]
+
+    def say(line: str) -> None:
+        lines.append(line)
+        print(line, flush=True)
+
     with tempfile.TemporaryDirectory() as made:
-        folder = args.folder or Path(made)
-        name = f"{args.rows}-{args.row_group}-{args.compression}.parquet"
-        path = folder / name
-        if not path.exists():
-            write(path, args.rows, args.row_group, args.compression)
-        for title, roles in ROLES.items():
-            engines = counters(path, roles)
-            results = {name: sorted(count()) for name, count in engines.items()}  # and warm up
-            if any(result != results["biaskit"] for result in results.values()):
-                raise SystemExit(f"the counts differ: {results}")
-            best = dict.fromkeys(engines, float("inf"))
-            for _ in range(args.repeats):
-                for engine, count in engines.items():
-                    start = time.perf_counter()
-                    count()
-                    best[engine] = min(best[engine], time.perf_counter() - start)
-            for engine, seconds in best.items():
-                ratio = seconds / best["biaskit"]
-                print(f"{title:15} {engine:8} {seconds:7.3f} s  {ratio:5.1f} × biaskit's time")
+        path = Path(made) / "main.parquet"
+        write_file(path, rows_of(args.rows), "pyarrow", "snappy")
+        say(row(f"{args.rows:,} rows, facet × label", compare(path, TWO, args.repeats)))
+        say(row(f"{args.rows:,} rows, four roles", compare(path, FOUR, args.repeats)))
+        memory = peak_above_import(path)
+        few = args.rows // 5
+        variants: dict[str, tuple[dict[str, Any], str, str]] = {
+            "as above": ({}, "pyarrow", "snappy"),
+            "zstd": ({}, "pyarrow", "zstd"),
+            "uncompressed": ({}, "pyarrow", "none"),
+            "1,000 groups": ({"places": 1000}, "pyarrow", "snappy"),
+            "skewed groups": ({"order": "skewed"}, "pyarrow", "snappy"),
+            "sorted groups": ({"order": "sorted"}, "pyarrow", "snappy"),
+            "5 % missing": ({"missing": 0.05}, "pyarrow", "snappy"),
+            "written by Polars": ({}, "polars", "snappy"),
+            "written by DuckDB": ({}, "duckdb", "snappy"),
+        }
+        for name, (options, writer, compression) in variants.items():
+            write_file(path, rows_of(few, **options), writer, compression)
+            say(row(f"{few:,} rows, four roles, {name}", compare(path, FOUR, args.repeats)))
+        if args.file is not None:
+            own = dict(zip(("facet", "label", "group"), args.columns, strict=True))
+            say(row(f"{args.file.name}, {', '.join(args.columns)}", compare(args.file, own, 25)))
+        write_file(path, rows_of(332_900), "pyarrow", "snappy")
+        say(row("a whole process, 332,900 rows, four roles", cold(path)))
+    facts = (
+        f"Counting four roles of {args.rows:,} rows takes {memory:,.0f} MB above an import of "
+        f"biaskit and numba. Compiling every kernel from nothing takes {compile_seconds():.1f} s."
+    )
+    print(facts)
+    if args.write:
+        write_section("parquet", "\n".join([*lines, "", facts]))
 
 
 if __name__ == "__main__":
