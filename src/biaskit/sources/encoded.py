@@ -575,11 +575,12 @@ def _footer(
     others = (_ROWS_FIELD, _GROUP, _CHUNK, *_LEVEL_COUNTS)
     paths = [path(*ids) for ids in (*(ids for ids, _ in _CHUNK_FIELDS), *others)]
     rows_field, group, chunk, repetitions, definitions = range(len(_CHUNK_FIELDS), len(paths))
+    asked = np.array(paths, np.int64)
+    # As the constant of `page_table` is, so that both call one kernel.
+    asked.setflags(write=False)
     most = 2 * groups + groups * sum(len(paths) + a + b for a, b in levels)
     events = np.empty((most, 3), np.int64)
-    count, _ = fields(
-        source, 0, len(source), np.array(paths, np.int64), np.empty(STACK, np.int64), events
-    )
+    count, _ = fields(source, 0, len(source), asked, np.empty(STACK, np.int64), events)
     event, type_, number = events[: max(count, 0)].T
     is_group = (event == group) & (type_ == _STRUCT)
     is_chunk = (event == chunk) & (type_ == _STRUCT)
