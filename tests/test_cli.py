@@ -8,6 +8,7 @@ import json
 import math
 import os
 import pty
+import re
 import subprocess
 import sys
 from dataclasses import fields
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -23,6 +25,7 @@ import biaskit
 from biaskit.cli import _parser, main
 from biaskit.metrics import FROM_ROWS
 from biaskit.roles import Roles
+from biaskit.sources import encoded
 
 DATA = pd.DataFrame(
     {
@@ -194,6 +197,86 @@ def test_count_merge_and_report(data: Path, capsys: Any) -> None:
     assert merged == whole
 
 
+def explained(capsys: Any, *argv: str) -> tuple[str, list[list[str]]]:
+    """First line of `count --explain`, and the cells of its table."""
+    code, out, err = run(capsys, "count", *argv, "--explain")
+    assert (code, err) == (0, "")
+    first, _, *lines = out.splitlines()
+    return first, [re.split(r" {2,}", line) for line in lines]
+
+
+def test_count_explains_the_path_of_each_column(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    roles = ["--facet", "sex", "--facet", "old", "--label", "y"]
+    table = pa.table(
+        {
+            "sex": ["F", "M", None] * 300,
+            # The first row group has a short dictionary, the second one that overflows.
+            "old": [0, 1] * 150 + [*range(600)],
+            "y": [True, False, True] * 300,
+            "w": [1] * 900,
+        }
+    )
+    options = {"row_group_size": 300, "write_batch_size": 50, "dictionary_pagesize_limit": 100}
+    pq.write_table(table, "new.parquet", **options)
+    monkeypatch.setenv("BIASKIT_KERNELS", "always")
+    header = ["file", "column", "role", "row groups", "path", "why"]
+    assert explained(capsys, "new.parquet", *roles) == (
+        "BIASKIT_KERNELS is always",
+        [
+            header,
+            ["new.parquet", "sex", "facet", "3", "encoded", "dictionary-encoded"],
+            ["new.parquet", "old", "facet", "1", "encoded", "dictionary-encoded"],
+            ["new.parquet", "old", "facet", "2", "Arrow", "pages that do not use the dictionary"],
+            [
+                *["new.parquet", "y", "label", "3", "Arrow"],
+                "no flat column of a kind that the kernels know",
+            ],
+        ],
+    )
+    _, [_, *lines] = explained(capsys, "new.parquet", *roles, "--weight", "w")
+    assert {tuple(line[3:]) for line in lines} == {("3", "Arrow", "the rows are weighted")}
+    monkeypatch.setenv("BIASKIT_KERNELS", "never")
+    first, [_, *lines] = explained(capsys, "new.parquet", *roles)
+    assert first == "BIASKIT_KERNELS is never"
+    assert {tuple(line[3:]) for line in lines} == {("3", "Arrow", "BIASKIT_KERNELS is never")}
+    assert [line[1] for line in lines] == ["sex", "old", "y"]
+
+
+def test_count_explains_the_choice_by_size(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    roles = ["--facet", "sex", "--label", "y"]
+    monkeypatch.setenv("BIASKIT_KERNELS", "auto")
+    monkeypatch.setattr(encoded, "_rows_by_arrow", 0)
+    monkeypatch.delitem(sys.modules, "biaskit._kernels", raising=False)
+    first, [_, *lines] = explained(capsys, "rows.parquet", *roles)
+    assert first == "BIASKIT_KERNELS is auto"
+    why = "fewer than 16,000,000 rows: kernels would take longer to load"
+    assert lines == [
+        ["rows.parquet", "sex", "facet", "1", "Arrow", why],
+        ["rows.parquet", "y", "label", "1", "Arrow", why],
+    ]
+    monkeypatch.setitem(sys.modules, "biaskit._kernels", None)
+    _, [_, *lines] = explained(capsys, "rows.parquet", *roles)
+    assert {line[5] for line in lines} == {"fewer than 50,000 rows"}
+
+
+def test_count_explains_what_has_no_encoded_form(data: Path, capsys: Any) -> None:
+    DATA.to_json("rows.jsonl", orient="records", lines=True)
+    _, [_, line] = explained(capsys, "rows.csv", "--facet", "sex")
+    assert line == ["rows.csv", "(all)", "0", "Arrow", "CSV has no encoded form"]
+    _, [_, line] = explained(capsys, "rows.jsonl", "--facet", "sex")
+    assert line == ["rows.jsonl", "(all)", "0", "json", "JSON Lines have no encoded form"]
+    run(capsys, "count", "rows.csv", "--facet", "sex", "-o", "rows.counts")
+    assert run(capsys, "count", "rows.counts", "--facet", "sex", "--explain") == (
+        0,
+        "rows.counts is a file of saved counts: there are no rows to read\n",
+        "",
+    )
+
+
 def test_metrics_is_made_of_the_declarations(capsys: Any) -> None:
     code, out, _ = run(capsys, "metrics")
     assert code == 0
@@ -243,7 +326,10 @@ REPORT = ["report", "rows.parquet", "--facet", "sex", "--label", "y"]
         ([*REPORT, "--format", "parquet"], "needs a file: -o FILE"),
         ([*REPORT, "-o", "out"], "which format is 'out'?"),
         ([*REPORT, "-o", "no/out.csv"], "there is no folder 'no'"),
-        (["count", "rows.parquet", "--facet", "sex"], "required: -o/--output"),
+        (["count", "rows.parquet", "--facet", "sex"], "-o/--output --explain is required"),
+        (["count", "rows.parquet", "--facet", "sex", "-o", "x", "--explain"], "not allowed with"),
+        (["count", "rows.parquet", "--explain"], "facet is needed"),
+        (["count", "rows.parquet", "--facet", "sx", "--explain"], "did you mean 'sex'?"),
         (["count", "rows.parquet", "--facet", "sex", "-o", "."], "is a folder"),
         (["merge", "rows.parquet", "-o", "x"], "is not a counts file"),
     ],

@@ -203,6 +203,84 @@ def test_small_files_do_not_import_numba(tmp_path):
     subprocess.run([sys.executable, "-c", code, path], check=True, env=environment, timeout=60)
 
 
+compiled = pytest.mark.skipif(
+    os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled, so nothing is kept"
+)
+# Counts of a file, as text, from a process of its own.
+COUNT = """
+import sys, biaskit
+table = biaskit.count(sys.argv[1], facet="a", label="b", group="g").tables["a"]
+print(table.levels, table.n.tolist())
+"""
+# Numba finds no folder to keep a kernel in, as where neither the package nor the home is writable.
+# Permissions would not show it: they do not bind the root user.
+NO_FOLDER = """
+from numba.core.caching import CacheImpl, NullCache
+CacheImpl._locator_classes = []
+from biaskit._kernels.joint import joint_counts
+assert isinstance(joint_counts._cache, NullCache)
+"""
+
+
+@pytest.fixture
+def counted_apart(tmp_path):
+    """Start of a process that counts a file: some code before it, `BIASKIT_KERNELS`, and the rest.
+
+    The file has texts, a long dictionary and missing values, so that every kernel is needed.
+    """
+    path = tmp_path / "t.parquet"
+    rng = np.random.default_rng(0)
+    table = pa.table(
+        {
+            "a": pa.array(["F", "M", None]).take(pa.array(rng.integers(0, 3, 3_000))),
+            "b": rng.integers(0, 2, 3_000),
+            "g": rng.integers(0, 300, 3_000),
+        }
+    )
+    pq.write_table(table, path, row_group_size=1_000)
+
+    def start(choice, before="", **environment):
+        kept = {k: v for k, v in os.environ.items() if k != "NUMBA_CACHE_DIR"}
+        return subprocess.Popen(
+            [sys.executable, "-c", before + COUNT, path],
+            env={**kept, "BIASKIT_KERNELS": choice, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    return start
+
+
+def output_of(process):
+    out, err = process.communicate(timeout=240)
+    assert (process.returncode, err) == (0, "")
+    return out
+
+
+@compiled
+def test_kernels_work_where_no_folder_can_be_written(tmp_path, counted_apart):
+    expected = output_of(counted_apart("never"))
+    home = {"HOME": str(tmp_path / "nowhere")}
+    assert output_of(counted_apart("always", NO_FOLDER, **home)) == expected
+
+
+@compiled
+def test_processes_that_compile_into_one_folder_at_once(tmp_path, counted_apart):
+    expected = output_of(counted_apart("never"))
+    cache = tmp_path / "cache"
+    where = {"NUMBA_CACHE_DIR": str(cache)}
+    both = [counted_apart("always", **where) for _ in range(2)]
+    assert [output_of(process) for process in both] == [expected, expected]
+    kept = {file: file.stat().st_mtime_ns for file in cache.rglob("*.nbc")}
+    assert kept
+    # One form of each kernel: of two, processes might take one for the other.
+    assert all(file.name.endswith(".1.nbc") for file in kept)
+    # What they left behind is whole: a third process loads it, and has nothing to add.
+    assert output_of(counted_apart("always", **where)) == expected
+    assert kept == {file: file.stat().st_mtime_ns for file in cache.rglob("*.nbc")}
+
+
 def test_damaged_files_give_arrows_counts_or_an_error():
     program = Path(__file__).with_name("fuzz_encoded.py")
     mutants = "40" if os.environ.get("NUMBA_DISABLE_JIT") == "1" else "400"

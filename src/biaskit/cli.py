@@ -19,7 +19,7 @@ from biaskit.fliptest import sample_for
 from biaskit.metrics import FROM_ROWS, METRICS, Metric, chosen
 from biaskit.reports import Row, refuse_choices, report_rows, summary
 from biaskit.roles import Roles
-from biaskit.sources import count_roles, saved_counts
+from biaskit.sources import ColumnPath, count_roles, kernels_choice, paths_of, saved_counts
 from biaskit.sources.sample import Sample
 from biaskit.words import in_words
 
@@ -128,11 +128,21 @@ def _sentences(rows: Sequence[Row], roles: Roles, asked: Sequence[Metric] | None
 
 
 def _count(args: argparse.Namespace) -> None:
+    if args.explain:
+        return _explain_paths(args)
     store.refuse_unwritable(args.output)
     counts, _, _ = _counted(args, [])
     counts.save(args.output)
     cells = sum(int((table.n > 0).sum()) for table in counts.tables.values())
-    _say(f"{counts.rows:,} rows in {cells:,} cells: {args.output}")
+    return _say(f"{counts.rows:,} rows in {cells:,} cells: {args.output}")
+
+
+def _explain_paths(args: argparse.Namespace) -> None:
+    if len(args.data) == 1 and saved_counts(args.data[0]) is not None:
+        return _say(f"{args.data[0]} is a file of saved counts: there are no rows to read")
+    rows = paths_of(args.data, Roles.of(**_roles_given(args)))
+    columns = [name.replace("_", " ") for name in ColumnPath._fields]
+    return _say(f"BIASKIT_KERNELS is {kernels_choice()}\n\n{formats.as_table(columns, rows)}")
 
 
 def _merge(args: argparse.Namespace) -> None:
@@ -371,7 +381,14 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
 
     count = verb("count", _count, "Read the rows once and save their counts.")
     _add_data(count)
-    count.add_argument("-o", "--output", required=True, metavar="FILE", help="counts file to write")
+    # What is explained is not counted, so there is nothing to write.
+    either = count.add_mutually_exclusive_group(required=True)
+    either.add_argument("-o", "--output", metavar="FILE", help="counts file to write")
+    either.add_argument(
+        "--explain",
+        action="store_true",
+        help="do not count; say how each column would be read, and why",
+    )
 
     merge = verb("merge", _merge, "Add saved counts of the same roles.")
     merge.add_argument("counts", nargs="+", metavar="COUNTS", help="files that `count` wrote")

@@ -3,6 +3,10 @@
 Numba checks no bounds, so every kernel checks each length, offset, width and index that it takes
 from its input against the arrays it was given, and returns a negative number where one does not
 fit. Buffers that words of eight bytes are read from or written to end in `SLACK` spare bytes.
+
+A kernel is called with arguments of the same types everywhere, so that it has one compiled form.
+Numba numbers the forms in the order in which a process compiles them, and two processes that fill
+one folder at once might take one form for another.
 """
 
 from __future__ import annotations

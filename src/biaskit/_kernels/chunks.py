@@ -151,7 +151,9 @@ def chunk_codes(
         full = not optional or all_present(level_text, level_at, level_end, count)
         present = count
         if not full:
-            if hybrid(level_text, level_at, level_end, 1, 2, levels, 0, count) < 0:
+            # Numba would compile another kernel for constants than it does for int64 below.
+            one, two, zero = int64(1), int64(2), int64(0)
+            if hybrid(level_text, level_at, level_end, one, two, levels, zero, count) < 0:
                 return BAD
             present = 0
             for i in range(count):

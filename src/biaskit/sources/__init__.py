@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -18,8 +18,8 @@ from biaskit.levels import ABSENT, MISSING, Level, level
 from biaskit.roles import Facet, Roles, facet_name
 from biaskit.sources.batches import Batch, Source
 from biaskit.sources.encode import Encoder, weights
-from biaskit.sources.encoded import Cells
-from biaskit.sources.files import ParquetFiles, file_source
+from biaskit.sources.encoded import Cells, kernels_choice
+from biaskit.sources.files import ColumnPath, ParquetFiles, column_paths, file_source
 from biaskit.sources.frames import frame_source
 from biaskit.sources.sample import Sample
 from biaskit.tables import AXES, MAX_CELLS, Table, refuse_large, too_many_cells
@@ -27,7 +27,7 @@ from biaskit.tables import AXES, MAX_CELLS, Table, refuse_large, too_many_cells
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-__all__ = ["count", "count_roles", "saved_counts"]
+__all__ = ["ColumnPath", "count", "count_roles", "kernels_choice", "paths_of", "saved_counts"]
 
 # Smaller batches are encoded sooner than threads have started.
 _WORTH_THREADS = 50_000
@@ -123,16 +123,10 @@ def count_roles(
 
     The counts have no features: what was read of them, if anything, is in the sample.
     """
-    if not roles.facet:
-        raise RolesError("facet is needed: the column whose values may be favoured or not")
+    encoders = _encoders(roles)
     source = _source(data)
     by_column = roles.columns()
     numeric = {*roles.cuts, *([roles.weight] if roles.weight is not None else [])}
-    encoders = {
-        column: Encoder(column, role, roles.bins(column), roles.cuts.get(column, ()))
-        for column, role in by_column.items()
-        if role != "weight"
-    }
     tallies = {facet: _Histogram(roles, facet, encoders) for facet in roles.facet}
     read = [*by_column] if sample is None else [*by_column, *sample.start(source, encoders)]
     rows = 0
@@ -165,6 +159,11 @@ def count_roles(
     return Counts(replace(roles, features=None), tables, rows)
 
 
+def paths_of(paths: Sequence[str | os.PathLike[str]], roles: Roles) -> list[ColumnPath]:
+    """How each column would be read if the rows of some files were counted, and why so."""
+    return list(column_paths(paths, roles, _encoders(roles)))
+
+
 def saved_counts(data: Any) -> Counts | None:
     """Counts that `data` is, or is the path of a file of; None for a table of rows."""
     if isinstance(data, Counts):
@@ -179,6 +178,17 @@ def _begins_as_parquet(path: Path) -> bool:
         return False
     with path.open("rb") as file:
         return file.read(4) == b"PAR1"
+
+
+def _encoders(roles: Roles) -> dict[str, Encoder]:
+    """Encoder of each column that is counted."""
+    if not roles.facet:
+        raise RolesError("facet is needed: the column whose values may be favoured or not")
+    return {
+        column: Encoder(column, role, roles.bins(column), roles.cuts.get(column, ()))
+        for column, role in roles.columns().items()
+        if role != "weight"
+    }
 
 
 class _Columns:

@@ -11,12 +11,12 @@ import os
 import queue
 import sys
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ from biaskit.sources.batches import Batch, of_record_batch
 from biaskit.sources.encode import Encoder, kind_of
 from biaskit.tables import AXES
 
-__all__ = ["Cells", "counted", "kernels_pay"]
+__all__ = ["Cells", "against_kernels", "counted", "kernels_choice", "kernels_pay", "planned"]
 
 #: Rows from which reading with kernels pays for importing them; see `kernels_pay`. Measured on two
 #: cores: import and load take 0.46 s, and Arrow 28 ms for a million rows of two columns.
@@ -44,7 +44,8 @@ _MOST_CELLS = 1 << 20
 _PLANES = 4
 _FEW_PAGES = 256
 _MOST_PAGES = 1 << 16
-_PLAIN, _PLAIN_DICTIONARY = 0, 2
+# Encodings, by their numbers in the format.
+_PLAIN, _PLAIN_DICTIONARY, _RLE_DICTIONARY = 0, 2, 8
 # Numbers of the codecs, and of the physical types with how their values are stored.
 _UNCOMPRESSED, _SNAPPY = 0, 1
 _STREAMED = {2: "gzip", 6: "zstd"}
@@ -74,30 +75,47 @@ class Cells:
 
 
 def kernels_pay(rows: int, roles: Roles) -> bool:
-    """Whether rows of Parquet should be counted by the kernels.
+    """Whether rows of Parquet should be counted by the kernels; see `against_kernels`."""
+    return not against_kernels(rows, roles)
 
-    ``BIASKIT_KERNELS`` is ``always``, ``never`` or ``auto``. By itself, the choice is made by size:
-    importing Numba and loading the kernels takes as long as Arrow takes for `CROSSOVER` rows. A
-    process that counts often pays it once the rows of all its counts reach that number.
+
+def against_kernels(rows: int, roles: Roles) -> str:
+    """Reason why Arrow should read some rows of Parquet; an empty text where the kernels should.
+
+    By itself, the choice is made by size: importing Numba and loading the kernels takes as long as
+    Arrow takes for `CROSSOVER` rows. A process that counts often pays it once the rows of all its
+    counts reach that number.
+    """
+    global _rows_by_arrow
+    choice = kernels_choice()
+    if roles.weight is not None:
+        return "the rows are weighted"
+    if sys.byteorder != "little" or not hasattr(os, "preadv"):
+        return "the kernels do not run on this system"
+    if choice == "never":
+        return "BIASKIT_KERNELS is never"
+    if choice == "always":
+        return ""
+    if "biaskit._kernels" in sys.modules:
+        return "" if rows >= CROSSOVER_LOADED else f"fewer than {CROSSOVER_LOADED:,} rows"
+    _rows_by_arrow += rows
+    if _rows_by_arrow >= CROSSOVER:
+        return ""
+    return f"fewer than {CROSSOVER:,} rows: kernels would take longer to load"
+
+
+def kernels_choice() -> str:
+    """Value of ``BIASKIT_KERNELS``: ``auto``, ``always`` or ``never``.
 
     Raises
     ------
     RolesError
-        ``BIASKIT_KERNELS`` is something else.
+        It is something else.
     """
-    global _rows_by_arrow
     choice = os.environ.get("BIASKIT_KERNELS", "auto")
     if choice not in {"auto", "always", "never"}:
         raise RolesError(f"BIASKIT_KERNELS is {choice!r}; set it to auto, always or never")
-    possible = sys.byteorder == "little" and hasattr(os, "preadv") and roles.weight is None
-    if choice == "never" or not possible:
-        return False
-    if choice == "always":
-        return True
-    if "biaskit._kernels" in sys.modules:
-        return rows >= CROSSOVER_LOADED
-    _rows_by_arrow += rows
-    return _rows_by_arrow >= CROSSOVER
+    return choice
 
 
 def counted(
@@ -148,6 +166,28 @@ def counted(
         )
 
 
+def planned(
+    file: Any, path: Path, roles: Roles, encoders: Mapping[str, Encoder]
+) -> Counter[tuple[str, str]]:
+    """Numbers of row groups by column and by what sends it to Arrow, an empty text for nothing.
+
+    It follows from the file's metadata and the headers of its pages. What stands in the pages may
+    still send a damaged column, or a table of very many cells, to Arrow.
+
+    Parameters
+    ----------
+    file, path, roles, encoders
+        As for `counted`.
+    """
+    room = _Room()
+    with _Reader(file, path, roles, encoders) as reader:
+        return Counter(
+            (column, reader.against(number, column, room))
+            for column in encoders
+            for number in range(file.metadata.num_row_groups)
+        )
+
+
 class _Odd(Exception):  # noqa: N818 - not an error: it sends a chunk to Arrow
     """What the kernels do not read; the message says what."""
 
@@ -171,6 +211,17 @@ class _Leaf:
     optional: bool
     physical: str
     type: Any
+
+
+class _Chunk(NamedTuple):
+    """A column chunk as it stands in the file."""
+
+    leaf: _Leaf
+    rows: int
+    codec: int
+    source: NDArray[np.uint8]
+    #: Its pages, as `pages.page_table` makes them; the first is the dictionary.
+    table: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -237,6 +288,14 @@ class _Reader:
         finally:
             self._rooms.put(room)
 
+    def against(self, number: int, column: str, room: _Room) -> str:
+        """What sends a column chunk to Arrow, as far as it is seen without decompressing it."""
+        try:
+            self._chunk(number, column, room)
+        except _Odd as odd:
+            return str(odd)
+        return ""
+
     def batches(self, number: int) -> Iterator[Batch]:
         """Rows of a row group, decoded by Arrow."""
         columns = list(self._encoders)
@@ -246,21 +305,17 @@ class _Reader:
     def _count(self, number: int, room: _Room) -> Cells | None:
         from biaskit._kernels import SLACK
 
-        if self._footer is None:
-            return None
-        rows = int(self._footer.rows[number])
-        if not 0 < rows <= _MOST_ROWS:
+        try:
+            rows, _ = self._group(number)
+        except _Odd:
             return None
         stride = rows + SLACK
         buffer = room.array("codes", _PLANES * len(self._leaves) * stride)
         plain: list[str] = []
         axes: dict[str, _Axis] = {}
-        for i, (column, leaf) in enumerate(self._leaves.items()):
+        for i, column in enumerate(self._leaves):
             try:
-                if leaf is None:
-                    raise _Odd("no flat column of a kind that the kernels know")
-                chunk = self._footer.chunks[number, leaf.index]
-                axes[column] = self._axis(chunk, leaf, rows, room, _PLANES * i * stride)
+                axes[column] = self._axis(number, column, room, _PLANES * i * stride)
             except _Odd:
                 plain.append(column)
         if plain:
@@ -314,15 +369,26 @@ class _Reader:
             return None
         return _Leaf(column, found[0], leaf.max_definition_level == 1, physical, value)
 
-    def _axis(
-        self, chunk: NDArray[np.int64], leaf: _Leaf, rows: int, room: _Room, start: int
-    ) -> _Axis:
-        """Codes of a column chunk, written from `start` on into the room."""
-        from biaskit._kernels import SLACK
-        from biaskit._kernels.chunks import chunk_codes
-        from biaskit._kernels.pages import DICTIONARY, ENCODING, KIND, PACKED, SIZE, VALUES
+    def _group(self, number: int) -> tuple[int, NDArray[np.int64]]:
+        """Rows of a row group, and the numbers of its column chunks."""
+        if self._footer is None:
+            raise _Odd("a footer that contradicts itself")
+        rows = int(self._footer.rows[number])
+        if not 0 < rows <= _MOST_ROWS:
+            raise _Odd(f"a row group of no rows, or of more than {_MOST_ROWS:,}")
+        return rows, self._footer.chunks[number]
 
-        elsewhere, physical, codec, values, packed, data, dictionary, *_ = chunk.tolist()
+    def _chunk(self, number: int, column: str, room: _Room) -> _Chunk:
+        """Column chunk as it stands in the file, once its headers say that the kernels read it."""
+        from biaskit._kernels.pages import DICTIONARY, ENCODING, KIND, PACKED, SIZE
+
+        rows, chunks = self._group(number)
+        leaf = self._leaves[column]
+        if leaf is None:
+            raise _Odd("no flat column of a kind that the kernels know")
+        elsewhere, physical, codec, values, packed, data, dictionary, *_ = chunks[
+            leaf.index
+        ].tolist()
         if elsewhere != _NONE or values != rows or physical != _PHYSICAL[leaf.physical][0]:
             raise _Odd("the chunk is elsewhere, encrypted, or of another length or type")
         if codec not in {_UNCOMPRESSED, _SNAPPY, *_STREAMED}:
@@ -334,13 +400,26 @@ class _Reader:
             raise _Odd("no dictionary")
         if table[0, ENCODING] not in (_PLAIN, _PLAIN_DICTIONARY):
             raise _Odd("an unknown kind of dictionary")
+        encodings = table[1:, ENCODING]
+        if np.any((encodings != _PLAIN_DICTIONARY) & (encodings != _RLE_DICTIONARY)):
+            raise _Odd("pages that do not use the dictionary")
         largest = int(table[:, SIZE].max())
         if largest > _MOST_BYTES or int(table[1:, SIZE].sum()) > 8 * rows + 64 * len(table):
             raise _Odd("pages too large")
+        if codec == _SNAPPY and np.any(table[:, SIZE] > 24 * table[:, PACKED] + 64):
+            raise _Odd("pages larger than their compressed bytes can hold")
+        return _Chunk(leaf, rows, codec, source, table)
+
+    def _axis(self, number: int, column: str, room: _Room, start: int) -> _Axis:
+        """Codes of a column chunk, written from `start` on into the room."""
+        from biaskit._kernels import SLACK
+        from biaskit._kernels.chunks import chunk_codes
+        from biaskit._kernels.pages import SIZE, VALUES
+
+        leaf, rows, codec, source, table = self._chunk(number, column, room)
+        largest = int(table[:, SIZE].max())
         if codec in _STREAMED:
             source = _inflated(source, table, _STREAMED[codec])
-        elif codec == _SNAPPY and np.any(table[:, SIZE] > 24 * table[:, PACKED] + 64):
-            raise _Odd("pages larger than their compressed bytes can hold")
         page = room.array("page", largest + SLACK)
         raw = _content(source, table[0], codec == _SNAPPY, page)
         entries = int(table[0, VALUES])
@@ -496,11 +575,12 @@ def _footer(
     others = (_ROWS_FIELD, _GROUP, _CHUNK, *_LEVEL_COUNTS)
     paths = [path(*ids) for ids in (*(ids for ids, _ in _CHUNK_FIELDS), *others)]
     rows_field, group, chunk, repetitions, definitions = range(len(_CHUNK_FIELDS), len(paths))
+    asked = np.array(paths, np.int64)
+    # As the constant of `page_table` is, so that both call one kernel.
+    asked.setflags(write=False)
     most = 2 * groups + groups * sum(len(paths) + a + b for a, b in levels)
     events = np.empty((most, 3), np.int64)
-    count, _ = fields(
-        source, 0, len(source), np.array(paths, np.int64), np.empty(STACK, np.int64), events
-    )
+    count, _ = fields(source, 0, len(source), asked, np.empty(STACK, np.int64), events)
     event, type_, number = events[: max(count, 0)].T
     is_group = (event == group) & (type_ == _STRUCT)
     is_chunk = (event == chunk) & (type_ == _STRUCT)

@@ -12,15 +12,15 @@ import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from biaskit.errors import BiaskitError, DataError, listed
 from biaskit.roles import Roles
 from biaskit.sources.batches import Batch, Source, of_record_batch, refuse_missing_columns
 from biaskit.sources.encode import Encoder
-from biaskit.sources.encoded import Cells, counted, kernels_pay
+from biaskit.sources.encoded import Cells, against_kernels, counted, kernels_pay, planned
 
-__all__ = ["ParquetFiles", "expanded", "file_source", "open_parquet"]
+__all__ = ["ColumnPath", "ParquetFiles", "column_paths", "expanded", "file_source", "open_parquet"]
 
 _FORMATS = {
     ".parquet": "parquet",
@@ -114,6 +114,41 @@ def format_of(path: Path) -> str:
     return _FORMATS[suffixes[-1]]
 
 
+class ColumnPath(NamedTuple):
+    """How a column of a file is read, and why so."""
+
+    file: str
+    column: str
+    role: str
+    #: Row groups of which this holds; 0 in a format that has none.
+    row_groups: int
+    #: ``encoded``, or what decodes it: ``Arrow`` or ``json``.
+    path: str
+    why: str
+
+
+def column_paths(
+    paths: Sequence[str | os.PathLike[str]], roles: Roles, encoders: Mapping[str, Encoder]
+) -> Iterator[ColumnPath]:
+    """How each column that roles name would be read from some files; one line for a text file.
+
+    Raises
+    ------
+    DataError
+        A file is missing, cannot be read or lacks a column, or the formats differ.
+    """
+    source = file_source(paths)
+    if isinstance(source, ParquetFiles):
+        yield from source.paths(roles, encoders)
+        return
+    ways = {
+        "csv": ("Arrow", "CSV has no encoded form"),
+        "jsonl": ("json", "JSON Lines have no encoded form"),
+    }
+    for path in expanded(paths):
+        yield ColumnPath(str(path), "(all)", "", 0, *ways[format_of(path)])
+
+
 class ParquetFiles:
     """Parquet files as a source, which may also count their rows where they are read."""
 
@@ -153,6 +188,24 @@ class ParquetFiles:
                     continue
                 file = open_parquet(path, columns, file)
             yield from _parquet_batches(file, path, columns, sizes)
+
+    def paths(self, roles: Roles, encoders: Mapping[str, Encoder]) -> Iterator[ColumnPath]:
+        """How `parts` would read each column, and why so."""
+        import pyarrow.parquet as pq
+
+        by_column = roles.columns()
+        for path in self._files:
+            with _readable(path):
+                file = pq.ParquetFile(path)
+                refuse_missing_columns(by_column, file.schema_arrow.names, str(path))
+                if against := against_kernels(file.metadata.num_rows, roles):
+                    groups = file.metadata.num_row_groups
+                    found = dict.fromkeys(((column, against) for column in by_column), groups)
+                else:
+                    found = dict(planned(file, path, roles, encoders))
+            for (column, odd), groups in found.items():
+                way = ("Arrow", odd) if odd else ("encoded", "dictionary-encoded")
+                yield ColumnPath(str(path), column, by_column[column], groups, *way)
 
 
 def open_parquet(path: Path, columns: Collection[str], plain: Any = None) -> Any:
