@@ -369,6 +369,9 @@ def _regrouped(
     """Array whose entries along one axis are summed by level, in the order of `kept`."""
     if tuple(raw) == tuple(kept):
         return array
+    source = {level: i for i, level in enumerate(raw)}
+    if len(source) == len(raw) and all(level in source for level in kept):
+        return np.take(array, [source[level] for level in kept], axis=axis)
     place = {level: i for i, level in enumerate(kept)}
     shape = [*array.shape]
     shape[axis] = len(kept)
