@@ -14,7 +14,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -37,8 +37,8 @@ CROSSOVER = 16_000_000
 #: The same where a process has imported them already.
 CROSSOVER_LOADED = 50_000
 
-# Rows from which several threads share a row group: fewer are counted before threads have started.
-_WORTH_THREADS = 1 << 19
+# A file of fewer rows is counted before threads have started and taken turns at the interpreter.
+_WORTH_THREADS = 1 << 21
 _ROWS = 1 << 17
 # What is larger than this is left to Arrow, so that a thread's buffers stay small.
 _MOST_ROWS = 1 << 23
@@ -133,9 +133,10 @@ def counted(
     groups = range(metadata.num_row_groups)
     total = max(1, metadata.num_rows)
     rows = 0
+    threads = (os.cpu_count() or 1) if total >= _WORTH_THREADS else 1
     with (
         _Reader(file, path, roles, encoders) as reader,
-        closing(_in_order(os.cpu_count() or 1, reader.count, groups)) as counts,
+        closing(_in_order(threads, reader.count, groups)) as counts,
     ):
         for group, cells in enumerate(counts):
             for part in reader.batches(group) if cells is None else (cells,):
@@ -255,8 +256,14 @@ class _Reader:
 
     def count(self, number: int) -> Cells | None:
         """Counts of a row group; None where they would take too much memory."""
-        with self._room() as room:
+        try:
+            room = self._rooms.get_nowait()
+        except queue.Empty:
+            room = _Room()
+        try:
             return self._count(number, room)
+        finally:
+            self._rooms.put(room)
 
     def batches(self, number: int) -> Iterator[Batch]:
         """Rows of a row group, decoded by Arrow."""
@@ -272,28 +279,19 @@ class _Reader:
         rows = int(self._footer.rows[number])
         if not 0 < rows <= _MOST_ROWS:
             return None
-        chunks = self._footer.chunks[number]
         stride = rows + SLACK
         buffer = room.array("codes", _PLANES * len(self._leaves) * stride)
-
-        def axis(i: int) -> _Axis | None:
-            leaf = leaves[i]
-            if leaf is None:  # no flat column of a kind that the kernels know
-                return None
-            with self._room() as own:
-                try:
-                    return self._axis(chunks[leaf.index], leaf, rows, own, buffer, starts[i])
-                except _Odd:
-                    return None
-
-        leaves = list(self._leaves.values())
-        starts = [_PLANES * i * stride for i in range(len(leaves))]
-        # Where row groups do not occupy every core, the columns of one do.
-        threads = (os.cpu_count() or 1) // len(self._footer.rows) if rows >= _WORTH_THREADS else 1
-        with closing(_in_order(threads, axis, range(len(leaves)))) as made:
-            found = dict(zip(self._leaves, made, strict=True))
-        axes = {column: one for column, one in found.items() if one is not None}
-        if plain := [column for column, one in found.items() if one is None]:
+        plain: list[str] = []
+        axes: dict[str, _Axis] = {}
+        for i, (column, leaf) in enumerate(self._leaves.items()):
+            try:
+                if leaf is None:
+                    raise _Odd("no flat column of a kind that the kernels know")
+                chunk = self._footer.chunks[number, leaf.index]
+                axes[column] = self._axis(chunk, leaf, rows, room, _PLANES * i * stride)
+            except _Odd:
+                plain.append(column)
+        if plain:
             decoded = self._codes(number, plain)
             for column, codes in decoded.items():
                 if len(codes) != rows:
@@ -302,25 +300,13 @@ class _Reader:
                         f"{len(codes):,} were read; it is damaged: write it again"
                     )
                 i = list(self._leaves).index(column)
-                axes[column] = _in_bytes(codes, buffer, starts[i], stride)
+                axes[column] = _in_bytes(codes, buffer, _PLANES * i * stride, stride)
         counts = {}
         for facet, columns in self._columns_of.items():
-            if np.prod([float(len(axes[column].codes)) for column in columns]) > _MOST_CELLS:
+            if math.prod(len(axes[column].codes) for column in columns) > _MOST_CELLS:
                 return None
-            counts[facet] = _joint([axes[column] for column in columns], buffer, rows, threads)
+            counts[facet] = _joint([axes[column] for column in columns], buffer, rows)
         return Cells(counts, {c: axis.codes for c, axis in axes.items()}, rows, self._where)
-
-    @contextmanager
-    def _room(self) -> Iterator[_Room]:
-        """Buffers that nobody else uses meanwhile."""
-        try:
-            room = self._rooms.get_nowait()
-        except queue.Empty:
-            room = _Room()
-        try:
-            yield room
-        finally:
-            self._rooms.put(room)
 
     def _leaf(self, column: str) -> _Leaf | None:
         """Column as the kernels can read it; None for one that they never can."""
@@ -356,15 +342,9 @@ class _Reader:
         return _Leaf(column, found[0], leaf.max_definition_level == 1, physical, value)
 
     def _axis(
-        self,
-        chunk: NDArray[np.int64],
-        leaf: _Leaf,
-        rows: int,
-        room: _Room,
-        buffer: NDArray[np.uint8],
-        start: int,
+        self, chunk: NDArray[np.int64], leaf: _Leaf, rows: int, room: _Room, start: int
     ) -> _Axis:
-        """Codes of a column chunk, written from `start` on into the buffer."""
+        """Codes of a column chunk, written from `start` on into the room."""
         from biaskit._kernels import SLACK
         from biaskit._kernels.chunks import chunk_codes
         from biaskit._kernels.pages import DICTIONARY, ENCODING, KIND, PACKED, SIZE, VALUES
@@ -386,7 +366,7 @@ class _Reader:
             raise _Odd("pages too large")
         if codec in _STREAMED:
             source = _inflated(source, table, _STREAMED[codec])
-        elif codec == _SNAPPY and np.any(table[:, SIZE] > 24 * table[:, PACKED] + 64):
+        elif codec == _SNAPPY and (table[:, SIZE] > 24 * table[:, PACKED] + 64).any():
             raise _Odd("pages larger than their compressed bytes can hold")
         page = room.array("page", largest + SLACK)
         raw = _content(source, table[0], codec == _SNAPPY, page)
@@ -395,6 +375,7 @@ class _Reader:
             raise _Odd("a dictionary too short")
         is_wide = entries > 255
         most = int(table[1:, VALUES].max(initial=0)) + SLACK
+        buffer = room.array("codes", 0)
         wide = room.array("wide", rows, np.uint32) if is_wide else _NO_CODES
         missing = chunk_codes(
             source,
@@ -723,28 +704,15 @@ def _in_bytes(codes: NDArray[Any], buffer: NDArray[np.uint8], start: int, stride
     return _Axis(starts, sizes, np.minimum(np.arange(np.prod(sizes)), size - 1))
 
 
-def _joint(
-    axes: Sequence[_Axis], buffer: NDArray[np.uint8], rows: int, threads: int
-) -> NDArray[np.int64]:
+def _joint(axes: Sequence[_Axis], buffer: NDArray[np.uint8], rows: int) -> NDArray[np.int64]:
     """Counts of the rows by the codes of some columns, an axis each."""
     from biaskit._kernels.joint import SCRATCH, joint_counts
 
     shape = [len(axis.codes) for axis in axes]
-    cells = math.prod(shape)
+    counts = np.zeros(math.prod(shape), np.int64)
     starts = np.array([at for axis in axes for at in axis.starts], np.int64)
     sizes = np.array([size for axis in axes for size in axis.sizes], np.uint64)
-
-    def part(first: int) -> NDArray[np.int64]:
-        counts = np.zeros(cells, np.int64)
-        scratch = np.empty(SCRATCH, np.uint64)
-        n = min(step, rows - first)
-        if joint_counts(buffer, starts + first, sizes, n, scratch, counts) != n:
-            raise AssertionError("codes outside of their axes")
-        return counts
-
-    step = -(-rows // max(1, threads))
-    with closing(_in_order(threads, part, range(0, rows, step))) as parts:
-        counts = sum(parts, np.zeros(cells, np.int64))
-    if counts.sum() != rows:
+    scratch = np.empty(SCRATCH, np.uint64)
+    if joint_counts(buffer, starts, sizes, rows, scratch, counts) != rows or counts.sum() != rows:
         raise AssertionError("codes outside of their axes")
     return counts.reshape(shape)
