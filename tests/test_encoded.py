@@ -86,8 +86,11 @@ ROLES = [
 
 
 @many
-@given(tables(), settings_of_a_writer, st.sampled_from(ROLES))
-def test_kernels_arrow_and_plain_python_agree(tmp_path, kernels, table, options, roles):
+@given(tables(), settings_of_a_writer, st.sampled_from(ROLES), st.sampled_from([0, 1 << 21]))
+def test_kernels_arrow_and_plain_python_agree(
+    tmp_path, kernels, monkeypatch, table, options, roles, worth_threads
+):
+    monkeypatch.setattr(encoded, "_WORTH_THREADS", worth_threads)
     path = tmp_path / "t.parquet"
     pq.write_table(table, path, **options)
     kernels("never")

@@ -79,6 +79,11 @@ def level(value: Any) -> Level:
     DataError
         The value is no plain value (a list, a record).
     """
+    # Most of all, values are numbers of Python's own.
+    if type(value) is float:
+        return _number(value)
+    if type(value) is int:
+        return value
     match value:
         case None | bool() | Interval():
             return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -184,7 +185,7 @@ class Table:
         final: list[tuple[Level, ...]] = []
         for axis, raw in enumerate(levels):
             rows = arrays[0].sum(axis=tuple(i for i in range(len(levels)) if i != axis))
-            used = {a for a, count in zip(raw, rows, strict=True) if count} | {
+            used = {a for a, count in zip(raw, rows.tolist(), strict=True) if count} | {
                 a for a in raw if a in keep
             }
             kept = tuple(sorted(used, key=order))
@@ -322,7 +323,7 @@ def refuse_large(levels: Sequence[Collection[Level]], facet: str) -> None:
         if (known := len(values) - (MISSING in values)) > MAX_LEVELS[axis]:
             name = f"facet {facet!r}" if axis == "facet" else f"the {axis}"
             raise DataError(too_many_values(axis, name, known))
-    if np.prod([float(len(values)) for values in levels]) > MAX_CELLS:
+    if math.prod(map(len, levels)) > MAX_CELLS:
         raise DataError(too_many_cells([len(values) for values in levels]))
 
 
@@ -369,6 +370,9 @@ def _regrouped(
     """Array whose entries along one axis are summed by level, in the order of `kept`."""
     if tuple(raw) == tuple(kept):
         return array
+    source = {level: i for i, level in enumerate(raw)}
+    if len(source) == len(raw) and all(level in source for level in kept):
+        return np.take(array, [source[level] for level in kept], axis=axis)
     place = {level: i for i, level in enumerate(kept)}
     shape = [*array.shape]
     shape[axis] = len(kept)

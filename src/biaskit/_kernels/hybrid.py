@@ -13,6 +13,7 @@ __all__ = ["all_present", "hybrid", "hybrid_wide", "spread", "spread_wide"]
 _ONES = uint64(0x0101010101010101)
 _HIGH = uint64(0x8080808080808080)
 _LOW = uint64(0x7F7F7F7F7F7F7F7F)
+_DIAGONAL = uint64(0x8040201008040201)
 _NONE = uint64(0)
 _ALL = uint64(0xFFFFFFFFFFFFFFFF)
 _U1 = uint64(1)
@@ -99,6 +100,13 @@ def hybrid(
             taken = min(run * 8, left)
             full = i + (taken & ~7)
             p = at
+            if width == 1 and size > 1:
+                # Each byte of a word keeps the bit that is its code; any bit carries into the high.
+                for k in range((full - i) >> 3):
+                    x = (uint64(source[p + k]) * _ONES) & _DIAGONAL
+                    poke(out, i + 8 * k, ((x + _LOW) >> _U7) & _ONES)
+                p += (full - i) >> 3
+                i = full
             while i < full:
                 x = peek(source, p)
                 p += width

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -241,7 +242,7 @@ class _Histogram:
     ) -> None:
         """Add rows: the codes of each column, and the weights."""
         shape = [encoder.size for encoder in self._axes]
-        if np.prod([float(size) for size in shape]) > MAX_CELLS:
+        if math.prod(shape) > MAX_CELLS:
             raise DataError(too_many_cells(shape))
         flat = codes[self._axes[0].column]
         for encoder in self._axes[1:]:
@@ -260,7 +261,7 @@ class _Histogram:
         used = counts.nonzero()
         by_axis = [codes[e.column][i] for e, i in zip(self._axes, used, strict=True)]
         shape = [encoder.size for encoder in self._axes]
-        if np.prod([float(size) for size in shape]) > MAX_CELLS:
+        if math.prod(shape) > MAX_CELLS:
             raise DataError(too_many_cells(shape))
         if list(self._arrays[0].shape) != shape:
             self._arrays[0] = self._full(self._arrays[0])

@@ -113,6 +113,9 @@ class Encoder:
 
     def _sorted(self, array: Any) -> NDArray[np.intp]:
         """Codes of a few numbers, by sorting them: Arrow's own hashing takes long to load."""
+        if len(array) <= _SMALL_DICTIONARY and not array.null_count:
+            found = [self._code(level(value)) for value in _values(array).tolist()]
+            return np.array(found, dtype=np.intp)
         distinct, inverse = np.unique(_values(array), return_inverse=True)
         place = np.array([self._code(level(value)) for value in distinct.tolist()], dtype=np.intp)
         codes = np.take(place, inverse)

@@ -7,16 +7,18 @@ which reads it rightly or says what is wrong; the two ways mix freely within a r
 
 from __future__ import annotations
 
+import math
 import os
 import queue
 import sys
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +37,8 @@ CROSSOVER = 16_000_000
 #: The same where a process has imported them already.
 CROSSOVER_LOADED = 50_000
 
+# A file of fewer rows is counted before threads have started and taken turns at the interpreter.
+_WORTH_THREADS = 1 << 21
 _ROWS = 1 << 17
 # What is larger than this is left to Arrow, so that a thread's buffers stay small.
 _MOST_ROWS = 1 << 23
@@ -147,18 +151,15 @@ def counted(
     groups = range(metadata.num_row_groups)
     total = max(1, metadata.num_rows)
     rows = 0
-    threads = min(os.cpu_count() or 1, max(1, len(groups)))
-    with _Reader(file, path, roles, encoders) as reader, ThreadPoolExecutor(threads) as pool:
-        waiting = deque(pool.submit(reader.count, group) for group in groups)
-        try:
-            for group in groups:
-                cells = waiting.popleft().result()
-                for part in reader.batches(group) if cells is None else (cells,):
-                    rows += part.rows
-                    yield replace(part, done=done(min(1.0, rows / total)))
-        finally:
-            for future in waiting:
-                future.cancel()
+    threads = (os.cpu_count() or 1) if total >= _WORTH_THREADS else 1
+    with (
+        _Reader(file, path, roles, encoders) as reader,
+        closing(_in_order(threads, reader.count, groups)) as counts,
+    ):
+        for group, cells in enumerate(counts):
+            for part in reader.batches(group) if cells is None else (cells,):
+                rows += part.rows
+                yield replace(part, done=done(min(1.0, rows / total)))
     if rows != metadata.num_rows:
         raise DataError(
             f"{path} should have {metadata.num_rows:,} rows but {rows:,} were read; "
@@ -186,6 +187,30 @@ def planned(
             for column in encoders
             for number in range(file.metadata.num_row_groups)
         )
+
+
+_In = TypeVar("_In")
+_Out = TypeVar("_Out")
+
+
+def _in_order(
+    threads: int, function: Callable[[_In], _Out], items: Sequence[_In]
+) -> Generator[_Out, None, None]:
+    """Results of a function, several made at a time; one thread, or one item, starts no other."""
+    threads = min(threads, len(items))
+    if threads <= 1:
+        yield from map(function, items)
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(threads) as pool:
+        waiting = deque(pool.submit(function, item) for item in items)
+        try:
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
 
 
 class _Odd(Exception):  # noqa: N818 - not an error: it sends a chunk to Arrow
@@ -258,6 +283,9 @@ class _Reader:
         self._where = str(path)
         self._encoders = encoders
         self._columns_of = {facet: _columns(facet, roles) for facet in roles.facet}
+        schema = self._metadata.schema
+        self._paths = [schema.column(i).path for i in range(len(schema))]
+        self._types = file.schema_arrow
         self._leaves = {column: self._leaf(column) for column in encoders}
         self._known: dict[Any, NDArray[np.intp]] = {}
         self._lock = threading.Lock()
@@ -330,7 +358,7 @@ class _Reader:
                 axes[column] = _in_bytes(codes, buffer, _PLANES * i * stride, stride)
         counts = {}
         for facet, columns in self._columns_of.items():
-            if np.prod([float(len(axes[column].codes)) for column in columns]) > _MOST_CELLS:
+            if math.prod(len(axes[column].codes) for column in columns) > _MOST_CELLS:
                 return None
             counts[facet] = _joint([axes[column] for column in columns], buffer, rows)
         return Cells(counts, {c: axis.codes for c, axis in axes.items()}, rows, self._where)
@@ -339,13 +367,12 @@ class _Reader:
         """Column as the kernels can read it; None for one that they never can."""
         import pyarrow.types as t
 
-        schema = self._metadata.schema
-        found = [i for i in range(len(schema)) if schema.column(i).path == column]
-        type_ = self._file.schema_arrow.field(column).type
+        found = [i for i, path in enumerate(self._paths) if path == column]
+        type_ = self._types.field(column).type
         value = type_.value_type if t.is_dictionary(type_) else type_
         if len(found) != 1 or t.is_nested(value):
             return None
-        leaf = schema.column(found[0])
+        leaf = self._metadata.schema.column(found[0])
         if leaf.max_repetition_level != 0 or leaf.max_definition_level > 1:
             return None
         physical = leaf.physical_type
@@ -406,7 +433,7 @@ class _Reader:
         largest = int(table[:, SIZE].max())
         if largest > _MOST_BYTES or int(table[1:, SIZE].sum()) > 8 * rows + 64 * len(table):
             raise _Odd("pages too large")
-        if codec == _SNAPPY and np.any(table[:, SIZE] > 24 * table[:, PACKED] + 64):
+        if codec == _SNAPPY and (table[:, SIZE] > 24 * table[:, PACKED] + 64).any():
             raise _Odd("pages larger than their compressed bytes can hold")
         return _Chunk(leaf, rows, codec, source, table)
 
@@ -549,9 +576,28 @@ _CHUNK_FIELDS = (
     ((4, 1, 8), _STRUCT),  # encryption
     ((4, 1, 9), _BINARY),
 )
-_ROWS_FIELD, _GROUP, _CHUNK = (4, 3), (4,), (4, 1)
-# Lists of how many values have each repetition level and each definition level.
-_LEVEL_COUNTS = ((4, 1, 3, 16, 2), (4, 1, 3, 16, 3))
+_OTHER_FIELDS = (
+    (4, 3),  # rows of a row group
+    (4,),  # row group
+    (4, 1),  # column chunk
+    # Lists of how many values have each repetition level and each definition level.
+    (4, 1, 3, 16, 2),
+    (4, 1, 3, 16, 3),
+)
+# Type of each field of a column chunk; what is no field of one has no type that could be met.
+_CHUNK_TYPES = np.array([*(type_ for _, type_ in _CHUNK_FIELDS), *[_NONE] * len(_OTHER_FIELDS)])
+
+
+@cache
+def _wanted() -> NDArray[np.int64]:
+    """Fields of the footer that matter, as the kernel names them."""
+    from biaskit._kernels.thrift import path
+
+    fields = (*(ids for ids, _ in _CHUNK_FIELDS), *_OTHER_FIELDS)
+    made = np.array([path(*ids) for ids in fields], np.int64)
+    # As the constant of `page_table` is, so that both call one form of the kernel.
+    made.setflags(write=False)
+    return made
 
 
 def _footer(
@@ -564,7 +610,7 @@ def _footer(
     The numbers are read here and not asked of pyarrow, which ends the process where a column's
     metadata contradict themselves.
     """
-    from biaskit._kernels.thrift import STACK, fields, path
+    from biaskit._kernels.thrift import STACK, fields
 
     tail = os.pread(descriptor, 8, size - 8)
     length = int.from_bytes(tail[:4], "little")
@@ -572,15 +618,11 @@ def _footer(
         return None
     columns = len(levels)
     source = np.frombuffer(os.pread(descriptor, length, size - 8 - length), np.uint8).copy()
-    others = (_ROWS_FIELD, _GROUP, _CHUNK, *_LEVEL_COUNTS)
-    paths = [path(*ids) for ids in (*(ids for ids, _ in _CHUNK_FIELDS), *others)]
-    rows_field, group, chunk, repetitions, definitions = range(len(_CHUNK_FIELDS), len(paths))
-    asked = np.array(paths, np.int64)
-    # As the constant of `page_table` is, so that both call one kernel.
-    asked.setflags(write=False)
-    most = 2 * groups + groups * sum(len(paths) + a + b for a, b in levels)
+    wanted = _wanted()
+    rows_field, group, chunk, repetitions, definitions = range(len(_CHUNK_FIELDS), len(wanted))
+    most = 2 * groups + groups * sum(len(wanted) + a + b for a, b in levels)
     events = np.empty((most, 3), np.int64)
-    count, _ = fields(source, 0, len(source), asked, np.empty(STACK, np.int64), events)
+    count, _ = fields(source, 0, len(source), wanted, np.empty(STACK, np.int64), events)
     event, type_, number = events[: max(count, 0)].T
     is_group = (event == group) & (type_ == _STRUCT)
     is_chunk = (event == chunk) & (type_ == _STRUCT)
@@ -593,14 +635,14 @@ def _footer(
     ):
         return None
     chunks = np.full((groups * columns, len(_CHUNK_FIELDS)), _NONE, np.int64)
-    for i, which in enumerate((repetitions, definitions)):
+    has_levels = bool(np.any(event >= repetitions))
+    for i, which in enumerate((repetitions, definitions) if has_levels else ()):
         found = np.bincount(np.maximum(in_chunk[event == which], 0), minlength=len(chunks))
         most_levels = np.tile([1 + level[i] for level in levels], groups)
         if np.any((found != 0) & (found != most_levels)):
             return None
-    for i, (_, wanted) in enumerate(_CHUNK_FIELDS):
-        is_field = (event == i) & (type_ == wanted)
-        chunks[in_chunk[is_field], i] = number[is_field]
+    is_field = type_ == _CHUNK_TYPES[event]
+    chunks[in_chunk[is_field], event[is_field]] = number[is_field]
     encrypted = (chunks[:, -2:] != _NONE).any(axis=1)
     chunks[encrypted, 0] = 0
     return _Footer(number[is_rows], chunks.reshape(groups, columns, -1))
@@ -748,7 +790,7 @@ def _joint(axes: Sequence[_Axis], buffer: NDArray[np.uint8], rows: int) -> NDArr
     from biaskit._kernels.joint import SCRATCH, joint_counts
 
     shape = [len(axis.codes) for axis in axes]
-    counts = np.zeros(int(np.prod(shape)), np.int64)
+    counts = np.zeros(math.prod(shape), np.int64)
     starts = np.array([at for axis in axes for at in axis.starts], np.int64)
     sizes = np.array([size for axis in axes for size in axis.sizes], np.uint64)
     scratch = np.empty(SCRATCH, np.uint64)
