@@ -23,7 +23,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
-from core import write_section
+from core import PEAK, write_section
 
 import biaskit
 
@@ -141,12 +141,8 @@ def cold(path: Path) -> dict[str, float]:
 def peak_above_import(path: Path) -> float:
     """Peak memory in MB of counting a file, above that of importing biaskit and numba."""
     code = (
-        "import resource, sys, numba, pyarrow.parquet, biaskit\n"
-        "biaskit.count\n"
-        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024\n"
-        "idle = peak()\n"
-        f"biaskit.count(sys.argv[1], **{FOUR!r})\n"
-        "print(peak() - idle)"
+        f"import sys, numba, pyarrow.parquet, biaskit; biaskit.count; idle = {PEAK}\n"
+        f"biaskit.count(sys.argv[1], **{FOUR!r}); print({PEAK} - idle)"
     )
     command = [sys.executable, "-c", code, str(path)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
