@@ -68,7 +68,24 @@ def test_the_documented_sign(case: dict[str, Any]) -> None:
     report = biaskit.report(pa.table(case["columns"]), **roles)
     found = report[report["metric"] == "FT"]["estimate"].item()
     assert found == pytest.approx(case["documented"]["FT"], abs=1e-12)
-    assert found == pytest.approx(-case["smclarify"]["FT"], abs=1e-12)
+    theirs = biaskit.report(
+        pa.table(case["columns"]), **roles, metrics=[biaskit.compat.SMCLARIFY["FT"]]
+    )
+    assert theirs["estimate"].item() == pytest.approx(case["smclarify"]["FT"], abs=1e-12)
+
+
+def test_smclarify_compares_numbers_as_they_are() -> None:
+    """As they are, the large feature alone says who is alike; in units of their spread, both do."""
+    made = {
+        "sex": ["F", "M", "M"],
+        "p": [0, 1, 0],
+        "large": [1000.0, 950.0, 1100.0],
+        "small": [0.0, 1.0, 0.0],
+    }
+    roles = {"features": ["large", "small"], "facet_values": "F"}
+    old = [biaskit.compat.SMCLARIFY["FT"]]
+    assert flips(pa.table(made), **roles)["estimate"].item() == 0
+    assert flips(pa.table(made), **roles, metrics=old)["estimate"].item() == -1
 
 
 NUMBER = st.sampled_from([0, 1, 2, 3.5, 10])

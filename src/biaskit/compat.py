@@ -3,9 +3,9 @@
 ``biaskit.report(..., metrics=biaskit.compat.SMCLARIFY)`` gives the figures of its ``bias_report``.
 They differ from `biaskit.METRICS` where the code departs from Clarify's documents: a ratio 0/0 is
 0, and two infinities differ by 0; a stratum's undefined share is 0; the distances are between
-positive and other labels, however many labels there are, and leave out what only one side has. On
-other tables of two labels both give the same numbers. Where smclarify raises, the value is NaN. As
-there, no number has an interval.
+positive and other labels, however many labels there are, and leave out what only one side has; FT
+has the opposite sign and compares features as they are. On other tables of two labels both give the
+same numbers. Where smclarify raises, the value is NaN. As there, no number has an interval.
 
 What it guesses about types, and that it counts missing values as facet a or as negative, is not
 here: that happens to rows, before there are counts.
@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from biaskit.metrics import METRICS, Metric
+from biaskit.metrics import FROM_ROWS, METRICS, Metric
 from biaskit.metrics.metric import Array
 from biaskit.tables import Tally, divide
 
@@ -147,7 +147,7 @@ def _conditional_metric(name: str, function: Callable[[Tally, Tally], Any]) -> M
     )
 
 
-#: Every metric that smclarify 0.5 computes from counts, by its symbol there.
+#: Every metric that smclarify 0.5 computes, by its symbol there. FT needs rows and `features`.
 SMCLARIFY: Mapping[str, Metric] = {
     one.symbol: one
     for one in (
@@ -196,6 +196,16 @@ SMCLARIFY: Mapping[str, Metric] = {
         _two_sided_metric("AD", METRICS["AD"].function),
         _two_sided_metric("TE", lambda a, d: _difference(_ratio(d.fn, d.fp), _ratio(a.fn, a.fp))),
         _conditional_metric("CDDPL", _predicted_by_group),
+        replace(
+            FROM_ROWS["FT"],
+            formula="(F- - F+) / n_d",
+            against_d="<",
+            kind="point",
+            options={"scaled": False, "sign": -1},
+            sentence="",
+            reading="The documents' FT with the opposite sign, of features that are not scaled: "
+            "below 0, facet d is worse off than members of facet a who are like it.",
+        ),
         replace(
             METRICS["GE"],
             kind="point",

@@ -66,8 +66,14 @@ def flip_tests(
     facet: Facet,
     groups: Sequence[Collection[Level]],
     positive_hat: Sequence[Level],
+    *,
+    scaled: bool = True,
+    sign: int = 1,
 ) -> list[Flip]:
     """Flip test of each of some groups of a facet's values as d, all other known values being a.
+
+    With `scaled` False, numbers are compared as they are and not in units of their spread; a `sign`
+    of -1 turns the value round. Both are for `biaskit.compat`.
 
     Raises
     ------
@@ -80,7 +86,7 @@ def flip_tests(
     points, point, repeats = np.unique(
         sample.values[known], axis=0, return_inverse=True, return_counts=True
     )
-    space = _coordinates(points, repeats, sample.features)
+    space = _coordinates(points, repeats, sample.features, scaled=scaled)
     positive = sample.is_positive(positive_hat)[known]
     weight, of_row, point = sample.weight[known], of_row[known], point.ravel()
     made = []
@@ -104,7 +110,7 @@ def flip_tests(
             accepted = on_d & positive & (verdicts[point] < 0)
             total = weight[on_d].sum()
             if total > 0:
-                estimate = (weight[rejected].sum() - weight[accepted].sum()) / total
+                estimate = sign * (weight[rejected].sum() - weight[accepted].sum()) / total
         made.append(Flip(float(estimate), n_a, n_d, remarks))
     return made
 
@@ -127,7 +133,11 @@ def _remarks(sample: Sample) -> list[str]:
 
 
 def _coordinates(
-    points: NDArray[np.float64], repeats: NDArray[np.intp], features: Sequence[Feature]
+    points: NDArray[np.float64],
+    repeats: NDArray[np.intp],
+    features: Sequence[Feature],
+    *,
+    scaled: bool,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Numbers of some points, in units of their spread, and places of their categories.
 
@@ -143,7 +153,7 @@ def _coordinates(
                 "leave it out, or join its rare values"
             )
         if not feature.categories:
-            numbers.append(_scaled(values, repeats))
+            numbers.append(_scaled(values, repeats) if scaled else values)
         elif len(feature.categories) <= 2:
             numbers.append(values)
         else:

@@ -266,7 +266,7 @@ def _flips(
         {level for level, of_d in zip(table.levels[0], side, strict=True) if of_d}
         for side in compared.sides
     ]
-    flips = flip_tests(sample, facet, groups, positive_hat)
+    flips = flip_tests(sample, facet, groups, positive_hat, **metric.options)
     undefined = np.full(len(flips), np.nan)
     notes = []
     for one in flips:

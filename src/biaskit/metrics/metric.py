@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -51,6 +51,8 @@ class Metric:
         The same for one row of a report, for `biaskit.words.in_words` to fill in.
     without_groups
         Symbol of the metric that says the same without groups, if this one is within them.
+    options
+        Of a metric from rows: keyword arguments for the function that computes it.
     remark
         From the tallies, a note per facet value on how the value came about, or "".
     """
@@ -71,6 +73,7 @@ class Metric:
     undefined: str = "0/0"
     aliases: tuple[str, ...] = ()
     without_groups: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
     remark: Callable[[Tally, Tally], list[str]] | None = None
 
     def __call__(self, a: Tally, d: Tally) -> Array:
