@@ -215,9 +215,10 @@ def _berkeley_reading(estimate: dict[str, float]) -> str:
         f"DPL {estimate['DPL']:+.3f}: the share of women who were admitted is {points:.0f} points "
         "below that of men.\n"
         f"DD {estimate['DD']:+.3f}: women are more of the rejected than they are of the admitted.\n"
-        f"CDDL {estimate['CDDL']:+.3f}: within departments that gap is gone. Women applied more to "
-        "the departments that\nadmit few of anyone. This reversal is what CDDL exists to show: "
-        "look at groups before you conclude."
+        f"CDDL {estimate['CDDL']:+.3f}: within departments that gap is gone: the interval holds 0. "
+        "Women applied more to the\ndepartments that admit few of anyone. That a disparity can "
+        "disappear, or even reverse, within groups\nis what CDDL exists to show: look at groups "
+        "before you conclude."
     )
 
 
