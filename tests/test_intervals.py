@@ -15,7 +15,7 @@ from hypothesis import given
 
 import biaskit
 from biaskit import METRICS, BiaskitError
-from biaskit.intervals import LEAST_P, MAX_CELLS, Resampled, interval
+from biaskit.intervals import LEAST_P, MOST_DRAWN, Resampled, draws_for, interval
 from biaskit.metrics import Metric
 from biaskit.tables import Tally
 from strategies import tallies
@@ -211,15 +211,21 @@ def test_many_facet_values_are_drawn_some_at_a_time(monkeypatch: pytest.MonkeyPa
 
 
 def test_too_many_cells_are_declined_with_a_note() -> None:
-    n = MAX_CELLS
+    n = MOST_DRAWN // draws_for(0.95)
     df = pd.DataFrame(
         {"sex": ["F", "M"] * n, "y": [0, 1, 1, 0] * (n // 2), "g": np.arange(2 * n) // 2}
     )
     report = biaskit.report(df, facet="sex", label="y", group="g", facet_values="F")
     within = report[report["metric"] == "CDDL"].iloc[0]
     assert math.isnan(within["low"])
-    assert "no interval: more than 20,000 cells" in within["note"]
+    assert "no interval: too many cells to draw" in within["note"]
     assert report[report["metric"] == "DPL"]["low"].notna().all()
+
+
+def test_a_level_next_to_1_is_declined_and_takes_no_time() -> None:
+    report = biaskit.report(FRAME, **ROLES, confidence=1 - 1e-12)
+    assert report["low"].isna().all()
+    assert report["note"].str.contains("too many cells to draw")[report["estimate"].notna()].all()
 
 
 def test_berkeley_disappears() -> None:

@@ -32,12 +32,12 @@ from numpy.typing import NDArray
 from biaskit.metrics import Metric
 from biaskit.tables import Tally, divide
 
-__all__ = ["LEAST_P", "MAX_CELLS", "Resampled", "interval"]
+__all__ = ["LEAST_P", "MOST_DRAWN", "Resampled", "draws_for", "interval"]
 
 Array: TypeAlias = NDArray[np.float64]
 
-#: More cells than this in one comparison are not drawn a thousand times.
-MAX_CELLS = 20_000
+#: More numbers than this are not drawn for one comparison.
+MOST_DRAWN = 20_000_000
 
 # Pseudo-rows for each combination of a positive label or not with a positive prediction or not,
 # spread evenly over its cells. Chosen by coverage: with 1/2, recall and precision fell to 93 % at
@@ -51,6 +51,11 @@ LEAST_P = 1e-6
 
 _DRAWS = 1_000
 _RANK = 10  # the least rank of an end of the interval among the draws
+
+
+def draws_for(confidence: float) -> int:
+    """Number of draws that an interval of some level is read off; a high level takes more."""
+    return max(_DRAWS, math.ceil(2 * _RANK / (1 - confidence)))
 
 
 class Resampled:
@@ -70,7 +75,7 @@ class Resampled:
     def __init__(self, a: Tally, d: Tally, seed: np.random.SeedSequence, confidence: float):
         self.a, self.d = a, d
         self.confidence = confidence
-        self.times = max(_DRAWS, math.ceil(2 * _RANK / (1 - confidence)))
+        self.times = draws_for(confidence)
         self._seeds = seed.spawn(4)
 
     @cached_property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +23,7 @@ from biaskit.comparisons import (
 from biaskit.counts import Counts
 from biaskit.errors import DataError, RolesError
 from biaskit.fliptest import flip_tests, sample_for
-from biaskit.intervals import MAX_CELLS, Resampled, interval
+from biaskit.intervals import MOST_DRAWN, Resampled, draws_for, interval
 from biaskit.levels import Level, show
 from biaskit.metrics import FROM_ROWS, METRICS, Metric
 from biaskit.roles import Facet, Roles, facet_name
@@ -243,7 +244,10 @@ def _facet_rows(
             together, _figures(together, a, d, roles, confidence, entropy), strict=True
         ):
             found[id(metric)] = replace(
-                figures, n_a=n_a, n_d=n_d, notes=_notes(metric, figures, a, d, n_a, n_d, roles)
+                figures,
+                n_a=n_a,
+                n_d=n_d,
+                notes=_notes(metric, figures, a, d, n_a, n_d, roles, confidence),
             )
     _note_what_groups_change(metrics, found)
     return [
@@ -319,10 +323,9 @@ def _figures(
         made.append(
             _Figures(estimate, undefined.copy(), undefined.copy(), undefined.copy(), none, none, [])
         )
-    cells = int(np.prod(a.cells.shape[1:]))
-    if confidence is None or cells > MAX_CELLS:
+    if confidence is None or (drawn := _drawn(a, confidence)) > MOST_DRAWN:
         return made
-    step = max(1, _DRAWN_AT_ONCE // (1000 * cells))
+    step = max(1, _DRAWN_AT_ONCE // drawn)
     for start in range(0, len(a.cells), step):
         part = slice(start, start + step)
         resampled = Resampled(a.part(part), d.part(part), entropy.spawn(1)[0], confidence)
@@ -341,6 +344,7 @@ def _notes(
     n_a: NDArray[np.int64],
     n_d: NDArray[np.int64],
     roles: Roles,
+    confidence: float | None,
 ) -> list[str]:
     """Note on each comparison: why a figure is undefined, rests on little, or needs care."""
     if missing := _not_given(metric, roles):
@@ -348,7 +352,7 @@ def _notes(
         return [f"no {what}: give {missing[0]}="] * len(n_a)
     remarks = metric.remark(a, d) if metric.remark else [""] * len(n_a)
     constant = np.count_nonzero((a.by_label + d.by_label) > 0, axis=-1) == 1
-    too_many = np.prod(a.cells.shape[1:]) > MAX_CELLS
+    too_many = confidence is not None and _drawn(a, confidence) > MOST_DRAWN
     made = []
     for i, remark in enumerate(remarks):
         notes = [_few(side, int(n[i])) for side, n in (("a", n_a), ("d", n_d))]
@@ -356,12 +360,18 @@ def _notes(
             notes.append(f"undefined: {metric.undefined}" if n_a[i] and n_d[i] else "")
         else:
             notes.append(remark)
-            notes.append(f"no interval: more than {MAX_CELLS:,} cells" if too_many else "")
-            notes.append("weighted: the interval is approximate" if a.squares is not None else "")
+            notes.append("no interval: too many cells to draw" if too_many else "")
+            weighted = a.squares is not None and not np.isnan(figures.low[i])
+            notes.append("weighted: the interval is approximate" if weighted else "")
         if constant[i] and "label" in metric.needs and n_a[i] and n_d[i]:
             notes.append(f"every known {roles.label} is the same")
         made.append("; ".join(filter(None, notes)))
     return made
+
+
+def _drawn(side: Tally, confidence: float) -> int:
+    """How many numbers the draws of one side of one comparison are."""
+    return math.prod(side.cells.shape[1:]) * draws_for(confidence)
 
 
 def _few(side: str, n: int) -> str:
