@@ -349,9 +349,9 @@ def too_many_cells(sizes: Sequence[int]) -> str:
     )
 
 
-def refuse_mixed(levels: Sequence[Collection[Level]], names: Sequence[str] = AXES) -> None:
+def refuse_mixed(levels: Sequence[Collection[Level]]) -> None:
     """Refuse an axis whose levels are of different kinds, such as numbers and texts."""
-    for name, axis in zip(names, levels, strict=True):
+    for name, axis in zip(AXES, levels, strict=True):
         kinds = sorted({kind(level) for level in axis if level is not MISSING})
         if len(kinds) > 1:
             raise DataError(
