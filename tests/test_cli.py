@@ -139,7 +139,7 @@ def test_undefined_is_null_and_infinite_is_a_text(data: Path, capsys: Any) -> No
         pytest.approx(math.log(2)),
         None,
     ]
-    assert report[1]["note"] == "no group column: give group="
+    assert report[1]["note"] == "not computed without a group column: give group="
     _, out, _ = run(
         capsys, "report", "x.csv", "--facet", "sex", "--label", "y", "--metrics", "KL,CDDL"
     )
@@ -177,7 +177,7 @@ def test_explain_says_each_row_in_a_sentence(data: Path, capsys: Any) -> None:
     assert json.loads(out)["report"][0]["words"].startswith("Of the rows without a positive y")
     _, out, _ = run(capsys, *flags, "--explain", "--format", "csv", "--metrics", "CDDL")
     words = [row["words"] for row in csv.DictReader(io.StringIO(out))]
-    assert words == ["CDDL says nothing of F: no group column: give group=."]
+    assert words == ["CDDL says nothing of F: not computed without a group column: give group=."]
 
 
 def test_count_merge_and_report(data: Path, capsys: Any) -> None:
@@ -387,12 +387,12 @@ def test_a_closed_pipe_is_no_error(data: Path) -> None:
 def test_progress_is_shown_to_people_only(
     data: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    from biaskit import cli
+    from biaskit.cli import output
 
     ticks = iter([0.0, 0.5, 2.0, 2.1, 4.0, 4.1])
-    monkeypatch.setattr(cli.time, "monotonic", lambda: next(ticks))
+    monkeypatch.setattr(output.time, "monotonic", lambda: next(ticks))
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    with cli._progress() as show:
+    with output.progress_line() as show:
         assert show is not None
         for rows, done in ((10, 0.1), (1000, 0.25), (1100, 0.3), (2000, None)):
             show(rows, done)
@@ -400,7 +400,7 @@ def test_progress_is_shown_to_people_only(
         "\r\x1b[K1,000 rows, 500 a second, 6 s left\r\x1b[K2,000 rows, 500 a second\r\x1b[K"
     )
     monkeypatch.setattr(sys.stderr, "isatty", lambda: False)
-    with cli._progress() as show:
+    with output.progress_line() as show:
         assert show is None
 
 
@@ -410,7 +410,7 @@ def test_an_interrupt_leaves_no_traceback(
     def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("biaskit.cli.count_roles", interrupted)
+    monkeypatch.setattr("biaskit.cli.counting.count_roles", interrupted)
     assert run(capsys, *REPORT) == (130, "", "biaskit: interrupted; nothing was written\n")
 
 

@@ -253,10 +253,10 @@ def test_it_runs_when_its_columns_are_given() -> None:
     assert "FT" not in biaskit.report(made, facet="sex", features="age")["metric"].tolist()
     asked = biaskit.report(made, **roles, metrics=["ft", "DPPL"])
     assert asked["metric"].tolist()[:2] == ["FT", "DPPL"]
-    assert asked["note"][0] == "no features: give features="
+    assert asked["note"][0] == "not computed without a list of features: give features="
     assert math.isnan(asked["estimate"][0])
     asked = biaskit.report(made, facet="sex", features="age", metrics="FT")
-    assert asked["note"][0] == "no predicted column: give predicted="
+    assert asked["note"][0] == "not computed without a predicted column: give predicted="
     # Features are read for FT only: where it is not asked for, they may be anything.
     biaskit.report(made, **roles, features="no such column", metrics="DPPL")
 
@@ -266,7 +266,9 @@ def test_counts_have_no_rows(tmp_path: Path) -> None:
     counts = biaskit.count(made, facet="sex", predicted="p", features=["age"])
     assert counts.roles == biaskit.count(made, facet="sex", predicted="p").roles
     assert "FT" not in biaskit.report(counts)["metric"].tolist()
-    assert set(biaskit.report(counts, metrics="FT")["note"]) == {"no features: give features="}
+    assert set(biaskit.report(counts, metrics="FT")["note"]) == {
+        "not computed without a list of features: give features="
+    }
     counts.save(tmp_path / "saved.counts")
     for data in (counts, tmp_path / "saved.counts"):
         with pytest.raises(BiaskitError, match="FT needs the rows"):

@@ -107,7 +107,7 @@ def test_a_metric_asked_for_without_its_column_says_so() -> None:
     report = biaskit.report(frame(), facet="sex", label="y", metrics=["CDDL", "CI"])
     row = one(report, "CDDL", "F")
     assert math.isnan(row["estimate"])
-    assert row["note"] == "no group column: give group="
+    assert row["note"] == "not computed without a group column: give group="
 
 
 def test_several_facets_are_several_reports_of_one_pass() -> None:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from biaskit import compat, datasets
+    from biaskit.checks import check
     from biaskit.counts import Counts
+    from biaskit.drift import compare, ndcg
     from biaskit.errors import BiaskitError
     from biaskit.metrics import METRICS, lp_norm, metric
     from biaskit.reports import report
@@ -21,11 +23,14 @@ __all__ = [
     "METRICS",
     "BiaskitError",
     "Counts",
+    "check",
+    "compare",
     "compat",
     "count",
     "datasets",
     "lp_norm",
     "metric",
+    "ndcg",
     "report",
 ]
 
@@ -33,9 +38,12 @@ _HOME = {
     "METRICS": "biaskit.metrics",
     "BiaskitError": "biaskit.errors",
     "Counts": "biaskit.counts",
+    "check": "biaskit.checks",
+    "compare": "biaskit.drift",
     "count": "biaskit.sources",
     "lp_norm": "biaskit.metrics",
     "metric": "biaskit.metrics",
+    "ndcg": "biaskit.drift",
     "report": "biaskit.reports",
 }
 

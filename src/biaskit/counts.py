@@ -19,7 +19,7 @@ from biaskit.tables import AXES, MAX_CELLS, Table, empty_table, refuse_large, re
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Counts"]
+__all__ = ["Counts", "same_roles"]
 
 _SCHEMA = 1
 
@@ -51,7 +51,7 @@ class Counts:
         if not isinstance(other, Counts):
             return NotImplemented
         return Counts(
-            _same_roles(self.roles, other.roles),
+            same_roles(self.roles, other.roles),
             {
                 facet: _added(facet, table, other.tables[facet])
                 for facet, table in self.tables.items()
@@ -147,13 +147,19 @@ class Counts:
         return store.frame(columns)
 
 
-def _same_roles(ours: Roles, theirs: Roles) -> Roles:
-    """Roles of a sum: what was counted must be equal; a choice may be made on one side only."""
+def same_roles(ours: Roles, theirs: Roles, doing: str = "do not add") -> Roles:
+    """Roles of two counts: what was counted must be equal; a choice may be made by one only.
+
+    Raises
+    ------
+    RolesError
+        The roles differ; the message says what counts of different roles do not do.
+    """
     if ours.counted != theirs.counted:
         one, other = ours.counted.given(), theirs.counted.given()
         name = next(n for n in {**one, **other} if one.get(n) != other.get(n))
         raise RolesError(
-            f"counts of different roles do not add: {name} is {one.get(name)!r} in one and "
+            f"counts of different roles {doing}: {name} is {one.get(name)!r} in one and "
             f"{other.get(name)!r} in the other; count both with the same roles"
         )
     chosen = {}
@@ -161,7 +167,7 @@ def _same_roles(ours: Roles, theirs: Roles) -> Roles:
         one, other = getattr(ours, name), getattr(theirs, name)
         if one is not None and other is not None and one != other:
             raise RolesError(
-                f"counts with different {name} do not add: {one!r} and {other!r}; "
+                f"counts with different {name} {doing}: {one!r} and {other!r}; "
                 f"load both without it, or give both the same"
             )
         chosen[name] = other if one is None else one

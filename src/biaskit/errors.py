@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
-__all__ = ["BiaskitError", "DataError", "RolesError", "did_you_mean", "listed"]
+__all__ = ["BiaskitError", "DataError", "PointerError", "RolesError", "did_you_mean", "listed"]
 
 
 class BiaskitError(ValueError):
@@ -18,6 +18,10 @@ class RolesError(BiaskitError):
 
 class DataError(BiaskitError):
     """The data are wrong: a file, a column or a cell that cannot be read as what it should be."""
+
+
+class PointerError(DataError):
+    """What should be data is a pointer to data that are kept elsewhere."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -9,7 +9,15 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-__all__ = ["as_csv", "as_json", "as_markdown", "as_table", "json_value", "printable"]
+__all__ = [
+    "as_csv",
+    "as_json",
+    "as_markdown",
+    "as_table",
+    "json_value",
+    "markdown",
+    "printable",
+]
 
 _MARKDOWN = str.maketrans({char: f"\\{char}" for char in "\\`*_{}[]<>()#|!~&"})
 
@@ -52,8 +60,8 @@ def as_markdown(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
         "---:" if values and all(isinstance(row[i], (int, float)) for row in values) else "---"
         for i in range(len(columns))
     ]
-    cells = [[printable(_text(value)).translate(_MARKDOWN) for value in row] for row in values]
-    names = [name.translate(_MARKDOWN) for name in columns]
+    cells = [[markdown(_text(value)) for value in row] for row in values]
+    names = [markdown(name) for name in columns]
     return "\n".join(f"| {' | '.join(line)} |" for line in [names, rules, *cells])
 
 
@@ -103,6 +111,11 @@ def _text(value: Any) -> str:
         case float():
             return f"{value:.4f}"
     return str(value)
+
+
+def markdown(text: str) -> str:
+    """Text that Markdown shows as it is."""
+    return printable(text).translate(_MARKDOWN)
 
 
 def printable(text: str) -> str:

@@ -34,7 +34,18 @@ from biaskit.tables import Table, Tally
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Row", "refuse_choices", "report", "report_rows", "summary"]
+__all__ = [
+    "NOT_COMPUTED",
+    "Row",
+    "refuse_choices",
+    "report",
+    "report_rows",
+    "summary",
+    "what_was_read",
+]
+
+#: How the note of a metric begins that lacks a column.
+NOT_COMPUTED = "not computed"
 
 # Fewer rows than this on a side get a note: their interval is wide, and rests on little.
 _FEW_ROWS = 10
@@ -186,13 +197,20 @@ def refuse_choices(confidence: float | None, seed: int) -> None:
 
 def summary(counts: Counts, roles: Roles) -> str:
     """One line on what a report speaks of: how many rows, which outcome, which sides."""
+    return (
+        f"{what_was_read(counts, roles)}; side d is the value in the row, side a every other known "
+        "value"
+    )
+
+
+def what_was_read(counts: Counts, roles: Roles) -> str:
+    """How many rows were read, which outcome is positive, and what the rows weigh, in one line."""
     parts = [f"{counts.rows:,} rows"]
     table = next(iter(counts.tables.values()))
     if positive := positive_labels(table, roles):
         parts.append(f"positive is {roles.label} = {' or '.join(show(a) for a in positive)}")
     if roles.weight is not None:
         parts.append(f"weighted by {roles.weight}")
-    parts.append("side d is the value in the row, side a every other known value")
     return "; ".join(parts)
 
 
@@ -348,8 +366,8 @@ def _notes(
 ) -> list[str]:
     """Note on each comparison: why a figure is undefined, rests on little, or needs care."""
     if missing := _not_given(metric, roles):
-        what = "features" if missing[0] == "features" else f"{missing[0]} column"
-        return [f"no {what}: give {missing[0]}="] * len(n_a)
+        what = "list of features" if missing[0] == "features" else f"{missing[0]} column"
+        return [f"{NOT_COMPUTED} without a {what}: give {missing[0]}="] * len(n_a)
     remarks = metric.remark(a, d) if metric.remark else [""] * len(n_a)
     constant = np.count_nonzero((a.by_label + d.by_label) > 0, axis=-1) == 1
     too_many = confidence is not None and _drawn(a, confidence) > MOST_DRAWN

@@ -227,6 +227,15 @@ class Table:
         )
         return Table(levels, *added)  # type: ignore[arg-type]
 
+    def beside(self, other: Table) -> Table:
+        """Table with the levels of another beside its own; those have no rows in it."""
+        return self + Table(
+            other.levels,
+            np.zeros_like(other.n),
+            None if other.w is None else np.zeros_like(other.w),
+            None if other.w2 is None else np.zeros_like(other.w2),
+        )
+
     def split(
         self,
         sides: NDArray[np.bool_],

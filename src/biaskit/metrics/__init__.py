@@ -14,7 +14,7 @@ from biaskit.metrics import pretraining as pre
 from biaskit.metrics.metric import Metric, metric
 from biaskit.metrics.pretraining import lp_norm
 
-__all__ = ["FROM_ROWS", "METRICS", "Metric", "chosen", "lp_norm", "metric"]
+__all__ = ["FROM_ROWS", "METRICS", "Metric", "chosen", "lp_norm", "metric", "named"]
 
 #: Every metric by its symbol, in the order in which a report has them.
 METRICS: Mapping[str, Metric] = {
@@ -65,10 +65,19 @@ def chosen(metrics: Iterable[str | Metric] | str | None) -> list[Metric] | None:
         metrics = metrics.values()
     if isinstance(metrics, (str, Metric)):
         metrics = [metrics]
-    return [one if isinstance(one, Metric) else _named(one) for one in metrics]
+    return [named(one) for one in metrics]
 
 
-def _named(name: str) -> Metric:
+def named(name: str | Metric) -> Metric:
+    """Metric of a symbol or an alias, whatever its case; a metric stands for itself.
+
+    Raises
+    ------
+    RolesError
+        No metric has this name.
+    """
+    if isinstance(name, Metric):
+        return name
     for one in (*METRICS.values(), *FROM_ROWS.values()):
         if str(name).upper() in {one.symbol.upper(), *(alias.upper() for alias in one.aliases)}:
             return one

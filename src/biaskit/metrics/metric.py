@@ -16,7 +16,7 @@ __all__ = ["Array", "Metric", "metric"]
 Array: TypeAlias = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Metric:
     """A metric and the facts about it; calling it with the tallies of a and d gives its value.
 

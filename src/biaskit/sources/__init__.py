@@ -17,10 +17,16 @@ from biaskit.counts import Counts
 from biaskit.errors import DataError, RolesError
 from biaskit.levels import ABSENT, MISSING, Level, level
 from biaskit.roles import Facet, Roles, facet_name
-from biaskit.sources.batches import Batch, Source
+from biaskit.sources.batches import Batch, Source, refuse_missing_columns
 from biaskit.sources.encode import Encoder, weights
 from biaskit.sources.encoded import Cells, kernels_choice
-from biaskit.sources.files import ColumnPath, ParquetFiles, column_paths, file_source
+from biaskit.sources.files import (
+    ColumnPath,
+    ParquetFiles,
+    column_paths,
+    expanded,
+    file_source,
+)
 from biaskit.sources.frames import frame_source
 from biaskit.sources.sample import Sample
 from biaskit.tables import AXES, MAX_CELLS, Table, refuse_large, too_many_cells
@@ -28,7 +34,17 @@ from biaskit.tables import AXES, MAX_CELLS, Table, refuse_large, too_many_cells
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-__all__ = ["ColumnPath", "count", "count_roles", "kernels_choice", "paths_of", "saved_counts"]
+__all__ = [
+    "ColumnPath",
+    "Progress",
+    "count",
+    "count_roles",
+    "expanded",
+    "kernels_choice",
+    "paths_of",
+    "refuse_unfit",
+    "saved_counts",
+]
 
 # Smaller batches are encoded sooner than threads have started.
 _WORTH_THREADS = 50_000
@@ -163,6 +179,18 @@ def count_roles(
 def paths_of(paths: Sequence[str | os.PathLike[str]], roles: Roles) -> list[ColumnPath]:
     """How each column would be read if the rows of some files were counted, and why so."""
     return list(column_paths(paths, roles, _encoders(roles)))
+
+
+def refuse_unfit(path: str | os.PathLike[str], roles: Roles) -> None:
+    """Refuse files that lack a column that roles name, from their footers and headers alone.
+
+    Raises
+    ------
+    DataError
+        A file is missing, cannot be read or lacks a column.
+    """
+    for file in expanded([path]):
+        refuse_missing_columns(roles.columns(), file_source([file]).names(), str(file))
 
 
 def saved_counts(data: Any) -> Counts | None:

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from biaskit.errors import BiaskitError, DataError, listed
+from biaskit.errors import BiaskitError, DataError, PointerError, listed
 from biaskit.roles import Roles
 from biaskit.sources.batches import Batch, Source, of_record_batch, refuse_missing_columns
 from biaskit.sources.encode import Encoder
@@ -32,6 +32,10 @@ _FORMATS = {
 }
 _COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 _ROWS = 1 << 17
+_POINTERS = {
+    b"version https://git-lfs.github.com/spec/": ("Git-LFS", "git lfs pull"),
+    b"/annex/objects/": ("git-annex", "git annex get"),
+}
 _MAGIC = {
     b"PAR1": "Parquet",
     b"\x1f\x8b": "gzip",
@@ -67,9 +71,11 @@ def expanded(paths: Sequence[str | os.PathLike[str]]) -> list[Path]:
             matches = glob.glob(text, recursive=True)  # noqa: PTH207 - an absolute pattern too
             found = sorted(path for path in map(Path, matches) if path.is_file())
             if not found:
+                _refuse_dvc(glob.glob(f"{text}.dvc", recursive=True))  # noqa: PTH207
                 raise DataError(f"no file matches {text!r}")
             files += found
         else:
+            _refuse_dvc([f"{text}.dvc"])
             raise DataError(f"there is no file {text!r}{_nearby(path)}")
     if not files:
         raise DataError("no files were given; name at least one")
@@ -85,6 +91,8 @@ def file_source(paths: Sequence[str | os.PathLike[str]]) -> Source:
         A file is missing or of no known format, or the formats differ.
     """
     files = expanded(paths)
+    for path in files:
+        _refuse_pointer(path)
     formats = {format_of(path): path for path in reversed(files)}
     if len(formats) > 1:
         (one, first), (other, second), *_ = formats.items()
@@ -348,6 +356,30 @@ def _is_data(path: Path, folder: Path) -> bool:
     hidden = any(part.startswith((".", "_")) for part in parts)
     known = any(suffix.lower() in _FORMATS for suffix in path.suffixes[-2:])
     return path.is_file() and known and not hidden
+
+
+def _refuse_pointer(path: Path) -> None:
+    """Refuse a small text file that a version control system has left in place of the data."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(64)
+    except OSError:
+        return  # whoever reads it says what is wrong
+    for begins, (system, fetch) in _POINTERS.items():
+        if start.startswith(begins):
+            raise PointerError(
+                f"{str(path)!r} is a pointer of {system}, not the data; fetch them: `{fetch}`"
+            )
+    if path.suffix == ".dvc":
+        _refuse_dvc([str(path)])
+
+
+def _refuse_dvc(pointers: Sequence[str]) -> None:
+    for text in pointers:
+        if Path(text).is_file():
+            raise PointerError(
+                f"{text!r} is a pointer of DVC, and the data are not there; fetch them: `dvc pull`"
+            )
 
 
 def _nearby(path: Path) -> str:

@@ -1,0 +1,77 @@
+"""The verbs that count: count and merge."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+
+from biaskit import formats, store
+from biaskit.cli.flags import Parser, add_data, add_roles, roles_given
+from biaskit.cli.output import progress_line, say
+from biaskit.counts import Counts
+from biaskit.fliptest import sample_for
+from biaskit.metrics import Metric
+from biaskit.roles import Roles
+from biaskit.sources import ColumnPath, count_roles, kernels_choice, paths_of, saved_counts
+from biaskit.sources.sample import Sample
+
+__all__ = ["add_verbs", "counted"]
+
+
+def add_verbs(verb: Callable[..., Parser]) -> None:
+    """Add the verbs of this room to the command line."""
+    count = verb("count", _count, "Read the rows once and save their counts.")
+    add_data(count)
+    add_roles(count)
+    # What is explained is not counted, so there is nothing to write.
+    either = count.add_mutually_exclusive_group(required=True)
+    either.add_argument("-o", "--output", metavar="FILE", help="counts file to write")
+    either.add_argument(
+        "--explain",
+        action="store_true",
+        help="do not count; say how each column would be read, and why",
+    )
+    merge = verb("merge", _merge, "Add saved counts of the same roles.")
+    merge.add_argument("counts", nargs="+", metavar="COUNTS", help="files that `count` wrote")
+    merge.add_argument("-o", "--output", required=True, metavar="FILE", help="counts file to write")
+
+
+def _count(args: argparse.Namespace) -> None:
+    if args.explain:
+        return _explain_paths(args)
+    store.refuse_unwritable(args.output)
+    counts, _, _ = counted(args, [])
+    counts.save(args.output)
+    cells = sum(int((table.n > 0).sum()) for table in counts.tables.values())
+    return say(f"{counts.rows:,} rows in {cells:,} cells: {args.output}")
+
+
+def _explain_paths(args: argparse.Namespace) -> None:
+    if len(args.data) == 1 and saved_counts(args.data[0]) is not None:
+        return say(f"{args.data[0]} is a file of saved counts: there are no rows to read")
+    rows = paths_of(args.data, Roles.of(**roles_given(args)))
+    columns = [name.replace("_", " ") for name in ColumnPath._fields]
+    return say(f"BIASKIT_KERNELS is {kernels_choice()}\n\n{formats.as_table(columns, rows)}")
+
+
+def _merge(args: argparse.Namespace) -> None:
+    store.refuse_unwritable(args.output)
+    parts = [Counts.load(path) for path in args.counts]
+    total = sum(parts[1:], parts[0])
+    total.save(args.output)
+    say(f"{total.rows:,} rows from {len(parts):,} files: {args.output}")
+
+
+def counted(
+    args: argparse.Namespace, asked: Sequence[Metric] | None
+) -> tuple[Counts, Roles, Sample | None]:
+    """Counts of the data that a command names, roles of a report, and rows for the metrics asked.
+
+    Saved counts are taken as they are.
+    """
+    if len(args.data) == 1 and (saved := saved_counts(args.data[0])) is not None:
+        return saved, saved.roles.chosen(**roles_given(args)), None
+    roles = Roles.of(**roles_given(args))
+    sample = sample_for(roles, asked)
+    with progress_line() as progress:
+        return count_roles(args.data, roles, progress, sample), roles, sample

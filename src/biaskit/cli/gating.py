@@ -1,0 +1,293 @@
+"""The verbs that hold data to something: check, compare, baseline."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from biaskit import __version__, drift, formats, gate, store
+from biaskit.cli.flags import Once, Parser, add_roles, add_seed, facet_of, roles_given
+from biaskit.cli.output import (
+    add_output,
+    add_target,
+    progress_line,
+    say,
+    settle_output,
+    tabular,
+    write,
+)
+from biaskit.errors import BiaskitError, DataError, RolesError, did_you_mean, listed
+from biaskit.gate import Config, DataSet, Outcome
+from biaskit.sources import expanded, saved_counts
+from biaskit.verdicts import FAIL, UNCERTAIN
+
+__all__ = ["add_verbs"]
+
+_FOUND, _WRONG = 1, 2
+_FORMATS = {
+    ".txt": "text",
+    ".json": "json",
+    ".xml": "junit",
+    ".sarif": "sarif",
+    ".md": "markdown",
+}
+_EXAMPLES = """examples:
+  biaskit check                                  every data set of biaskit.toml or pyproject.toml
+  biaskit check loans.parquet                    the data sets that have this file, this file only
+  biaskit check loans.parquet --facet gender --label paid --limit DPL=0.1 --limit KL=0,0.05
+exit codes: 0 nothing found, 1 a limit is breached, 2 something could not be checked
+"""
+
+
+def add_verbs(verb: Callable[..., Parser]) -> None:
+    """Add the verbs of this room to the command line."""
+    check = verb("check", _check, "Hold data to limits.", epilog=_EXAMPLES)
+    check.add_argument("data", nargs="*", metavar="DATA", help="files, globs or folders")
+    _add_config(check)
+    check.add_argument(
+        "--limit",
+        action="append",
+        type=_limit,
+        metavar="DPL=0.1",
+        help="distance from parity that a metric may have, or its range (DI=0.8,1.25); repeat it",
+    )
+    check.add_argument(
+        "--min-rows", type=int, metavar="N", help="rows that each side needs to be judged"
+    )
+    check.add_argument(
+        "--confidence", type=float, metavar="LEVEL", help="level of the intervals (default: 0.95)"
+    )
+    check.add_argument(
+        "--strict", action="store_true", help="what is uncertain is an error, not a warning"
+    )
+    check.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="only see whether the configuration holds and the files have the columns",
+    )
+    add_seed(check)
+    add_roles(check)
+    add_target(check, [*_FORMATS.values(), "github"], "text")
+
+    compare = verb("compare", _compare, "What has changed since a baseline.")
+    compare.add_argument("current", metavar="CURRENT", help="saved counts, or data to be counted")
+    compare.add_argument("baseline", metavar="BASELINE", help="saved counts of the same roles")
+    compare.add_argument(
+        "--limit",
+        action="append",
+        type=_limit,
+        metavar="DPL=0.05",
+        help="how much farther from parity a metric may be ('facet share' and 'label share': how "
+        "much a share may change); repeat it (default: no farther, for every metric)",
+    )
+    compare.add_argument("--facet", action="append", type=facet_of, metavar="COLUMN")
+    compare.add_argument("--positive", action="append", metavar="VALUE")
+    compare.add_argument("--facet-values", action="append", metavar="VALUE")
+    compare.add_argument("--confidence", type=float, default=0.95, metavar="LEVEL")
+    compare.add_argument(
+        "--strict", action="store_true", help="what is uncertain makes the exit code 1 too"
+    )
+    add_seed(compare)
+    add_output(compare)
+
+    baseline = verb("baseline", _baseline, "Write the counts that data sets name as baselines.")
+    _add_config(baseline)
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        action=Once,
+        help="configuration (default: biaskit.toml or pyproject.toml, here or above)",
+    )
+    parser.add_argument(
+        "--only", action="append", metavar="NAME", help="data set of it, by name; repeat it"
+    )
+
+
+def _check(args: argparse.Namespace) -> int:
+    settle_output(args, _FORMATS, "text")
+    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+        store.refuse_unwritable(summary)
+    outcomes, unmatched, strict = _outcomes(args)
+    code = _FOUND if gate.failed(outcomes) else 0
+    if any(one.broken for one in outcomes):
+        code = _WRONG
+    write(args, _written(args.format, outcomes, unmatched, strict, code))
+    if args.output is not None:
+        say(formats.printable(gate.conclusion(outcomes, unmatched)))
+    if summary:
+        _append(summary, gate.markdown_summary(outcomes, unmatched))
+    return code
+
+
+def _outcomes(args: argparse.Namespace) -> tuple[list[Outcome], int, bool]:
+    """Outcomes of what a call names, how many of its files no data set has, and whether strict."""
+    by_hand = args.limit or any(value is not None for value in roles_given(args).values())
+    if by_hand:
+        if not args.data:
+            raise RolesError("which data? Name files, or leave out the flags to check a project's")
+        data = _by_hand(args)
+        with progress_line() as progress:
+            done = gate.check_data_set(data, strict=args.strict, progress=progress)
+        return [gate.dry_run(data) if args.dry_run else done], 0, args.strict
+    for flag in ("min_rows", "confidence"):
+        if getattr(args, flag) is not None:
+            raise RolesError(
+                f"--{flag.replace('_', '-')} goes with --facet and --limit; "
+                f"a configuration has {flag} as a key"
+            )
+    config = _config(args)
+    strict = args.strict or config.strict
+    made: list[Outcome] = []
+    files = expanded(args.data) if args.data else None
+    matched: set[Path] = set()
+    with progress_line() as progress:
+        for one in _chosen(config, args.only):
+            if not isinstance(one, DataSet):
+                made.append(gate.broken(*one))
+            elif args.dry_run:
+                made.append(gate.dry_run(one))
+            elif files is None:
+                made.append(gate.check_data_set(one, strict=strict, progress=progress))
+            else:
+                its = [path for path in files if one.has(path)]
+                matched.update(its)
+                made += [
+                    gate.check_data_set(one, [path], strict=strict, progress=progress)
+                    for path in its
+                ]
+    return made, len(files or ()) - len(matched), strict
+
+
+def _by_hand(args: argparse.Namespace) -> DataSet:
+    """Data set that the flags describe; counts that were saved bring their roles along."""
+    if not args.limit:
+        raise RolesError("--limit is needed: what is the data held to? Such as --limit DPL=0.1")
+    roles = {name: value for name, value in roles_given(args).items() if value is not None}
+    if len(args.data) == 1 and (saved := saved_counts(args.data[0])) is not None:
+        roles = {**saved.roles.given(), **roles}
+    given = {"min_rows": args.min_rows, "confidence": args.confidence}
+    return DataSet.of(
+        {
+            "name": ", ".join(args.data),
+            "files": args.data,
+            "limits": _limits(args.limit),
+            "seed": args.seed,
+            **{name: value for name, value in given.items() if value is not None},
+            **roles,
+        }
+    )
+
+
+def _config(args: argparse.Namespace) -> Config:
+    path = Path(args.config) if args.config is not None else gate.config_file(Path.cwd())
+    if path is None:
+        raise RolesError(
+            "no biaskit.toml here or above, and no [tool.biaskit] in a pyproject.toml; "
+            "write one, or give DATA with --facet and --limit"
+        )
+    return gate.read_config(path)
+
+
+def _chosen(config: Config, only: Sequence[str] | None) -> list[DataSet | tuple[str, BiaskitError]]:
+    names = [one.name if isinstance(one, DataSet) else one[0] for one in config.data]
+    for name in only or ():
+        if name not in names:
+            raise RolesError(f"no data set is called {name!r}; {did_you_mean(name, names)}")
+    return [
+        one for one, name in zip(config.data, names, strict=True) if only is None or name in only
+    ]
+
+
+def _compare(args: argparse.Namespace) -> int:
+    settle_output(args)
+    limits = drift.allowed_changes(_limits(args.limit) if args.limit else 0.0)
+    choices = {name: getattr(args, name) for name in ("facet", "positive", "facet_values")}
+    with progress_line() as progress:
+        now, then = drift.counts_of_both(args.current, args.baseline, progress)
+    unwanted = (FAIL, UNCERTAIN) if args.strict else (FAIL,)
+    rows = drift.compare_rows(
+        now, then, limits, choices, confidence=args.confidence, seed=args.seed
+    )
+    code = _FOUND if any(row.verdict in unwanted for row in rows) else 0
+    columns: Sequence[str] = drift.Drift._fields
+    if args.format == "json":
+        about = {"version": __version__, "schema": 1}
+        records = [row._asdict() for row in rows]
+        write(args, formats.as_json({"biaskit": about, "compare": records}))
+    else:
+        if args.format in ("table", "markdown"):  # people know the stage from the metric
+            columns = [name for name in columns if name != "stage"]
+            rows = [row._replace(limit="") if math.isnan(row.limit) else row for row in rows]  # type: ignore[arg-type]
+        cells = [[getattr(row, name) for name in columns] for row in rows]
+        write(args, tabular(args, columns, cells))
+    return code
+
+
+def _baseline(args: argparse.Namespace) -> int:
+    code = 0
+    chosen = _chosen(_config(args), args.only)
+    if not any(isinstance(one, DataSet) and one.baseline is not None for one in chosen):
+        raise RolesError("no data set names a baseline; add baseline and drift to one")
+    for one in chosen:
+        if isinstance(one, DataSet) and one.baseline is None:
+            continue
+        try:
+            if not isinstance(one, DataSet):
+                raise one[1]
+            with progress_line() as progress:
+                said = gate.write_baseline(one, progress)
+        except BiaskitError as error:
+            said, code = f"{one.name if isinstance(one, DataSet) else one[0]}: {error}", _WRONG
+        say(formats.printable(said))
+    return code
+
+
+def _written(
+    form: str, outcomes: Sequence[Outcome], unmatched: int, strict: bool, code: int
+) -> str:
+    match form:
+        case "json":
+            return gate.as_gate_json(outcomes, unmatched, __version__, code)
+        case "junit":
+            return gate.as_junit(outcomes, strict=strict)
+        case "github":
+            return gate.as_github(outcomes, unmatched)
+        case "sarif":
+            return gate.as_sarif(outcomes, __version__)
+        case "markdown":
+            return gate.markdown_summary(outcomes, unmatched)
+    return gate.as_text(outcomes, unmatched)
+
+
+def _append(path: str, text: str) -> None:
+    """Add to a file that others add to as well."""
+    try:
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(f"{text}\n")
+    except OSError as error:
+        raise DataError(f"cannot write {path!r}: {error.strerror or error}") from error
+
+
+def _limits(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+        raise RolesError(f"--limit gives {listed(twice)} more than one limit")
+    return dict(pairs)
+
+
+def _limit(text: str) -> tuple[str, float | list[float]]:
+    name, equals, value = text.partition("=")
+    try:
+        numbers = [float(part) for part in value.split(",")]
+    except ValueError:
+        numbers = []
+    if not (name and equals and len(numbers) in (1, 2)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no limit like DPL=0.1 or DI=0.8,1.25")
+    return name.strip(), numbers[0] if len(numbers) == 1 else numbers

@@ -1,0 +1,175 @@
+"""The verbs that say what the numbers are: report, metrics, demo."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from biaskit import __version__, datasets, formats, store
+from biaskit.cli.counting import counted
+from biaskit.cli.flags import Once, Parser, add_data, add_roles, add_seed, confidence_or_none
+from biaskit.cli.output import add_output, say, settle_output, tabular, write
+from biaskit.metrics import FROM_ROWS, METRICS, Metric, chosen
+from biaskit.reports import Row, refuse_choices, report_rows, summary
+from biaskit.roles import Roles
+from biaskit.sources import count_roles
+from biaskit.words import in_words
+
+__all__ = ["add_verbs"]
+
+_EXAMPLES = """examples:
+  biaskit report loans.parquet --facet gender --label paid
+  biaskit report loans.csv --facet age --facet-above 40 --label status --positive approved
+  biaskit report 'day-*.parquet' --facet gender --facet race --label paid --group branch -o bias.csv
+"""
+
+
+def add_verbs(verb: Callable[..., Parser]) -> None:
+    """Add the verbs of this room to the command line."""
+    report = verb("report", _report, "Every metric for every facet value.", epilog=_EXAMPLES)
+    add_data(report)
+    add_roles(report)
+    report.add_argument(
+        "--metrics",
+        type=lambda text: text.split(","),
+        metavar="CI,DPL",
+        action=Once,
+        help="metrics to report (default: all whose columns are given)",
+    )
+    report.add_argument(
+        "--explain", action="store_true", help="say in a sentence what each row means"
+    )
+    report.add_argument(
+        "--confidence",
+        type=confidence_or_none,
+        default=0.95,
+        metavar="LEVEL",
+        help="level of the intervals, or 'none' for none (default: 0.95)",
+    )
+    add_seed(report)
+    add_output(report)
+
+    metrics = verb("metrics", _metrics, "Table of all metrics: formula, range, sign.")
+    add_output(metrics)
+
+    demo = verb("demo", _demo, "Run the whole pipeline on a real table.")
+    demo.add_argument("-o", "--output", metavar="FILE", help="keep the table in this Parquet file")
+
+
+def _report(args: argparse.Namespace) -> None:
+    asked = chosen(args.metrics)
+    refuse_choices(args.confidence, args.seed)
+    settle_output(args)
+    counts, roles, sample = counted(args, asked)
+    rows = report_rows(counts, roles, asked, args.confidence, args.seed, sample)
+    columns: Sequence[str] = Row._fields
+    words = _sentences(rows, roles, asked) if args.explain else []
+    if args.format == "json":
+        records = [row._asdict() for row in rows]
+        for record, sentence in zip(records, words, strict=False):
+            record["words"] = sentence
+        about = {"version": __version__, "schema": 1}
+        report = {"biaskit": about, "roles": roles.to_json(), "report": records}
+        return write(args, formats.as_json(report))
+    if args.format in ("table", "markdown"):  # people know the stage from the metric
+        columns = [name for name in columns if name != "stage"]
+    cells = [[getattr(row, name) for name in columns] for row in rows]
+    if args.format == "table":
+        parts = [summary(counts, roles), formats.as_table(columns, cells)]
+        if words:
+            parts.append("\n".join(map(formats.printable, words)))
+        return write(args, "\n\n".join(parts))
+    if words:
+        columns = [*columns, "words"]
+        cells = [[*line, sentence] for line, sentence in zip(cells, words, strict=True)]
+    return write(args, tabular(args, columns, cells))
+
+
+def _sentences(rows: Sequence[Row], roles: Roles, asked: Sequence[Metric] | None) -> list[str]:
+    known = (*METRICS.values(), *FROM_ROWS.values(), *(asked or ()))
+    by_symbol = {metric.symbol: metric for metric in known}
+    return [
+        in_words(
+            by_symbol[row.metric],
+            roles,
+            row.value,
+            estimate=row.estimate,
+            low=row.low,
+            high=row.high,
+            n_a=row.n_a,
+            n_d=row.n_d,
+            note=row.note,
+        )
+        for row in rows
+    ]
+
+
+def _metrics(args: argparse.Namespace) -> None:
+    settle_output(args)
+    columns = ("metric", "name", "formula", "needs", "range", "parity", "against d")
+    rows = [
+        (
+            one.symbol,
+            one.title,
+            one.formula,
+            ", ".join(("facet", *one.needs)),
+            f"[{one.bounds[0]:.4g}, {one.bounds[1]:.4g}]",
+            f"{one.parity:g}",
+            one.against_d,
+        )
+        for one in (*METRICS.values(), *FROM_ROWS.values())
+    ]
+    if args.format == "json":
+        named = [dict(zip(columns, row, strict=True)) for row in rows]
+        return write(args, formats.as_json({"metrics": named}))
+    return write(args, tabular(args, columns, rows))
+
+
+def _demo(args: argparse.Namespace) -> None:
+    import tempfile
+
+    with contextlib.ExitStack() as stack:
+        if args.output is None:
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            path = Path(folder) / "berkeley.parquet"
+        else:
+            path = Path(args.output)
+        store.write(path, datasets.berkeley_columns())
+        roles = Roles.of(
+            facet="gender",
+            label="decision",
+            group="department",
+            positive="admitted",
+            facet_values="female",
+        )
+        counts = count_roles(str(path), roles)
+        rows = report_rows(counts, roles)
+    by_metric = {row.metric: row.estimate for row in rows}
+    columns = ("metric", "estimate", "low", "high", "n_a", "n_d", "note")
+    table = formats.as_table(columns, [[getattr(row, name) for name in columns] for row in rows])
+    say(
+        "Graduate admissions at Berkeley, 1973: six departments, "
+        f"{counts.rows:,} applicants, written to a Parquet file and counted.\n\n"
+        "$ biaskit report berkeley.parquet --facet gender --facet-values female \\\n"
+        "      --label decision --positive admitted --group department\n\n"
+        f"{summary(counts, roles)}\n\n{table}\n\n"
+        f"{_berkeley_reading(by_metric)}"
+    )
+    if args.output is not None:
+        say(f"\nThe table is in {args.output}: try the command above on it.")
+
+
+def _berkeley_reading(estimate: dict[str, float]) -> str:
+    """What the figures of the demo say, in words."""
+    points = 100 * estimate["DPL"]
+    return (
+        f"DPL {estimate['DPL']:+.3f}: the share of women who were admitted is {points:.0f} points "
+        "below that of men.\n"
+        f"DD {estimate['DD']:+.3f}: women are more of the rejected than they are of the admitted.\n"
+        f"CDDL {estimate['CDDL']:+.3f}: within departments that gap is gone: the interval holds 0. "
+        "Women applied more to the\ndepartments that admit few of anyone. That a disparity can "
+        "disappear, or even reverse, within groups\nis what CDDL exists to show: look at groups "
+        "before you conclude."
+    )

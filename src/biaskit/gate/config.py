@@ -1,0 +1,212 @@
+"""Configuration: the data sets of a project, from ``biaskit.toml`` or ``pyproject.toml``."""
+
+from __future__ import annotations
+
+import glob
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from biaskit.checks import Limit, limits_of, refuse_level, refuse_unmet
+from biaskit.drift import Allowed, allowed_changes
+from biaskit.errors import BiaskitError, DataError, RolesError, did_you_mean
+from biaskit.roles import Roles
+
+__all__ = ["Config", "DataSet", "config_file", "read_config"]
+
+_ROLES = tuple(field.name for field in fields(Roles))
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSet:
+    """Some files that are one table, the roles of its columns, and what they are held to."""
+
+    name: str
+    files: tuple[str, ...]
+    roles: Roles
+    limits: tuple[Limit, ...] = ()
+    #: A counts file, and how much may have changed since.
+    baseline: Path | None = None
+    drift: Allowed | None = None
+    min_rows: int = 0
+    confidence: float = 0.95
+    seed: int = 0
+    #: Whether it is fine that no file is there.
+    optional: bool = False
+    #: Where paths start.
+    folder: Path = Path()
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any], folder: Path = Path(), name: str = "") -> DataSet:
+        """Data set of the keys of a configuration, checked.
+
+        Raises
+        ------
+        RolesError
+            A key is unknown, or a value is not what its key needs.
+        """
+        known = ["name", *_ROLES, *(f.name for f in fields(cls) if f.name not in _NOT_KEYS)]
+        for key in given:
+            if key not in known:
+                raise RolesError(f"no key {key!r}; {did_you_mean(key, known)}")
+        files = given.get("files", ())
+        files = (files,) if isinstance(files, str) else files
+        if not _texts(files) or not files:
+            raise RolesError('files is needed: a path or a glob, or a list, such as ["data/*.csv"]')
+        roles = _roles({key: given[key] for key in _ROLES if key in given})
+        limits = tuple(limits_of(given["limits"])) if "limits" in given else ()
+        refuse_unmet(limits, roles)
+        baseline, drift = given.get("baseline"), given.get("drift")
+        if not isinstance(baseline, (str, type(None))):
+            raise RolesError(f"baseline is the path of a counts file, not {baseline!r}")
+        if (baseline is None) != (drift is None):
+            one, other = ("drift", "baseline") if baseline is None else ("baseline", "drift")
+            raise RolesError(
+                f"{one} needs {other}: baseline is a counts file, drift how much farther from "
+                "parity than in it a metric may be, such as drift = {DPL = 0.05}"
+            )
+        allowed = None if drift is None else allowed_changes(drift)
+        if allowed is not None and isinstance(allowed.metrics, dict):
+            refuse_unmet([Limit(one, 0, 0) for one in allowed.metrics], roles)
+        if not limits and allowed is None:
+            raise RolesError("limits is needed (or baseline): what is the data held to?")
+        made = cls(
+            name=_of_type(given, "name", str, name) or ", ".join(files),
+            files=tuple(files),
+            roles=roles,
+            limits=limits,
+            baseline=None if baseline is None else _from_here(folder) / baseline,
+            drift=allowed,
+            min_rows=_of_type(given, "min_rows", int, 0),
+            confidence=_of_type(given, "confidence", float, 0.95),
+            seed=_of_type(given, "seed", int, 0),
+            optional=_of_type(given, "optional", bool, False),
+            folder=folder,
+        )
+        refuse_level(made.confidence)
+        if made.min_rows < 0 or made.seed < 0:
+            raise RolesError("min_rows and seed are integers of 0 or more")
+        return made
+
+    def paths(self) -> list[Path]:
+        """Files that are there now; globs sorted, each file once.
+
+        A pattern without a match is kept as it is where the data set is not optional, so that
+        reading it says that it is not there.
+        """
+        found: list[Path] = []
+        folder = _from_here(self.folder)
+        for pattern in self.files:
+            matches = sorted(
+                folder / match
+                for match in glob.glob(pattern, root_dir=self.folder, recursive=True)  # noqa: PTH207
+            )
+            found += matches or ([] if self.optional else [folder / pattern])
+        return list(dict.fromkeys(found))
+
+    def has(self, path: Path) -> bool:
+        """Whether a file is one of the data set's, or lies in one of its folders."""
+        there = {one.resolve() for one in self.paths()}
+        return any(one in there for one in (path.resolve(), *path.resolve().parents))
+
+
+@dataclass(frozen=True)
+class Config:
+    """Data sets of a project; one that is wrong is there with its error, the others are whole."""
+
+    path: Path
+    data: tuple[DataSet | tuple[str, BiaskitError], ...]
+    strict: bool = False
+
+
+def config_file(start: Path) -> Path | None:
+    """Configuration that holds for a folder: its own, or that of the nearest folder above it.
+
+    In a folder that has both, ``biaskit.toml`` wins over ``pyproject.toml``, which counts only if
+    it has a table ``tool.biaskit``.
+    """
+    for folder in (start.resolve(), *start.resolve().parents):
+        if (folder / "biaskit.toml").is_file():
+            return folder / "biaskit.toml"
+        other = folder / "pyproject.toml"
+        if other.is_file() and "biaskit" in _toml(other).get("tool", {}):
+            return other
+    return None
+
+
+def read_config(path: Path) -> Config:
+    """Configuration in a TOML file.
+
+    Raises
+    ------
+    DataError
+        The file is missing or no TOML; the message has the line and the column.
+    RolesError
+        It names no data set, or has a key that is unknown.
+    """
+    found = _toml(path)
+    if path.name == "pyproject.toml":
+        found = found.get("tool", {}).get("biaskit", {})
+    name = str(path)
+    for key in found:
+        if key not in ("data", "strict"):
+            raise RolesError(f"{name}: no key {key!r}; {did_you_mean(key, ['data', 'strict'])}")
+    tables = found.get("data")
+    if not isinstance(tables, list) or not tables or not all(isinstance(t, dict) for t in tables):
+        what = "[[tool.biaskit.data]]" if path.name == "pyproject.toml" else "[[data]]"
+        raise RolesError(f"{name} names no data set; begin one with {what}")
+    made: list[DataSet | tuple[str, BiaskitError]] = []
+    for number, table in enumerate(tables, 1):
+        called = str(table.get("name") or table.get("files") or f"data set {number}")
+        try:
+            made.append(DataSet.of(table, path.parent))
+        except BiaskitError as error:
+            made.append((called, type(error)(f"{path.name}: {error}")))
+    names = [one.name for one in made if isinstance(one, DataSet)]
+    if twice := [one for one in dict.fromkeys(names) if names.count(one) > 1]:
+        raise RolesError(f"{name}: two data sets are called {twice[0]!r}; give each its own name")
+    return Config(path, tuple(made), _of_type(found, "strict", bool, False))
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise DataError(f"{path} is no TOML: {error}") from error
+    except OSError as error:
+        raise DataError(f"cannot read {str(path)!r}: {error.strerror or error}") from error
+
+
+def _from_here(folder: Path) -> Path:
+    """Folder as a person in the working directory writes it."""
+    here, folder = Path.cwd(), folder.absolute()
+    return folder.relative_to(here) if folder.is_relative_to(here) else folder
+
+
+def _roles(given: dict[str, Any]) -> Roles:
+    """Roles as TOML has them: an intersection of columns is a list in the list of facets."""
+    facet = given.get("facet")
+    if isinstance(facet, list):
+        given["facet"] = [tuple(one) if isinstance(one, list) else one for one in facet]
+    if not given.get("facet"):
+        raise RolesError("facet is needed: the column whose values may be favoured or not")
+    return Roles.of(**given)
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and all(isinstance(one, str) for one in value)
+
+
+def _of_type(given: Mapping[str, Any], key: str, type_: Callable[..., Any], default: Any) -> Any:
+    value = given.get(key, default)
+    if type_ is float and type(value) is int:
+        value = float(value)
+    if type(value) is not type_:
+        names: dict[Any, str] = {str: "a text", int: "an integer", float: "a number"}
+        raise RolesError(f"{key} is {names.get(type_, 'true or false')}, not {value!r}")
+    return value
+
+
+_NOT_KEYS = ("roles", "folder")

@@ -1,0 +1,193 @@
+"""Findings: what a check has to say, under codes that stay what they are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from biaskit.checks import Checked
+from biaskit.drift import SHARES, Drift
+from biaskit.errors import BiaskitError, PointerError
+from biaskit.verdicts import FAIL, UNCERTAIN
+
+__all__ = [
+    "CANNOT",
+    "CODES",
+    "ERROR",
+    "WARNING",
+    "Code",
+    "Finding",
+    "of_checked",
+    "of_drift",
+    "of_error",
+]
+
+ERROR, WARNING = "error", "warning"
+#: What a finding is about that says why nothing is known.
+CANNOT = "cannot be checked"
+
+
+class Code(NamedTuple):
+    """A kind of finding: its code, what it is in a few words, what it means, and what to do."""
+
+    code: str
+    title: str
+    meaning: str
+    advice: str
+
+
+#: Every code, in order. A code is never used again for something else.
+CODES: dict[str, Code] = {
+    one.code: one
+    for one in (
+        Code(
+            "BK101",
+            "outside the limit",
+            "The whole interval of a metric is outside its limit, so chance does not explain it.",
+            "Look at the rows behind it before you change either the data or the limit: "
+            "`biaskit report` has all metrics, and `--explain` says them in words.",
+        ),
+        Code(
+            "BK102",
+            "not sure to be inside the limit",
+            "The interval of a metric reaches over its limit, or lies so near to it that among the "
+            "numbers judged together it may do so by chance.",
+            "More rows make it narrower. Until then this is a warning, or with `--strict` an "
+            "error: that a group is small does not make it fair.",
+        ),
+        Code(
+            "BK103",
+            "cannot be judged",
+            "A metric with a limit is undefined, has no interval, or rests on fewer rows than "
+            "`min_rows`.",
+            "The message says why. If a facet value is too rare to be judged, join it to another, "
+            "or name the values that are d with `facet_values`.",
+        ),
+        Code(
+            "BK201",
+            "farther from parity than the baseline",
+            "A metric has moved away from parity by more than `drift` allows, beyond chance.",
+            "Compare the two with `biaskit compare`. If the change is meant, write the baseline "
+            "anew with `biaskit baseline` and commit it.",
+        ),
+        Code(
+            "BK202",
+            "not sure to be as near to parity as the baseline",
+            "The interval of the change reaches over what `drift` allows, or the metric is "
+            "undefined now or was in the baseline.",
+            "More rows, here or in the baseline, make it narrower; or allow more drift.",
+        ),
+        Code(
+            "BK203",
+            "a facet value is new or gone",
+            "A value of the facet has rows now but none in the baseline, or the other way round.",
+            "If it is a misspelling, mend the data. If it is meant, write the baseline anew with "
+            "`biaskit baseline`.",
+        ),
+        Code(
+            "BK204",
+            "a share of the rows has moved",
+            "A facet value or a label has another share of the rows than in the baseline, by more "
+            "than `drift` allows, beyond chance; or it may have.",
+            "See where the rows come from: a source that fell away moves shares first.",
+        ),
+        Code(
+            "BK301",
+            CANNOT,
+            "A file, a column or the configuration is not what the check needs, so nothing is "
+            "known of this data set. The others are checked all the same; the exit code is 2.",
+            "The message says what is wrong and where.",
+        ),
+        Code(
+            "BK302",
+            "a pointer in place of the data",
+            "The file is a pointer of Git-LFS, DVC or git-annex: a line of text that stands for "
+            "data kept elsewhere. The exit code is 2.",
+            "Fetch the data before the check (`git lfs pull`, `dvc pull`, `git annex get`), or "
+            "run the check where the data are.",
+        ),
+    )
+}
+
+
+class Finding(NamedTuple):
+    """One thing that a check found."""
+
+    code: str
+    level: str
+    #: What it is about, in a few words; one line, as is the message.
+    subject: str
+    message: str
+    #: Distance of the number beyond its limit, in widths of its interval; the worst first.
+    excess: float
+
+
+def of_checked(checked: Sequence[Checked], confidence: float, strict: bool) -> Iterator[Finding]:
+    """Findings on rows of a report that are held to limits."""
+    for one in checked:
+        row = one.row
+        if one.verdict not in (FAIL, UNCERTAIN):
+            continue
+        judged = not math.isnan(row.low)
+        code = "BK101" if one.verdict == FAIL else "BK102" if judged else "BK103"
+        subject = f"{row.metric}, {row.facet} = {row.value}"
+        value = _number(row.estimate, row.low, row.high, confidence)
+        limits = f"limit {_short(one.limit_low)} to {_short(one.limit_high)}"
+        rows = f"{row.n_d:,} rows, all others {row.n_a:,}"
+        yield Finding(
+            code,
+            ERROR if one.verdict == FAIL or strict else WARNING,
+            subject,
+            f"{value}; {limits}; {one.reason}; {rows}",
+            _excess(row.estimate, row.low, row.high, one.limit_low, one.limit_high),
+        )
+
+
+def of_drift(drifts: Sequence[Drift], confidence: float, strict: bool) -> Iterator[Finding]:
+    """Findings on rows of a comparison with a baseline."""
+    for one in drifts:
+        if one.verdict not in (FAIL, UNCERTAIN):
+            continue
+        gone = not (one.n_baseline and one.n_current)
+        share = one.metric in SHARES
+        code = "BK203" if gone and share else "BK204" if share else "BK202"
+        if one.verdict == FAIL and not share:
+            code = "BK201"
+        change = _number(one.change, one.low, one.high, confidence)
+        moved = f"{_short(one.baseline)} in the baseline, {_short(one.current)} now"
+        parts = [moved, f"change {change}"]
+        if not math.isnan(one.limit):
+            parts.append(f"limit {_short(one.limit)}")
+        parts += [one.note, f"{one.n_current:,} rows, {one.n_baseline:,} in the baseline"]
+        yield Finding(
+            code,
+            ERROR if one.verdict == FAIL or strict else WARNING,
+            f"change of {one.metric}, {one.facet} = {one.value}",
+            "; ".join(filter(None, parts)),
+            _excess(one.change, one.low, one.high, -one.limit if share else -math.inf, one.limit),
+        )
+
+
+def of_error(error: BiaskitError) -> Finding:
+    """Finding that a data set could not be checked."""
+    code = "BK302" if isinstance(error, PointerError) else "BK301"
+    return Finding(code, ERROR, CANNOT, " ".join(str(error).split()), math.inf)
+
+
+def _number(estimate: float, low: float, high: float, confidence: float) -> str:
+    if math.isnan(estimate):
+        return "undefined"
+    if math.isnan(low):
+        return _short(estimate)
+    return f"{_short(estimate)} ({100 * confidence:g} %: {_short(low)} to {_short(high)})"
+
+
+def _short(value: float) -> str:
+    return f"{value:.4g}"
+
+
+def _excess(estimate: float, low: float, high: float, least: float, most: float) -> float:
+    beyond = max(estimate - most, least - estimate)
+    width = high - low
+    return beyond / width if width > 0 and math.isfinite(beyond / width) else 0.0

@@ -1,0 +1,159 @@
+"""Outcomes: a data set read, counted and held to its limits; or why that could not be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from biaskit import store
+from biaskit.checks import Checked, check_rows
+from biaskit.counts import Counts
+from biaskit.drift import Drift, compare_rows
+from biaskit.errors import BiaskitError, DataError, RolesError
+from biaskit.fliptest import sample_for
+from biaskit.gate.config import DataSet
+from biaskit.gate.findings import ERROR, Finding, of_checked, of_drift, of_error
+from biaskit.reports import report_rows, what_was_read
+from biaskit.roles import Roles
+from biaskit.sources import Progress, count_roles, refuse_unfit, saved_counts
+from biaskit.sources.sample import Sample
+
+__all__ = [
+    "Outcome",
+    "broken",
+    "check_data_set",
+    "dry_run",
+    "failed",
+    "worst_first",
+    "write_baseline",
+]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one data set, or of one file of it."""
+
+    name: str
+    files: tuple[str, ...] = ()
+    #: What was read, in one line.
+    about: str = ""
+    rows: int = 0
+    checked: tuple[Checked, ...] = ()
+    drift: tuple[Drift, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    #: Whether it could not be checked.
+    broken: bool = False
+
+    @property
+    def verdicts(self) -> dict[str, int]:
+        """Number of rows by verdict."""
+        named = [*(one.verdict for one in self.checked), *(one.verdict for one in self.drift)]
+        return {name: named.count(name) for name in ("fail", "uncertain", "pass")}
+
+
+def check_data_set(
+    data: DataSet,
+    files: Sequence[Path] | None = None,
+    *,
+    strict: bool = False,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Outcome of one data set, or of some of its files by themselves; what is wrong is in it."""
+    paths: list[Path] = []
+    found: list[Finding] = []
+    made = Outcome(data.name)
+    try:
+        paths = list(files) if files is not None else data.paths()
+        if not paths:  # it is optional, then
+            return replace(made, about="no file is there, and it is optional")
+        counts, roles, sample = _counted(data, paths, progress)
+        about = what_was_read(counts, roles)
+        made = replace(made, files=tuple(map(str, paths)), about=about, rows=counts.rows)
+        if data.limits:
+            metrics = [limit.metric for limit in data.limits]
+            rows = report_rows(counts, roles, metrics, data.confidence, data.seed, sample)
+            checked = check_rows(
+                rows, data.limits, min_rows=data.min_rows, confidence=data.confidence
+            )
+            found += of_checked(checked, data.confidence, strict)
+            made = replace(made, checked=tuple(checked))
+        if data.baseline is not None and data.drift is not None:
+            then, allowed = _baseline(data.baseline), data.drift
+            drift = compare_rows(counts, then, allowed, confidence=data.confidence, seed=data.seed)
+            found += of_drift(drift, data.confidence, strict)
+            made = replace(made, drift=tuple(drift))
+    except BiaskitError as error:  # what was judged before stands
+        found.append(of_error(error))
+        made = replace(made, files=tuple(map(str, paths)), broken=True)
+    return replace(made, findings=tuple(worst_first(found)))
+
+
+def broken(name: str, error: BiaskitError, paths: Sequence[Path] = ()) -> Outcome:
+    """Outcome of a data set that could not be checked."""
+    return Outcome(name, tuple(map(str, paths)), findings=(of_error(error),), broken=True)
+
+
+def dry_run(data: DataSet) -> Outcome:
+    """Outcome of a data set of which the columns are looked up, and the baseline, but no rows."""
+    paths: list[Path] = []
+    try:
+        paths = data.paths()
+        for path in paths:
+            refuse_unfit(path, data.roles)
+        if data.baseline is not None:
+            counts = _baseline(data.baseline)
+            if counts.roles.counted != data.roles.counted:
+                # Adding nothing to it says which role differs.
+                compare_rows(Counts.empty(data.roles), counts, data.drift)  # type: ignore[arg-type]
+    except BiaskitError as error:
+        return broken(data.name, error, paths)
+    there = f"{len(paths):,} files have the columns" if len(paths) != 1 else "the columns are there"
+    return Outcome(
+        data.name, tuple(map(str, paths)), there if paths else "no file is there; optional"
+    )
+
+
+def write_baseline(data: DataSet, progress: Progress | None = None) -> str:
+    """Counts of a data set in the file that it names as its baseline; says in a line what it wrote.
+
+    Raises
+    ------
+    BiaskitError
+        The data cannot be counted, or the file cannot be written.
+    """
+    if data.baseline is None:
+        raise RolesError(f"data set {data.name!r} names no baseline; add baseline and drift to it")
+    store.refuse_unwritable(data.baseline)
+    paths = data.paths()
+    if not paths:
+        raise DataError(f"data set {data.name!r} has no file, so there is nothing to count")
+    counts = _counted(data, paths, progress)[0]
+    counts.save(data.baseline)
+    return f"{data.name}: {counts.rows:,} rows: {data.baseline}"
+
+
+def worst_first(findings: Iterable[Finding]) -> list[Finding]:
+    """Findings with the worst first: errors before warnings, then by how far beyond the limit."""
+    return sorted(findings, key=lambda one: (one.level != ERROR, -one.excess))
+
+
+def failed(outcomes: Iterable[Outcome]) -> bool:
+    """Whether any finding is an error."""
+    return any(finding.level == ERROR for one in outcomes for finding in one.findings)
+
+
+def _counted(
+    data: DataSet, paths: Sequence[Path], progress: Progress | None
+) -> tuple[Counts, Roles, Sample | None]:
+    if len(paths) == 1 and (saved := saved_counts(paths[0])) is not None:
+        return saved, saved.roles.chosen(**data.roles.given()), None
+    sample = sample_for(data.roles, [limit.metric for limit in data.limits])
+    return count_roles(paths, data.roles, progress, sample), data.roles, sample
+
+
+def _baseline(path: Path) -> Counts:
+    counts = saved_counts(path) if path.is_file() else None
+    if counts is None:
+        raise DataError(f"there is no counts file {str(path)!r}; `biaskit baseline` writes it")
+    return counts

@@ -1,0 +1,139 @@
+"""Verdicts: where an interval lies against a limit, for many numbers judged together.
+
+A verdict is *pass* where the whole interval is inside the limit, *fail* where the whole of it is
+outside, and *uncertain* otherwise. Of a hundred numbers that lie on their limits some would pass
+or fail by chance, so the intervals of numbers that are judged together are widened by Holm's rule
+(S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of
+Statistics 6, 1979): the surest verdict among m needs an interval of level ``1 - alpha / m``, the
+next one of ``1 - alpha / (m - 1)``, and so on until one does not hold. Each number lies either
+inside its limit or outside, so among m numbers at most m verdicts can be wrong, and the chance that
+any is stays below alpha.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from statistics import NormalDist
+from typing import NamedTuple
+
+__all__ = ["FAIL", "PASS", "UNCERTAIN", "Claim", "Verdict", "verdicts"]
+
+PASS, FAIL, UNCERTAIN = "pass", "fail", "uncertain"
+
+
+def _as_it_is(value: float) -> float:
+    return value
+
+
+class Claim(NamedTuple):
+    """A number that should lie between two limits, and its interval."""
+
+    estimate: float
+    low: float
+    high: float
+    limit_low: float
+    limit_high: float
+    #: Makes of a number one whose interval reaches about as far to either side.
+    scale: Callable[[float], float] = _as_it_is
+    #: Why it cannot be judged, where it cannot.
+    withheld: str = ""
+
+
+class Verdict(NamedTuple):
+    """What is said of a claim, and why where that does not show."""
+
+    name: str
+    reason: str
+    #: How unsure it is: the widest interval that still says so has the level ``1 - doubt``.
+    doubt: float
+
+
+def verdicts(
+    claims: Sequence[Claim], *, confidence: float = 0.95, together: bool = True
+) -> list[Verdict]:
+    """Verdict on each of some claims that are judged together.
+
+    Parameters
+    ----------
+    claims
+        Numbers with their intervals and limits.
+    confidence
+        Level of the intervals.
+    together
+        False to judge each by its own interval alone.
+
+    Examples
+    --------
+    >>> clear, near = Claim(0.3, 0.2, 0.4, -0.1, 0.1), Claim(0.2, 0.105, 0.295, -0.1, 0.1)
+    >>> [one.name for one in verdicts([clear, near])]
+    ['fail', 'fail']
+    >>> [one.name for one in verdicts([near] * 3)]
+    ['uncertain', 'uncertain', 'uncertain']
+    """
+    alpha = 1 - confidence
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    alone = [_alone(claim, alpha, z) for claim in claims]
+    if not together:
+        return alone
+    judged = sorted(
+        (i for i, claim in enumerate(claims) if not claim.withheld), key=lambda i: alone[i].doubt
+    )
+    made = list(alone)
+    for done, i in enumerate(judged):
+        if alone[i].doubt > alpha / (len(judged) - done):
+            for j in judged[done:]:
+                made[j] = _not_among(len(judged), alone[j])
+            break
+    return made
+
+
+def _alone(claim: Claim, alpha: float, z: float) -> Verdict:
+    """Verdict on a claim by its own interval."""
+    if claim.withheld:
+        return Verdict(UNCERTAIN, claim.withheld, 1.0)
+    if claim.low > claim.limit_high:
+        doubt = _doubt(claim, claim.low, claim.limit_high, alpha, z)
+        return Verdict(FAIL, f"the whole interval is above {claim.limit_high:g}", doubt)
+    if claim.high < claim.limit_low:
+        doubt = _doubt(claim, claim.high, claim.limit_low, alpha, z)
+        return Verdict(FAIL, f"the whole interval is below {claim.limit_low:g}", doubt)
+    over = [
+        f"{limit:g}"
+        for limit, crossed in (
+            (claim.limit_low, claim.low < claim.limit_low),
+            (claim.limit_high, claim.high > claim.limit_high),
+        )
+        if crossed
+    ]
+    if over:
+        return Verdict(UNCERTAIN, f"the interval reaches over {' and '.join(over)}", 1.0)
+    doubt = max(
+        _doubt(claim, claim.low, claim.limit_low, alpha, z),
+        _doubt(claim, claim.high, claim.limit_high, alpha, z),
+    )
+    return Verdict(PASS, "", doubt)
+
+
+def _doubt(claim: Claim, end: float, limit: float, alpha: float, z: float) -> float:
+    """How wide an interval would just touch the limit, as one less its level.
+
+    Beyond the interval that is given, its shape is taken for that of a normal law on the claim's
+    scale. Where the interval has no such shape (an end at infinity, no width), it is taken to say
+    what it says at its own level, and no more.
+    """
+    if math.isinf(limit):
+        return 0.0
+    estimate, end, limit = map(claim.scale, (claim.estimate, end, limit))
+    reach, gap = abs(end - estimate), abs(limit - estimate)
+    if not (math.isfinite(estimate) and math.isfinite(reach)) or reach == 0:
+        return alpha
+    return min(math.erfc(z * gap / reach / math.sqrt(2)), alpha)
+
+
+def _not_among(number: int, alone: Verdict) -> Verdict:
+    """Verdict of one that is not sure enough among so many."""
+    if alone.name == UNCERTAIN:
+        return alone
+    reason = f"by itself a {alone.name}, but not surely so among {number} judged together"
+    return Verdict(UNCERTAIN, reason, alone.doubt)
