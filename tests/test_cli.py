@@ -54,14 +54,15 @@ def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
 
 
 CHOICES = {"metrics", "confidence", "seed", "explain"}
+CHECKS = {"config", "only", "limit", "min_rows", "strict", "dry_run"}
 
 
 def test_flags_are_roles_are_keyword_arguments() -> None:
     _, verbs = _parser()
     names = {field.name for field in fields(Roles)}
-    for verb in ("report", "count"):
+    for verb in ("report", "count", "check"):
         flags = {action.dest for action in verbs[verb]._actions}
-        assert names == flags - {"help", "data", "format", "output", *CHOICES}
+        assert names == flags - {"help", "data", "format", "output", *CHOICES, *CHECKS}
     assert names == set(signature(biaskit.count).parameters) - {"data"}
     assert names == set(signature(biaskit.report).parameters) - {*CHOICES, "data"}
 

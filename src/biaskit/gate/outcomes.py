@@ -94,11 +94,11 @@ def broken(name: str, error: BiaskitError, paths: Sequence[Path] = ()) -> Outcom
     return Outcome(name, tuple(map(str, paths)), findings=(of_error(error),), broken=True)
 
 
-def dry_run(data: DataSet) -> Outcome:
+def dry_run(data: DataSet, files: Sequence[Path] | None = None) -> Outcome:
     """Outcome of a data set of which the columns are looked up, and the baseline, but no rows."""
     paths: list[Path] = []
     try:
-        paths = data.paths()
+        paths = list(files) if files is not None else data.paths()
         for path in paths:
             refuse_unfit(path, data.roles)
         if data.baseline is not None:
