@@ -189,6 +189,21 @@ def test_a_pointer_in_place_of_the_data_is_said(
     assert fetch in err
 
 
+def test_a_pointer_of_dvc_stands_for_its_data(project: Path, capsys: Any) -> None:
+    Path("biaskit.toml").write_text(LOANS.replace("loans.parquet", "*.parquet"))
+    Path("loans.parquet.dvc").write_text("outs:\n- path: loans.parquet\n")
+    code, made = checked(capsys, "loans.parquet.dvc")
+    assert (code, made["check"][0]["files"]) == (0, ["loans.parquet"])
+    assert checked(capsys)[0] == 0
+    Path("loans.parquet").unlink()
+    for argv in ((), ("loans.parquet.dvc",)):
+        code, made = checked(capsys, *argv)
+        assert (code, made["not_checked"]) == (2, 0)
+        assert "BK302" in str(made["check"][0]["findings"])
+    Path("biaskit.toml").write_text(Path("biaskit.toml").read_text() + "optional = true\n")
+    assert checked(capsys)[0] == 0
+
+
 def test_a_file_that_vanishes_is_said(
     project: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -139,7 +139,7 @@ def _outcomes(args: argparse.Namespace) -> tuple[list[Outcome], int, bool]:
     config = _config(args)
     strict = args.strict or config.strict
     made: list[Outcome] = []
-    files = expanded(args.data) if args.data else None
+    files = [*map(gate.data_of, expanded(args.data))] if args.data else None
     matched: set[Path] = set()
     for one in _chosen(config, args.only):
         if not isinstance(one, DataSet):
