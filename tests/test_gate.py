@@ -520,3 +520,15 @@ def test_python_the_command_line_and_the_hook_agree(
         assert [row["verdict"] for row in rows_] == expected["verdict"].tolist()
         assert [row["reason"] for row in rows_] == expected["reason"].tolist()
         assert code == int("fail" in set(expected["verdict"]))
+
+
+def test_a_person_is_shown_the_worst_twenty(project: Path, capsys: Any) -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"sex": rng.integers(0, 30, 900), "paid": rng.integers(0, 2, 900)})
+    frame.to_parquet("loans.parquet")
+    _, out, _ = run(capsys, "check")
+    lines = out.splitlines()
+    assert len([line for line in lines if line.startswith("  warning")]) == 20
+    assert lines[-2] == "  and 10 more, less far beyond; --format json has them all"
+    _, made = checked(capsys)
+    assert len(made["check"][0]["findings"]) == 30

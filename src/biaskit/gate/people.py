@@ -11,6 +11,10 @@ from biaskit.gate.outcomes import Outcome
 __all__ = ["as_text", "conclusion", "markdown_summary"]
 
 
+# Findings of one table that a person is shown.
+_SHOWN = 20
+
+
 def as_text(outcomes: Sequence[Outcome], unmatched: int = 0) -> str:
     """Findings of each data set, the worst first, and what is concluded of all of them."""
     parts = []
@@ -18,8 +22,10 @@ def as_text(outcomes: Sequence[Outcome], unmatched: int = 0) -> str:
         lines = [f"{_title(one)}: {one.about}" if one.about else _title(one)]
         lines += [
             f"  {finding.level} {finding.code}: {finding.subject}: {finding.message}"
-            for finding in one.findings
+            for finding in one.findings[:_SHOWN]
         ]
+        if (more := len(one.findings) - _SHOWN) > 0:
+            lines.append(f"  and {more:,} more, less far beyond; --format json has them all")
         parts.append("\n".join(map(printable, lines)))
     return "\n".join([*parts, conclusion(outcomes, unmatched)])
 
