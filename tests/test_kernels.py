@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numba import config
 
 from biaskit._kernels import BAD, SLACK, plain
-from biaskit._kernels.hybrid import all_present, hybrid, hybrid_wide, spread, spread_wide
+from biaskit._kernels.hybrid import all_present, hybrid, hybrid_wide, ones, spread, spread_wide
 from biaskit._kernels.joint import SCRATCH, joint_counts
 from biaskit._kernels.pages import (
     BODY,
@@ -26,6 +26,7 @@ from biaskit._kernels.pages import (
     VALUES,
     page_table,
 )
+from biaskit._kernels.places import placed, used
 from biaskit._kernels.snappy import snappy, snappy_literal
 from biaskit._kernels.thrift import STACK
 
@@ -300,7 +301,18 @@ def test_joint_counts_are_the_twins(sizes, rows, random):
 
 
 @pytest.mark.parametrize(
-    "sizes", [[2, 2], [2, 3, 4], [16, 2, 2, 2], [256], [7, 11, 13, 2], [256, 3]]
+    "sizes",
+    [
+        [2, 2],
+        [2, 3, 4],
+        [16, 2, 2, 2],
+        [256],
+        [7, 11, 13, 2],
+        [256, 3],
+        [2, 4, 256, 3],
+        [256, 256],
+        [256, 256, 2],
+    ],
 )
 def test_joint_counts_of_more_rows_than_a_block_has(sizes):
     rng = np.random.default_rng(0)
@@ -321,3 +333,38 @@ def assert_counted(columns: list[np.ndarray], sizes: list[int]) -> None:
     assert joint_counts(codes, starts + SLACK + 1, places, rows, scratch, counts) == BAD
     assert joint_counts(codes, starts[1:], places, rows, scratch, counts) == BAD
     assert joint_counts(codes, starts, places, rows, scratch[1:], counts) == BAD
+
+
+@few
+@given(st.lists(st.integers(0, 1), max_size=100))
+def test_ones_are_counted(levels):
+    source = padded(bytes(levels))
+    assert ones(source, len(levels)) == sum(levels)
+
+
+@few
+@given(st.lists(st.integers(0, 700), max_size=60), st.integers(1, 3), st.randoms())
+def test_codes_of_a_long_dictionary_find_their_places(codes, planes, random):
+    wide = np.array([*codes, 12], np.uint32)  # one more than counts
+    seen = np.zeros(701, np.uint8)
+    assert used(wide, len(codes), seen) == len(codes)
+    assert np.flatnonzero(seen).tolist() == sorted(set(codes))
+
+    places = np.array(
+        [[random.randrange(256) for _ in range(701)] for _ in range(planes)], np.uint8
+    )
+    starts = np.arange(planes, dtype=np.int64) * (len(codes) + 5)
+    out = np.zeros(int(starts[-1]) + len(codes) + SLACK, np.uint8)
+    assert placed(wide, len(codes), places, out, starts) == len(codes)
+    for plane, at in zip(places, starts, strict=True):
+        assert (out[at : at + len(codes)] == plane[wide[: len(codes)]]).all()
+
+    assert used(wide, len(codes) + 2, seen) == BAD
+    assert placed(wide, len(codes) + 2, places, out, starts) == BAD
+    assert placed(wide, len(codes), places, out, starts + 1) == BAD
+    assert placed(wide, len(codes), places, out, starts - 1) == BAD
+    assert placed(wide, len(codes), places, out, starts[1:]) == BAD
+    if codes:
+        short = max(codes)
+        assert used(wide, len(codes), seen[:short]) == BAD
+        assert placed(wide, len(codes), places[:, :short].copy(), out, starts) == BAD

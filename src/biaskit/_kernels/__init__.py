@@ -39,18 +39,24 @@ for _file in sorted(Path(__file__).parent.glob("*.py")):
     _STAMP = crc32(_file.read_bytes(), _STAMP)
 
 
+# Nothing calls a kernel from C, so none is compiled twice for it.
+_FLAGS = {"nogil": True, "no_cfunc_wrapper": True}
+
+
 def jit(function: _F) -> _F:
     """Compiled form of a function that runs without the interpreter lock.
 
     It is kept on disk between processes, or compiled in each where no folder can be written.
     """
+    if config.DISABLE_JIT:  # words wrap around, as a processor's do, and nothing is said of it
+        return np.errstate(over="ignore")(function)
     function.__qualname__ += f"-{_STAMP:x}"
     try:
-        made = njit(nogil=True, cache=True)(function)
+        made = njit(cache=True, **_FLAGS)(function)
     except RuntimeError as error:
         if "locator" not in str(error):
             raise
-        made = njit(nogil=True)(function)
+        made = njit(**_FLAGS)(function)
     return made  # type: ignore[no-any-return]
 
 

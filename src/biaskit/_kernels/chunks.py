@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from biaskit._kernels import BAD, SLACK, int64, jit
-from biaskit._kernels.hybrid import all_present, hybrid, hybrid_wide, spread, spread_wide
+from biaskit._kernels.hybrid import all_present, hybrid, hybrid_wide, ones, spread, spread_wide
 from biaskit._kernels.pages import (
     BODY,
     DATA,
@@ -155,9 +155,7 @@ def chunk_codes(
             one, two, zero = int64(1), int64(2), int64(0)
             if hybrid(level_text, level_at, level_end, one, two, levels, zero, count) < 0:
                 return BAD
-            present = 0
-            for i in range(count):
-                present += int64(levels[i])
+            present = ones(levels, count)
         if entry[KIND] == DATA_2 and entry[NULLS] != count - present:
             return BAD
         missing += count - present

@@ -7,7 +7,7 @@ from typing import Any
 from biaskit._kernels import BAD, SLACK, int64, jit, peek, poke, uint64
 from biaskit._kernels.thrift import varint
 
-__all__ = ["all_present", "hybrid", "hybrid_wide", "spread", "spread_wide"]
+__all__ = ["all_present", "hybrid", "hybrid_wide", "ones", "spread", "spread_wide"]
 
 # A word holds eight codes of one byte each, lowest first.
 _ONES = uint64(0x0101010101010101)
@@ -21,6 +21,7 @@ _U7 = uint64(7)
 _U8 = uint64(8)
 _U16 = uint64(16)
 _U32 = uint64(32)
+_U56 = uint64(56)
 _U64 = uint64(64)
 
 
@@ -218,7 +219,7 @@ def spread(
     Parameters
     ----------
     levels
-        A byte a row, 0 or 1, `SLACK` spare ones after them.
+        A byte a row, 0 or 1 (as `hybrid` gives them), `SLACK` spare ones after them.
     dense
         Codes of the rows whose value is there, `present` of them and `SLACK` spare ones.
     missing
@@ -240,27 +241,41 @@ def spread(
         or not 0 <= missing < 256
     ):
         return BAD
-    filler = uint64(missing) * _ONES
+    code = uint64(missing)
     j = 0
-    i = 0
-    while i < count:
-        word = peek(levels, i)
-        if word == _ONES and i + 8 <= count and j + 8 <= present:
-            poke(out, start + i, peek(dense, j))
-            j += 8
-        elif word == _NONE:
-            poke(out, start + i, filler)
+    for i in range(0, count, 8):
+        if j > present:
+            return BAD  # up to eight codes more are looked at below, which are spare ones
+        word = peek(levels, i) & _ONES
+        gaps = word ^ _ONES
+        x = peek(dense, j)
+        # Where a code is missing, those after it move up by a byte. Which rows of eight have none
+        # cannot be foretold, so no branch asks: with no gap left, a step changes nothing.
+        for _ in range(2):
+            gap = gaps & (_NONE - gaps)
+            below = gap - _U1
+            x = (x & below) | (gap * code) | ((x & ~below) << _U8)
+            gaps ^= gap
+        if gaps == _NONE and i + 8 <= count:
+            poke(out, start + i, x)
+            j += int64((word * _ONES) >> _U56)
         else:
             for k in range(i, min(i + 8, count)):
-                if levels[k]:
-                    if j >= present:
-                        return BAD
-                    out[start + k] = dense[j]
-                    j += 1
-                else:
-                    out[start + k] = missing
-        i += 8
+                level = int64(levels[k]) & 1
+                out[start + k] = missing + (int64(dense[j]) - missing) * level
+                j += level
     return count if j == present else BAD
+
+
+@jit
+def ones(levels: Any, count: int) -> int:
+    """Number of levels that are 1 among the first `count`, bytes that are 0 or 1."""
+    found = 0
+    for i in range(count >> 3):
+        found += int64((peek(levels, 8 * i) * _ONES) >> _U56)
+    for i in range(count & ~7, count):
+        found += int64(levels[i])
+    return found
 
 
 @jit

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from biaskit._kernels import BAD, SLACK, int64, jit, peek, uint64
 
 __all__ = ["SCRATCH", "joint_counts"]
@@ -14,7 +16,14 @@ _WORDS = 255
 _BLOCK = 4 * 256
 #: Length of the scratch array.
 SCRATCH = _BLOCK + 256
+# Combinations up to so many are numbers of 16 bits, which are made for many rows at once.
+_MOST_16 = 1 << 16
+# Rows of a block of them, and combinations up to which four tables take turns.
+_ROWS = 2048
+_TAKE_TURNS = 4096
 
+_u16: Any = np.uint16
+_U32_ONE: Any = np.uint32(1)
 _BYTE = uint64(0xFF)
 _NONE = uint64(0)
 _ONE = uint64(1)
@@ -24,6 +33,46 @@ _U7 = uint64(7)
 _U8 = uint64(8)
 # Up to so many combinations, comparing every row with each of them is faster than a table.
 _FEW = 20
+
+
+@jit
+def _counts_of_16_bits(
+    codes: Any, starts: Any, sizes: Any, rows: int, cells: int, counts: Any
+) -> int:
+    """Add a multiple of four rows to the counts of their combinations, of more than a byte."""
+    turns = 4 if cells <= _TAKE_TURNS else 1
+    tables = np.zeros(turns * cells, np.uint32)
+    index = np.empty(_ROWS, np.uint16)
+    apart = uint64(cells if turns == 4 else 0)
+    second, third, fourth = apart, apart + apart, apart + apart + apart
+    for done in range(0, rows, _ROWS):
+        n = min(_ROWS, rows - done)
+        for i in range(n):
+            index[i] = _u16(0)
+        for k in range(starts.size):
+            size = _u16(sizes[k] & _BYTE)  # 256 is a shift below
+            at = starts[k] + done
+            column = codes[at : at + n]
+            if size == 0:
+                for i in range(n):
+                    index[i] = _u16(index[i] << 8) | _u16(column[i])
+            else:
+                for i in range(n):
+                    index[i] = _u16(index[i] * size) + _u16(column[i])
+        largest = _u16(0)
+        for i in range(n):
+            largest = max(largest, index[i])
+        if int64(largest) >= cells:
+            return BAD
+        for i in range(0, n, 4):
+            tables[index[i]] += _U32_ONE
+            tables[second + uint64(index[i + 1])] += _U32_ONE
+            tables[third + uint64(index[i + 2])] += _U32_ONE
+            tables[fourth + uint64(index[i + 3])] += _U32_ONE
+    for cell in range(cells):
+        for turn in range(turns):
+            counts[cell] += int64(tables[turn * cells + cell])
+    return rows
 
 
 @jit
@@ -104,20 +153,17 @@ def joint_counts(codes: Any, starts: Any, sizes: Any, rows: int, scratch: Any, c
     if not few and words:
         for i in range(cells):
             counts[i] += int64(scratch[i] + scratch[256 + i] + scratch[512 + i] + scratch[768 + i])
-    # What is left over: a few rows, or all of them where combinations are many.
+    # What is left over: a few rows, or all of them where combinations are very many.
     done = 8 * words
-    while done < rows:
-        n = min(_BLOCK, rows - done)
-        for i in range(n):
-            scratch[i] = _NONE
+    if 256 < cells <= _MOST_16:
+        done = _counts_of_16_bits(codes, starts, sizes, int64(rows & ~3), int64(cells), counts)
+        if done < 0:
+            return BAD
+    for row in range(done, rows):
+        cell = _NONE
         for k in range(columns):
-            size = sizes[k]
-            at = starts[k] + done
-            for i in range(n):
-                scratch[i] = scratch[i] * size + uint64(codes[at + i])
-        for i in range(n):
-            if scratch[i] >= uint64(cells):
-                return BAD
-            counts[scratch[i]] += 1
-        done += n
+            cell = cell * sizes[k] + uint64(codes[starts[k] + row])
+        if cell >= uint64(cells):
+            return BAD
+        counts[cell] += 1
     return rows

@@ -11,7 +11,7 @@ from biaskit.errors import DataError
 from biaskit.levels import MISSING, Level, level, typed
 from biaskit.tables import MAX_LEVELS, too_many_values
 
-__all__ = ["Encoder", "dictionary", "kind_of", "numbers", "weights"]
+__all__ = ["Encoder", "dictionary", "kind_of", "numbers", "taken", "weights"]
 
 # A dictionary up to this long is taken over whole; of a longer one, only the values in use.
 _SMALL_DICTIONARY = 256
@@ -90,8 +90,11 @@ class Encoder:
         if (seen := int(np.count_nonzero(used >= 0))) > MAX_LEVELS[self.role]:
             self._refuse(seen)
         place = np.zeros(len(values) + 1, dtype=np.intp)
-        for index in used.tolist():
-            place[index] = self._code(MISSING if index < 0 else level(values[index].as_py()))
+        if encoded.null_count:
+            place[-1] = self._code(MISSING)
+        occurring = used[used >= 0]
+        of_them = values if len(occurring) == len(values) else taken(values, occurring)
+        place[occurring] = [self._code(level(value)) for value in of_them.to_pylist()]
         return np.take(place, indices)
 
     def _in_a_small_range(self, array: Any) -> NDArray[np.intp] | None:
@@ -170,6 +173,16 @@ def kind_of(type_: Any) -> str | None:
     if _is_text(type_) or t.is_temporal(type_):
         return "text"
     return None
+
+
+def taken(values: Any, used: NDArray[np.intp]) -> Any:
+    """Some values of an Arrow array."""
+    import pyarrow as pa
+
+    indices = pa.Array.from_buffers(
+        pa.int64(), len(used), [None, pa.py_buffer(used.astype(np.int64))]
+    )
+    return values.take(indices)
 
 
 def numbers(array: Any, column: str, role: str, where: str) -> NDArray[np.float64]:

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from biaskit.errors import DataError, RolesError
 from biaskit.roles import Facet, Roles
 from biaskit.sources.batches import Batch, of_record_batch
-from biaskit.sources.encode import Encoder, kind_of
+from biaskit.sources.encode import Encoder, kind_of, taken
 from biaskit.sources.layout import (
     NONE,
     PHYSICAL,
@@ -436,8 +436,8 @@ class _Reader:
         if missing < 0:
             raise Odd("pages that do not fit together")
         if is_wide:
-            codes = self._place_of_used(leaf, raw, entries, wide[:rows])
-            return _in_bytes(codes, buffer, start, rows + SLACK)
+            place = self._place_of_used(leaf, raw, entries, wide, rows)
+            return _placed(wide, rows, place, buffer, start)
         place = self._place(leaf, raw, entries, missing > 0)
         if self._encoders[leaf.column].keep:
             bins = place.astype(
@@ -470,18 +470,26 @@ class _Reader:
         return found
 
     def _place_of_used(
-        self, leaf: Leaf, raw: bytes, entries: int, wide: NDArray[np.uint32]
+        self, leaf: Leaf, raw: bytes, entries: int, wide: NDArray[np.uint32], rows: int
     ) -> NDArray[np.intp]:
-        """Encoder's codes of the rows of a column whose dictionary is long."""
+        """Encoder's codes of a long dictionary's entries, 0 for those that no row has.
+
+        A frame of categories, or a part of one, is written with values that do not occur.
+        """
+        from biaskit._kernels.places import used
+
         values = dictionary_of(leaf, raw, entries)
-        used = np.flatnonzero(np.bincount(wide, minlength=entries + 1))
-        missing = bool(len(used)) and used[-1] == entries
+        seen = np.zeros(entries + 1, np.uint8)
+        if used(wide, rows, seen) != rows:
+            raise AssertionError("codes outside of their dictionary")
+        occurring = np.flatnonzero(seen)
+        missing = bool(seen[entries])
         place = np.zeros(entries + 1, dtype=np.intp)
         with self._lock:
-            place[used] = self._encoded(
-                leaf.column, _taken(values, used[: len(used) - missing]), missing
+            place[occurring] = self._encoded(
+                leaf.column, taken(values, occurring[: len(occurring) - missing]), missing
             )
-        return place[wide]
+        return place
 
     def _encoded(self, column: str, values: Any, missing: bool) -> NDArray[np.intp]:
         import pyarrow as pa
@@ -525,31 +533,44 @@ def _columns(facet: Facet, roles: Roles) -> list[str]:
     ]
 
 
-def _taken(values: Any, used: NDArray[np.intp]) -> Any:
-    """Some values of an Arrow array."""
-    import pyarrow as pa
-
-    indices = pa.Array.from_buffers(
-        pa.int64(), len(used), [None, pa.py_buffer(used.astype(np.int64))]
-    )
-    return values.take(indices)
-
-
 def _in_bytes(codes: NDArray[Any], buffer: NDArray[np.uint8], start: int, stride: int) -> _Axis:
     """Axis of codes that are the encoder's own, in as many bytes each as they need."""
+    planes, axis = _planes(codes, start, stride)
+    for plane, at in zip(planes, axis.starts, strict=True):
+        buffer[at : at + len(codes)] = plane
+    return axis
+
+
+def _placed(
+    wide: NDArray[np.uint32],
+    rows: int,
+    place: NDArray[np.intp],
+    buffer: NDArray[np.uint8],
+    start: int,
+) -> _Axis:
+    """Axis of the places of some codes, in as many bytes each as they need."""
+    from biaskit._kernels import SLACK
+    from biaskit._kernels.places import placed
+
+    planes, axis = _planes(place, start, rows + SLACK)
+    if placed(wide, rows, planes, buffer, np.array(axis.starts, np.int64)) != rows:
+        raise AssertionError("codes without a place")
+    return axis
+
+
+def _planes(codes: NDArray[Any], start: int, stride: int) -> tuple[NDArray[np.uint8], _Axis]:
+    """Bytes of some codes, the highest first, shape ``(planes, codes)``, and the axis they make."""
     size = int(codes.max(initial=0)) + 1
-    planes = 1
-    while size > 256**planes:
-        planes += 1
-    starts = tuple(start + plane * stride for plane in range(planes))
-    sizes = (-(-size // 256 ** (planes - 1)), *[256] * (planes - 1))
-    for plane, at in enumerate(starts):
-        np.copyto(
-            buffer[at : at + len(codes)],
-            codes >> (8 * (planes - 1 - plane)) & 255 if planes > 1 else codes,
-            casting="unsafe",
-        )
-    return _Axis(starts, sizes, np.minimum(np.arange(np.prod(sizes)), size - 1))
+    count = 1
+    while size > 256**count:
+        count += 1
+    shifts = [8 * (count - 1 - plane) for plane in range(count)]
+    planes = np.empty((count, len(codes)), np.uint8)
+    for plane, shift in zip(planes, shifts, strict=True):
+        np.copyto(plane, codes >> shift & 255 if count > 1 else codes, casting="unsafe")
+    starts = tuple(start + plane * stride for plane in range(count))
+    sizes = (-(-size // 256 ** (count - 1)), *[256] * (count - 1))
+    return planes, _Axis(starts, sizes, np.minimum(np.arange(np.prod(sizes)), size - 1))
 
 
 def _joint(axes: Sequence[_Axis], buffer: NDArray[np.uint8], rows: int) -> NDArray[np.int64]:
