@@ -11,7 +11,7 @@ from numba import config
 
 from biaskit._kernels import BAD, SLACK, plain
 from biaskit._kernels.hybrid import all_present, hybrid, hybrid_wide, ones, spread, spread_wide
-from biaskit._kernels.joint import SCRATCH, joint_counts
+from biaskit._kernels.joint import SCRATCH, joint_counts, joint_weights
 from biaskit._kernels.pages import (
     BODY,
     DATA,
@@ -29,6 +29,15 @@ from biaskit._kernels.pages import (
 from biaskit._kernels.places import placed, used
 from biaskit._kernels.snappy import snappy, snappy_literal
 from biaskit._kernels.thrift import STACK
+from biaskit._kernels.values import (
+    DOUBLE,
+    INT_32,
+    INT_64,
+    SINGLE,
+    booleans,
+    cut,
+    numbers,
+)
 
 few = settings(
     max_examples=30 if config.DISABLE_JIT else 150,
@@ -368,3 +377,77 @@ def test_codes_of_a_long_dictionary_find_their_places(codes, planes, random):
         short = max(codes)
         assert used(wide, len(codes), seen[:short]) == BAD
         assert placed(wide, len(codes), places[:, :short].copy(), out, starts) == BAD
+
+
+@few
+@given(st.binary(max_size=400), st.sampled_from([INT_32, INT_64, SINGLE, DOUBLE]))
+def test_numbers_of_a_page_are_the_twins(content, kind):
+    count = len(content) // (4 if kind in (INT_32, SINGLE) else 8)
+    source = padded(b"x" + content)  # off the words' own places
+    out = np.zeros(count + 2)
+    end = 1 + len(content)
+    assert numbers(source, 1, end, kind, out, 1, count) == count
+    expected = plain.numbers(content, kind, count)
+    np.testing.assert_array_equal(out[1 : count + 1], expected)
+    assert numbers(source, 1, end, kind, out, 1, count + 2) == BAD
+    assert numbers(source, 1, end, kind, out, 3, count) == BAD
+    assert numbers(source, -1, end, kind, out, 1, count) == BAD
+    assert numbers(source, 1, len(source) + 1, kind, out, 1, count) == BAD
+    assert numbers(source, 1, end, 3, out, 1, count) == BAD
+
+
+@few
+@given(
+    st.lists(st.floats(), max_size=50),
+    st.lists(st.floats(allow_nan=False), min_size=1, max_size=5, unique=True),
+)
+def test_numbers_are_cut_as_by_the_twin(values, edges):
+    edges = np.array(sorted(edges))
+    numbers_ = np.array([*values, *edges])
+    out = np.zeros(len(numbers_) + 1 + SLACK, np.uint8)
+    missing = len(edges) + 1
+    assert cut(numbers_, edges, missing, out, 1, len(numbers_)) == len(numbers_)
+    expected = plain.cut(numbers_, edges, missing)
+    assert out[1 : len(numbers_) + 1].tolist() == expected.tolist()
+    assert cut(numbers_, edges, missing, out, 2, len(numbers_)) == BAD
+    assert cut(numbers_, edges, missing, out, 0, len(numbers_) + 1) == BAD
+    assert cut(numbers_, edges, len(edges), out, 0, len(numbers_)) == BAD
+
+
+@few
+@given(st.binary(max_size=20), st.integers(0, 7))
+def test_booleans_are_the_twins(content, spare):
+    count = max(0, 8 * len(content) - spare)
+    source = padded(content)
+    out = np.zeros(count + 1 + SLACK, np.uint8)
+    assert booleans(source, 0, len(content), 0, out, 1, count) == count
+    assert out[1 : count + 1].tolist() == plain.booleans(content, count).tolist()
+    assert booleans(source, 0, len(content), 0, out, 2, count) == BAD
+    assert booleans(source, 0, len(content), 0, out, 0, 8 * len(content) + 1) == BAD
+    assert booleans(source, 0, len(content), 5, out, 0, count) == BAD
+    runs = varint(count << 1) + b"\x01" if count else b""
+    source = padded(len(runs).to_bytes(4, "little") + runs)
+    assert booleans(source, 0, 4 + len(runs), 3, out, 1, count) == count
+    assert out[1 : count + 1].tolist() == [1] * count
+    assert booleans(source, 0, 3, 3, out, 1, count) == BAD
+    if count:
+        assert booleans(source, 0, 3 + len(runs), 3, out, 1, count) == BAD
+
+
+@few
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=4), st.integers(0, 60), st.randoms())
+def test_sums_of_weights_are_the_twins(sizes, rows, random):
+    columns = [np.array([random.randrange(s) for _ in range(rows)], np.uint8) for s in sizes]
+    weights = np.array([float(random.randrange(9)) for _ in range(rows)])
+    codes = np.concatenate([*columns, np.full(SLACK, 77, np.uint8)])
+    starts = np.arange(len(sizes), dtype=np.int64) * rows
+    places = np.array(sizes, np.uint64)
+    sums, squares = np.zeros(int(np.prod(sizes))), np.zeros(int(np.prod(sizes)))
+    assert joint_weights(codes, starts, places, weights, sums, squares) == rows
+    assert (sums == plain.joint_weights(columns, sizes, weights)).all()
+    assert (squares == plain.joint_weights(columns, sizes, weights**2)).all()
+    assert joint_weights(codes, starts, places, weights, sums[1:], squares) == BAD
+    assert joint_weights(codes, starts[1:], places, weights, sums, squares) == BAD
+    assert joint_weights(codes, starts + SLACK + 1, places, weights, sums, squares) == BAD
+    if rows:
+        assert joint_weights(codes, starts, places, weights, sums[:0], squares[:0]) == BAD

@@ -20,7 +20,7 @@ import numpy as np
 from numba import config, njit, types
 from numba.extending import intrinsic
 
-__all__ = ["BAD", "SLACK", "int64", "jit", "peek", "poke", "uint64"]
+__all__ = ["BAD", "SLACK", "as_double", "as_single", "int64", "jit", "peek", "poke", "uint64"]
 
 #: NumPy's numbers under names that the type checker does not hold against Python's.
 int64: Any = np.int64
@@ -70,6 +70,14 @@ if config.DISABLE_JIT:
         """Write of a word over the eight bytes of an array from `at` on."""
         array[at : at + 8] = np.frombuffer(int(word).to_bytes(8, "little"), np.uint8)
 
+    def as_double(word: Any) -> np.float64:
+        """Number that the bits of a word are."""
+        return np.uint64(word).view(np.float64)
+
+    def as_single(word: Any) -> np.float64:
+        """Number that the low half of a word's bits are."""
+        return np.float64(np.uint32(int(word) & 0xFFFFFFFF).view(np.float32))
+
 else:
 
     def _pointer(context: Any, builder: Any, array_type: Any, array: Any, at: Any) -> Any:
@@ -97,3 +105,26 @@ else:
             return context.get_dummy_value()
 
         return types.void(array, types.int64, types.uint64), generate
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def as_double(_: Any, word: Any) -> Any:  # noqa: ARG001
+        """Number that the bits of a word are."""
+
+        def generate(_: Any, builder: Any, __: Any, args: Any) -> Any:
+            from llvmlite import ir
+
+            return builder.bitcast(args[0], ir.DoubleType())
+
+        return types.float64(types.uint64), generate
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def as_single(_: Any, word: Any) -> Any:  # noqa: ARG001
+        """Number that the low half of a word's bits are."""
+
+        def generate(_: Any, builder: Any, __: Any, args: Any) -> Any:
+            from llvmlite import ir
+
+            single = builder.bitcast(builder.trunc(args[0], ir.IntType(32)), ir.FloatType())
+            return builder.fpext(single, ir.DoubleType())
+
+        return types.float64(types.uint64), generate

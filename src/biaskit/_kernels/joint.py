@@ -8,7 +8,7 @@ import numpy as np
 
 from biaskit._kernels import BAD, SLACK, int64, jit, peek, uint64
 
-__all__ = ["SCRATCH", "joint_counts"]
+__all__ = ["SCRATCH", "joint_counts", "joint_weights"]
 
 # A byte counts up to 255, so a block has so many words.
 _WORDS = 255
@@ -23,7 +23,9 @@ _ROWS = 2048
 _TAKE_TURNS = 4096
 
 _u16: Any = np.uint16
+_u32: Any = np.uint32
 _U32_ONE: Any = np.uint32(1)
+_U32_NONE: Any = np.uint32(0)
 _BYTE = uint64(0xFF)
 _NONE = uint64(0)
 _ONE = uint64(1)
@@ -166,4 +168,52 @@ def joint_counts(codes: Any, starts: Any, sizes: Any, rows: int, scratch: Any, c
         if cell >= uint64(cells):
             return BAD
         counts[cell] += 1
+    return rows
+
+
+@jit
+def joint_weights(
+    codes: Any, starts: Any, sizes: Any, weights: Any, sums: Any, squares: Any
+) -> int:
+    """Add the rows' weights, and their squares, to the sums of their combinations of codes.
+
+    Parameters
+    ----------
+    codes, starts, sizes
+        As for `joint_counts`.
+    weights
+        Weight of each row, float64.
+    sums, squares
+        Where they are added, float64, of length the product of `sizes`.
+
+    Returns
+    -------
+    int
+        Number of rows, or `BAD`.
+    """
+    rows: int = weights.size
+    columns = starts.size
+    if columns != sizes.size or squares.size != sums.size:
+        return BAD
+    for k in range(columns):
+        if starts[k] < 0 or starts[k] + rows > codes.size - SLACK:
+            return BAD
+    index = np.empty(_ROWS, np.uint32)
+    for done in range(0, rows, _ROWS):
+        n = min(_ROWS, rows - done)
+        for i in range(n):
+            index[i] = _U32_NONE
+        for k in range(columns):
+            size = _u32(sizes[k])
+            at = starts[k] + done
+            column = codes[at : at + n]
+            for i in range(n):
+                index[i] = _u32(index[i] * size) + _u32(column[i])
+        for i in range(n):
+            cell = index[i]
+            if cell >= sums.size:
+                return BAD
+            weight = weights[done + i]
+            sums[cell] += weight
+            squares[cell] += weight * weight
     return rows

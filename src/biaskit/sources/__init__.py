@@ -18,8 +18,9 @@ from biaskit.errors import DataError, RolesError
 from biaskit.levels import ABSENT, MISSING, Level, level
 from biaskit.roles import Facet, Roles, facet_name
 from biaskit.sources.batches import Batch, Source, refuse_missing_columns
+from biaskit.sources.choice import kernels_choice
 from biaskit.sources.encode import Encoder, weights
-from biaskit.sources.encoded import Cells, kernels_choice
+from biaskit.sources.encoded import Cells
 from biaskit.sources.files import (
     ColumnPath,
     ParquetFiles,
@@ -156,7 +157,7 @@ def count_roles(
         for part in parts:
             if isinstance(part, Cells):
                 for facet, tally in tallies.items():
-                    tally.add_cells(part.codes, part.counts[facet])
+                    tally.add_cells(part.codes, part.counts[facet], *part.sums.get(facet, ()))
             elif part.rows:
                 codes, weight = encode(part), None
                 if roles.weight is not None:
@@ -284,16 +285,25 @@ class _Histogram:
             total[corner] += self._arrays[i]
             self._arrays[i] = total
 
-    def add_cells(self, codes: Mapping[str, NDArray[np.intp]], counts: NDArray[np.int64]) -> None:
-        """Add rows already counted: an axis for each column, and the codes of its places."""
+    def add_cells(
+        self,
+        codes: Mapping[str, NDArray[np.intp]],
+        counts: NDArray[np.int64],
+        *sums: NDArray[np.float64],
+    ) -> None:
+        """Add rows already counted: an axis for each column, and the codes of its places.
+
+        `sums` are those of the weights and of their squares, where there are any.
+        """
         used = counts.nonzero()
         by_axis = [codes[e.column][i] for e, i in zip(self._axes, used, strict=True)]
         shape = [encoder.size for encoder in self._axes]
         if math.prod(shape) > MAX_CELLS:
             raise DataError(too_many_cells(shape))
-        if list(self._arrays[0].shape) != shape:
-            self._arrays[0] = self._full(self._arrays[0])
-        np.add.at(self._arrays[0], tuple(by_axis), counts[used])
+        for i, amounts in enumerate((counts, *sums)):
+            if list(self._arrays[i].shape) != shape:
+                self._arrays[i] = self._full(self._arrays[i])
+            np.add.at(self._arrays[i], tuple(by_axis), amounts[used])
 
     def table(self, from_text: bool) -> Table:
         """Table of what was counted, in canonical form."""

@@ -31,7 +31,7 @@ class Encoder:
         self.column = column
         self.role = role
         self.keep = bins
-        self._edges = np.array(edges, dtype=np.float64)
+        self.edges = np.array(edges, dtype=np.float64)
         self._codes: dict[Level, int] = {}
         for value in (*bins, MISSING) if bins else ():
             self._code(value)
@@ -130,7 +130,7 @@ class Encoder:
         if kind_of(array.type) == "missing":
             return np.full(len(array), len(self.keep), dtype=np.intp)
         values = numbers(array, self.column, self.role, where)
-        codes = np.searchsorted(self._edges, values, side="left")
+        codes = np.searchsorted(self.edges, values, side="left")
         codes[np.isnan(values)] = len(self.keep)
         return codes
 

@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 from biaskit.errors import BiaskitError, DataError, PointerError, listed
 from biaskit.roles import Roles
 from biaskit.sources.batches import Batch, Source, of_record_batch, refuse_missing_columns
+from biaskit.sources.choice import against_kernels, kernels_pay
 from biaskit.sources.encode import Encoder
-from biaskit.sources.encoded import Cells, against_kernels, counted, kernels_pay, planned
+from biaskit.sources.encoded import Cells, counted, planned
 
 __all__ = ["ColumnPath", "ParquetFiles", "column_paths", "expanded", "file_source", "open_parquet"]
 
@@ -191,7 +192,7 @@ class ParquetFiles:
             with _readable(path):
                 file = pq.ParquetFile(path)
                 refuse_missing_columns(columns, file.schema_arrow.names, str(path))
-                if kernels_pay(file.metadata.num_rows, roles):
+                if kernels_pay(file.metadata.num_rows):
                     yield from counted(file, path, roles, encoders, partial(sizes.done, path))
                     continue
                 file = open_parquet(path, columns, file)
@@ -206,13 +207,12 @@ class ParquetFiles:
             with _readable(path):
                 file = pq.ParquetFile(path)
                 refuse_missing_columns(by_column, file.schema_arrow.names, str(path))
-                if against := against_kernels(file.metadata.num_rows, roles):
+                if against := against_kernels(file.metadata.num_rows):
                     groups = file.metadata.num_row_groups
-                    found = dict.fromkeys(((column, against) for column in by_column), groups)
+                    found = dict.fromkeys(((c, "Arrow", against) for c in by_column), groups)
                 else:
                     found = dict(planned(file, path, roles, encoders))
-            for (column, odd), groups in found.items():
-                way = ("Arrow", odd) if odd else ("encoded", "dictionary-encoded")
+            for (column, *way), groups in found.items():
                 yield ColumnPath(str(path), column, by_column[column], groups, *way)
 
 

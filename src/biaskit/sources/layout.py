@@ -36,6 +36,7 @@ _LENGTH = struct.Struct("<I")
 _MOST_PAGES = 1 << 16
 # Numbers of the physical types in the format, and how their values are stored.
 PHYSICAL = {
+    "BOOLEAN": (0, ""),
     "INT32": (1, "<i4"),
     "INT64": (2, "<i8"),
     "FLOAT": (4, "<f4"),
@@ -59,6 +60,8 @@ class Leaf:
     optional: bool
     physical: str
     type: Any
+    #: Whether the kernels read its values where pages hold them, and no dictionary does.
+    in_pages: bool = False
 
 
 @dataclass(frozen=True)
@@ -257,6 +260,8 @@ def dictionary_of(leaf: Leaf, raw: bytes, entries: int) -> Any:
     """Values of a dictionary page, an Arrow array."""
     import pyarrow as pa
 
+    if leaf.physical == "BOOLEAN":
+        return pa.Array.from_buffers(pa.bool_(), 2, [None, pa.py_buffer(b"\x02")])
     if leaf.physical == "BYTE_ARRAY":
         return _texts(leaf, raw, entries)
     stored = np.dtype(PHYSICAL[leaf.physical][1])
