@@ -11,7 +11,7 @@ from numba import config
 
 from biaskit._kernels import BAD, SLACK, plain
 from biaskit._kernels.hybrid import all_present, hybrid, hybrid_wide, ones, spread, spread_wide
-from biaskit._kernels.joint import SCRATCH, joint_counts, joint_weights
+from biaskit._kernels.joint import ROWS, SCRATCH, joint_counts, joint_weights, table_size
 from biaskit._kernels.pages import (
     BODY,
     DATA,
@@ -334,14 +334,18 @@ def assert_counted(columns: list[np.ndarray], sizes: list[int]) -> None:
     starts = np.arange(len(sizes), dtype=np.int64) * rows
     counts = np.zeros(int(np.prod(sizes)), np.int64)
     scratch = np.zeros(SCRATCH, np.uint64)
+    more = np.zeros(ROWS, np.uint16), np.zeros(table_size(len(counts)), np.uint32)
     places = np.array(sizes, np.uint64)
     for times in (1, 2):
-        assert joint_counts(codes, starts, places, rows, scratch, counts) == rows
+        assert joint_counts(codes, starts, places, rows, scratch, *more, counts) == rows
         assert (counts == times * plain.joint_counts(columns, sizes)).all()
-    assert joint_counts(codes, starts, places, rows, scratch, counts[1:]) == BAD
-    assert joint_counts(codes, starts + SLACK + 1, places, rows, scratch, counts) == BAD
-    assert joint_counts(codes, starts[1:], places, rows, scratch, counts) == BAD
-    assert joint_counts(codes, starts, places, rows, scratch[1:], counts) == BAD
+    assert joint_counts(codes, starts, places, rows, scratch, *more, counts[1:]) == BAD
+    assert joint_counts(codes, starts + SLACK + 1, places, rows, scratch, *more, counts) == BAD
+    assert joint_counts(codes, starts[1:], places, rows, scratch, *more, counts) == BAD
+    assert joint_counts(codes, starts, places, rows, scratch[1:], *more, counts) == BAD
+    if len(more[1]):
+        short = more[0], more[1][1:]
+        assert joint_counts(codes, starts, places, rows, scratch, *short, counts) == BAD
 
 
 @few
@@ -443,11 +447,12 @@ def test_sums_of_weights_are_the_twins(sizes, rows, random):
     starts = np.arange(len(sizes), dtype=np.int64) * rows
     places = np.array(sizes, np.uint64)
     sums, squares = np.zeros(int(np.prod(sizes))), np.zeros(int(np.prod(sizes)))
-    assert joint_weights(codes, starts, places, weights, sums, squares) == rows
+    index = np.zeros(ROWS, np.uint32)
+    assert joint_weights(codes, starts, places, weights, index, sums, squares) == rows
     assert (sums == plain.joint_weights(columns, sizes, weights)).all()
     assert (squares == plain.joint_weights(columns, sizes, weights**2)).all()
-    assert joint_weights(codes, starts, places, weights, sums[1:], squares) == BAD
-    assert joint_weights(codes, starts[1:], places, weights, sums, squares) == BAD
-    assert joint_weights(codes, starts + SLACK + 1, places, weights, sums, squares) == BAD
+    assert joint_weights(codes, starts, places, weights, index, sums[1:], squares) == BAD
+    assert joint_weights(codes, starts[1:], places, weights, index, sums, squares) == BAD
+    assert joint_weights(codes, starts + SLACK + 1, places, weights, index, sums, squares) == BAD
     if rows:
-        assert joint_weights(codes, starts, places, weights, sums[:0], squares[:0]) == BAD
+        assert joint_weights(codes, starts, places, weights, index, sums[:0], squares[:0]) == BAD

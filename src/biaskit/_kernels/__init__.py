@@ -39,8 +39,8 @@ for _file in sorted(Path(__file__).parent.glob("*.py")):
     _STAMP = crc32(_file.read_bytes(), _STAMP)
 
 
-# Nothing calls a kernel from C, so none is compiled twice for it.
-_FLAGS = {"nogil": True, "no_cfunc_wrapper": True}
+# Kernels make no arrays, so nothing need count references to any; and nothing calls one from C.
+_FLAGS = {"nogil": True, "no_cfunc_wrapper": True, "_nrt": False}
 
 
 def jit(function: _F) -> _F:

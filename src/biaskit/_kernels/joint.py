@@ -8,7 +8,7 @@ import numpy as np
 
 from biaskit._kernels import BAD, SLACK, int64, jit, peek, uint64
 
-__all__ = ["SCRATCH", "joint_counts", "joint_weights"]
+__all__ = ["ROWS", "SCRATCH", "joint_counts", "joint_weights", "table_size"]
 
 # A byte counts up to 255, so a block has so many words.
 _WORDS = 255
@@ -18,8 +18,9 @@ _BLOCK = 4 * 256
 SCRATCH = _BLOCK + 256
 # Combinations up to so many are numbers of 16 bits, which are made for many rows at once.
 _MOST_16 = 1 << 16
-# Rows of a block of them, and combinations up to which four tables take turns.
-_ROWS = 2048
+#: Rows of a block of them.
+ROWS = 2048
+# Combinations up to which four tables take turns.
 _TAKE_TURNS = 4096
 
 _u16: Any = np.uint16
@@ -37,18 +38,27 @@ _U8 = uint64(8)
 _FEW = 20
 
 
+def table_size(cells: int) -> int:
+    """Length of the scratch array `tables` for so many combinations."""
+    if not 256 < cells <= _MOST_16:
+        return 0
+    return 4 * cells if cells <= _TAKE_TURNS else cells
+
+
 @jit
 def _counts_of_16_bits(
-    codes: Any, starts: Any, sizes: Any, rows: int, cells: int, counts: Any
+    codes: Any, starts: Any, sizes: Any, rows: int, cells: int, index: Any, tables: Any, counts: Any
 ) -> int:
     """Add a multiple of four rows to the counts of their combinations, of more than a byte."""
     turns = 4 if cells <= _TAKE_TURNS else 1
-    tables = np.zeros(turns * cells, np.uint32)
-    index = np.empty(_ROWS, np.uint16)
+    if index.size < ROWS or tables.size < turns * cells:
+        return BAD
+    for cell in range(turns * cells):
+        tables[cell] = _U32_NONE
     apart = uint64(cells if turns == 4 else 0)
     second, third, fourth = apart, apart + apart, apart + apart + apart
-    for done in range(0, rows, _ROWS):
-        n = min(_ROWS, rows - done)
+    for done in range(0, rows, ROWS):
+        n = min(ROWS, rows - done)
         for i in range(n):
             index[i] = _u16(0)
         for k in range(starts.size):
@@ -78,7 +88,16 @@ def _counts_of_16_bits(
 
 
 @jit
-def joint_counts(codes: Any, starts: Any, sizes: Any, rows: int, scratch: Any, counts: Any) -> int:
+def joint_counts(
+    codes: Any,
+    starts: Any,
+    sizes: Any,
+    rows: int,
+    scratch: Any,
+    index: Any,
+    tables: Any,
+    counts: Any,
+) -> int:
     """Add the rows to the counts of their combinations of codes, the last column changing fastest.
 
     Parameters
@@ -91,8 +110,9 @@ def joint_counts(codes: Any, starts: Any, sizes: Any, rows: int, scratch: Any, c
         Number of codes of each column, 1 to 256, uint64; each code is below it.
     rows
         Number of rows.
-    scratch
-        Any `SCRATCH` numbers, uint64.
+    scratch, index, tables
+        Any numbers: `SCRATCH` of uint64, `ROWS` of uint16, and of uint32 as many as `table_size`
+        says.
     counts
         Where the counts are added, int64, of length the product of `sizes`.
 
@@ -158,7 +178,9 @@ def joint_counts(codes: Any, starts: Any, sizes: Any, rows: int, scratch: Any, c
     # What is left over: a few rows, or all of them where combinations are very many.
     done = 8 * words
     if 256 < cells <= _MOST_16:
-        done = _counts_of_16_bits(codes, starts, sizes, int64(rows & ~3), int64(cells), counts)
+        done = _counts_of_16_bits(
+            codes, starts, sizes, int64(rows & ~3), int64(cells), index, tables, counts
+        )
         if done < 0:
             return BAD
     for row in range(done, rows):
@@ -173,7 +195,7 @@ def joint_counts(codes: Any, starts: Any, sizes: Any, rows: int, scratch: Any, c
 
 @jit
 def joint_weights(
-    codes: Any, starts: Any, sizes: Any, weights: Any, sums: Any, squares: Any
+    codes: Any, starts: Any, sizes: Any, weights: Any, index: Any, sums: Any, squares: Any
 ) -> int:
     """Add the rows' weights, and their squares, to the sums of their combinations of codes.
 
@@ -183,6 +205,8 @@ def joint_weights(
         As for `joint_counts`.
     weights
         Weight of each row, float64.
+    index
+        Any `ROWS` numbers, uint32.
     sums, squares
         Where they are added, float64, of length the product of `sizes`.
 
@@ -193,14 +217,13 @@ def joint_weights(
     """
     rows: int = weights.size
     columns = starts.size
-    if columns != sizes.size or squares.size != sums.size:
+    if columns != sizes.size or squares.size != sums.size or index.size < ROWS:
         return BAD
     for k in range(columns):
         if starts[k] < 0 or starts[k] + rows > codes.size - SLACK:
             return BAD
-    index = np.empty(_ROWS, np.uint32)
-    for done in range(0, rows, _ROWS):
-        n = min(_ROWS, rows - done)
+    for done in range(0, rows, ROWS):
+        n = min(ROWS, rows - done)
         for i in range(n):
             index[i] = _U32_NONE
         for k in range(columns):

@@ -67,26 +67,29 @@ def joint_sums(
     axes: Sequence[Axis], buffer: NDArray[np.uint8], weights: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Sums of the rows' weights, and of their squares, by the codes of some columns."""
-    from biaskit._kernels.joint import joint_weights
+    from biaskit._kernels.joint import ROWS, joint_weights
 
     shape = [len(axis.codes) for axis in axes]
     sums, squares = np.zeros(math.prod(shape)), np.zeros(math.prod(shape))
     starts = np.array([at for axis in axes for at in axis.starts], np.int64)
     sizes = np.array([size for axis in axes for size in axis.sizes], np.uint64)
-    if joint_weights(buffer, starts, sizes, weights, sums, squares) != len(weights):
+    index = np.empty(ROWS, np.uint32)
+    if joint_weights(buffer, starts, sizes, weights, index, sums, squares) != len(weights):
         raise AssertionError("codes outside of their axes")
     return sums.reshape(shape), squares.reshape(shape)
 
 
 def joint(axes: Sequence[Axis], buffer: NDArray[np.uint8], rows: int) -> NDArray[np.int64]:
     """Counts of the rows by the codes of some columns, an axis each."""
-    from biaskit._kernels.joint import SCRATCH, joint_counts
+    from biaskit._kernels.joint import ROWS, SCRATCH, joint_counts, table_size
 
     shape = [len(axis.codes) for axis in axes]
     counts = np.zeros(math.prod(shape), np.int64)
     starts = np.array([at for axis in axes for at in axis.starts], np.int64)
     sizes = np.array([size for axis in axes for size in axis.sizes], np.uint64)
-    scratch = np.empty(SCRATCH, np.uint64)
-    if joint_counts(buffer, starts, sizes, rows, scratch, counts) != rows or counts.sum() != rows:
+    scratch, index = np.empty(SCRATCH, np.uint64), np.empty(ROWS, np.uint16)
+    tables = np.empty(table_size(len(counts)), np.uint32)
+    done = joint_counts(buffer, starts, sizes, rows, scratch, index, tables, counts)
+    if done != rows or counts.sum() != rows:
         raise AssertionError("codes outside of their axes")
     return counts.reshape(shape)
