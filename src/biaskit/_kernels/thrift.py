@@ -74,7 +74,7 @@ def fields(source: Any, at: int, end: int, wanted: Any, stack: Any, events: Any)
         Any `STACK` numbers, int64.
     events
         Place for what is found, shape ``(most, 3)``, int64. Of a struct the start is an event, and
-        of a text that it is there.
+        of a text that it is there; a list is one only where it is an item of another.
 
     Returns
     -------
@@ -148,6 +148,7 @@ def fields(source: Any, at: int, end: int, wanted: Any, stack: Any, events: Any)
             stack[4 * depth + 2] = left
             stack[4 * depth + 3] = item
             depth += 1
+            is_item = here == where
             where = here
             last = 0
             left = -1
@@ -162,7 +163,8 @@ def fields(source: Any, at: int, end: int, wanted: Any, stack: Any, events: Any)
                     left, at = varint(source, at, end)
                     if left < 0:
                         return BAD, BAD
-                continue
+                if not is_item:
+                    continue
         else:
             return BAD, BAD
         for i in range(wanted.size):
