@@ -28,7 +28,7 @@ from biaskit._kernels.pages import (
 )
 from biaskit._kernels.places import placed, used
 from biaskit._kernels.snappy import snappy, snappy_literal
-from biaskit._kernels.thrift import STACK
+from biaskit._kernels.thrift import STACK, fields, path
 from biaskit._kernels.values import (
     DOUBLE,
     INT_32,
@@ -456,3 +456,18 @@ def test_sums_of_weights_are_the_twins(sizes, rows, random):
     assert joint_weights(codes, starts + SLACK + 1, places, weights, index, sums, squares) == BAD
     if rows:
         assert joint_weights(codes, starts, places, weights, index, sums[:0], squares[:0]) == BAD
+
+
+def test_a_list_in_a_list_shows_as_its_item():
+    """Where a list of numbers should be, one of lists has as many items as it says."""
+    wanted = np.array([path(3)], np.int64)
+    for content, expected in (
+        (b"\x39\x26\x02\x04\x00", [[0, 6, 1], [0, 6, 2]]),  # field 3: the numbers 1 and 2
+        (b"\x39\x19\x06\x00", [[0, 9, 0]]),  # field 3: one list, which is empty
+        (b"\x39\x06\x00", []),  # field 3: no numbers
+    ):
+        events = np.zeros((5, 3), np.int64)
+        stack = np.zeros(STACK, np.int64)
+        count, end = fields(padded(content), 0, len(content), wanted, stack, events)
+        assert end == len(content)
+        assert events[:count].tolist() == expected

@@ -144,9 +144,9 @@ def joint_counts(columns: Sequence[NDArray[Any]], sizes: Sequence[int]) -> NDArr
 
 def numbers(source: bytes, kind: int, count: int) -> NDArray[np.float64]:
     """Plain numbers of a physical type: 1 and 2 are integers, 4 and 5 floats, of 32 and 64 bits."""
-    return np.frombuffer(source, {1: "<i4", 2: "<i8", 4: "<f4", 5: "<f8"}[kind], count).astype(
-        float
-    )
+    stored = {1: "<i4", 2: "<i8", 4: "<f4", 5: "<f8"}[kind]
+    with np.errstate(invalid="ignore"):  # a NaN that signals
+        return np.frombuffer(source, stored, count).astype(np.float64)
 
 
 def cut(values: NDArray[np.float64], edges: Sequence[float], missing: int) -> NDArray[np.intp]:
