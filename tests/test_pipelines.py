@@ -18,12 +18,8 @@ import pytest
 import yaml
 
 PAGE = Path(__file__).parent.parent / "docs" / "pipelines.md"
-BLOCKS = {
-    name: text
-    for name, text in re.findall(
-        r"^```\w+ (\S+)\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
-    )
-}
+BLOCK = re.compile(r"^```\w+ (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCKS: dict[str, str] = dict(BLOCK.findall(PAGE.read_text(encoding="utf-8")))
 FAIR, BIASED, UNSURE = 0.0, 0.4, 0.1
 
 
