@@ -80,6 +80,7 @@ def outcomes(
         of("unsure", **held),
         of("unsure", **held, min_rows=10_000, name="few"),
         of("biased", **since, name="drift"),
+        of("unsure", **since, name="less drift"),
         of("pointer", **held),
         of("gone", **held),
         of("maybe", **held, optional=True),
@@ -108,9 +109,10 @@ def findings(made: Iterable[Outcome]) -> list[tuple[Outcome, Finding]]:
 def test_there_is_every_kind_of_outcome(found: list[Outcome]) -> None:
     codes = Counter(finding.code for _, finding in findings(found))
     assert set(codes) == set(CODES)
-    assert codes["BK101"] > 20
+    assert codes["BK101"] > 10
+    assert max(len(one.findings) for one in found) > 20
     assert found[0].verdicts == {"fail": 0, "uncertain": 0, "pass": len(HOSTILE)}
-    assert [one.broken for one in found] == [False] * 5 + [True, True, False]
+    assert [one.broken for one in found] == [False] * 6 + [True, True, False]
 
 
 any_text = st.one_of(
