@@ -471,3 +471,24 @@ def test_a_list_in_a_list_shows_as_its_item():
         count, end = fields(padded(content), 0, len(content), wanted, stack, events)
         assert end == len(content)
         assert events[:count].tolist() == expected
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x39\x60\x02\x02\x02\x02\x02\x02\x00",  # six items of no type
+        b"\x39\x0d\x00",  # no items, of a type that there is not
+    ],
+)
+def test_a_list_of_no_type_is_odd(content):
+    events = np.zeros((5, 3), np.int64)
+    wanted, stack = np.array([path(3)], np.int64), np.zeros(STACK, np.int64)
+    assert fields(padded(content), 0, len(content), wanted, stack, events)[0] == BAD
+
+
+def test_a_run_of_more_than_32_bits_is_odd():
+    for run, expected in ((1 << 30, True), (1 << 32, False)):
+        source = varint(run << 1) + b"\x01"
+        out = np.zeros(8 + SLACK, np.uint8)
+        done = hybrid(padded(source), 0, len(source), 1, 2, out, 0, 8)
+        assert (done >= 0) == expected

@@ -45,7 +45,10 @@ def path(*ids: int) -> int:
 
 @jit
 def varint(source: Any, at: int, end: int) -> tuple[int, int]:
-    """Number of seven bits a byte, lowest first, and where it ends; `BAD` where it does not fit."""
+    """Number of seven bits a byte, lowest first, and where it ends; `BAD` where it does not fit.
+
+    What Parquet writes so has 32 bits at most.
+    """
     value = 0
     shift = 0
     while at < end and shift < 35:
@@ -53,7 +56,7 @@ def varint(source: Any, at: int, end: int) -> tuple[int, int]:
         at += 1
         value |= (byte & 127) << shift
         if byte < 128:
-            return value, at
+            return (value, at) if value >> 32 == 0 else (int64(BAD), int64(BAD))
         shift += 7
     return BAD, BAD
 
@@ -163,6 +166,8 @@ def fields(source: Any, at: int, end: int, wanted: Any, stack: Any, events: Any)
                     left, at = varint(source, at, end)
                     if left < 0:
                         return BAD, BAD
+                if item > STRUCT or (item == 0 and left > 0):
+                    return BAD, BAD
                 if not is_item:
                     continue
         else:
