@@ -1,0 +1,1 @@
+"""Models: from the objects and files of the libraries that make them to what explains them."""
