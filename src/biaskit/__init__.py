@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from biaskit import compat, datasets
+    from biaskit.attributions import Attributions
     from biaskit.counts import Counts
     from biaskit.errors import BiaskitError
+    from biaskit.explanations import attribute, explain, shap_values
     from biaskit.metrics import METRICS, lp_norm, metric
     from biaskit.reports import report
     from biaskit.sources import count
@@ -19,24 +21,32 @@ __version__ = "0.1.0"
 
 __all__ = [
     "METRICS",
+    "Attributions",
     "BiaskitError",
     "Counts",
+    "attribute",
     "compat",
     "count",
     "datasets",
+    "explain",
     "lp_norm",
     "metric",
     "report",
+    "shap_values",
 ]
 
 _HOME = {
     "METRICS": "biaskit.metrics",
+    "Attributions": "biaskit.attributions",
     "BiaskitError": "biaskit.errors",
     "Counts": "biaskit.counts",
+    "attribute": "biaskit.explanations",
     "count": "biaskit.sources",
+    "explain": "biaskit.explanations",
     "lp_norm": "biaskit.metrics",
     "metric": "biaskit.metrics",
     "report": "biaskit.reports",
+    "shap_values": "biaskit.explanations",
 }
 
 

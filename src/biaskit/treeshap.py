@@ -18,15 +18,60 @@ from numpy.typing import NDArray
 from biaskit._kernels import trees as kernels
 from biaskit.models.ensembles import UNREACHED, Ensemble, TreesUnsupported
 
-__all__ = ["MOST_FEATURES", "TreeValues"]
+__all__ = ["MOST_FEATURES", "TreeValues", "TreeWalks"]
 
 MOST_FEATURES = kernels.MOST_FEATURES
 #: Bits of a pattern that groups of several leaves have at most.
 _BITS = 8
 #: Numbers that tables may hold at once; of more, they are made anew for every batch of rows.
 _MOST_RESIDENT = 1 << 26
+#: Numbers that tables may hold at all: more would take too long to make.
+_MOST_NUMBERS = 1 << 33
 #: Values nearer to 0 than this are 0 to LightGBM.
 _ZERO = 1.0000000180025095e-35
+
+
+class _Codes:
+    """Rows as the codes that an ensemble's nodes compare."""
+
+    def __init__(self, ensemble: Ensemble):
+        self._ensemble = ensemble
+        self._thresholds = _thresholds(ensemble)
+        #: Largest code that goes left at each node.
+        self.of_nodes = _codes_of_nodes(ensemble, self._thresholds)
+
+    @property
+    def used(self) -> NDArray[np.int64]:
+        """Features that some tree splits by."""
+        return np.flatnonzero([len(found) > 0 for found in self._thresholds])
+
+    def __call__(self, columns: Sequence[NDArray[Any]], threads: int) -> NDArray[np.uint16]:
+        """Codes of some rows, shape ``(features, rows)``; of a feature in no split, all 0."""
+        rows = len(columns[0]) if len(columns) else 0
+        codes = np.zeros((len(columns), rows), dtype=np.uint16)
+
+        def encode(start: int, stop: int) -> None:
+            for feature, (column, cuts) in enumerate(zip(columns, self._thresholds, strict=True)):
+                if len(cuts):
+                    values = self._as_compared(feature, column[start:stop])
+                    into = codes[feature, start:stop]
+                    _whole(kernels.encode(values, cuts, 0, stop - start, into))
+
+        _in_threads(encode, rows, threads)
+        return codes
+
+    def _as_compared(self, feature: int, values: NDArray[Any]) -> NDArray[np.float64]:
+        """Numbers of a column as the library compares them, NaN where they are missing to it."""
+        one = self._ensemble
+        if one.rounds:
+            with np.errstate(over="ignore"):
+                values = values.astype(np.float32)
+        values = np.ascontiguousarray(values, dtype=np.float64)
+        if feature in one.nan_is_zero:
+            values = np.where(np.isnan(values), 0.0, values)
+        elif feature in one.zero_is_missing:
+            values = np.where(np.abs(values) <= _ZERO, np.nan, values)
+        return values
 
 
 class TreeValues:
@@ -62,9 +107,8 @@ class TreeValues:
     ):
         self._ensemble = ensemble
         self._threads = max(1, threads or os.cpu_count() or 1)
-        self._thresholds = _thresholds(ensemble)
-        self._codes_of_nodes = _codes_of_nodes(ensemble, self._thresholds)
-        self._layout = _Layout(ensemble, self._codes_of_nodes)
+        self._codes = _Codes(ensemble)
+        self._layout = _Layout(ensemble, self._codes.of_nodes)
         self._rows = 0
         self._kept: list[NDArray[np.uint16]] = []
         self._resident = self._layout.table_size <= _MOST_RESIDENT
@@ -86,7 +130,7 @@ class TreeValues:
 
         Each column is an array of numbers, NaN where a value is missing.
         """
-        codes = self._codes(columns)
+        codes = self._codes(columns, self._threads)
         out = np.zeros((len(self._ensemble.features) + 1, codes.shape[1]))
         out[-1] = self._ensemble.base
         if self._resident:
@@ -98,7 +142,7 @@ class TreeValues:
 
     def outputs(self, columns: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
         """Outputs of some rows by walking down every tree."""
-        codes = self._codes(columns)
+        codes = self._codes(columns, self._threads)
         one = self._ensemble
         out = np.full(codes.shape[1], one.base)
 
@@ -112,14 +156,14 @@ class TreeValues:
                     one.left,
                     one.right,
                     one.feature,
-                    self._codes_of_nodes,
+                    self._codes.of_nodes,
                     one.missing_left,
                     one.value,
                     out,
                 )
             )
 
-        self._in_threads(walk, codes.shape[1])
+        _in_threads(walk, codes.shape[1], self._threads)
         return out
 
     def _take_background(self, batches: Iterable[Sequence[NDArray[Any]]]) -> None:
@@ -127,7 +171,7 @@ class TreeValues:
         if self._resident:
             self._counts = np.zeros(layout.count_size, dtype=np.int64)
         for columns in batches:
-            codes = self._codes(columns)
+            codes = self._codes(columns, self._threads)
             self._rows += codes.shape[1]
             if self._resident:
                 self._count(codes, 0, layout.groups, layout.count_at, self._counts)
@@ -166,7 +210,7 @@ class TreeValues:
                 )
             )
 
-        self._in_threads(count, last - first)
+        _in_threads(count, last - first, self._threads)
 
     def _tabulate(
         self, first: int, last: int, tables: NDArray[np.float64], counts: NDArray[np.int64]
@@ -180,7 +224,6 @@ class TreeValues:
             mean = kernels.tabulate(
                 layout.bit_start,
                 layout.line_start,
-                layout.lines,
                 layout.leaf_start,
                 layout.leaves,
                 layout.literal_start,
@@ -197,7 +240,7 @@ class TreeValues:
             _whole(-1 if np.isnan(mean) else 0)
             means.append(mean)
 
-        self._in_threads(tabulate, last - first)
+        _in_threads(tabulate, last - first, self._threads)
         return float(sum(sorted(means)))
 
     def _add(
@@ -229,46 +272,111 @@ class TreeValues:
                 )
             )
 
-        self._in_threads(add, codes.shape[1])
+        _in_threads(add, codes.shape[1], self._threads)
 
-    def _codes(self, columns: Sequence[NDArray[Any]]) -> NDArray[np.uint16]:
-        """Codes of some rows, shape ``(features, rows)``; of a feature in no split, all 0."""
-        rows = len(columns[0]) if len(columns) else 0
-        codes = np.zeros((len(columns), rows), dtype=np.uint16)
 
-        def encode(start: int, stop: int) -> None:
-            for feature, (column, cuts) in enumerate(zip(columns, self._thresholds, strict=True)):
-                if len(cuts):
-                    values = self._as_compared(feature, column[start:stop])
-                    _whole(kernels.encode(values, cuts, 0, stop - start, codes[feature, start:stop]))
+class TreeWalks:
+    """Sampled Shapley values of an ensemble's output, or of the probability that it is log-odds of.
 
-        self._in_threads(encode, rows)
-        return codes
+    Each row is compared with every background row, along a random order of the features and its
+    opposite. The values add up to the output exactly; each is exact on average.
 
-    def _as_compared(self, feature: int, values: NDArray[Any]) -> NDArray[np.float64]:
-        """Numbers of a column as the library compares them, NaN where they are missing to it."""
+    Parameters
+    ----------
+    ensemble
+        The trees.
+    background
+        Columns of the rows to compare with, in the order of the features.
+    logistic
+        Whether the output is the logistic function of what the leaves add up to.
+    seed
+        What the orders follow from.
+    threads
+        How many threads work; by default one for each processor.
+
+    Attributes
+    ----------
+    base
+        Mean output over the background.
+    """
+
+    def __init__(
+        self,
+        ensemble: Ensemble,
+        background: Sequence[NDArray[Any]],
+        *,
+        logistic: bool,
+        seed: int = 0,
+        threads: int | None = None,
+    ):
+        self._ensemble = ensemble
+        self._codes = _Codes(ensemble)
+        self._logistic, self._seed = logistic, seed
+        self._threads = max(1, threads or os.cpu_count() or 1)
+        self._background = np.ascontiguousarray(self._codes(background, self._threads).T)
+        self._before = 0  # rows explained so far, so that batches do not matter
+        nothing = np.zeros(0, dtype=np.int64)
+        self.base = float(self._walk(self._background, self._background[:1], nothing)[0][-1].mean())
+
+    def __call__(
+        self, columns: Sequence[NDArray[Any]]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Shapley values of the next rows, and the variance that sampling gives each of them.
+
+        Both have the shape ``(features + 1, rows)``; the last line is the output itself.
+        """
+        rows = np.ascontiguousarray(self._codes(columns, self._threads).T)
+        found = self._walk(rows, self._background, self._codes.used)
+        self._before += len(rows)
+        return found
+
+    def _walk(
+        self,
+        rows: NDArray[np.uint16],
+        background: NDArray[np.uint16],
+        used: NDArray[np.int64],
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         one = self._ensemble
-        if one.rounds:
-            with np.errstate(over="ignore"):
-                values = values.astype(np.float32)
-        values = np.ascontiguousarray(values, dtype=np.float64)
-        if feature in one.nan_is_zero:
-            values = np.where(np.isnan(values), 0.0, values)
-        elif feature in one.zero_is_missing:
-            values = np.where(np.abs(values) <= _ZERO, np.nan, values)
-        return values
+        out = np.zeros((rows.shape[1] + 1, len(rows)))
+        noise = np.zeros_like(out)
 
-    def _in_threads(self, work: Callable[[int, int], None], size: int) -> None:
-        """Work on parts of a range, one for each thread; none shares what it writes to."""
-        if size == 0:
-            return
-        parts = min(self._threads, size)
-        edges = [size * i // parts for i in range(parts + 1)]
-        if parts == 1:
+        def walk(start: int, stop: int) -> None:
+            _whole(
+                kernels.walk(
+                    rows,
+                    start,
+                    stop,
+                    background,
+                    used,
+                    self._seed + self._before * 7_919,
+                    one.roots,
+                    one.left,
+                    one.right,
+                    one.feature,
+                    self._codes.of_nodes,
+                    one.missing_left,
+                    one.value,
+                    one.base,
+                    self._logistic,
+                    out,
+                    noise,
+                )
+            )
+
+        _in_threads(walk, len(rows), self._threads)
+        return out, noise
+
+
+def _in_threads(work: Callable[[int, int], None], size: int, threads: int) -> None:
+    """Work on parts of a range, one for each thread; none shares what it writes to."""
+    parts = min(threads, size)
+    if parts <= 1:
+        if size:
             work(0, size)
-            return
-        with ThreadPoolExecutor(parts) as pool:
-            list(pool.map(work, edges[:-1], edges[1:]))
+        return
+    edges = [size * i // parts for i in range(parts + 1)]
+    with ThreadPoolExecutor(parts) as pool:
+        list(pool.map(work, edges[:-1], edges[1:]))
 
 
 class _Layout:
@@ -288,6 +396,11 @@ class _Layout:
         if np.any(different[self.tops] > MOST_FEATURES):
             raise TreesUnsupported(f"more than {MOST_FEATURES} features on the way to a leaf")
         self.groups = len(self.tops)
+        if (
+            int((np.int64(1) << size[self.tops].astype(np.int64)) @ (size[self.tops] + 1))
+            > _MOST_NUMBERS
+        ):
+            raise TreesUnsupported("too many leaves with many features on the way")
         bits, splits = size[self.tops].astype(np.int64), one.splits[self.tops].astype(np.int64)
         self.bit_start = _starts(bits)
         self.bits = np.zeros((int(self.bit_start[-1]), 4), dtype=np.int32)
@@ -347,7 +460,8 @@ def _thresholds(one: Ensemble) -> list[NDArray[np.float64]]:
     by_feature = inner[np.lexsort((one.threshold[inner], one.feature[inner]))]
     edges = np.searchsorted(one.feature[by_feature], np.arange(len(one.features) + 1))
     made = [
-        np.unique(one.threshold[by_feature[start:stop]]) for start, stop in itertools.pairwise(edges)
+        np.unique(one.threshold[by_feature[start:stop]])
+        for start, stop in itertools.pairwise(edges)
     ]
     if any(len(found) >= kernels.MOST_CODES for found in made):
         raise TreesUnsupported(f"more than {kernels.MOST_CODES:,} thresholds of one feature")

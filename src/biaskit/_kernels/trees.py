@@ -32,7 +32,7 @@ import numpy as np
 from biaskit._kernels import BAD, int64, jit
 
 __all__ = ["BLOCK", "MISSING_CODE", "MOST_CODES", "MOST_FEATURES", "add", "count", "distinct"]
-__all__ += ["encode", "group", "margins", "tabulate"]
+__all__ += ["encode", "group", "margins", "tabulate", "walk"]
 
 #: Code of a missing value.
 MISSING_CODE = 65_535
@@ -44,6 +44,7 @@ MOST_FEATURES = 12
 BLOCK = 2_048
 
 _EMPTY = 65_534
+_PRIME = (1 << 31) - 1
 _u16: Any = np.uint16
 
 
@@ -124,7 +125,7 @@ def distinct(parent: Any, feature: Any, most: int, found: Any) -> int:
                     break
             up = int64(parent[up])
         found[node] = n
-    return size
+    return len(parent)
 
 
 @jit
@@ -282,7 +283,7 @@ def group(
                 if cover[up] > 0:
                     shares[first + k] *= cover[below] / cover[up]
                 below, up = up, int64(parent[up])
-    return tops.size
+    return len(tops)
 
 
 @jit
@@ -353,7 +354,6 @@ def count(
 def tabulate(
     bit_start: Any,
     line_start: Any,
-    lines: Any,
     leaf_start: Any,
     leaves: Any,
     literal_start: Any,
@@ -371,7 +371,7 @@ def tabulate(
 
     Parameters
     ----------
-    bit_start, line_start, lines, leaf_start, leaves, literal_start, literals, shares
+    bit_start, line_start, leaf_start, leaves, literal_start, literals, shares
         As `group` lays them out.
     first, last
         Which of the groups.
@@ -599,4 +599,154 @@ def margins(
             if node < 0 or node >= size:
                 return BAD
             out[i] += value[node]
+    return stop
+
+
+@jit
+def _one_output(
+    codes: Any,
+    roots: Any,
+    left: Any,
+    right: Any,
+    feature: Any,
+    code: Any,
+    missing_left: Any,
+    value: Any,
+    base: float,
+    logistic: bool,
+) -> float:
+    """Output of one row: the sum of its leaves, or the logistic function of it."""
+    total = base
+    for root in roots:
+        node = int64(root)
+        while left[node] >= 0:
+            c = codes[feature[node]]
+            if c == _u16(MISSING_CODE):
+                goes_left = missing_left[node] != 0
+            else:
+                goes_left = int64(c) <= code[node]
+            node = int64(left[node]) if goes_left else int64(right[node])
+        total += value[node]
+    return 1.0 / (1.0 + np.exp(-total)) if logistic else total
+
+
+@jit
+def walk(
+    rows: Any,
+    start: int,
+    stop: int,
+    background: Any,
+    used: Any,
+    seed: int,
+    roots: Any,
+    left: Any,
+    right: Any,
+    feature: Any,
+    code: Any,
+    missing_left: Any,
+    value: Any,
+    base: float,
+    logistic: bool,
+    out: Any,
+    noise: Any,
+) -> int:
+    """Sampled Shapley values of the output of trees, or of the logistic function of it.
+
+    From every background row, a walk changes one feature after the other to the row's, in a random
+    order, and another walk in the opposite order; what each step changes in the output is put to
+    its feature's account.
+
+    Parameters
+    ----------
+    rows, background
+        Codes, uint16, shapes ``(rows, features)`` and ``(background rows, features)``.
+    start, stop
+        Which of the rows.
+    used
+        Features that some tree splits by, int64.
+    seed
+        What the orders follow from, together with a row's place.
+    roots, left, right, feature, code, missing_left, value, base, logistic
+        The trees, as `margins` takes them.
+    logistic
+        Whether the logistic function makes the output of the sum of the leaves.
+    out, noise
+        Where the values of the rows are written, shape ``(features + 1, rows)``, the last line
+        their output; and an estimate of the variance that sampling gives them, which is not too
+        small on average. Zeros before.
+
+    Returns
+    -------
+    int
+        `stop`, or `BAD`.
+    """
+    n, features = rows.shape
+    k = background.shape[0]
+    size = left.size
+    if not 0 <= start <= stop <= n or background.shape[1] != features or k == 0:
+        return BAD
+    if out.shape != (features + 1, n) or noise.shape != (features + 1, n):
+        return BAD
+    for f in used:
+        if f < 0 or f >= features:
+            return BAD
+    for node in range(size):
+        if left[node] >= 0 and (
+            left[node] >= size
+            or right[node] < 0
+            or right[node] >= size
+            or feature[node] < 0
+            or feature[node] >= features
+        ):
+            return BAD
+    for root in roots:
+        if root < 0 or root >= size:
+            return BAD
+    order = used.copy()
+    now = np.empty(features, dtype=np.uint16)
+    once = np.empty((2, features))
+    for i in range(start, stop):
+        # S. K. Park and K. W. Miller's generator, with the multiplier of 1993.
+        state = (seed + i * 7_919) % (_PRIME - 1) + 1
+        for _ in range(4):
+            state = state * 48_271 % _PRIME
+        end = _one_output(
+            rows[i], roots, left, right, feature, code, missing_left, value, base, logistic
+        )
+        out[features, i] = end
+        for b in range(k):
+            for j in range(order.size - 1, 0, -1):
+                state = state * 48_271 % _PRIME
+                other = state % (j + 1)
+                order[j], order[other] = order[other], order[j]
+            first = _one_output(
+                background[b],
+                roots,
+                left,
+                right,
+                feature,
+                code,
+                missing_left,
+                value,
+                base,
+                logistic,
+            )
+            once[:] = 0.0
+            for turn in range(2):
+                now[:] = background[b]
+                before = first
+                for j in range(order.size):
+                    f = order[j] if turn == 0 else order[order.size - 1 - j]
+                    if now[f] == rows[i, f]:
+                        continue
+                    now[f] = rows[i, f]
+                    after = _one_output(
+                        now, roots, left, right, feature, code, missing_left, value, base, logistic
+                    )
+                    once[turn, f] = after - before
+                    before = after
+            for j in range(order.size):
+                f = order[j]
+                out[f, i] += (once[0, f] + once[1, f]) / (2 * k)
+                noise[f, i] += (once[0, f] - once[1, f]) ** 2 / (4 * k * k)
     return stop

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -131,7 +132,7 @@ class Trees:
     """Trees that are put together to an `Ensemble`, one after the other."""
 
     def __init__(self) -> None:
-        self._parts: list[dict[str, NDArray[np.generic]]] = []
+        self._parts: list[dict[str, NDArray[Any]]] = []
         self._roots: list[int] = []
         self._size = 0
 
@@ -147,7 +148,7 @@ class Trees:
         cover: Sequence[float] | NDArray[np.generic],
     ) -> None:
         """Add a tree whose root is its node 0, and whose leaves have a `left` below 0."""
-        part = {
+        part: dict[str, NDArray[Any]] = {
             "left": _indices(left),
             "right": _indices(right),
             "feature": _indices(feature),
@@ -161,11 +162,11 @@ class Trees:
             raise DataError("the model is damaged: the arrays of a tree differ in length")
         for name in ("left", "right"):
             children = part[name]
-            if np.any(children >= n):  # type: ignore[operator]
+            if np.any(children >= n):
                 raise DataError("the model is damaged: a node has a child that does not exist")
-            part[name] = np.where(children < 0, -1, children + self._size)  # type: ignore[operator]
-        part["threshold"] = np.where(part["left"] < 0, 0.0, part["threshold"])  # type: ignore[operator]
-        part["value"] = np.where(part["left"] < 0, part["value"], 0.0)  # type: ignore[operator]
+            part[name] = np.where(children < 0, -1, children + self._size)
+        part["threshold"] = np.where(part["left"] < 0, 0.0, part["threshold"])
+        part["value"] = np.where(part["left"] < 0, part["value"], 0.0)
         self._parts.append(part)
         self._roots.append(self._size)
         self._size += n
@@ -181,20 +182,20 @@ class Trees:
     ) -> Ensemble:
         """Ensemble of the trees that were added."""
 
-        def joined(name: str, kind: type) -> NDArray[np.generic]:
+        def joined(name: str, kind: type) -> NDArray[Any]:
             parts = [part[name] for part in self._parts]
             return np.concatenate(parts).astype(kind) if parts else np.empty(0, dtype=kind)
 
         return Ensemble(
             features=tuple(features),
             roots=np.array(self._roots, dtype=np.int32),
-            left=joined("left", np.int32),  # type: ignore[arg-type]
-            right=joined("right", np.int32),  # type: ignore[arg-type]
-            feature=joined("feature", np.int32),  # type: ignore[arg-type]
-            threshold=joined("threshold", np.float64),  # type: ignore[arg-type]
-            missing_left=joined("missing_left", np.uint8),  # type: ignore[arg-type]
-            value=joined("value", np.float64),  # type: ignore[arg-type]
-            cover=joined("cover", np.float64),  # type: ignore[arg-type]
+            left=joined("left", np.int32),
+            right=joined("right", np.int32),
+            feature=joined("feature", np.int32),
+            threshold=joined("threshold", np.float64),
+            missing_left=joined("missing_left", np.uint8),
+            value=joined("value", np.float64),
+            cover=joined("cover", np.float64),
             base=base,
             rounds=rounds,
             nan_is_zero=nan_is_zero,
@@ -208,6 +209,6 @@ def _indices(values: Sequence[int] | NDArray[np.generic]) -> NDArray[np.int64]:
     if found.dtype.kind not in "iu" and len(found):
         raise DataError("the model is damaged: a node's index is not a whole number")
     found = found.astype(np.int64)
-    if len(found) and not (-(2**31) <= found.min() and found.max() < 2**31):
+    if len(found) and not (found.min() >= -(2**31) and found.max() < 2**31):
         raise DataError("the model is damaged: a node's index is out of range")
     return found

@@ -59,7 +59,7 @@ def _read(text: str) -> TreeModel:
     kind, *options = about.get("objective", "").split(" ") or [""]
     if kind == "binary" and "sigmoid:1" not in options:
         raise TreesUnsupported("a sigmoid that is not 1")
-    is_log_odds = kind in {"binary", "cross_entropy"} and not average
+    is_log_odds = kind in {"binary", "cross_entropy"}
     unit = "log-odds" if is_log_odds else "log" if kind in _LOGS else "margin"
     unit = "output" if unit == "margin" and outputs == 1 else unit
     nan_is_zero, zero_is_missing = missing.rules()
@@ -74,8 +74,8 @@ def _read(text: str) -> TreeModel:
 
 
 def _entries(block: str) -> dict[str, str]:
-    pairs = (line.split("=", 1) for line in block.splitlines() if "=" in line)
-    return {name: value for name, value in pairs}
+    pairs = (line.partition("=") for line in block.splitlines() if "=" in line)
+    return {name: value for name, _, value in pairs}
 
 
 class _Missing:
@@ -132,9 +132,7 @@ def _add(trees: Trees, entries: Mapping[str, str], scale: float, missing: _Missi
     def padded(found: NDArray[np.generic]) -> NDArray[np.generic]:
         return np.concatenate([found, np.zeros(leaves, dtype=found.dtype)])
 
-    counts = [
-        _numbers(entries["internal_count"], inner), _numbers(entries["leaf_count"], leaves)
-    ]
+    counts = [_numbers(entries["internal_count"], inner), _numbers(entries["leaf_count"], leaves)]
     trees.add(
         left=children("left_child"),
         right=children("right_child"),

@@ -28,7 +28,17 @@ from biaskit.tables import AXES, MAX_CELLS, Table, refuse_large, too_many_cells
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-__all__ = ["ColumnPath", "count", "count_roles", "kernels_choice", "paths_of", "saved_counts"]
+__all__ = [
+    "ColumnPath",
+    "Progress",
+    "combinations",
+    "count",
+    "count_roles",
+    "kernels_choice",
+    "paths_of",
+    "saved_counts",
+    "source_of",
+]
 
 # Smaller batches are encoded sooner than threads have started.
 _WORTH_THREADS = 50_000
@@ -125,7 +135,7 @@ def count_roles(
     The counts have no features: what was read of them, if anything, is in the sample.
     """
     encoders = _encoders(roles)
-    source = _source(data)
+    source = source_of(data)
     by_column = roles.columns()
     numeric = {*roles.cuts, *([roles.weight] if roles.weight is not None else [])}
     tallies = {facet: _Histogram(roles, facet, encoders) for facet in roles.facet}
@@ -270,7 +280,7 @@ class _Histogram:
     def table(self, from_text: bool) -> Table:
         """Table of what was counted, in canonical form."""
         levels = {e.column: e.levels(from_text=from_text) for e in self._axes}
-        facet = _combinations([levels[e.column] for e in self._facets])
+        facet = combinations([levels[e.column] for e in self._facets])
         others = [(ABSENT,) if e is None else levels[e.column] for e in self._others]
         shape = [len(facet), *(len(axis) for axis in others)]
         keep = {bin_ for e in self._axes for bin_ in e.keep}
@@ -284,7 +294,14 @@ class _Histogram:
         return made
 
 
-def _source(data: Any) -> Source:
+def source_of(data: Any) -> Source:
+    """Source of the rows of any table that biaskit reads.
+
+    Raises
+    ------
+    DataError
+        The data are no such table.
+    """
     if isinstance(data, (str, os.PathLike)):
         return file_source([data])
     if isinstance(data, (list, tuple)) and all(isinstance(p, (str, os.PathLike)) for p in data):
@@ -298,7 +315,7 @@ def _source(data: Any) -> Source:
     return source
 
 
-def _combinations(levels: list[tuple[Level, ...]]) -> tuple[Level, ...]:
+def combinations(levels: list[tuple[Level, ...]]) -> tuple[Level, ...]:
     """Levels of an intersection in the order of its cells; one with a missing part is missing."""
     if len(levels) == 1:
         return levels[0]

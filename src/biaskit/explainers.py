@@ -1,0 +1,771 @@
+"""Explainers: from rows to Shapley values, each by the method that its model allows.
+
+Trees have kernels of their own; linear models a formula; shap does all others.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biaskit.attributions import About
+from biaskit.errors import DataError, RolesError, did_you_mean, listed
+from biaskit.models import TreeModel, TreesUnsupported, library_of, tree_model
+from biaskit.sources.batches import Batch, Source
+from biaskit.sources.encode import dictionary, kind_of, numbers
+
+__all__ = [
+    "SCALES",
+    "Explainer",
+    "Plan",
+    "Values",
+    "column_numbers",
+    "explainer",
+    "features_of",
+    "frame",
+    "imported_shap",
+    "matrix",
+]
+
+SCALES = ("auto", "raw", "probability")
+#: Rows that are drawn as the background of a model that needs one and is given none, or too many.
+DRAWN = 50
+# Up to so many features, all subsets are looked at; of more, orders are sampled.
+_FEW_FEATURES = 10
+# Orders of the features that shap samples for each row, each there and back.
+_ORDERS = 10
+# Outputs may differ by so much from the library's own, which add up float32.
+_SAME = 1e-4
+_CHECKED = 1_000
+
+
+class Values(NamedTuple):
+    """Shapley values of a batch, shape ``(outputs, features + 1, rows)``; the last is the output.
+
+    `noise` is the variance that sampling gives each; None where they are exact.
+    """
+
+    shapley: NDArray[np.float64]
+    noise: NDArray[np.float64] | None = None
+
+
+class Explainer(Protocol):
+    """Anything that gives the Shapley values of batches of rows, one after the other."""
+
+    about: About
+
+    def __call__(self, batch: Batch) -> Values:
+        """Shapley values of the rows of a batch."""
+        ...
+
+
+class Plan(NamedTuple):
+    """What is to be explained, as the caller says it."""
+
+    model: Any
+    features: tuple[str, ...]
+    #: Trees of the model, where it has some that the kernels read; else why not, if it has trees.
+    trees: TreeModel | None
+    without_trees: str
+    output_class: Any = None
+    scale: str = "auto"
+    seed: int = 0
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether every feature is needed as a number."""
+        return self.trees is not None
+
+
+def imported_shap() -> Any:
+    """The package shap, which takes long to load, and whose loading may warn of its own parts."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import shap
+    return shap
+
+
+def features_of(model: Any, given: Sequence[str] | None, names: Sequence[str]) -> Plan:
+    """Plan for a model: its features, and whether it has trees that the kernels read.
+
+    Parameters
+    ----------
+    model
+        The model itself, or what a model file holds.
+    given
+        Columns that the caller names, in the order in which the model was trained on them.
+    names
+        Columns of the data.
+
+    Raises
+    ------
+    RolesError
+        Nothing says which columns the model takes.
+    DataError
+        The data lack a column that it takes.
+    """
+    trees, why = None, ""
+    try:
+        trees = tree_model(model)
+    except TreesUnsupported as error:
+        why = str(error)
+    own = _own_features(model, trees)
+    if given is not None:
+        features = tuple(given)
+        if own and len(own) != len(features):
+            raise RolesError(
+                f"features names {len(features)} columns, but the model takes {len(own)}"
+            )
+        if own and set(own) == set(features):
+            features = own
+    elif own and (trees is None or trees.has_names):
+        features = own
+    elif trees is not None or own:
+        raise RolesError(
+            f"the model does not say which columns it takes; name its {len(own)} in their order "
+            f"with features=; the data have {listed([*names])}"
+        )
+    else:
+        raise RolesError(
+            "which columns does the model take? Name them in their order with features=; "
+            f"the data have {listed([*names])}"
+        )
+    if len(set(features)) < len(features):
+        raise RolesError(f"features names a column twice: {listed(features)}")
+    if missing := [name for name in features if name not in names]:
+        raise DataError(
+            f"the model takes {missing[0]!r}, which the data lack"
+            f"{f' (as {len(missing) - 1} more)' if len(missing) > 1 else ''}; "
+            f"{did_you_mean(missing[0], names)}"
+        )
+    return Plan(model, features, trees, why)
+
+
+def _own_features(model: Any, trees: TreeModel | None) -> tuple[str, ...]:
+    """Columns that a model says it takes, in their order; none where it says nothing."""
+    if trees is not None:
+        return next(iter(trees.outputs.values())).features
+    for name in ("feature_names_in_", "feature_names_", "feature_names", "columns"):
+        found = getattr(model, name, None)
+        if callable(found):
+            found = found()
+        if found is None and name == "feature_names" and hasattr(model, "feature_name"):
+            found = model.feature_name()
+        if found is not None and len(found) and all(isinstance(str(one), str) for one in found):
+            return tuple(str(one) for one in found)
+    return ()
+
+
+def explainer(plan: Plan, background: Source | None, first: Batch) -> Explainer:
+    """Explainer of a plan.
+
+    Parameters
+    ----------
+    plan
+        What is to be explained.
+    background
+        Rows to compare with; None to take what the method has.
+    first
+        The first rows of the data.
+
+    Raises
+    ------
+    RolesError
+        The scale or the class asked for is not one that the model has.
+    DataError
+        The background has no rows, or the model returns what is no number.
+    """
+    if plan.scale not in SCALES:
+        raise RolesError(f"no scale {plan.scale!r}; {did_you_mean(plan.scale, SCALES)}")
+    if plan.trees is not None:
+        try:
+            return _of_trees(plan, plan.trees, background, first)
+        except TreesUnsupported as error:
+            if background is not None or isinstance(plan.model, TreeModel):
+                return _ByWalks(plan, plan.trees, background, first, why=str(error))
+            plan = plan._replace(without_trees=str(error), trees=None)
+    if plan.without_trees and isinstance(plan.model, TreeModel):
+        raise DataError(
+            f"the model has {plan.without_trees}, which needs its library: load the model with it "
+            "and give the object"
+        )
+    is_shaps = library_of(plan.model) in ("xgboost", "lightgbm", "catboost") or plan.without_trees
+    if is_shaps and background is None and plan.scale != "probability":
+        return _ByShapsTrees(plan, first)
+    return _ByRows(plan, _drawn(plan, background, first), background is not None, first)
+
+
+def _of_trees(plan: Plan, trees: TreeModel, background: Source | None, first: Batch) -> Explainer:
+    if plan.scale == "probability" and not trees.is_probability:
+        if not trees.is_log_odds:
+            raise RolesError(
+                f"this model has no probability of one class ({trees.unit} of "
+                f"{len(trees.outputs)} outputs); leave scale out, or say scale='raw'"
+            )
+        return _ByWalks(plan, trees, background, first)
+    if plan.scale == "raw" and trees.is_probability:
+        raise RolesError(
+            "the trees of this model add up to a probability and have no other scale; "
+            "leave scale out, or say scale='probability'"
+        )
+    return _ByTrees(plan, trees, background, first)
+
+
+def _chosen(names: Sequence[str], output_class: Any) -> list[int]:
+    """Places of the outputs that are explained."""
+    if output_class is None:
+        return [*range(len(names))]
+    shown = str(output_class)
+    if shown not in names:
+        raise RolesError(f"output_class: no output {shown!r}; {did_you_mean(shown, names)}")
+    return [names.index(shown)]
+
+
+class _ByTrees:
+    """Exact values of the margin of trees, by biaskit's own kernels."""
+
+    def __init__(self, plan: Plan, trees: TreeModel, background: Source | None, first: Batch):
+        from biaskit.treeshap import TreeValues
+
+        names = [*trees.outputs]
+        chosen = _chosen(names, plan.output_class)
+        self._features = plan.features
+        self._values, bases = [], []
+        rows = 0
+
+        def batches() -> Iterator[list[NDArray[np.float64]]]:
+            nonlocal rows
+            assert background is not None
+            for batch in background.batches(plan.features, plan.features):
+                rows += batch.rows
+                if batch.rows:
+                    yield matrix(batch, plan.features, "the background")
+
+        kept = [*batches()] if background is not None and len(chosen) > 1 else None
+        for at in chosen:
+            source = None if background is None else iter(kept) if kept is not None else batches()
+            try:
+                made = TreeValues(trees.outputs[names[at]], source)
+            except ValueError as error:
+                if isinstance(error, DataError):
+                    raise
+                raise DataError("the background has no rows; give it one at least") from error
+            self._values.append(made)
+            bases.append(made.base)
+        self._own, self._chosen = trees.own, chosen
+        how = "path-dependent" if background is None else f"{rows:,} background rows"
+        self.about = About(
+            features=plan.features,
+            outputs=tuple(names[at] for at in chosen),
+            scale="probability" if trees.is_probability else "raw",
+            unit=trees.unit,
+            method=f"trees, exact, {how}",
+            base=tuple(bases),
+        )
+        self._is_checked = False
+        self._check(first)
+
+    def __call__(self, batch: Batch) -> Values:
+        columns = matrix(batch, self._features, batch.where)
+        return Values(np.stack([values(columns) for values in self._values]))
+
+    def _check(self, first: Batch) -> None:
+        """Compare some outputs with those of the library, or of a walk down the trees."""
+        columns = [c[:_CHECKED] for c in matrix(first, self._features, first.where)]
+        ours = np.stack([values(columns)[-1] for values in self._values], axis=1)
+        walked = np.stack([values.outputs(columns) for values in self._values], axis=1)
+        theirs = walked
+        if self._own is not None:
+            try:
+                theirs = self._own(np.stack(columns, axis=1))[:, self._chosen]
+            except ValueError as error:
+                raise DataError(
+                    f"the model does not take these rows: {str(error).splitlines()[0]}"
+                ) from error
+        for others, near in ((walked, 1e-9), (theirs, _SAME)):
+            if not np.allclose(ours, others, rtol=near, atol=near):
+                raise AssertionError(
+                    "the outputs read from the trees are not the model's own: they differ by "
+                    f"{np.abs(ours - others).max():.3g}"
+                )
+
+
+class _ByWalks:
+    """Sampled values of trees: of the probability of one class, or where they are too deep."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        trees: TreeModel,
+        background: Source | None,
+        first: Batch,
+        why: str = "",
+    ):
+        from biaskit.treeshap import TreeWalks
+
+        names = [*trees.outputs]
+        chosen = _chosen(names, plan.output_class)
+        self._features = plan.features
+        drawn = _drawn(plan, background, first)
+        columns = matrix(drawn, plan.features, "the background")
+        logistic = plan.scale == "probability" and trees.is_log_odds
+        is_probability = logistic or trees.is_probability
+        self._values = [
+            TreeWalks(trees.outputs[names[at]], columns, logistic=logistic, seed=plan.seed)
+            for at in chosen
+        ]
+        where = "background" if background is not None else "data"
+        self.about = About(
+            features=plan.features,
+            outputs=tuple(names[at] for at in chosen),
+            scale="probability" if is_probability else "raw",
+            unit="probability" if is_probability else trees.unit,
+            method=f"trees, sampled: 2 orders × {drawn.rows} rows of the {where}, "
+            f"seed {plan.seed}{f' ({why})' if why else ''}",
+            base=tuple(values.base for values in self._values),
+        )
+
+    def __call__(self, batch: Batch) -> Values:
+        columns = matrix(batch, self._features, batch.where)
+        values, noise = zip(*(values(columns) for values in self._values), strict=True)
+        return Values(np.stack(values), np.stack(noise))
+
+
+class _ByShapsTrees:
+    """Path-dependent values of trees that only their own library, or shap, reads."""
+
+    def __init__(self, plan: Plan, first: Batch):
+        shap = imported_shap()
+        self._features = plan.features
+        self._model = plan.model
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                self._shap = shap.TreeExplainer(plan.model)
+            except Exception as error:
+                raise DataError(
+                    f"shap cannot read the trees of this model: {str(error).splitlines()[0]}"
+                ) from error
+        values, bases = self._of(frame(first, plan.features).iloc[:2])
+        names = [str(k) for k in range(len(values))] if len(values) > 1 else [""]
+        classes = [str(one) for one in getattr(plan.model, "classes_", ())]
+        if len(classes) == len(values) > 1:
+            names = classes
+        self._chosen = _chosen(names, plan.output_class)
+        why = f" ({plan.without_trees})" if plan.without_trees else ""
+        is_probability = library_of(plan.model) == "sklearn" and hasattr(
+            plan.model, "predict_proba"
+        )
+        self.about = About(
+            features=plan.features,
+            outputs=tuple(names[at] for at in self._chosen),
+            scale="probability" if is_probability else "raw",
+            unit="probability" if is_probability else "margin",
+            method=f"shap's TreeExplainer, path-dependent{why}",
+            base=tuple(bases[self._chosen].tolist()),
+        )
+
+    def __call__(self, batch: Batch) -> Values:
+        values, bases = self._of(frame(batch, self._features))
+        total = bases[:, np.newaxis, np.newaxis] + values.sum(axis=1, keepdims=True)
+        return Values(np.concatenate([values, total], axis=1)[self._chosen])
+
+    def _of(self, rows: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Values, shape ``(outputs, features, rows)``, and the base of each output."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                found = self._shap(rows, check_additivity=False)
+            except (ValueError, TypeError) as error:
+                raise DataError(
+                    f"the model does not take these rows: {str(error).splitlines()[0]}"
+                ) from error
+        values = np.asarray(found.values, dtype=np.float64)
+        values = values[:, :, np.newaxis] if values.ndim == 2 else values
+        bases = np.atleast_2d(np.asarray(found.base_values, dtype=np.float64))
+        bases = bases.reshape(len(values), -1)[0] if len(values) else bases[0]
+        return values.transpose(2, 1, 0), bases
+
+
+class _ByRows:
+    """Values of any function of rows: by a formula if it is linear, else by shap."""
+
+    def __init__(self, plan: Plan, background: Batch, is_given: bool, first: Batch):
+        self._features = plan.features
+        self._table = _Table(plan.features, background if is_given else first)
+        self._background = self._table.rows(background)
+        self._linear = None
+        base: NDArray[np.float64]
+        if plan.scale != "probability" and (linear := _linear(plan.model, self._table)):
+            self._linear = linear
+            names, scale, unit = linear.outputs, "raw", linear.unit
+            self._chosen = _chosen(names, plan.output_class)
+            method = "linear, exact"
+            base = linear(self._background).mean(axis=0)
+        else:
+            self._output, names, scale, unit = _output(plan, self._table, self._background)
+            self._chosen = _chosen(names, plan.output_class)
+            base = self._output(self._background).mean(axis=0)
+            few = len(plan.features) <= _FEW_FEATURES
+            method = (
+                "shap's Exact"
+                if few
+                else (f"shap's Permutation, {_ORDERS} orders there and back, seed {plan.seed}")
+            )
+            self._shap = self._explainer(plan, few)
+        where = "background" if is_given else "data"
+        why = f"; {plan.without_trees}: no kernels" if plan.without_trees else ""
+        self.about = About(
+            features=plan.features,
+            outputs=tuple(names[at] for at in self._chosen),
+            scale=scale,
+            unit=unit,
+            method=f"{method}, {background.rows} rows of the {where}{why}",
+            base=tuple(base[self._chosen].tolist()),
+        )
+
+    def __call__(self, batch: Batch) -> Values:
+        rows = self._table.rows(batch)
+        if self._linear is not None:
+            return Values(self._linear.values(rows, self._background)[self._chosen])
+        distinct, place = np.unique(rows, axis=0, return_inverse=True)  # NaN is one value here
+        values = self._of(distinct)
+        return Values(values[self._chosen][:, :, place.ravel()])
+
+    def _explainer(self, plan: Plan, few: bool) -> Callable[[NDArray[np.float64]], Any]:
+        shap = imported_shap()
+        masker = shap.maskers.Independent(self._background, max_samples=len(self._background))
+        if few:
+            exact = shap.ExactExplainer(self._output, masker)
+            return lambda rows: exact(rows, silent=True)
+        sampled = shap.PermutationExplainer(self._output, masker, seed=plan.seed)
+        evaluations = _ORDERS * (2 * len(plan.features) + 1)
+        return lambda rows: sampled(rows, max_evals=evaluations, silent=True)
+
+    def _of(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Values, shape ``(outputs, features + 1, rows)``."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = np.asarray(self._shap(rows).values, dtype=np.float64)
+        found = found[:, :, np.newaxis] if found.ndim == 2 else found
+        output = self._output(rows)[:, np.newaxis, :]
+        return np.concatenate([found, output], axis=1).transpose(2, 1, 0)
+
+
+class _Linear(NamedTuple):
+    """Linear function of numbers, an output a row of `weights`."""
+
+    weights: NDArray[np.float64]
+    at_zero: NDArray[np.float64]
+    outputs: list[str]
+    unit: str
+
+    def __call__(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        found: NDArray[np.float64] = rows @ self.weights.T + self.at_zero
+        if not np.all(np.isfinite(found)):
+            raise DataError(
+                "a linear model takes no missing values; leave those rows out or fill them"
+            )
+        return found
+
+    def values(
+        self, rows: NDArray[np.float64], background: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        parts = (rows - background.mean(axis=0)) * self.weights[:, np.newaxis, :]
+        total = self(rows).T[:, :, np.newaxis]
+        return np.concatenate([parts, total], axis=2).transpose(0, 2, 1)
+
+
+def _linear(model: Any, table: _Table) -> _Linear | None:
+    """Formula of a linear model of scikit-learn; None for any other."""
+    if library_of(model) != "sklearn" or not table.is_numeric:
+        return None
+    from sklearn.linear_model import (
+        ElasticNet,
+        Lasso,
+        LinearRegression,
+        LogisticRegression,
+        Ridge,
+    )
+
+    if not isinstance(model, (LinearRegression, LogisticRegression, Ridge, Lasso, ElasticNet)):
+        return None
+    weights = np.atleast_2d(np.asarray(model.coef_, dtype=np.float64))
+    at_zero = np.broadcast_to(np.asarray(model.intercept_, dtype=np.float64), (len(weights),))
+    classes = [str(one) for one in getattr(model, "classes_", ())]
+    unit = "output" if not classes else "log-odds" if len(weights) == 1 else "margin"
+    return _Linear(weights, at_zero, classes if len(weights) > 1 else [""], unit)
+
+
+def _output(
+    plan: Plan, table: _Table, some: NDArray[np.float64]
+) -> tuple[Callable[[NDArray[np.float64]], NDArray[np.float64]], list[str], str, str]:
+    """Function of a table's rows to outputs; the outputs' names, the scale and the unit."""
+    model, classes = plan.model, [str(one) for one in getattr(plan.model, "classes_", ())]
+    is_classifier = bool(classes) or hasattr(model, "predict_proba")
+    binary = len(classes) == 2
+    scale, unit = "raw", "output"
+    if library_of(model) == "catboost" and plan.scale != "probability":
+        call = lambda rows: model.predict(rows, prediction_type="RawFormulaVal")  # noqa: E731
+        unit = "margin" if is_classifier else "output"
+        binary = False
+    elif library_of(model) == "lightgbm" and not hasattr(model, "predict_proba"):
+        call = lambda rows: model.predict(rows, raw_score=plan.scale != "probability")  # noqa: E731
+        scale = "probability" if plan.scale == "probability" else "raw"
+    elif library_of(model) == "xgboost" and not hasattr(model, "predict_proba"):
+        import xgboost
+
+        def call(rows: Any) -> Any:
+            data = xgboost.DMatrix(rows, enable_categorical=True)
+            return model.predict(data, output_margin=plan.scale != "probability")
+
+        scale = "probability" if plan.scale == "probability" else "raw"
+    elif is_classifier and plan.scale == "raw" and hasattr(model, "decision_function"):
+        call, unit = model.decision_function, "margin"
+        binary = False
+    elif hasattr(model, "predict_proba"):
+        call, scale, unit = model.predict_proba, "probability", "probability"
+    elif classes and hasattr(model, "decision_function"):
+        call, unit, binary = model.decision_function, "margin", False
+    elif classes:
+        raise DataError(
+            f"{type(model).__name__} predicts classes without scores; give a model with "
+            "predict_proba or decision_function, or a function that returns a score"
+        )
+    elif hasattr(model, "predict"):
+        call = model.predict
+    elif callable(model):
+        call = model
+    else:
+        raise RolesError(
+            f"a {type(model).__module__}.{type(model).__qualname__} is no model: it has no predict "
+            "and cannot be called"
+        )
+    if plan.scale == "probability" and scale != "probability":
+        raise RolesError("this model says no probability; leave scale out, or say scale='raw'")
+    as_log_odds = plan.scale == "raw" and scale == "probability"
+    if as_log_odds and not binary:
+        raise RolesError("this model has no raw scale; leave scale out")
+    take = _reader(call, table, some)
+
+    def output(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        found = take(rows)
+        found = found[:, 1:] if binary and found.shape[1] == 2 else found
+        if as_log_odds:
+            with np.errstate(divide="ignore"):
+                found = np.log(found) - np.log1p(-found)
+        if not np.all(np.isfinite(found)):
+            raise DataError(
+                f"the model returns {'NaN' if np.any(np.isnan(found)) else 'an infinite number'} "
+                f"for {np.count_nonzero(~np.isfinite(found).all(axis=1)):,} of {len(rows):,} rows; "
+                "it must return a finite score for every row"
+            )
+        return found
+
+    width = output(some[:2]).shape[1]
+    names = classes if len(classes) == width > 1 else [str(k) for k in range(width)]
+    if as_log_odds:
+        scale, unit = "raw", "log-odds"
+    return output, names if width > 1 else [""], scale, unit
+
+
+def _reader(
+    call: Callable[[Any], Any], table: _Table, some: NDArray[np.float64]
+) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
+    """Function of a table's rows: of a frame if the model takes one, else of an array."""
+    failures = []
+    for shape in (table.frame, table.array):
+        try:
+            found = call(shape(some[:2]))
+        except BaseException as error:
+            if isinstance(error, (DataError, KeyboardInterrupt)):
+                raise
+            failures.append(f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
+            continue
+        _scores(found, 2)
+        return lambda rows, shape=shape: _scores(call(shape(rows)), len(rows))  # type: ignore[misc]
+    raise DataError(
+        f"the model fails on these columns ({listed(table.features)}): {failures[0]}; "
+        "were they of these types when it was trained?"
+    )
+
+
+def _scores(found: Any, rows: int) -> NDArray[np.float64]:
+    """Scores that a model returned, shape ``(rows, outputs)``."""
+    scores = np.asarray(found)
+    if scores.dtype == object or scores.dtype.kind in "US":
+        try:
+            scores = scores.astype(np.float64)
+        except (ValueError, TypeError) as error:
+            raise DataError(
+                f"the model returns {str(np.ravel(scores)[0])[:40]!r}, a class without a score; "
+                "give one that returns numbers, such as its predict_proba"
+            ) from error
+    scores = scores.astype(np.float64)
+    scores = scores[:, np.newaxis] if scores.ndim == 1 else scores
+    if scores.ndim != 2 or len(scores) != rows:
+        raise DataError(
+            f"the model returns an array of shape {np.shape(found)} for {rows} rows; "
+            "it must return a number, or one for each class, for every row"
+        )
+    return scores
+
+
+class _Table:
+    """Rows as plain floats, and back: a text is its place among the texts seen so far."""
+
+    def __init__(self, features: Sequence[str], like: Batch):
+        self.features = features
+        self._kinds = {name: _kind(like.columns[name], name, like.where) for name in features}
+        self._texts: dict[str, dict[Any, int]] = {
+            name: {} for name, kind in self._kinds.items() if kind == "text"
+        }
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether there are numbers and booleans only."""
+        return not self._texts
+
+    def rows(self, batch: Batch) -> NDArray[np.float64]:
+        """Rows of a batch as floats, NaN where a value is missing; shape ``(rows, features)``."""
+        made = np.empty((batch.rows, len(self.features)))
+        for at, name in enumerate(self.features):
+            array = batch.columns[name]
+            if name in self._texts:
+                made[:, at] = self._places(name, array, batch.where)
+            else:
+                made[:, at] = column_numbers(array, name, batch.where)
+        return made
+
+    def _places(self, name: str, array: Any, where: str) -> NDArray[np.float64]:
+        if kind_of(array.type) not in ("text", "missing"):
+            raise DataError(
+                f"{where}: feature {name!r} holds {array.type} where texts were before; "
+                "make the column the same type everywhere"
+            )
+        indices, values = dictionary(array)
+        known = self._texts[name]
+        place = [known.setdefault(value, len(known)) for value in values.to_pylist()]
+        return np.take(np.array([*place, math.nan]), indices)
+
+    def array(self, rows: NDArray[np.float64]) -> NDArray[Any]:
+        """Rows as an array for a model: of floats where all are numbers, else of objects."""
+        if self.is_numeric:
+            return rows
+        return np.stack(
+            [np.asarray(self._column(name, rows[:, at]), dtype=object) for at, name in self._at()],
+            axis=1,
+        )
+
+    def frame(self, rows: NDArray[np.float64]) -> Any:
+        """Rows as a pandas frame for a model, in the types of the data."""
+        import pandas as pd
+
+        return pd.DataFrame({name: self._column(name, rows[:, at]) for at, name in self._at()})
+
+    def _at(self) -> Iterator[tuple[int, str]]:
+        return iter(enumerate(self.features))
+
+    def _column(self, name: str, values: NDArray[np.float64]) -> NDArray[Any]:
+        if name in self._texts:
+            texts = np.array([*self._texts[name], None], dtype=object)
+            return np.take(texts, np.where(np.isnan(values), len(texts) - 1, values).astype(int))
+        kind = self._kinds[name]
+        if kind != "float" and not np.any(np.isnan(values)):
+            return values.astype(np.int64 if kind == "integer" else np.bool_)
+        return values
+
+
+def _kind(array: Any, name: str, where: str) -> str:
+    import pyarrow.types as t
+
+    kind = kind_of(array.type)
+    if kind is None:
+        raise DataError(f"{where}: feature {name!r} has type {array.type}; convert it")
+    if kind == "number":
+        return "integer" if t.is_integer(array.type) else "float"
+    return {"missing": "float"}.get(kind, kind)
+
+
+def column_numbers(array: Any, name: str, where: str) -> NDArray[np.float64]:
+    """Numbers of a feature, NaN where they are missing; a boolean is 0 or 1.
+
+    Raises
+    ------
+    DataError
+        The column holds no numbers.
+    """
+    import pyarrow as pa
+
+    kind = kind_of(array.type)
+    if kind == "missing":
+        return np.full(len(array), np.nan)
+    if kind == "boolean":
+        array = array.cast(pa.uint8())
+    elif kind != "number":
+        raise DataError(
+            f"{where}: feature {name!r} holds {array.type}, but the model takes numbers; "
+            "encode it as for the training of the model"
+        )
+    return numbers(array, name, "feature", where)
+
+
+def matrix(batch: Batch, features: Sequence[str], where: str) -> list[NDArray[np.float64]]:
+    """Columns of numbers of a batch, in the order of the features."""
+    return [column_numbers(batch.columns[name], name, where) for name in features]
+
+
+def frame(batch: Batch, features: Sequence[str]) -> Any:
+    """Pandas frame of some columns of a batch, its texts as categories."""
+    import pyarrow as pa
+
+    columns = {name: batch.columns[name] for name in features}
+    texts = {name: kind_of(column.type) == "text" for name, column in columns.items()}
+    made = pa.table(
+        {
+            name: column.dictionary_encode() if texts[name] else column
+            for name, column in columns.items()
+        }
+    )
+    return made.to_pandas()
+
+
+def _drawn(plan: Plan, background: Source | None, first: Batch) -> Batch:
+    """Rows of the background, `DRAWN` of them at most, drawn at random; else of the data."""
+    numeric = plan.features if plan.is_numeric else ()
+    source: Iterator[Batch] = (
+        iter([first]) if background is None else background.batches(plan.features, numeric)
+    )
+    rng = np.random.default_rng(plan.seed)
+    parts: list[Mapping[str, Any]] = []
+    tickets: list[NDArray[np.float64]] = []
+    import pyarrow as pa
+
+    for batch in source:
+        ticket = rng.random(batch.rows)
+        kept = np.sort(np.argsort(ticket)[:DRAWN])
+        place = pa.array(kept)
+        parts.append({name: batch.columns[name].take(place) for name in plan.features})
+        tickets.append(ticket[kept])
+    ticket = np.concatenate(tickets) if tickets else np.empty(0)
+    if not len(ticket):
+        raise DataError("the background has no rows; give it one at least")
+    place = pa.array(np.sort(np.argsort(ticket)[:DRAWN]))
+    tables = [pa.table(dict(part)) for part in parts]
+    try:
+        joined = pa.concat_tables(tables, promote_options="permissive")
+    except pa.ArrowException as error:
+        raise DataError(f"the background's columns change their type: {error}") from error
+    table = joined.take(place).combine_chunks()
+    columns = {
+        name: table.column(name).chunk(0)
+        if table.column(name).num_chunks
+        else pa.array([], table.column(name).type)
+        for name in plan.features
+    }
+    return Batch(columns, table.num_rows, "the background")
