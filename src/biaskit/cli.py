@@ -50,6 +50,12 @@ _EXAMPLES = """examples:
   biaskit report loans.csv --facet age --facet-above 40 --label status --positive approved
   biaskit report 'day-*.parquet' --facet gender --facet race --label paid --group branch -o bias.csv
 """
+_EXPLAIN = "Split the gap between two sides' model outputs into the features that make it."
+_EXPLAIN_MORE = """examples:
+  biaskit explain --model model.json rows.parquet --facet gender --facet-values F
+  biaskit explain --model model.txt rows.csv --facet age --facet-above 40 --background rows.csv
+  biaskit explain --model scores:score rows.csv --features income,debt --facet gender -o gap.csv
+"""
 _SUFFIXES = {
     ".json": "json",
     ".csv": "csv",
@@ -143,6 +149,51 @@ def _explain_paths(args: argparse.Namespace) -> None:
     rows = paths_of(args.data, Roles.of(**_roles_given(args)))
     columns = [name.replace("_", " ") for name in ColumnPath._fields]
     return _say(f"BIASKIT_KERNELS is {kernels_choice()}\n\n{formats.as_table(columns, rows)}")
+
+
+def _explain(args: argparse.Namespace) -> None:
+    from biaskit.explained import Request, attributions_of
+    from biaskit.explanations import GapRow, gap_rows, refuse_confidence
+
+    refuse_confidence(args.confidence)
+    _settle_output(args)
+    if args.values is not None:
+        store.refuse_unwritable(args.values)
+    asked = ("facet", "facet_values", "facet_above", "facet_edges")
+    roles = Roles.of(**{name: getattr(args, name) for name in asked})
+    request = Request(
+        model=args.model,
+        data=args.data,
+        roles=roles,
+        background=args.background,
+        features=args.features,
+        output_class=args.output_class,
+        scale=args.scale,
+        seed=args.seed,
+        trust_pickle=args.trust_pickle,
+        values_to=args.values,
+        key=args.key,
+    )
+    with _progress() as progress:
+        found = attributions_of(request, progress)
+    rows = gap_rows(found, roles, args.confidence)
+    if args.format == "json":
+        records = [row._asdict() for row in rows]
+        about = {"version": __version__, "schema": 1}
+        made = {"biaskit": about, "roles": roles.to_json(), "explanation": records}
+        return _write(args, formats.as_json(made))
+    columns: Sequence[str] = GapRow._fields
+    if args.format == "table":  # people read once what is the same in every row
+        same = {"output", "scale", "method"} - (
+            {"output"} if len(found.about.outputs) > 1 else set()
+        )
+        columns = [name for name in columns if name not in same]
+        unit = f"{found.about.scale} scale ({found.about.unit}); {found.about.method}"
+    cells = [[getattr(row, name) for name in columns] for row in rows]
+    if args.format == "table":
+        table = formats.as_table(columns, cells)
+        return _write(args, f"{found.rows:,} rows; {formats.printable(unit)}\n\n{table}")
+    return _write(args, _tabular(args, columns, cells))
 
 
 def _merge(args: argparse.Namespace) -> None:
@@ -391,6 +442,8 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
         help="do not count; say how each column would be read, and why",
     )
 
+    _add_explain(verb("explain", _explain, _EXPLAIN, epilog=_EXPLAIN_MORE))
+
     merge = verb("merge", _merge, "Add saved counts of the same roles.")
     merge.add_argument("counts", nargs="+", metavar="COUNTS", help="files that `count` wrote")
     merge.add_argument("-o", "--output", required=True, metavar="FILE", help="counts file to write")
@@ -424,6 +477,79 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
             case "positive_above" | "predicted_above" | "facet_above":
                 flag |= {"type": float, "metavar": "N"}
         parser.add_argument(f"--{field.name.replace('_', '-')}", **flag)
+
+
+def _add_explain(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("data", nargs="+", metavar="DATA", help="files, globs or folders of rows")
+    parser.add_argument(
+        "--model",
+        required=True,
+        action=_Once,
+        metavar="MODEL",
+        help="XGBoost .json or .ubj, LightGBM .txt, .onnx, .skops, module:function; .pkl, .pickle "
+        "or .joblib with --trust-pickle",
+    )
+    parser.add_argument(
+        "--facet",
+        required=True,
+        action="append",
+        type=_facet,
+        metavar="COLUMN",
+        help=_HELP["facet"],
+    )
+    parser.add_argument(
+        "--facet-values", action="append", metavar="VALUE", help=_HELP["facet_values"]
+    )
+    parser.add_argument(
+        "--facet-above", type=float, action=_Once, metavar="N", help=_HELP["facet_above"]
+    )
+    parser.add_argument(
+        "--facet-edges", type=_edges, action=_Once, metavar="N,N", help=_HELP["facet_edges"]
+    )
+    parser.add_argument(
+        "--background",
+        action="append",
+        metavar="FILE",
+        help="rows to compare with; the data themselves are one choice (default: what the trees "
+        "say of their training rows, or 50 rows of the data for other models)",
+    )
+    parser.add_argument(
+        "--features",
+        type=lambda text: text.split(","),
+        action=_Once,
+        metavar="A,B",
+        help="columns that the model takes, in its order (default: those that it names)",
+    )
+    parser.add_argument(
+        "--output-class", action=_Once, metavar="CLASS", help="the one class to explain, of several"
+    )
+    parser.add_argument(
+        "--scale",
+        choices=["auto", "raw", "probability"],
+        default="auto",
+        help="what is explained (default: what can be exact: a tree ensemble's margin, such as "
+        "log-odds, or any other model's own output)",
+    )
+    parser.add_argument(
+        "--values",
+        action=_Once,
+        metavar="FILE",
+        help="also write every row's values to this Parquet file",
+    )
+    parser.add_argument(
+        "--key", action=_Once, metavar="COLUMN", help="column that names the rows in that file"
+    )
+    parser.add_argument(
+        "--confidence", type=float, default=0.95, metavar="LEVEL", help="of the intervals"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of what is drawn")
+    parser.add_argument(
+        "--trust-pickle",
+        action="store_true",
+        help="open a pickled model, which runs whatever code is in the file: only if you know who "
+        "made it",
+    )
+    _add_output(parser)
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:

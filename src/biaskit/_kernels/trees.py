@@ -36,14 +36,13 @@ __all__ += ["encode", "group", "margins", "tabulate", "walk"]
 
 #: Code of a missing value.
 MISSING_CODE = 65_535
-#: Codes of a feature are below this; the next one is never given, so an empty interval holds it.
+#: Codes of a feature are below this.
 MOST_CODES = 65_533
 #: Features on the way to a leaf are at most so many, and bits of a pattern as well.
 MOST_FEATURES = 12
 #: Rows that are looked at together, so that their sums stay in the cache.
 BLOCK = 2_048
 
-_EMPTY = 65_534
 _PRIME = (1 << 31) - 1
 _u16: Any = np.uint16
 
@@ -159,7 +158,7 @@ def group(
         The nodes; `left` is -1 at a leaf. `code` is the largest code that goes left, int32.
     bit_start, bits
         Where each group's bits start (int64, one more than groups), and the bits: feature, lowest
-        code, distance to the highest, whether a missing value is in; int32, shape ``(bits, 4)``.
+        code, highest code, whether a missing value is in; int32, shape ``(bits, 4)``.
     line_start, lines
         Where the lines of each group's table start, and the feature of each, -1 where there is none
         so many; int32.
@@ -213,10 +212,6 @@ def group(
                 bits[at, 3] = 0
             below, node = node, int64(parent[node])
         n_way = n_bits
-        for at in range(first_bit, first_bit + n_way):
-            if bits[at, 1] > bits[at, 2]:
-                bits[at, 1], bits[at, 2] = _EMPTY, _EMPTY
-            bits[at, 2] -= bits[at, 1]
         # The subtree, a bit for each split and a line for each feature that is new.
         n_inner, n_leaves, depth = 0, 0, 1
         stack[0] = top
@@ -295,15 +290,15 @@ def _patterns(
     found[:n] = 0
     for k in range(first, last):
         row = codes[bits[k, 0], start:stop]
-        low, width = _u16(bits[k, 1]), _u16(bits[k, 2])
+        low, high = _u16(bits[k, 1]), _u16(bits[k, 2])
         bit = _u16(1 << (k - first))
         if bits[k, 3]:
             for i in range(n):
-                hit = (_u16(row[i] - low) <= width) | (row[i] == _u16(MISSING_CODE))
+                hit = ((low <= row[i]) & (row[i] <= high)) | (row[i] == _u16(MISSING_CODE))
                 found[i] |= bit if hit else _u16(0)
         else:
             for i in range(n):
-                found[i] |= bit if _u16(row[i] - low) <= width else _u16(0)
+                found[i] |= bit if (low <= row[i]) & (row[i] <= high) else _u16(0)
 
 
 @jit
@@ -706,6 +701,7 @@ def walk(
     now = np.empty(features, dtype=np.uint16)
     once = np.empty((2, features))
     for i in range(start, stop):
+        order[:] = used
         # S. K. Park and K. W. Miller's generator, with the multiplier of 1993.
         state = (seed + i * 7_919) % (_PRIME - 1) + 1
         for _ in range(4):

@@ -31,7 +31,7 @@ def opened(model: Any, *, trust_pickle: bool = False) -> Any:
         return model
     text, path = os.fspath(model), Path(model)
     suffix = path.suffix.lower()
-    readers: dict[str, Callable[[Path], Any]] = {
+    readers: dict[str, Callable[[Path, bool], Any]] = {
         ".json": _xgboost,
         ".ubj": _xgboost,
         ".txt": _lightgbm,
@@ -57,12 +57,12 @@ def opened(model: Any, *, trust_pickle: bool = False) -> Any:
             ".skops file"
         )
     try:
-        return readers[suffix](path)
+        return readers[suffix](path, trust_pickle)
     except DataError as error:
         raise DataError(f"{text!r}: {error}") from error
 
 
-def _xgboost(path: Path) -> Any:
+def _xgboost(path: Path, _: bool) -> Any:
     from biaskit.models.xgboost_json import from_xgboost_file
 
     try:
@@ -77,7 +77,7 @@ def _xgboost(path: Path) -> Any:
         return booster
 
 
-def _lightgbm(path: Path) -> Any:
+def _lightgbm(path: Path, _: bool) -> Any:
     from biaskit.models.lightgbm_text import from_lightgbm
 
     try:
@@ -87,7 +87,7 @@ def _lightgbm(path: Path) -> Any:
         return _imported("lightgbm", why).Booster(model_file=os.fspath(path))
 
 
-def _onnx(path: Path) -> Any:
+def _onnx(path: Path, _: bool) -> Any:
     from biaskit.models.onnx import OnnxModel
 
     runtime = _imported("onnxruntime", "an ONNX file needs onnxruntime")
@@ -99,22 +99,23 @@ def _onnx(path: Path) -> Any:
         raise DataError(f"onnxruntime cannot read it: {str(error).splitlines()[0]}") from error
 
 
-def _skops(path: Path) -> Any:
+def _skops(path: Path, trust: bool) -> Any:
     io = _imported("skops.io", "a .skops file needs skops")
     try:
-        if unknown := io.get_untrusted_types(file=path):
+        unknown = io.get_untrusted_types(file=path)
+        if unknown and not trust:
             raise DataError(
-                f"it holds types that skops does not trust: {listed(unknown, most=4)}; "
-                "load it yourself and give the object"
+                f"it holds types that skops does not trust: {listed(unknown, most=4)}; if you "
+                "know who made it, say --trust-pickle (trust_pickle=True)"
             )
-        return io.load(path)
+        return io.load(path, trusted=unknown)
     except (ValueError, TypeError, KeyError, OSError) as error:
         if isinstance(error, DataError):
             raise
         raise DataError(f"skops cannot read it: {error}") from error
 
 
-def _pickle(path: Path) -> Any:
+def _pickle(path: Path, _: bool) -> Any:
     if path.suffix.lower() == ".joblib":
         load = _imported("joblib", "a .joblib file needs joblib").load
     else:

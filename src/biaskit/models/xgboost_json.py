@@ -63,7 +63,7 @@ def from_xgboost(model: Any) -> TreeModel:
 def _read(learner: Mapping[str, Any]) -> TreeModel:
     booster, weights = learner["gradient_booster"], None
     if booster["name"] == "dart":
-        weights = [float(weight) for weight in booster["weight_drop"]]
+        weights = [float(np.float32(weight)) for weight in booster["weight_drop"]]
         booster = booster["gbtree"]
     elif booster["name"] != "gbtree":
         raise TreesUnsupported(f"the booster {booster['name']}")
