@@ -26,7 +26,7 @@ from sklearn.svm import LinearSVC
 
 import biaskit
 import naive_shapley as naive
-from biaskit import explained, treeshap
+from biaskit import dependence, explained, treeshap
 from biaskit.cli import main
 from biaskit.errors import BiaskitError, DataError, RolesError
 
@@ -631,3 +631,71 @@ def test_an_interrupted_run_leaves_no_file(
         "rows.parquet",
         "v.parquet",
     ]
+
+
+# ---------------------------------------------------------------------------
+# Partial dependence
+
+
+def test_partial_dependence_sets_a_feature_in_every_row() -> None:
+    found = biaskit.partial_dependence(XGB, PEOPLE, ["pay", "tall"], facet="sex", grid=5)
+    assert [*found.columns] == [
+        *("facet", "value", "feature", "at", "output", "mean", "share", "n", "scale", "note")
+    ]
+    assert [*found.value.unique()] == ["(all)", "F", "M"]
+    for row in found.itertuples():
+        rows = PEOPLE if row.value == "(all)" else PEOPLE[row.value == PEOPLE.sex]
+        changed = rows[FEATURES].assign(**{row.feature: row.at})
+        margin = XGB.predict(changed, output_margin=True)
+        assert row.mean == pytest.approx(margin.mean(), abs=1e-5)
+        assert row.n == len(rows)
+    pay = found[(found.feature == "pay") & (found.facet == "(all)")]
+    assert pay["at"].tolist() == sorted(
+        np.quantile(PEOPLE.pay, [0, 0.25, 0.5, 0.75, 1], method="nearest")
+    )
+    assert found.groupby(["value", "feature"]).share.sum().tolist() == pytest.approx([1] * 6)
+    tall = found[(found.feature == "tall") & (found.facet == "(all)")]
+    assert tall["at"].tolist() == [False, True]
+    assert tall.share.tolist() == pytest.approx([1 - PEOPLE.tall.mean(), PEOPLE.tall.mean()])
+
+
+def test_partial_dependence_of_any_model() -> None:
+    columns = ["sex", "age", "pay"]
+    model = make_pipeline(
+        make_column_transformer((OneHotEncoder(), ["sex"]), remainder="passthrough"),
+        LogisticRegression(max_iter=1_000),
+    ).fit(PEOPLE[columns], PEOPLE.hired)
+    found = biaskit.partial_dependence(model, pl.from_pandas(PEOPLE), "sex")
+    assert found["at"].tolist() == ["M", "F"] or found["at"].tolist() == ["F", "M"]
+    for row in found.itertuples():
+        changed = PEOPLE[columns].assign(sex=row.at)
+        assert row.mean == pytest.approx(model.predict_proba(changed)[:, 1].mean())
+        assert row.share == pytest.approx((PEOPLE.sex == row.at).mean())
+    chance = biaskit.partial_dependence(XGB, PEOPLE, "pay", scale="probability", grid=3)
+    changed = PEOPLE[FEATURES].assign(pay=chance["at"][1])
+    assert chance["mean"][1] == pytest.approx(XGB.predict_proba(changed)[:, 1].mean(), abs=1e-5)
+
+
+def test_partial_dependence_of_many_rows_is_of_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dependence, "MOST_ROWS", 60)
+    whole = biaskit.partial_dependence(XGB, PEOPLE, "pay", facet="sex")
+    assert set(whole.note) == {"a sample of 60 of 240 rows"}
+    assert whole.n[0] == 60
+    monkeypatch.setattr(explained, "_AT_ONCE", 13)
+    pd.testing.assert_frame_equal(
+        biaskit.partial_dependence(XGB, PEOPLE, "pay", facet="sex"), whole
+    )
+
+
+def test_partial_dependence_names_what_is_wrong() -> None:
+    with pytest.raises(RolesError, match="did you mean 'pay'"):
+        biaskit.partial_dependence(XGB, PEOPLE, "pya")
+    with pytest.raises(RolesError, match="grid"):
+        biaskit.partial_dependence(XGB, PEOPLE, "pay", grid=1)
+
+
+def test_missing_values_have_no_place_in_a_grid() -> None:
+    rows = PEOPLE.assign(pay=PEOPLE.pay.where(PEOPLE.pay > 0))
+    found = biaskit.partial_dependence(XGB, rows, "pay", grid=4)
+    assert found["at"].notna().all()
+    assert found.share.sum() == pytest.approx((PEOPLE.pay > 0).mean())

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from biaskit import compat, datasets
     from biaskit.attributions import Attributions
     from biaskit.counts import Counts
+    from biaskit.dependence import partial_dependence
     from biaskit.errors import BiaskitError
     from biaskit.explanations import attribute, explain, shap_values
     from biaskit.metrics import METRICS, lp_norm, metric
@@ -31,6 +32,7 @@ __all__ = [
     "explain",
     "lp_norm",
     "metric",
+    "partial_dependence",
     "report",
     "shap_values",
 ]
@@ -45,6 +47,7 @@ _HOME = {
     "explain": "biaskit.explanations",
     "lp_norm": "biaskit.metrics",
     "metric": "biaskit.metrics",
+    "partial_dependence": "biaskit.dependence",
     "report": "biaskit.reports",
     "shap_values": "biaskit.explanations",
 }

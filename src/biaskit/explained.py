@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -16,8 +15,8 @@ from numpy.typing import NDArray
 from biaskit import store
 from biaskit.attributions import ADDS_UP, TOTAL, About, Attributions, Sums, all_rows
 from biaskit.errors import DataError, RolesError
-from biaskit.explainers import Explainer, Values, explainer, features_of
-from biaskit.levels import Level, order, typed
+from biaskit.explainers import Values, explainer, features_of
+from biaskit.levels import MISSING, Level, order, typed
 from biaskit.models.files import opened
 from biaskit.roles import Facet, Roles
 from biaskit.sources import Progress, combinations, source_of
@@ -25,7 +24,16 @@ from biaskit.sources.batches import Batch, Source
 from biaskit.sources.encode import Encoder
 from biaskit.tables import MAX_CELLS, too_many_cells
 
-__all__ = ["MEDIAN_ROWS", "Medians", "Pass", "Request", "attributions_of"]
+__all__ = [
+    "MEDIAN_ROWS",
+    "Facets",
+    "Medians",
+    "Pass",
+    "Request",
+    "Rows",
+    "attributions_of",
+    "tickets",
+]
 
 # Rows that are explained at a time: their values take 8 bytes for each feature.
 _AT_ONCE = 1 << 16
@@ -55,8 +63,9 @@ def attributions_of(
     request: Request, progress: Progress | None = None, medians: Medians | None = None
 ) -> Attributions:
     """Attributions of a request, in one pass over its rows; writes the rows' values if asked."""
-    with Pass(request) as explained, contextlib.ExitStack() as stack:
-        facets = _Facets(request.roles)
+    explained = Pass(request)
+    with contextlib.ExitStack() as stack:
+        facets = Facets(request.roles)
         writer = None
         if request.values_to is not None:
             writer = stack.enter_context(_values_file(request, explained.about))
@@ -74,8 +83,6 @@ def attributions_of(
             rows += batch.rows
             if progress is not None:
                 progress(rows, batch.done)
-        if rows == 0:
-            raise DataError("the data have no rows to explain")
     made = {
         facet: one.sums(facets.levels(facet, explained.from_text), facets.bins(facet))
         for facet, one in growing.items()
@@ -83,17 +90,16 @@ def attributions_of(
     return Attributions(explained.about, request.roles, made, rows)
 
 
-class Pass:
-    """Rows of a request, batch by batch, with their values."""
+class Rows:
+    """Rows of a request, batch by batch, and what its model makes of them."""
 
     def __init__(self, request: Request):
-        self._request = request
         if request.data is None:
             raise RolesError("data is needed: the rows to explain")
         model = opened(request.model, trust_pickle=request.trust_pickle)
         source = _table_source(request.data, request.features, model)
         plan = features_of(model, request.features, source.names())
-        self._plan = plan._replace(
+        self.plan = plan._replace(
             output_class=request.output_class, scale=request.scale, seed=request.seed
         )
         self.from_text = source.from_text
@@ -102,33 +108,34 @@ class Pass:
             columns.append(request.key)
         numeric = {*request.roles.cuts, *(plan.features if plan.is_numeric else ())}
         batches = source.batches(columns, numeric)
-        self._batches = _pieces(_as_numbers(batches) if source.from_text else batches)
-        self.about: About
-        self._explainer: Explainer
-
-    def __enter__(self) -> Pass:
-        first = next((batch for batch in self._batches if batch.rows), None)
+        pieces = _pieces(_as_numbers(batches) if source.from_text else batches)
+        first = next((batch for batch in pieces if batch.rows), None)
         if first is None:
             raise DataError("the data have no rows to explain")
-        background = self._background()
-        self._explainer = explainer(self._plan, background, first)
-        self.about = self._explainer.about
-        self._batches = itertools.chain([first], self._batches)
-        return self
+        self.first = first
+        self._rest = pieces
 
-    def __exit__(self, *_: object) -> None:
-        return None
+    def __iter__(self) -> Iterator[Batch]:
+        yield self.first
+        yield from (batch for batch in self._rest if batch.rows)
+
+
+class Pass:
+    """Rows of a request with their values."""
+
+    def __init__(self, request: Request):
+        self._rows = Rows(request)
+        self.from_text = self._rows.from_text
+        background = None
+        if request.background is not None:
+            source = _table_source(request.background, self._rows.plan.features, None)
+            background = _Background(source)
+        self._explainer = explainer(self._rows.plan, background, self._rows.first)
+        self.about = self._explainer.about
 
     def __iter__(self) -> Iterator[tuple[Batch, Values]]:
-        for batch in self._batches:
-            if batch.rows:
-                yield batch, self._explainer(batch)
-
-    def _background(self) -> Source | None:
-        if self._request.background is None:
-            return None
-        source = _table_source(self._request.background, self._plan.features, None)
-        return _Background(source)
+        for batch in self._rows:
+            yield batch, self._explainer(batch)
 
 
 class _Background:
@@ -198,7 +205,7 @@ def _pieces(batches: Iterator[Batch]) -> Iterator[Batch]:
             yield Batch(columns, rows, batch.where, batch.done)
 
 
-class _Facets:
+class Facets:
     """Codes of the facets of each row."""
 
     def __init__(self, roles: Roles):
@@ -214,22 +221,43 @@ class _Facets:
             return []
         return [self._encoders[c] for c in ((facet,) if isinstance(facet, str) else facet)]
 
-    def codes(self, batch: Batch) -> dict[Facet, NDArray[np.intp]]:
-        """Code of each row for each facet; an intersection has an axis for each of its columns."""
+    def parts(self, batch: Batch) -> dict[Facet, list[NDArray[np.intp]]]:
+        """Codes of each row in each column of each facet; none without a facet."""
         by_column = {
             column: encoder.encode(batch.columns[column], batch.where)
             for column, encoder in self._encoders.items()
         }
-        made = {}
-        for facet in self.names:
-            encoders = self._of(facet)
-            if math.prod(e.size for e in encoders) > MAX_CELLS:
-                raise DataError(too_many_cells([e.size for e in encoders]))
-            flat = np.zeros(batch.rows, dtype=np.intp)
-            for encoder in encoders:
-                flat = flat * encoder.size + by_column[encoder.column]
-            made[facet] = flat
-        return made
+        return {
+            facet: [by_column[encoder.column] for encoder in self._of(facet)]
+            for facet in self._roles.facet
+        }
+
+    def codes(self, batch: Batch) -> dict[Facet, NDArray[np.intp]]:
+        """Code of each row for each facet; an intersection has an axis for each of its columns."""
+        parts = self.parts(batch)
+        return {facet: self._flat(facet, parts.get(facet, []), batch.rows) for facet in self.names}
+
+    def _flat(self, facet: Facet, parts: Sequence[NDArray[np.intp]], rows: int) -> NDArray[np.intp]:
+        encoders = self._of(facet)
+        if math.prod(e.size for e in encoders) > MAX_CELLS:
+            raise DataError(too_many_cells([e.size for e in encoders]))
+        flat = np.zeros(rows, dtype=np.intp)
+        for encoder, part in zip(encoders, parts, strict=True):
+            flat = flat * encoder.size + part
+        return flat
+
+    def members(
+        self, facet: Facet, parts: NDArray[np.intp], from_text: bool
+    ) -> Iterator[tuple[Level, NDArray[np.bool_]]]:
+        """Known levels of a facet in canonical order, and which rows have each.
+
+        `parts` has the codes of the rows in each column of the facet, as `parts` gives them.
+        """
+        flat = self._flat(facet, [*parts], parts.shape[1])
+        levels = self.levels(facet, from_text)
+        used = {levels[code] for code in np.unique(flat).tolist()} - {MISSING}
+        for level in sorted(used, key=order):
+            yield level, np.isin(flat, [i for i, one in enumerate(levels) if one == level])
 
     def size(self, facet: Facet) -> tuple[int, ...]:
         """Number of codes of each column of a facet so far."""
@@ -306,6 +334,14 @@ def _refuse_what_does_not_add_up(about: About, found: Values) -> None:
         )
 
 
+def tickets(start: int, count: int) -> NDArray[np.uint64]:
+    """Hashes of the places of some rows: those with the smallest are a sample of all rows."""
+    place = np.arange(start, start + count, dtype=np.uint64)
+    ticket = (place + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    ticket ^= ticket >> np.uint64(31)
+    return ticket * np.uint64(0xBF58476D1CE4E5B9)
+
+
 class Medians:
     """Medians of values that come in batches: of all rows, or of a sample of them.
 
@@ -319,10 +355,7 @@ class Medians:
 
     def add(self, values: NDArray[np.float64], start: int) -> None:
         """Add the values of some rows, of which the first has the place `start`."""
-        place = np.arange(start, start + values.shape[2], dtype=np.uint64)
-        ticket = (place + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-        ticket ^= ticket >> np.uint64(31)
-        ticket *= np.uint64(0xBF58476D1CE4E5B9)
+        ticket = tickets(start, values.shape[2])
         kept = ticket <= self._limit
         self._parts.append(values[:, :, kept])
         self._tickets.append(ticket[kept])

@@ -23,6 +23,7 @@ __all__ = [
     "SCALES",
     "Explainer",
     "Plan",
+    "Scores",
     "Values",
     "column_numbers",
     "explainer",
@@ -30,6 +31,7 @@ __all__ = [
     "frame",
     "imported_shap",
     "matrix",
+    "scores",
 ]
 
 SCALES = ("auto", "raw", "probability")
@@ -200,6 +202,65 @@ def explainer(plan: Plan, background: Source | None, first: Batch) -> Explainer:
     return _ByRows(plan, _drawn(plan, background, first), background is not None, first)
 
 
+class Scores(NamedTuple):
+    """Outputs of a model without explanation, from rows as plain floats."""
+
+    #: Rows of a batch as floats, shape ``(rows, features)``, and their outputs ``(rows, outputs)``.
+    rows: Callable[[Batch], NDArray[np.float64]]
+    outputs: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    names: tuple[str, ...]
+    scale: str
+    #: Value of the data that a float stands for in the column of a feature.
+    value: Callable[[int, float], Any]
+    #: Whether a feature is of numbers.
+    is_number: Callable[[int], bool]
+
+
+def scores(plan: Plan, first: Batch) -> Scores:
+    """Outputs of the model of a plan.
+
+    Raises
+    ------
+    RolesError, DataError
+        As for `explainer`.
+    """
+    table = _Rows(plan.features, first)
+    some = table.rows(first)
+    if plan.trees is not None:
+        return _scores_of_trees(plan, plan.trees, table)
+    if plan.without_trees and isinstance(plan.model, TreeModel):
+        raise DataError(f"the model has {plan.without_trees}, which needs its library")
+    output, names, scale, _ = _output(plan, table, some)
+    chosen = _chosen(names, plan.output_class)
+    return Scores(
+        table.rows,
+        lambda rows: output(rows)[:, chosen],
+        tuple(names[at] for at in chosen),
+        scale,
+        table.value,
+        table.is_number,
+    )
+
+
+def _scores_of_trees(plan: Plan, trees: TreeModel, table: _Rows) -> Scores:
+    from biaskit.treeshap import TreeOutputs
+
+    names = [*trees.outputs]
+    chosen = _chosen(names, plan.output_class)
+    if plan.scale == "probability" and not (trees.is_probability or trees.is_log_odds):
+        raise RolesError("this model has no probability of one class; leave scale out")
+    logistic = plan.scale == "probability" and not trees.is_probability
+    walks = [TreeOutputs(trees.outputs[names[at]]) for at in chosen]
+
+    def outputs(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        found = np.stack([walk([*rows.T]) for walk in walks], axis=1)
+        return 1 / (1 + np.exp(-found)) if logistic else found
+
+    scale = "probability" if logistic or trees.is_probability else "raw"
+    chosen_names = tuple(names[at] for at in chosen)
+    return Scores(table.rows, outputs, chosen_names, scale, table.value, table.is_number)
+
+
 def _of_trees(plan: Plan, trees: TreeModel, background: Source | None, first: Batch) -> Explainer:
     if plan.scale == "probability" and not trees.is_probability:
         if not trees.is_log_odds:
@@ -230,7 +291,7 @@ class _ByTrees:
     """Exact values of the margin of trees, by biaskit's own kernels."""
 
     def __init__(self, plan: Plan, trees: TreeModel, background: Source | None, first: Batch):
-        from biaskit.treeshap import TreeValues
+        from biaskit.treeshap import TreeOutputs, TreeValues
 
         names = [*trees.outputs]
         chosen = _chosen(names, plan.output_class)
@@ -267,18 +328,17 @@ class _ByTrees:
             method=f"trees, exact, {how}",
             base=tuple(bases),
         )
-        self._is_checked = False
-        self._check(first)
+        self._check(first, [TreeOutputs(trees.outputs[names[at]]) for at in chosen])
 
     def __call__(self, batch: Batch) -> Values:
         columns = matrix(batch, self._features, batch.where)
         return Values(np.stack([values(columns) for values in self._values]))
 
-    def _check(self, first: Batch) -> None:
+    def _check(self, first: Batch, walks: Sequence[Callable[[Any], Any]]) -> None:
         """Compare some outputs with those of the library, or of a walk down the trees."""
         columns = [c[:_CHECKED] for c in matrix(first, self._features, first.where)]
         ours = np.stack([values(columns)[-1] for values in self._values], axis=1)
-        walked = np.stack([values.outputs(columns) for values in self._values], axis=1)
+        walked = np.stack([walk(columns) for walk in walks], axis=1)
         theirs = walked
         if self._own is not None:
             try:
@@ -397,7 +457,7 @@ class _ByRows:
 
     def __init__(self, plan: Plan, background: Batch, is_given: bool, first: Batch):
         self._features = plan.features
-        self._table = _Table(plan.features, background if is_given else first)
+        self._table = _Rows(plan.features, background if is_given else first)
         self._background = self._table.rows(background)
         self._linear = None
         base: NDArray[np.float64]
@@ -481,7 +541,7 @@ class _Linear(NamedTuple):
         return np.concatenate([parts, total], axis=2).transpose(0, 2, 1)
 
 
-def _linear(model: Any, table: _Table) -> _Linear | None:
+def _linear(model: Any, table: _Rows) -> _Linear | None:
     """Formula of a linear model of scikit-learn; None for any other."""
     if library_of(model) != "sklearn" or not table.is_numeric:
         return None
@@ -503,7 +563,7 @@ def _linear(model: Any, table: _Table) -> _Linear | None:
 
 
 def _output(
-    plan: Plan, table: _Table, some: NDArray[np.float64]
+    plan: Plan, table: _Rows, some: NDArray[np.float64]
 ) -> tuple[Callable[[NDArray[np.float64]], NDArray[np.float64]], list[str], str, str]:
     """Function of a table's rows to outputs; the outputs' names, the scale and the unit."""
     model, classes = plan.model, [str(one) for one in getattr(plan.model, "classes_", ())]
@@ -575,7 +635,7 @@ def _output(
 
 
 def _reader(
-    call: Callable[[Any], Any], table: _Table, some: NDArray[np.float64]
+    call: Callable[[Any], Any], table: _Rows, some: NDArray[np.float64]
 ) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
     """Function of a table's rows: of a frame if the model takes one, else of an array."""
     failures = []
@@ -616,7 +676,7 @@ def _scores(found: Any, rows: int) -> NDArray[np.float64]:
     return scores
 
 
-class _Table:
+class _Rows:
     """Rows as plain floats, and back: a text is its place among the texts seen so far."""
 
     def __init__(self, features: Sequence[str], like: Batch):
@@ -652,6 +712,17 @@ class _Table:
         known = self._texts[name]
         place = [known.setdefault(value, len(known)) for value in values.to_pylist()]
         return np.take(np.array([*place, math.nan]), indices)
+
+    def is_number(self, at: int) -> bool:
+        """Whether the feature at a place is of numbers."""
+        return self._kinds[self.features[at]] in ("integer", "float")
+
+    def value(self, at: int, place: float) -> Any:
+        """Value of the data that a float stands for."""
+        if math.isnan(place):
+            return None
+        (value,) = self._column(self.features[at], np.array([place])).tolist()
+        return value
 
     def array(self, rows: NDArray[np.float64]) -> NDArray[Any]:
         """Rows as an array for a model: of floats where all are numbers, else of objects."""

@@ -256,13 +256,11 @@ def shap_values(
         model, data, Roles(), background, features, output_class, scale, seed, trust_pickle
     )
     values, rows = [], []
-    with Pass(request) as explained:
-        about = explained.about
-        for batch, found in explained:
-            values.append(found.shapley[:, :-1])
-            rows.append(frame(batch, about.features))
-    if not values:
-        raise DataError("the data have no rows to explain")
+    explained = Pass(request)
+    about = explained.about
+    for batch, found in explained:
+        values.append(found.shapley[:, :-1])
+        rows.append(frame(batch, about.features))
     joined = np.concatenate(values, axis=2).transpose(2, 1, 0)
     base = np.broadcast_to(np.array(about.base), (len(joined), len(about.base)))
     one = len(about.outputs) == 1

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from biaskit._kernels import trees as kernels
 from biaskit.models.ensembles import UNREACHED, Ensemble, TreesUnsupported
 
-__all__ = ["MOST_FEATURES", "TreeValues", "TreeWalks"]
+__all__ = ["MOST_FEATURES", "TreeOutputs", "TreeValues", "TreeWalks"]
 
 MOST_FEATURES = kernels.MOST_FEATURES
 #: Bits of a pattern that groups of several leaves have at most.
@@ -140,32 +140,6 @@ class TreeValues:
                 self._add(codes, first, last, tables, out)
         return out
 
-    def outputs(self, columns: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
-        """Outputs of some rows by walking down every tree."""
-        codes = self._codes(columns, self._threads)
-        one = self._ensemble
-        out = np.full(codes.shape[1], one.base)
-
-        def walk(start: int, stop: int) -> None:
-            _whole(
-                kernels.margins(
-                    codes,
-                    start,
-                    stop,
-                    one.roots,
-                    one.left,
-                    one.right,
-                    one.feature,
-                    self._codes.of_nodes,
-                    one.missing_left,
-                    one.value,
-                    out,
-                )
-            )
-
-        _in_threads(walk, codes.shape[1], self._threads)
-        return out
-
     def _take_background(self, batches: Iterable[Sequence[NDArray[Any]]]) -> None:
         layout = self._layout
         if self._resident:
@@ -273,6 +247,41 @@ class TreeValues:
             )
 
         _in_threads(add, codes.shape[1], self._threads)
+
+
+class TreeOutputs:
+    """Outputs of rows under one ensemble, by walking down every tree."""
+
+    def __init__(self, ensemble: Ensemble, threads: int | None = None):
+        self._ensemble = ensemble
+        self._codes = _Codes(ensemble)
+        self._threads = max(1, threads or os.cpu_count() or 1)
+
+    def __call__(self, columns: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
+        """Sums of the leaves that each row reaches, shape ``(rows,)``."""
+        codes = self._codes(columns, self._threads)
+        one = self._ensemble
+        out = np.full(codes.shape[1], one.base)
+
+        def walk(start: int, stop: int) -> None:
+            _whole(
+                kernels.margins(
+                    codes,
+                    start,
+                    stop,
+                    one.roots,
+                    one.left,
+                    one.right,
+                    one.feature,
+                    self._codes.of_nodes,
+                    one.missing_left,
+                    one.value,
+                    out,
+                )
+            )
+
+        _in_threads(walk, codes.shape[1], self._threads)
+        return out
 
 
 class TreeWalks:
