@@ -89,6 +89,12 @@ def test_those_of_another_kind_do_not_add(change: dict[str, Any]) -> None:
         one() + other
 
 
+def test_bases_that_only_rounding_keeps_apart_add() -> None:
+    other = replace(one(), about=replace(ABOUT, base=(np.nextafter(0.5, 0),)))
+    assert same(one() + other, other + one())
+    assert (one() + other).about.base == other.about.base
+
+
 def test_those_of_other_facets_do_not_add() -> None:
     other = replace(one(), roles=Roles.of(facet="race"), sums={"race": one().sums["sex"]})
     with pytest.raises(RolesError, match="different facets"):

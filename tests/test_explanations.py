@@ -633,6 +633,52 @@ def test_an_interrupted_run_leaves_no_file(
     ]
 
 
+def test_numbers_of_the_background_are_not_rounded_for_the_rows() -> None:
+    """The background has whole numbers only, the rows have not."""
+    rows = PEOPLE.assign(age=PEOPLE.age + 0.5)
+    report = biaskit.explain(
+        lambda some: some["age"] * 1.0, rows, **GAP, features=["age"], background=PEOPLE
+    )
+    women = (PEOPLE.sex == "F").to_numpy()
+    assert report.gap[0] == pytest.approx(rows.age[~women].mean() - rows.age[women].mean())
+
+
+def test_texts_of_numbers_in_a_facet_stay_texts(tmp_path: Path) -> None:
+    codes = np.where(PEOPLE.sex == "F", "007", "8")
+    rows = PEOPLE.assign(sex=codes, tall=PEOPLE.tall.astype(int))
+    rows.to_csv(tmp_path / "rows.csv", index=False)
+    report = biaskit.explain(
+        lambda some: some["pay"], tmp_path / "rows.csv", facet="sex", features=["pay", "tall"]
+    )
+    assert [*report.value.unique()] == ["007", "8"]
+
+
+def test_categories_with_a_background(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = PEOPLE.assign(city=np.array(["x", "y", "z"])[PEOPLE.age % 3])
+    frame = rows[["city", "pay"]].astype({"city": "category"})
+    label = ((rows.city == "y") & (rows.pay > 0)).astype(int)
+    model = lightgbm.LGBMClassifier(n_estimators=3, verbose=-1, n_jobs=1).fit(frame, label)
+    report = biaskit.explain(model, rows, **GAP, background=rows[:20], scale="raw")
+    margin = model.predict(frame, raw_score=True)
+    women = (PEOPLE.sex == "F").to_numpy()
+    assert parts(report)[1] == pytest.approx(margin[~women].mean() - margin[women].mean())
+    assert report.method[0].startswith("shap's Exact, 20 rows of the background; categorical")
+    boosted = xgboost.XGBClassifier(
+        n_estimators=3, enable_categorical=True, max_cat_to_onehot=1, n_jobs=1
+    ).fit(frame, label)
+    monkeypatch.setattr(xgboost, "__version__", "3.0.5")
+    with pytest.raises(DataError, match=r"before 3\.1"):
+        biaskit.explain(boosted, rows, **GAP)
+
+
+def test_trees_that_say_something_else_than_their_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = xgboost.XGBClassifier(n_estimators=2, n_jobs=1).fit(PEOPLE[FEATURES], PEOPLE.tall)
+    content = other.get_booster().save_raw("json")
+    monkeypatch.setattr(xgboost.Booster, "save_raw", lambda *_: content)
+    with pytest.raises(DataError, match="not the model's own"):
+        biaskit.explain(XGB, PEOPLE, **GAP)
+
+
 # ---------------------------------------------------------------------------
 # Partial dependence
 

@@ -92,9 +92,10 @@ class Attributions:
     def __add__(self, other: Attributions) -> Attributions:
         if not isinstance(other, Attributions):
             return NotImplemented
+        about = _same_base(self.about, other.about)
         for field in fields(About):
-            one, more = getattr(self.about, field.name), getattr(other.about, field.name)
-            if one != more:
+            one, more = getattr(about, field.name), getattr(other.about, field.name)
+            if one != more and (field.name != "base" or about is self.about):
                 raise RolesError(
                     f"attributions that differ in {field.name} do not add: {_short(one)} and "
                     f"{_short(more)}; explain both with one model and one background"
@@ -110,7 +111,7 @@ class Attributions:
             if len(sums.levels) > MAX_LEVELS["facet"] + 1:
                 name = f"facet {facet_name(facet)!r}"
                 raise DataError(too_many_values("facet", name, len(sums.levels)))
-        return Attributions(self.about, self.roles, made, self.rows + other.rows)
+        return Attributions(about, self.roles, made, self.rows + other.rows)
 
     def __radd__(self, other: object) -> Attributions:
         if other == 0:  # the start of sum()
@@ -175,6 +176,13 @@ class Attributions:
             return _from_cells(columns, header)
         except (ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
             raise DataError(f"{str(path)!r} is damaged: {error}; save it again") from error
+
+
+def _same_base(one: About, other: About) -> About:
+    """The first, with the lesser of two bases that only rounding keeps apart."""
+    if len(one.base) != len(other.base) or not np.allclose(one.base, other.base, 1e-9, 1e-12):
+        return one
+    return replace(one, base=tuple(map(min, one.base, other.base)))
 
 
 _COLUMNS = ("table", "facet", "output", "feature", "n", *_SUMS)

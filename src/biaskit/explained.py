@@ -108,7 +108,9 @@ class Rows:
             columns.append(request.key)
         numeric = {*request.roles.cuts, *(plan.features if plan.is_numeric else ())}
         batches = source.batches(columns, numeric)
-        pieces = _pieces(_as_numbers(batches) if source.from_text else batches)
+        if source.from_text:
+            batches = _as_numbers(batches, plan.features)
+        pieces = _pieces(batches, _AT_ONCE)
         first = next((batch for batch in pieces if batch.rows), None)
         if first is None:
             raise DataError("the data have no rows to explain")
@@ -134,7 +136,7 @@ class Pass:
         self.about = self._explainer.about
 
     def __iter__(self) -> Iterator[tuple[Batch, Values]]:
-        for batch in self._rows:
+        for batch in _pieces(iter(self._rows), self._explainer.at_once):
             yield batch, self._explainer(batch)
 
 
@@ -150,7 +152,7 @@ class _Background:
 
     def batches(self, columns: Any, numeric: Any) -> Iterator[Batch]:
         batches = self._source.batches(columns, numeric)
-        return _as_numbers(batches) if self.from_text else batches
+        return _as_numbers(batches, columns) if self.from_text else batches
 
 
 def _table_source(data: Any, features: Sequence[str] | None, model: Any) -> Source:
@@ -168,18 +170,19 @@ def _table_source(data: Any, features: Sequence[str] | None, model: Any) -> Sour
     return source_of(data)
 
 
-def _as_numbers(batches: Iterator[Batch]) -> Iterator[Batch]:
-    """Batches of a text file whose columns of numbers are numbers, as its first rows have them."""
+def _as_numbers(batches: Iterator[Batch], features: Sequence[str]) -> Iterator[Batch]:
+    """Batches of a text file whose features of numbers are numbers, as its first rows have them."""
     import pyarrow as pa
     import pyarrow.types as t
 
     kinds: dict[str, bool] = {}
     for batch in batches:
         made = dict(batch.columns)
-        for name, column in batch.columns.items():
-            if not t.is_dictionary(column.type):
+        for name in features:
+            column = batch.columns[name]
+            texts = column.dictionary.to_pylist() if t.is_dictionary(column.type) else []
+            if not texts:  # numbers already, or all missing
                 continue
-            texts = column.dictionary.to_pylist()
             values = typed(texts)
             are = all(isinstance(v, (int, float)) for v in values if v is not None)
             if kinds.setdefault(name, are) and not are:
@@ -193,15 +196,15 @@ def _as_numbers(batches: Iterator[Batch]) -> Iterator[Batch]:
         yield Batch(made, batch.rows, batch.where, batch.done)
 
 
-def _pieces(batches: Iterator[Batch]) -> Iterator[Batch]:
+def _pieces(batches: Iterator[Batch], most: int) -> Iterator[Batch]:
     """Batches of a bounded size."""
     for batch in batches:
-        if batch.rows <= _AT_ONCE:
+        if batch.rows <= most:
             yield batch
             continue
-        for start in range(0, batch.rows, _AT_ONCE):
-            columns = {name: one.slice(start, _AT_ONCE) for name, one in batch.columns.items()}
-            rows = min(_AT_ONCE, batch.rows - start)
+        for start in range(0, batch.rows, most):
+            columns = {name: one.slice(start, most) for name, one in batch.columns.items()}
+            rows = min(most, batch.rows - start)
             yield Batch(columns, rows, batch.where, batch.done)
 
 

@@ -44,6 +44,8 @@ _ORDERS = 10
 # Outputs may differ by so much from the library's own, which add up float32.
 _SAME = 1e-4
 _CHECKED = 1_000
+# Rows that are explained at a time where that takes long, so that progress shows.
+_FEW_AT_ONCE = 2_000
 
 
 class Values(NamedTuple):
@@ -60,6 +62,8 @@ class Explainer(Protocol):
     """Anything that gives the Shapley values of batches of rows, one after the other."""
 
     about: About
+    #: Rows that a batch should have at most.
+    at_once: int
 
     def __call__(self, batch: Batch) -> Values:
         """Shapley values of the rows of a batch."""
@@ -224,7 +228,7 @@ def scores(plan: Plan, first: Batch) -> Scores:
     RolesError, DataError
         As for `explainer`.
     """
-    table = _Rows(plan.features, first)
+    table = _Rows(plan.features, first, plan.model)
     some = table.rows(first)
     if plan.trees is not None:
         return _scores_of_trees(plan, plan.trees, table)
@@ -290,6 +294,8 @@ def _chosen(names: Sequence[str], output_class: Any) -> list[int]:
 class _ByTrees:
     """Exact values of the margin of trees, by biaskit's own kernels."""
 
+    at_once = 1 << 16
+
     def __init__(self, plan: Plan, trees: TreeModel, background: Source | None, first: Batch):
         from biaskit.treeshap import TreeOutputs, TreeValues
 
@@ -349,14 +355,20 @@ class _ByTrees:
                 ) from error
         for others, near in ((walked, 1e-9), (theirs, _SAME)):
             if not np.allclose(ours, others, rtol=near, atol=near):
-                raise AssertionError(
-                    "the outputs read from the trees are not the model's own: they differ by "
-                    f"{np.abs(ours - others).max():.3g}"
-                )
+                raise _other_outputs(ours, others)
+
+
+def _other_outputs(ours: NDArray[np.float64], others: NDArray[np.float64]) -> DataError:
+    return DataError(
+        "the outputs that follow from the trees are not the model's own: they differ by "
+        f"{np.abs(ours - others).max():.3g}; give a function that calls the model instead"
+    )
 
 
 class _ByWalks:
     """Sampled values of trees: of the probability of one class, or where they are too deep."""
+
+    at_once = _FEW_AT_ONCE
 
     def __init__(
         self,
@@ -399,6 +411,8 @@ class _ByWalks:
 class _ByShapsTrees:
     """Path-dependent values of trees that only their own library, or shap, reads."""
 
+    at_once = _FEW_AT_ONCE
+
     def __init__(self, plan: Plan, first: Batch):
         shap = imported_shap()
         self._features = plan.features
@@ -411,7 +425,13 @@ class _ByShapsTrees:
                 raise DataError(
                     f"shap cannot read the trees of this model: {str(error).splitlines()[0]}"
                 ) from error
-        values, bases = self._of(frame(first, plan.features).iloc[:2])
+        _refuse_old_categories(plan, first)
+        some = frame(first, plan.features).iloc[:_CHECKED]
+        values, bases = self._of(some)
+        own = _own_margin(plan.model, some)
+        found = bases + values.sum(axis=1).T
+        if own is not None and not np.allclose(found, own, rtol=_SAME, atol=_SAME):
+            raise _other_outputs(found, own)
         names = [str(k) for k in range(len(values))] if len(values) > 1 else [""]
         classes = [str(one) for one in getattr(plan.model, "classes_", ())]
         if len(classes) == len(values) > 1:
@@ -452,12 +472,54 @@ class _ByShapsTrees:
         return values.transpose(2, 1, 0), bases
 
 
+def _refuse_old_categories(plan: Plan, first: Batch) -> None:
+    """Refuse texts for an XGBoost that takes categories by their numbers, whatever they mean."""
+    if library_of(plan.model) != "xgboost":
+        return
+    import xgboost
+
+    texts = [name for name in plan.features if kind_of(first.columns[name].type) == "text"]
+    version = tuple(int(part) for part in xgboost.__version__.split(".")[:2])
+    if texts and version < (3, 1):
+        raise DataError(
+            f"feature {texts[0]!r} holds texts, and before 3.1 XGBoost does not know which of its "
+            "categories they are; install a newer XGBoost and train the model with it"
+        )
+
+
+def _own_margin(model: Any, rows: Any) -> NDArray[np.float64] | None:
+    """Outputs of trees by their library, shape ``(rows, outputs)``; None where it is unclear."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        match library_of(model):
+            case "xgboost":
+                import xgboost
+
+                if not isinstance(model, xgboost.Booster):
+                    found = model.predict(rows, output_margin=True)
+                else:
+                    data = xgboost.DMatrix(rows, enable_categorical=True)
+                    found = model.predict(data, output_margin=True)
+            case "lightgbm":
+                found = model.predict(rows, raw_score=True)
+            case "catboost":
+                found = model.predict(rows, prediction_type="RawFormulaVal")
+            case "sklearn" if not hasattr(model, "classes_"):
+                found = model.predict(rows)
+            case _:
+                return None
+    found = np.asarray(found, dtype=np.float64)
+    return found[:, np.newaxis] if found.ndim == 1 else found
+
+
 class _ByRows:
     """Values of any function of rows: by a formula if it is linear, else by shap."""
 
+    at_once = _FEW_AT_ONCE
+
     def __init__(self, plan: Plan, background: Batch, is_given: bool, first: Batch):
         self._features = plan.features
-        self._table = _Rows(plan.features, background if is_given else first)
+        self._table = _Rows(plan.features, background if is_given else first, plan.model)
         self._background = self._table.rows(background)
         self._linear = None
         base: NDArray[np.float64]
@@ -679,8 +741,10 @@ def _scores(found: Any, rows: int) -> NDArray[np.float64]:
 class _Rows:
     """Rows as plain floats, and back: a text is its place among the texts seen so far."""
 
-    def __init__(self, features: Sequence[str], like: Batch):
+    def __init__(self, features: Sequence[str], like: Batch, model: Any):
         self.features = features
+        #: Whether the model takes texts as categories of pandas.
+        self._as_categories = library_of(model) in ("xgboost", "lightgbm")
         self._kinds = {name: _kind(like.columns[name], name, like.where) for name in features}
         self._texts: dict[str, dict[Any, int]] = {
             name: {} for name, kind in self._kinds.items() if kind == "text"
@@ -737,7 +801,8 @@ class _Rows:
         """Rows as a pandas frame for a model, in the types of the data."""
         import pandas as pd
 
-        return pd.DataFrame({name: self._column(name, rows[:, at]) for at, name in self._at()})
+        made = pd.DataFrame({name: self._column(name, rows[:, at]) for at, name in self._at()})
+        return made.astype(dict.fromkeys(self._texts, "category")) if self._as_categories else made
 
     def _at(self) -> Iterator[tuple[int, str]]:
         return iter(enumerate(self.features))
@@ -747,8 +812,10 @@ class _Rows:
             texts = np.array([*self._texts[name], None], dtype=object)
             return np.take(texts, np.where(np.isnan(values), len(texts) - 1, values).astype(int))
         kind = self._kinds[name]
-        if kind != "float" and not np.any(np.isnan(values)):
-            return values.astype(np.int64 if kind == "integer" else np.bool_)
+        if kind == "integer" and np.all(values == np.floor(values)):  # no NaN among them
+            return values.astype(np.int64)
+        if kind == "boolean" and np.all((values == 0) | (values == 1)):
+            return values.astype(np.bool_)
         return values
 
 

@@ -361,8 +361,9 @@ def tabulate(
     rows: int,
     table_at: Any,
     tables: Any,
-) -> float:
-    """Tables of some groups, and the part that they have in the mean output.
+    means: Any,
+) -> int:
+    """Tables of some groups, and the parts that they have in the mean output.
 
     Parameters
     ----------
@@ -378,28 +379,32 @@ def tabulate(
     tables
         The tables, float64: a column per pattern, a line per line of the group and one more, the
         output itself.
+    means
+        Where the mean output of each group is written, float64.
 
     Returns
     -------
-    float
-        Mean output of the groups; NaN where something does not fit.
+    int
+        `last`, or `BAD`.
     """
+    if first < 0 or last >= bit_start.size or last > means.size:
+        return BAD
     most = 1 << MOST_FEATURES
     leaf_pattern = np.empty(most, dtype=np.int64)
     share = np.empty(most)
     less, more = np.empty(most), np.empty(most)
     weight = np.zeros(MOST_FEATURES + 1)
     part = np.empty(most)
-    mean = 0.0
     for g in range(first, last):
         size = 1 << (bit_start[g + 1] - bit_start[g])
         n_lines = line_start[g + 1] - line_start[g]
         start = table_at[g]
         if size > most or start < 0 or start + size * (n_lines + 1) > tables.size:
-            return np.nan
+            return BAD
         if rows > 0 and at[g] + size > counts.size:
-            return np.nan
+            return BAD
         tables[start : start + size * (n_lines + 1)] = 0
+        mean = 0.0
         for leaf in range(leaf_start[g], leaf_start[g + 1]):
             v = leaves[leaf]
             begin, end = literal_start[leaf], literal_start[leaf + 1]
@@ -407,11 +412,11 @@ def tabulate(
                 end -= 1
             d = end - begin
             if d > MOST_FEATURES:
-                return np.nan
+                return BAD
             full = (1 << d) - 1
             for k in range(begin, end):
                 if literals[k, 0] >= n_lines:
-                    return np.nan
+                    return BAD
             leaf_pattern[:size] = 0
             for k in range(begin, end):
                 yes, no, bit = int64(literals[k, 1]), int64(literals[k, 2]), 1 << (k - begin)
@@ -467,7 +472,8 @@ def tabulate(
                 to = start + size * int64(literals[begin + k, 0])
                 for j in range(size):
                     tables[to + j] += part[leaf_pattern[j]]
-    return mean
+        means[g] = mean
+    return last
 
 
 @jit
