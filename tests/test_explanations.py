@@ -353,6 +353,23 @@ def test_deep_trees_fall_back(monkeypatch: pytest.MonkeyPatch) -> None:
     assert report.gap.tolist() == pytest.approx(alone.gap.tolist())
 
 
+def test_too_many_thresholds_fall_back(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    expected = biaskit.explain(XGB, PEOPLE, **GAP)
+    dependence_expected = biaskit.partial_dependence(XGB, PEOPLE, "tall", scale="probability")
+    monkeypatch.setattr(treeshap.kernels, "MOST_CODES", 2)
+    report = biaskit.explain(XGB, PEOPLE, **GAP)
+    assert "more than 2 thresholds" in report.method[0]
+    assert report.gap.tolist() == pytest.approx(expected.gap.tolist(), abs=1e-5)
+    report = biaskit.explain(XGB, PEOPLE, **GAP, background=PEOPLE[:10])
+    assert "more than 2 thresholds" in report.method[0]
+    found = biaskit.partial_dependence(XGB, PEOPLE, "tall", scale="probability")
+    assert found["mean"].tolist() == pytest.approx(dependence_expected["mean"].tolist(), abs=1e-5)
+    XGB.save_model(tmp_path / "model.json")
+    for call in (biaskit.explain, biaskit.partial_dependence):
+        with pytest.raises(DataError, match="needs its library"):
+            call(tmp_path / "model.json", PEOPLE)
+
+
 def test_shap_values_are_shaps_own() -> None:
     import shap
 

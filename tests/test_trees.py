@@ -444,6 +444,38 @@ def test_a_damaged_tree_is_refused(name: str, at: int | None, value: Any) -> Non
         from_xgboost(damaged)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("num_feature", "1000000000"),
+        ("num_feature", "0"),
+        ("num_feature", "3"),
+        ("num_class", "1000000000"),
+        ("num_class", "x"),
+        ("base_score", "1"),
+        ("base_score", "0"),
+        ("base_score", "[0.5,0.5]"),
+        ("base_score", "{}"),
+    ],
+)
+def test_a_damaged_parameter_is_refused(name: str, value: str) -> None:
+    damaged = model_json()
+    damaged["learner"]["learner_model_param"][name] = value
+    damaged["learner"]["feature_names"] = damaged["learner"]["feature_names"] or []
+    if (name, value) == ("num_feature", "3"):
+        damaged["learner"]["feature_names"] = ["a", "b"]
+    with pytest.raises(DataError):
+        from_xgboost(damaged)
+
+
+@pytest.mark.parametrize(
+    "content", ["[]", "1", '{"learner": []}', '{"learner": {"gradient_booster": 1}}', "{}"]
+)
+def test_other_json_is_no_model(content: str) -> None:
+    with pytest.raises(DataError):
+        from_xgboost(json.loads(content))
+
+
 def test_a_circle_apart_from_the_root_harms_nothing() -> None:
     """Pruned nodes stay in the arrays; no way from the root leads to them."""
     made = Trees()

@@ -5,6 +5,7 @@ Trees have kernels of their own; linear models a formula; shap does all others.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -192,9 +193,11 @@ def explainer(plan: Plan, background: Source | None, first: Batch) -> Explainer:
         try:
             return _of_trees(plan, plan.trees, background, first)
         except TreesUnsupported as error:
-            if background is not None or isinstance(plan.model, TreeModel):
-                return _ByWalks(plan, plan.trees, background, first, why=str(error))
-            plan = plan._replace(without_trees=str(error), trees=None)
+            why = str(error)
+        if background is not None or isinstance(plan.model, TreeModel):
+            with contextlib.suppress(TreesUnsupported):
+                return _ByWalks(plan, plan.trees, background, first, why)
+        plan = plan._replace(without_trees=why, trees=None)
     if plan.without_trees and isinstance(plan.model, TreeModel):
         raise DataError(
             f"the model has {plan.without_trees}, which needs its library: load the model with it "
@@ -231,7 +234,10 @@ def scores(plan: Plan, first: Batch) -> Scores:
     table = _Rows(plan.features, first, plan.model)
     some = table.rows(first)
     if plan.trees is not None:
-        return _scores_of_trees(plan, plan.trees, table)
+        try:
+            return _scores_of_trees(plan, plan.trees, table)
+        except TreesUnsupported as error:
+            plan = plan._replace(without_trees=str(error), trees=None)
     if plan.without_trees and isinstance(plan.model, TreeModel):
         raise DataError(f"the model has {plan.without_trees}, which needs its library")
     output, names, scale, _ = _output(plan, table, some)

@@ -30,7 +30,7 @@ def from_lightgbm(text: str) -> TreeModel:
     """
     try:
         return _read(text)
-    except (KeyError, ValueError, IndexError, OverflowError) as error:
+    except (LookupError, ValueError, ArithmeticError) as error:
         if isinstance(error, DataError):
             raise
         raise DataError(

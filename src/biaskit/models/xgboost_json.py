@@ -16,6 +16,7 @@ from biaskit.models.ubjson import from_ubjson
 __all__ = ["from_xgboost", "from_xgboost_file"]
 
 _LOG_ODDS = {"binary:logistic", "binary:logitraw", "reg:logistic"}
+_MOST_FEATURES, _MOST_CLASSES = 100_000, 10_000
 _LOGS = {"count:poisson", "reg:gamma", "reg:tweedie", "survival:cox", "survival:aft"}
 
 
@@ -51,7 +52,7 @@ def from_xgboost(model: Any) -> TreeModel:
     """
     try:
         return _read(model["learner"])
-    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         if isinstance(error, DataError):
             raise
         raise DataError(
@@ -74,12 +75,14 @@ def _read(learner: Mapping[str, Any]) -> TreeModel:
         raise TreesUnsupported("several targets")
     names = [str(name) for name in learner.get("feature_names") or ()]
     size = int(parameters["num_feature"])
-    if not 0 < size < 10_000_000:
-        raise DataError(f"the model says it has {size:,} features")
+    if not 0 < size <= _MOST_FEATURES:
+        raise DataError(f"the model says it has {size:,} features; {_MOST_FEATURES:,} is the most")
     features = names or [f"f{i}" for i in range(size)]
     if len(features) != size:
         raise DataError("the model is damaged: it has other names than features")
     classes = max(1, int(parameters["num_class"]))
+    if classes > _MOST_CLASSES:
+        raise DataError(f"the model says it has {classes:,} classes; {_MOST_CLASSES:,} is the most")
     bases = _bases(parameters["base_score"], objective, classes)
     if len(infos) != len(trees) or (weights is not None and len(weights) != len(trees)):
         raise DataError("the model is damaged: it has other classes than trees")
@@ -103,7 +106,8 @@ def _add(trees: Trees, tree: Mapping[str, Any], weight: float) -> None:
         raise TreesUnsupported("categorical splits")
     if int(tree["tree_param"].get("size_leaf_vector", 1)) > 1:
         raise TreesUnsupported("leaves with several outputs")
-    conditions = np.asarray(tree["split_conditions"], dtype=np.float32)
+    with np.errstate(over="ignore"):
+        conditions = np.asarray(tree["split_conditions"], dtype=np.float32)
     left = np.asarray(tree["left_children"])
     trees.add(
         left=left,
