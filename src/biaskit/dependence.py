@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from biaskit import store
 from biaskit.errors import RolesError, did_you_mean
 from biaskit.explained import Facets, Request, Rows, tickets
-from biaskit.explainers import Scores, scores
 from biaskit.levels import show
+from biaskit.outputs import Scores, scores
 from biaskit.roles import Roles, facet_name
 
 if TYPE_CHECKING:

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from biaskit import store
 from biaskit.attributions import ADDS_UP, TOTAL, About, Attributions, Sums, all_rows
 from biaskit.errors import DataError, RolesError
-from biaskit.explainers import Values, explainer, features_of
+from biaskit.explainers import Values, explainer
 from biaskit.levels import MISSING, Level, order, typed
 from biaskit.models.files import opened
+from biaskit.outputs import features_of
 from biaskit.roles import Facet, Roles
 from biaskit.sources import Progress, combinations, source_of
 from biaskit.sources.batches import Batch, Source

@@ -15,8 +15,9 @@ from biaskit.attributions import ADDS_UP, TOTAL, Attributions, gap
 from biaskit.comparisons import comparisons
 from biaskit.errors import DataError, RolesError
 from biaskit.explained import MEDIAN_ROWS, Medians, Pass, Request, attributions_of
-from biaskit.explainers import frame, imported_shap
+from biaskit.explainers import imported_shap
 from biaskit.levels import ABSENT, MISSING
+from biaskit.outputs import frame
 from biaskit.roles import Facet, Roles, facet_name
 from biaskit.tables import Table
 
