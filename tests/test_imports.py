@@ -74,3 +74,17 @@ def test_the_names_of_the_package() -> None:
     assert callable(biaskit.report)
     with pytest.raises(AttributeError, match="no attribute 'reprot'"):
         biaskit.reprot  # noqa: B018
+
+
+def test_an_explanation_on_the_command_line_does_without_pandas_and_shap(tmp_path: Path) -> None:
+    """A LightGBM file of a single leaf, so that no library is needed to make one."""
+    (tmp_path / "model.txt").write_text(
+        "tree\nnum_tree_per_iteration=1\nmax_feature_idx=0\nfeature_names=y\n\n"
+        "Tree=0\nnum_leaves=2\nsplit_feature=0\nthreshold=0.5\ndecision_type=2\nleft_child=-1\n"
+        "right_child=-2\nleaf_value=1 2\nleaf_count=1 1\ninternal_count=2\n\nend of trees\n"
+    )
+    path = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"sex": ["F", "M", "M"], "y": [1, 0, 1]}), path)
+    code = "from biaskit.cli import main; assert main(['explain', *sys.argv[1:]]) == 0"
+    found = loaded(code, str(path), "--model", str(tmp_path / "model.txt"), "--facet", "sex")
+    assert found == {"numpy", "pyarrow", "numba", "scipy"}

@@ -20,7 +20,18 @@ import numpy as np
 from numba import config, njit, types
 from numba.extending import intrinsic
 
-__all__ = ["BAD", "SLACK", "as_double", "as_single", "int64", "jit", "peek", "poke", "uint64"]
+__all__ = [
+    "BAD",
+    "SLACK",
+    "as_double",
+    "as_single",
+    "int64",
+    "jit",
+    "jit_with_arrays",
+    "peek",
+    "poke",
+    "uint64",
+]
 
 #: NumPy's numbers under names that the type checker does not hold against Python's.
 int64: Any = np.int64
@@ -39,24 +50,34 @@ for _file in sorted(Path(__file__).parent.glob("*.py")):
     _STAMP = crc32(_file.read_bytes(), _STAMP)
 
 
-# Kernels make no arrays, so nothing need count references to any; and nothing calls one from C.
-_FLAGS = {"nogil": True, "no_cfunc_wrapper": True, "_nrt": False}
+# Nothing calls a kernel from C.
+_FLAGS = {"nogil": True, "no_cfunc_wrapper": True}
 
 
 def jit(function: _F) -> _F:
-    """Compiled form of a function that runs without the interpreter lock.
+    """Compiled form of a function that runs without the interpreter lock, and makes no arrays.
 
     It is kept on disk between processes, or compiled in each where no folder can be written.
     """
+    return _compiled(function, _nrt=False)  # so nothing need count references to any
+
+
+def jit_with_arrays(function: _F) -> _F:
+    """Compiled form of a function that makes arrays of its own; else as `jit`."""
+    return _compiled(function)
+
+
+def _compiled(function: _F, **flags: bool) -> _F:
     if config.DISABLE_JIT:  # words wrap around, as a processor's do, and nothing is said of it
         return np.errstate(over="ignore")(function)
     function.__qualname__ += f"-{_STAMP:x}"
+    flags |= _FLAGS
     try:
-        made = njit(cache=True, **_FLAGS)(function)
+        made = njit(cache=True, **flags)(function)
     except RuntimeError as error:
         if "locator" not in str(error):
             raise
-        made = njit(**_FLAGS)(function)
+        made = njit(**flags)(function)
     return made  # type: ignore[no-any-return]
 
 

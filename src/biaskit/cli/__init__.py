@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from biaskit import __version__
-from biaskit.cli import counting, gating, reporting
+from biaskit.cli import counting, explaining, gating, reporting
 from biaskit.cli.flags import Parser
 from biaskit.errors import BiaskitError, RolesError, did_you_mean
 
@@ -67,6 +67,6 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
         made.set_defaults(run=run)
         return made
 
-    for room in (reporting, counting, gating):
+    for room in (reporting, counting, gating, explaining):
         room.add_verbs(verb)
     return parser, verbs.choices

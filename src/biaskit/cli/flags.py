@@ -10,17 +10,20 @@ from biaskit.errors import RolesError
 from biaskit.roles import Roles
 
 __all__ = [
+    "ROLE_HELP",
     "Once",
     "Parser",
     "add_data",
     "add_roles",
     "add_seed",
     "confidence_or_none",
+    "edges_of",
     "facet_of",
     "roles_given",
 ]
 
-_HELP = {
+#: What each role is, for `--help`.
+ROLE_HELP = {
     "facet": "column whose values may be favoured or not; repeat it for several; "
     "'gender & race' is the intersection of two columns",
     "label": "column of the observed outcome",
@@ -73,7 +76,7 @@ def add_data(parser: argparse.ArgumentParser) -> None:
 def add_roles(parser: argparse.ArgumentParser) -> None:
     """Add a flag for each role."""
     for field in fields(Roles):
-        flag: dict[str, Any] = {"help": _HELP[field.name], "action": Once, "metavar": "COLUMN"}
+        flag: dict[str, Any] = {"help": ROLE_HELP[field.name], "action": Once, "metavar": "COLUMN"}
         match field.name:
             case "facet":
                 flag |= {"action": "append", "type": facet_of}
@@ -82,7 +85,7 @@ def add_roles(parser: argparse.ArgumentParser) -> None:
             case "positive" | "facet_values":
                 flag |= {"action": "append", "metavar": "VALUE"}
             case "facet_edges":
-                flag |= {"type": _edges, "metavar": "N,N"}
+                flag |= {"type": edges_of, "metavar": "N,N"}
             case "positive_above" | "predicted_above" | "facet_above":
                 flag |= {"type": float, "metavar": "N"}
         parser.add_argument(f"--{field.name.replace('_', '-')}", **flag)
@@ -112,7 +115,8 @@ def confidence_or_none(text: str) -> float | None:
     return None if text == "none" else float(text)
 
 
-def _edges(text: str) -> list[float]:
+def edges_of(text: str) -> list[float]:
+    """Numbers at which a column is cut."""
     try:
         return [float(part) for part in text.split(",")]
     except ValueError:

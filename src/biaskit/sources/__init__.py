@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ColumnPath",
     "Progress",
+    "combinations",
     "count",
     "count_roles",
     "expanded",
@@ -45,6 +46,7 @@ __all__ = [
     "paths_of",
     "refuse_unfit",
     "saved_counts",
+    "source_of",
 ]
 
 # Smaller batches are encoded sooner than threads have started.
@@ -142,7 +144,7 @@ def count_roles(
     The counts have no features: what was read of them, if anything, is in the sample.
     """
     encoders = _encoders(roles)
-    source = _source(data)
+    source = source_of(data)
     by_column = roles.columns()
     numeric = {*roles.cuts, *([roles.weight] if roles.weight is not None else [])}
     tallies = {facet: _Histogram(roles, facet, encoders) for facet in roles.facet}
@@ -308,7 +310,7 @@ class _Histogram:
     def table(self, from_text: bool) -> Table:
         """Table of what was counted, in canonical form."""
         levels = {e.column: e.levels(from_text=from_text) for e in self._axes}
-        facet = _combinations([levels[e.column] for e in self._facets])
+        facet = combinations([levels[e.column] for e in self._facets])
         others = [(ABSENT,) if e is None else levels[e.column] for e in self._others]
         shape = [len(facet), *(len(axis) for axis in others)]
         keep = {bin_ for e in self._axes for bin_ in e.keep}
@@ -322,7 +324,14 @@ class _Histogram:
         return made
 
 
-def _source(data: Any) -> Source:
+def source_of(data: Any) -> Source:
+    """Source of the rows of any table that biaskit reads.
+
+    Raises
+    ------
+    DataError
+        The data are no such table.
+    """
     if isinstance(data, (str, os.PathLike)):
         return file_source([data])
     if isinstance(data, (list, tuple)) and all(isinstance(p, (str, os.PathLike)) for p in data):
@@ -336,7 +345,7 @@ def _source(data: Any) -> Source:
     return source
 
 
-def _combinations(levels: list[tuple[Level, ...]]) -> tuple[Level, ...]:
+def combinations(levels: list[tuple[Level, ...]]) -> tuple[Level, ...]:
     """Levels of an intersection in the order of its cells; one with a missing part is missing."""
     if len(levels) == 1:
         return levels[0]

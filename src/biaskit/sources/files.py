@@ -226,7 +226,8 @@ def open_parquet(path: Path, columns: Collection[str], plain: Any = None) -> Any
     plain = pq.ParquetFile(path) if plain is None else plain
     refuse_missing_columns(columns, plain.schema_arrow.names, str(path))
     texts = [name for name in columns if _is_bytes(plain, name)]
-    return pq.ParquetFile(path, metadata=plain.metadata, read_dictionary=texts)
+    # A file that is read ahead is in memory whole before its last batch is handed over.
+    return pq.ParquetFile(path, metadata=plain.metadata, read_dictionary=texts, pre_buffer=False)
 
 
 def _parquet_batches(

@@ -1,0 +1,211 @@
+"""Ratios of the attributions of tree ensembles against their peers, in one run, taking turns.
+
+``python benchmarks/attributions.py`` prints the tables; ``--write`` also puts them into
+docs/benchmarks.md. Needs the ``bench`` extra. The model: XGBoost, 100 trees of depth 6, 14
+features of random normal numbers, 5 % of them missing. Every time is of the whole call, from the
+fitted model to the values; each call has run once before, so that nothing is compiled in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import xgboost
+from core import PEAK, seconds, write_section
+
+from biaskit.models import tree_model
+from biaskit.treeshap import TreeValues
+
+NAMES = [f"x{i}" for i in range(14)]
+PACKAGES = ("biaskit", "numpy", "numba", "shap", "xgboost", "woodelf-explainer")
+THREADS = os.cpu_count() or 1
+
+
+def people(rows: int, seed: int = 0) -> pd.DataFrame:
+    """Rows of random normal features, 5 % of them missing, as float32."""
+    rng = np.random.default_rng(seed)
+    made = rng.normal(size=(rows, len(NAMES))).astype(np.float32)
+    made[rng.random(made.shape, dtype=np.float32) < 0.05] = np.nan
+    return pd.DataFrame(made, columns=NAMES)
+
+
+def fitted(rows: pd.DataFrame) -> Any:
+    plain = rows.fillna(0).to_numpy()
+    noise = np.random.default_rng(1).normal(size=len(rows))
+    label = (plain[:, 0] + plain[:, 1] * plain[:, 2] + noise > 0).astype(int)
+    return xgboost.XGBClassifier(n_estimators=100, max_depth=6, n_jobs=THREADS).fit(rows, label)
+
+
+def ours(
+    model: Any, rows: pd.DataFrame, background: pd.DataFrame | None, threads: int = THREADS
+) -> np.ndarray:
+    """Values of the rows, shape ``(rows, features)``."""
+    found = tree_model(model)
+    assert found is not None
+    (ensemble,) = found.outputs.values()
+    batches = None if background is None else [columns(background)]
+    return TreeValues(ensemble, batches, threads=threads)(columns(rows))[:-1].T
+
+
+def columns(rows: pd.DataFrame) -> list[np.ndarray]:
+    return [*rows.to_numpy().T]
+
+
+def compared(
+    one: Callable[[], np.ndarray], other: Callable[[], np.ndarray], times: int
+) -> tuple[float, float, float]:
+    """Least seconds of two calls that take turns, and how much their results differ at most."""
+    difference = float(np.abs(np.asarray(one()) - np.asarray(other())).max())
+    pairs = [(seconds(one), seconds(other)) for _ in range(times)]
+    first, second = (min(column) for column in zip(*pairs, strict=True))
+    return first, second, difference
+
+
+def against_shap(model: Any, rows: pd.DataFrame) -> tuple[float, float, float]:
+    import shap
+
+    few, background = rows[:2_000], rows[2_000:2_100]
+
+    def theirs() -> np.ndarray:
+        explainer = shap.TreeExplainer(model, background, feature_perturbation="interventional")
+        return np.asarray(explainer.shap_values(few, check_additivity=False))
+
+    return compared(theirs, lambda: ours(model, few, background), 3)
+
+
+def against_woodelf(model: Any, rows: pd.DataFrame) -> tuple[float, float, float]:
+    from woodelf import WoodelfExplainer
+
+    def theirs() -> np.ndarray:
+        found = WoodelfExplainer(model, rows).shap_values(rows, verbose=False)
+        return np.asarray(found)
+
+    return compared(theirs, lambda: ours(model, rows, rows), 3)
+
+
+def who_is_right(model: Any, rows: pd.DataFrame) -> str:
+    """Sentence on the rows that woodelf-explainer and biaskit explain in two ways."""
+    import shap
+    from woodelf import WoodelfExplainer
+
+    def woodelf(some: pd.DataFrame, background: pd.DataFrame) -> np.ndarray:
+        found = WoodelfExplainer(model, background).shap_values(some, verbose=False)
+        return np.asarray(found)
+
+    off = np.abs(woodelf(rows, rows) - ours(model, rows, rows)).max(axis=1) > 1e-5
+    if not off.any():
+        return "woodelf-explainer and biaskit agree to 1e-5 in every row."
+    some, background = rows[off], rows[:100]
+    explainer = shap.TreeExplainer(model, background, feature_perturbation="interventional")
+    theirs = np.asarray(explainer.shap_values(some, check_additivity=False))
+    mine = np.abs(theirs - ours(model, some, background)).max()
+    other = np.abs(theirs - woodelf(some, background)).max()
+    return (
+        f"woodelf-explainer and biaskit differ by more than 1e-5 in {off.sum()} of {len(rows):,} "
+        f"rows. On these, with 100 background rows, shap differs from biaskit by {mine:.0e} at "
+        f"most, from woodelf-explainer by {other:.0e}."
+    )
+
+
+def against_xgboost(model: Any, rows: pd.DataFrame) -> tuple[float, float, float]:
+    few, booster = rows[:20_000], model.get_booster()
+
+    def theirs() -> np.ndarray:
+        return booster.predict(xgboost.DMatrix(few), pred_contribs=True)[:, :-1]
+
+    return compared(theirs, lambda: ours(model, few, None), 3)
+
+
+def threads(model: Any, rows: pd.DataFrame) -> tuple[float, float, float]:
+    return compared(lambda: ours(model, rows, rows, 1), lambda: ours(model, rows, rows, 2), 7)
+
+
+def write(path: Path, rows: int) -> None:
+    """Write a Parquet file of people with a gender, in row groups of 250,000 rows."""
+    writer = None
+    for start in range(0, rows, 250_000):
+        part = people(min(250_000, rows - start), seed=start)
+        part["gender"] = np.where(np.arange(len(part)) % 3 == 0, "F", "M")
+        table = pa.Table.from_pandas(part, preserve_index=False)
+        writer = writer or pq.ParquetWriter(path, table.schema)
+        writer.write_table(table)
+    assert writer is not None
+    writer.close()
+
+
+def peak(model: Path, path: Path) -> float:
+    """Peak memory in MB of a process of its own that explains a file per gender."""
+    code = (
+        "import sys, biaskit; biaskit.explain(sys.argv[1], sys.argv[2], facet='gender'); "
+        f"print({PEAK})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(model), str(path)],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return float(done.stdout)
+
+
+def memory(model: Any, rows: int) -> tuple[float, float]:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        model.save_model(folder / "model.json")
+        made = []
+        for size in (rows, rows // 10):
+            path = folder / "rows.parquet"
+            write(path, size)
+            made.append(peak(folder / "model.json", path))
+    return made[0], made[1]
+
+
+def main() -> None:
+    warnings.simplefilter("ignore")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=10_000_000, help="of the largest file")
+    parser.add_argument("--write", action="store_true")
+    args = parser.parse_args()
+    rows = people(100_000)
+    model = fitted(rows)
+    lines = [
+        "| what | peer, s | biaskit, s | ratio | largest difference |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    measures: dict[str, Callable[[Any, pd.DataFrame], tuple[float, float, float]]] = {
+        "2,000 rows, 100 background rows: shap.TreeExplainer, interventional": against_shap,
+        "100,000 rows, all of them the background: woodelf-explainer": against_woodelf,
+        "20,000 rows, path-dependent: XGBoost's pred_contribs": against_xgboost,
+        "100,000 rows, all of them the background: biaskit with one thread": threads,
+    }
+    for title, measure in measures.items():
+        theirs, mine, difference = measure(model, rows)
+        line = f"| {title} | {theirs:.3f} | {mine:.3f} | {theirs / mine:.1f} | {difference:.0e} |"
+        lines.append(line)
+        print(line, flush=True)
+    right = who_is_right(model, rows)
+    print(right)
+    much, less = memory(model, args.rows)
+    facts = (
+        f"Peak memory of a process that explains a Parquet file per gender: {much:,.0f} MB of "
+        f"{args.rows:,} rows, {less:,.0f} MB of {args.rows // 10:,}."
+    )
+    print(facts)
+    if args.write:
+        write_section("attributions", "\n".join([*lines, "", right, facts]), PACKAGES)
+
+
+if __name__ == "__main__":
+    main()

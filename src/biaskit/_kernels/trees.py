@@ -1,0 +1,754 @@
+"""Decision trees: from the patterns of satisfied conditions to Shapley values.
+
+A tree is cut into groups: subtrees so small that the conditions on the way to them, folded to one
+per feature, and the splits inside them make a pattern of a few bits. Every row has one pattern in
+each group, and the pattern says which of the group's leaves the row reaches, or would reach with
+other values in some of its features. So the Shapley values of a group are one table, a line per
+feature and a column per pattern, and those of a row are sums of table entries.
+
+The table. To a leaf of value v lead D features. With the features in S from a row and the others
+from a background row, the leaf is reached when the row satisfies all of S and the background row
+all others, so its mean over the background is g(S) = v [S ⊆ x] F(not S), where x are the features
+that the row satisfies and F(U) is the share of background rows that satisfy all of U. In the
+Shapley value of a feature i, the sum over S of w(|S|) (g(S + i) - g(S)), every term is a subset of
+x, so that two sums over subsets,
+
+    N(x) = sum over S ⊆ x of w(|S|) F(not S),   M(x) = sum over S ⊆ x of w(|S| - 1) F(not S),
+
+give all of them: -v N(x) where i is not in x, and v (M(x) - M(x - i) - N(x - i)) where it is.
+Sums over all subsets take D 2^D additions. Without a background, F(U) is the product of the shares
+of the training rows that each split of a feature in U sends towards the leaf.
+
+Rows come as codes: for each feature the number of thresholds below the value, so that "x <= t" is a
+comparison of small integers, and a folded condition is an interval of them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from biaskit._kernels import BAD, int64, jit_with_arrays
+
+__all__ = ["BLOCK", "MISSING_CODE", "MOST_CODES", "MOST_FEATURES", "add", "count", "distinct"]
+__all__ += ["encode", "group", "margins", "tabulate", "walk"]
+
+#: Code of a missing value.
+MISSING_CODE = 65_535
+#: Codes of a feature are below this.
+MOST_CODES = 65_533
+#: Features on the way to a leaf are at most so many, and bits of a pattern as well.
+MOST_FEATURES = 12
+#: Rows that are looked at together, so that their sums stay in the cache.
+BLOCK = 2_048
+
+_PRIME = (1 << 31) - 1
+_u16: Any = np.uint16
+
+
+@jit_with_arrays
+def encode(values: Any, thresholds: Any, start: int, stop: int, codes: Any) -> int:
+    """Codes of some values: the number of thresholds below each, `MISSING_CODE` for NaN.
+
+    Parameters
+    ----------
+    values
+        Numbers, float64.
+    thresholds
+        Ascending numbers, float64.
+    start, stop
+        Which of the values are encoded.
+    codes
+        As many codes, uint16.
+
+    Returns
+    -------
+    int
+        `stop`, or `BAD`.
+    """
+    size = thresholds.size
+    if size >= MOST_CODES or not 0 <= start <= stop <= min(values.size, codes.size):
+        return BAD
+    for i in range(start, stop):
+        value = values[i]
+        at, left = 0, size
+        while left > 0:
+            half = (left + 1) >> 1
+            at += half if thresholds[at + half - 1] < value else 0
+            left -= half
+        codes[i] = MISSING_CODE if np.isnan(value) else at
+    return stop
+
+
+@jit_with_arrays
+def distinct(parent: Any, feature: Any, most: int, found: Any) -> int:
+    """Numbers of different features on the way to each node.
+
+    Parameters
+    ----------
+    parent
+        Parent of each node, -1 of a root, int32; the way up ends everywhere.
+    feature
+        Feature that each inner node splits by, int32.
+    most
+        Where counting ends: a node with more has ``most + 1``.
+    found
+        The numbers, int32.
+
+    Returns
+    -------
+    int
+        Number of nodes, or `BAD`.
+    """
+    size = parent.size
+    if feature.size != size or found.size != size or most < 0:
+        return BAD
+    seen = np.empty(most + 1, dtype=np.int32)
+    for node in range(size):
+        n = 0
+        up = int64(parent[node])
+        while up >= 0:
+            if up >= size:
+                return BAD
+            f = feature[up]
+            known = False
+            for k in range(n):
+                if seen[k] == f:
+                    known = True
+                    break
+            if not known:
+                seen[n] = f
+                n += 1
+                if n > most:
+                    break
+            up = int64(parent[up])
+        found[node] = n
+    return len(parent)
+
+
+@jit_with_arrays
+def group(
+    tops: Any,
+    parent: Any,
+    left: Any,
+    right: Any,
+    feature: Any,
+    code: Any,
+    missing_left: Any,
+    value: Any,
+    cover: Any,
+    bit_start: Any,
+    bits: Any,
+    line_start: Any,
+    lines: Any,
+    leaf_start: Any,
+    leaves: Any,
+    literal_start: Any,
+    literals: Any,
+    shares: Any,
+) -> int:
+    """Groups of leaves, laid out for the other kernels.
+
+    Parameters
+    ----------
+    tops
+        Node at the top of each group, int32.
+    parent, left, right, feature, code, missing_left, value, cover
+        The nodes; `left` is -1 at a leaf. `code` is the largest code that goes left, int32.
+    bit_start, bits
+        Where each group's bits start (int64, one more than groups), and the bits: feature, lowest
+        code, highest code, whether a missing value is in; int32, shape ``(bits, 4)``.
+    line_start, lines
+        Where the lines of each group's table start, and the feature of each, -1 where there is none
+        so many; int32.
+    leaf_start, leaves
+        Where each group's leaves start, and their values, float64.
+    literal_start, literals
+        Where each leaf's literals start (int64, one more than leaves), and the literals: line in
+        the group's table (-1 where there are none so many), bits that must be set, bits that must
+        not; int32, shape ``(literals, 3)``.
+    shares
+        Share of the training rows that goes on towards the leaf at each literal, float64.
+
+    Returns
+    -------
+    int
+        Number of groups, or `BAD`.
+    """
+    size = parent.size
+    inner = np.empty(MOST_FEATURES + 1, dtype=np.int32)
+    stack = np.empty(2 * MOST_FEATURES + 4, dtype=np.int32)
+    for g in range(tops.size):
+        top = int64(tops[g])
+        first_bit, last_bit = bit_start[g], bit_start[g + 1]
+        first_line, last_line = line_start[g], line_start[g + 1]
+        if last_bit - first_bit > MOST_FEATURES or last_bit > bits.shape[0]:
+            return BAD
+        if last_line > lines.size or leaf_start[g + 1] > leaves.size:
+            return BAD
+        # The way from the root, a bit and a line for each feature on it.
+        n_bits = n_lines = 0
+        below, node = top, int64(parent[top])
+        while node >= 0:
+            f = feature[node]
+            k = 0
+            while k < n_lines and lines[first_line + k] != f:
+                k += 1
+            at = first_bit + k
+            if k == n_lines:
+                if first_line + k >= last_line or at >= last_bit:
+                    return BAD
+                lines[first_line + k] = f
+                bits[at, 0], bits[at, 1], bits[at, 2], bits[at, 3] = f, 0, MOST_CODES - 1, 1
+                n_lines += 1
+                n_bits += 1
+            is_left = left[node] == below
+            if is_left:
+                bits[at, 2] = min(bits[at, 2], code[node])
+            else:
+                bits[at, 1] = max(bits[at, 1], code[node] + 1)
+            if is_left != (missing_left[node] != 0):
+                bits[at, 3] = 0
+            below, node = node, int64(parent[node])
+        n_way = n_bits
+        # The subtree, a bit for each split and a line for each feature that is new.
+        n_inner, n_leaves, depth = 0, 0, 1
+        stack[0] = top
+        while depth > 0:
+            depth -= 1
+            node = int64(stack[depth])
+            if node < 0 or node >= size:
+                return BAD
+            if left[node] >= 0:
+                if n_bits >= last_bit - first_bit or depth + 2 > stack.size:
+                    return BAD
+                f = feature[node]
+                at = first_bit + n_bits
+                bits[at, 0], bits[at, 1], bits[at, 2] = f, 0, code[node]
+                bits[at, 3] = missing_left[node]
+                inner[n_inner] = node
+                n_inner += 1
+                n_bits += 1
+                k = 0
+                while k < n_lines and lines[first_line + k] != f:
+                    k += 1
+                if k == n_lines:
+                    if first_line + k >= last_line:
+                        return BAD
+                    lines[first_line + k] = f
+                    n_lines += 1
+                stack[depth], stack[depth + 1] = right[node], left[node]
+                depth += 2
+                continue
+            # A leaf: its literals are the bits of the way, and those of the splits above it.
+            leaf = leaf_start[g] + n_leaves
+            if leaf >= leaf_start[g + 1]:
+                return BAD
+            n_leaves += 1
+            leaves[leaf] = value[node]
+            first, last = literal_start[leaf], literal_start[leaf + 1]
+            if first + n_way > last or last > literals.shape[0]:
+                return BAD
+            n = 0
+            below, up = node, int64(parent[node])
+            is_inside = node != top
+            while up >= 0:
+                f = feature[up]
+                line = 0
+                while line < n_lines and lines[first_line + line] != f:
+                    line += 1
+                k = 0
+                while k < n and literals[first + k, 0] != line:
+                    k += 1
+                if k == n:
+                    if first + k >= last:
+                        return BAD
+                    literals[first + k, 0], literals[first + k, 2] = line, 0
+                    literals[first + k, 1] = 1 << line if line < n_way else 0
+                    shares[first + k] = 1.0
+                    n += 1
+                if is_inside:
+                    i = 0
+                    while inner[i] != up:
+                        i += 1
+                    side = 1 if left[up] == below else 2
+                    literals[first + k, side] |= 1 << (n_way + i)
+                    is_inside = up != top
+                if cover[up] > 0:
+                    shares[first + k] *= cover[below] / cover[up]
+                below, up = up, int64(parent[up])
+    return len(tops)
+
+
+@jit_with_arrays
+def _patterns(
+    codes: Any, start: int, stop: int, bits: Any, first: int, last: int, found: Any
+) -> None:
+    """Patterns of some rows in one group, a bit for each condition that a row satisfies."""
+    n = stop - start
+    found[:n] = 0
+    for k in range(first, last):
+        row = codes[bits[k, 0], start:stop]
+        low, high = _u16(bits[k, 1]), _u16(bits[k, 2])
+        bit = _u16(1 << (k - first))
+        if bits[k, 3]:
+            for i in range(n):
+                hit = ((low <= row[i]) & (row[i] <= high)) | (row[i] == _u16(MISSING_CODE))
+                found[i] |= bit if hit else _u16(0)
+        else:
+            for i in range(n):
+                found[i] |= bit if (low <= row[i]) & (row[i] <= high) else _u16(0)
+
+
+@jit_with_arrays
+def count(
+    codes: Any, bit_start: Any, bits: Any, first: int, last: int, at: Any, counts: Any
+) -> int:
+    """Add rows to the counts of their patterns in some groups.
+
+    Parameters
+    ----------
+    codes
+        Codes of the rows, uint16, shape ``(features, rows)``.
+    bit_start, bits
+        As `group` lays them out.
+    first, last
+        Which of the groups.
+    at
+        Where the counts of each group start, int64.
+    counts
+        Where the counts are added, a place for each pattern, int64.
+
+    Returns
+    -------
+    int
+        `last`, or `BAD`.
+    """
+    if first < 0 or last >= bit_start.size or bit_start[last] > bits.shape[0]:
+        return BAD
+    for k in range(bit_start[first], bit_start[last]):
+        if bits[k, 0] < 0 or bits[k, 0] >= codes.shape[0]:
+            return BAD
+    rows = codes.shape[1]
+    found = np.empty(BLOCK, dtype=np.uint16)
+    for start in range(0, rows, BLOCK):
+        stop = min(start + BLOCK, rows)
+        for g in range(first, last):
+            size = 1 << (bit_start[g + 1] - bit_start[g])
+            if at[g] < 0 or at[g] + size > counts.size:
+                return BAD
+            _patterns(codes, start, stop, bits, bit_start[g], bit_start[g + 1], found)
+            mine = counts[at[g] : at[g] + size]
+            for i in range(stop - start):
+                mine[found[i]] += 1
+    return last
+
+
+@jit_with_arrays
+def tabulate(
+    bit_start: Any,
+    line_start: Any,
+    leaf_start: Any,
+    leaves: Any,
+    literal_start: Any,
+    literals: Any,
+    shares: Any,
+    first: int,
+    last: int,
+    at: Any,
+    counts: Any,
+    rows: int,
+    table_at: Any,
+    tables: Any,
+    means: Any,
+) -> int:
+    """Tables of some groups, and the parts that they have in the mean output.
+
+    Parameters
+    ----------
+    bit_start, line_start, leaf_start, leaves, literal_start, literals, shares
+        As `group` lays them out.
+    first, last
+        Which of the groups.
+    at, counts, rows
+        Counts of the background's patterns, as `count` makes them, and its number of rows; with 0
+        rows, the shares of the training rows take their place.
+    table_at
+        Where the table of each group starts, int64.
+    tables
+        The tables, float64: a column per pattern, a line per line of the group and one more, the
+        output itself.
+    means
+        Where the mean output of each group is written, float64.
+
+    Returns
+    -------
+    int
+        `last`, or `BAD`.
+    """
+    if first < 0 or last >= bit_start.size or last > means.size:
+        return BAD
+    most = 1 << MOST_FEATURES
+    leaf_pattern = np.empty(most, dtype=np.int64)
+    share = np.empty(most)
+    less, more = np.empty(most), np.empty(most)
+    weight = np.zeros(MOST_FEATURES + 1)
+    part = np.empty(most)
+    for g in range(first, last):
+        size = 1 << (bit_start[g + 1] - bit_start[g])
+        n_lines = line_start[g + 1] - line_start[g]
+        start = table_at[g]
+        if size > most or start < 0 or start + size * (n_lines + 1) > tables.size:
+            return BAD
+        if rows > 0 and at[g] + size > counts.size:
+            return BAD
+        tables[start : start + size * (n_lines + 1)] = 0
+        mean = 0.0
+        for leaf in range(leaf_start[g], leaf_start[g + 1]):
+            v = leaves[leaf]
+            begin, end = literal_start[leaf], literal_start[leaf + 1]
+            while end > begin and literals[end - 1, 0] < 0:
+                end -= 1
+            d = end - begin
+            if d > MOST_FEATURES:
+                return BAD
+            full = (1 << d) - 1
+            for k in range(begin, end):
+                if literals[k, 0] >= n_lines:
+                    return BAD
+            leaf_pattern[:size] = 0
+            for k in range(begin, end):
+                yes, no, bit = int64(literals[k, 1]), int64(literals[k, 2]), 1 << (k - begin)
+                for j in range(size):
+                    leaf_pattern[j] |= bit if (j & yes) == yes and (j & no) == 0 else 0
+            # Share of the background that satisfies all of a set, for every set.
+            if rows > 0:
+                share[: full + 1] = 0
+                for j in range(size):
+                    share[leaf_pattern[j]] += counts[at[g] + j]
+                for k in range(d):
+                    bit = 1 << k
+                    for s in range(full + 1):
+                        if s & bit == 0:
+                            share[s] += share[s | bit]
+                for s in range(full + 1):
+                    share[s] /= rows
+            else:
+                share[0] = 1.0
+                for k in range(d):
+                    bit = 1 << k
+                    for s in range(bit):
+                        share[s | bit] = share[s] * shares[begin + k]
+            mean += v * share[full]
+            for j in range(size):
+                if leaf_pattern[j] == full:
+                    tables[start + size * n_lines + j] += v
+            if d == 0 or v == 0:
+                continue
+            # w(s) = s! (d - 1 - s)! / d!
+            weight[0] = 1.0 / d
+            for s in range(1, d):
+                weight[s] = weight[s - 1] * s / (d - s)
+            for s in range(full + 1):
+                n = 0
+                rest = s
+                while rest:
+                    rest &= rest - 1
+                    n += 1
+                less[s] = v * weight[n] * share[full ^ s] if n < d else 0.0
+                more[s] = v * weight[n - 1] * share[full ^ s] if n > 0 else 0.0
+            for k in range(d):
+                bit = 1 << k
+                for s in range(full + 1):
+                    if s & bit:
+                        less[s] += less[s ^ bit]
+                        more[s] += more[s ^ bit]
+            for k in range(d):
+                bit = 1 << k
+                for x in range(full + 1):
+                    other = x & ~bit
+                    part[x] = more[x] - more[other] - less[other] if x & bit else -less[x]
+                to = start + size * int64(literals[begin + k, 0])
+                for j in range(size):
+                    tables[to + j] += part[leaf_pattern[j]]
+        means[g] = mean
+    return last
+
+
+@jit_with_arrays
+def add(
+    codes: Any,
+    start: int,
+    stop: int,
+    bit_start: Any,
+    bits: Any,
+    line_start: Any,
+    lines: Any,
+    first: int,
+    last: int,
+    table_at: Any,
+    tables: Any,
+    out: Any,
+) -> int:
+    """Add the table entries of some rows' patterns in some groups to the rows' sums.
+
+    Parameters
+    ----------
+    codes
+        Codes of the rows, uint16, shape ``(features, rows)``.
+    start, stop
+        Which of the rows.
+    bit_start, bits, line_start, lines
+        As `group` lays them out.
+    first, last
+        Which of the groups.
+    table_at, tables
+        As `tabulate` fills them.
+    out
+        Sums, float64, shape ``(features + 1, rows)``; the last line is of the output itself.
+
+    Returns
+    -------
+    int
+        `stop`, or `BAD`.
+    """
+    features, rows = codes.shape
+    if not 0 <= start <= stop <= rows or out.shape[1] != rows or out.shape[0] != features + 1:
+        return BAD
+    if first < 0 or last >= bit_start.size or bit_start[last] > bits.shape[0]:
+        return BAD
+    for k in range(bit_start[first], bit_start[last]):
+        if bits[k, 0] < 0 or bits[k, 0] >= features:
+            return BAD
+    for g in range(first, last):
+        size = 1 << (bit_start[g + 1] - bit_start[g])
+        n_lines = line_start[g + 1] - line_start[g]
+        if table_at[g] < 0 or table_at[g] + size * (n_lines + 1) > tables.size:
+            return BAD
+        for k in range(line_start[g], line_start[g + 1]):
+            if lines[k] < -1 or lines[k] >= features:
+                return BAD
+    found = np.empty(BLOCK, dtype=np.uint16)
+    for begin in range(start, stop, BLOCK):
+        end = min(begin + BLOCK, stop)
+        n = end - begin
+        for g in range(first, last):
+            size = 1 << (bit_start[g + 1] - bit_start[g])
+            _patterns(codes, begin, end, bits, bit_start[g], bit_start[g + 1], found)
+            at = table_at[g]
+            n_lines = line_start[g + 1] - line_start[g]
+            for k in range(n_lines + 1):
+                f = features if k == n_lines else int64(lines[line_start[g] + k])
+                if f >= 0:
+                    line = tables[at + k * size : at + (k + 1) * size]
+                    sums = out[f, begin:end]
+                    for i in range(n):
+                        sums[i] += line[found[i]]
+    return stop
+
+
+@jit_with_arrays
+def margins(
+    codes: Any,
+    start: int,
+    stop: int,
+    roots: Any,
+    left: Any,
+    right: Any,
+    feature: Any,
+    code: Any,
+    missing_left: Any,
+    value: Any,
+    out: Any,
+) -> int:
+    """Outputs of some rows, by walking down every tree.
+
+    Parameters
+    ----------
+    codes
+        Codes of the rows, uint16, shape ``(features, rows)``.
+    start, stop
+        Which of the rows.
+    roots, left, right, feature, code, missing_left, value
+        The trees, as `group` takes them; the way down ends everywhere.
+    out
+        Where the sums of the leaves are added, float64.
+
+    Returns
+    -------
+    int
+        `stop`, or `BAD`.
+    """
+    features, rows = codes.shape
+    size = left.size
+    if not 0 <= start <= stop <= min(rows, out.size):
+        return BAD
+    for root in roots:
+        for i in range(start, stop):
+            node = int64(root)
+            while 0 <= node < size and left[node] >= 0:
+                f = feature[node]
+                if f < 0 or f >= features:
+                    return BAD
+                c = codes[f, i]
+                if c == _u16(MISSING_CODE):
+                    goes_left = missing_left[node] != 0
+                else:
+                    goes_left = int64(c) <= code[node]
+                node = int64(left[node]) if goes_left else int64(right[node])
+            if node < 0 or node >= size:
+                return BAD
+            out[i] += value[node]
+    return stop
+
+
+@jit_with_arrays
+def _one_output(
+    codes: Any,
+    roots: Any,
+    left: Any,
+    right: Any,
+    feature: Any,
+    code: Any,
+    missing_left: Any,
+    value: Any,
+    base: float,
+    logistic: bool,
+) -> float:
+    """Output of one row: the sum of its leaves, or the logistic function of it."""
+    total = base
+    for root in roots:
+        node = int64(root)
+        while left[node] >= 0:
+            c = codes[feature[node]]
+            if c == _u16(MISSING_CODE):
+                goes_left = missing_left[node] != 0
+            else:
+                goes_left = int64(c) <= code[node]
+            node = int64(left[node]) if goes_left else int64(right[node])
+        total += value[node]
+    return 1.0 / (1.0 + np.exp(-total)) if logistic else total
+
+
+@jit_with_arrays
+def walk(
+    rows: Any,
+    start: int,
+    stop: int,
+    background: Any,
+    used: Any,
+    seed: int,
+    roots: Any,
+    left: Any,
+    right: Any,
+    feature: Any,
+    code: Any,
+    missing_left: Any,
+    value: Any,
+    base: float,
+    logistic: bool,
+    out: Any,
+    noise: Any,
+) -> int:
+    """Sampled Shapley values of the output of trees, or of the logistic function of it.
+
+    From every background row, a walk changes one feature after the other to the row's, in a random
+    order, and another walk in the opposite order; what each step changes in the output is put to
+    its feature's account.
+
+    Parameters
+    ----------
+    rows, background
+        Codes, uint16, shapes ``(rows, features)`` and ``(background rows, features)``.
+    start, stop
+        Which of the rows.
+    used
+        Features that some tree splits by, int64.
+    seed
+        What the orders follow from, together with a row's place.
+    roots, left, right, feature, code, missing_left, value, base, logistic
+        The trees, as `margins` takes them.
+    logistic
+        Whether the logistic function makes the output of the sum of the leaves.
+    out, noise
+        Where the values of the rows are written, shape ``(features + 1, rows)``, the last line
+        their output; and an estimate of the variance that sampling gives them, which is not too
+        small on average. Zeros before.
+
+    Returns
+    -------
+    int
+        `stop`, or `BAD`.
+    """
+    n, features = rows.shape
+    k = background.shape[0]
+    size = left.size
+    if not 0 <= start <= stop <= n or background.shape[1] != features or k == 0:
+        return BAD
+    if out.shape != (features + 1, n) or noise.shape != (features + 1, n):
+        return BAD
+    for f in used:
+        if f < 0 or f >= features:
+            return BAD
+    for node in range(size):
+        if left[node] >= 0 and (
+            left[node] >= size
+            or right[node] < 0
+            or right[node] >= size
+            or feature[node] < 0
+            or feature[node] >= features
+        ):
+            return BAD
+    for root in roots:
+        if root < 0 or root >= size:
+            return BAD
+    order = used.copy()
+    now = np.empty(features, dtype=np.uint16)
+    once = np.empty((2, features))
+    for i in range(start, stop):
+        order[:] = used
+        # S. K. Park and K. W. Miller's generator, with the multiplier of 1993.
+        state = (seed + i * 7_919) % (_PRIME - 1) + 1
+        for _ in range(4):
+            state = state * 48_271 % _PRIME
+        end = _one_output(
+            rows[i], roots, left, right, feature, code, missing_left, value, base, logistic
+        )
+        out[features, i] = end
+        for b in range(k):
+            for j in range(order.size - 1, 0, -1):
+                state = state * 48_271 % _PRIME
+                other = state % (j + 1)
+                order[j], order[other] = order[other], order[j]
+            first = _one_output(
+                background[b],
+                roots,
+                left,
+                right,
+                feature,
+                code,
+                missing_left,
+                value,
+                base,
+                logistic,
+            )
+            once[:] = 0.0
+            for turn in range(2):
+                now[:] = background[b]
+                before = first
+                for j in range(order.size):
+                    f = order[j] if turn == 0 else order[order.size - 1 - j]
+                    if now[f] == rows[i, f]:
+                        continue
+                    now[f] = rows[i, f]
+                    after = _one_output(
+                        now, roots, left, right, feature, code, missing_left, value, base, logistic
+                    )
+                    once[turn, f] = after - before
+                    before = after
+            for j in range(order.size):
+                f = order[j]
+                out[f, i] += (once[0, f] + once[1, f]) / (2 * k)
+                noise[f, i] += (once[0, f] - once[1, f]) ** 2 / (4 * k * k)
+    return stop

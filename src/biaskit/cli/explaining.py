@@ -1,0 +1,140 @@
+"""The verb that splits the gap in a model's output into the features that make it: explain."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+
+from biaskit import __version__, formats, store
+from biaskit.cli.flags import ROLE_HELP, Once, Parser, edges_of, facet_of
+from biaskit.cli.output import add_output, progress_line, settle_output, tabular, write
+from biaskit.roles import Roles
+
+__all__ = ["add_verbs"]
+
+_EXPLAIN = "Split the gap between two sides' model outputs into the features that make it."
+_EXPLAIN_MORE = """examples:
+  biaskit explain --model model.json rows.parquet --facet gender --facet-values F
+  biaskit explain --model model.txt rows.csv --facet age --facet-above 40 --background rows.csv
+  biaskit explain --model scores:score rows.csv --features income,debt --facet gender -o gap.csv
+"""
+
+
+def add_verbs(verb: Callable[..., Parser]) -> None:
+    """Add the verb of this room to the command line."""
+    explain = verb("explain", _explain, _EXPLAIN, epilog=_EXPLAIN_MORE)
+    explain.add_argument("data", nargs="+", metavar="DATA", help="files, globs or folders of rows")
+    explain.add_argument(
+        "--model",
+        required=True,
+        action=Once,
+        metavar="MODEL",
+        help="XGBoost .json or .ubj, LightGBM .txt, .onnx, .skops, module:function; .pkl, .pickle "
+        "or .joblib with --trust-pickle",
+    )
+    explain.add_argument(
+        "--facet",
+        required=True,
+        action="append",
+        type=facet_of,
+        metavar="COLUMN",
+        help=ROLE_HELP["facet"],
+    )
+    explain.add_argument(
+        "--facet-values", action="append", metavar="VALUE", help=ROLE_HELP["facet_values"]
+    )
+    explain.add_argument(
+        "--facet-above", type=float, action=Once, metavar="N", help=ROLE_HELP["facet_above"]
+    )
+    explain.add_argument(
+        "--facet-edges", type=edges_of, action=Once, metavar="N,N", help=ROLE_HELP["facet_edges"]
+    )
+    explain.add_argument(
+        "--background",
+        action="append",
+        metavar="FILE",
+        help="rows to compare with; the data themselves are one choice (default: what the trees "
+        "say of their training rows, or 50 rows of the data for other models)",
+    )
+    explain.add_argument(
+        "--features",
+        type=lambda text: text.split(","),
+        action=Once,
+        metavar="A,B",
+        help="columns that the model takes, in its order (default: those that it names)",
+    )
+    explain.add_argument(
+        "--output-class", action=Once, metavar="CLASS", help="the one class to explain, of several"
+    )
+    explain.add_argument(
+        "--scale",
+        choices=["auto", "raw", "probability"],
+        default="auto",
+        help="what is explained (default: what can be exact: a tree ensemble's margin, such as "
+        "log-odds, or any other model's own output)",
+    )
+    explain.add_argument(
+        "--values",
+        action=Once,
+        metavar="FILE",
+        help="also write every row's values to this Parquet file",
+    )
+    explain.add_argument(
+        "--key", action=Once, metavar="COLUMN", help="column that names the rows in that file"
+    )
+    explain.add_argument(
+        "--confidence", type=float, default=0.95, metavar="LEVEL", help="of the intervals"
+    )
+    explain.add_argument("--seed", type=int, default=0, metavar="N", help="of what is drawn")
+    explain.add_argument(
+        "--trust-pickle",
+        action="store_true",
+        help="open a pickled model, which runs whatever code is in the file: only if you know who "
+        "made it",
+    )
+    add_output(explain)
+
+
+def _explain(args: argparse.Namespace) -> None:
+    from biaskit.explained import Request, attributions_of
+    from biaskit.explanations import GapRow, gap_rows, refuse_confidence
+
+    refuse_confidence(args.confidence)
+    settle_output(args)
+    if args.values is not None:
+        store.refuse_unwritable(args.values)
+    asked = ("facet", "facet_values", "facet_above", "facet_edges")
+    roles = Roles.of(**{name: getattr(args, name) for name in asked})
+    request = Request(
+        model=args.model,
+        data=args.data,
+        roles=roles,
+        background=args.background,
+        features=args.features,
+        output_class=args.output_class,
+        scale=args.scale,
+        seed=args.seed,
+        trust_pickle=args.trust_pickle,
+        values_to=args.values,
+        key=args.key,
+    )
+    with progress_line() as progress:
+        found = attributions_of(request, progress)
+    rows = gap_rows(found, roles, args.confidence)
+    if args.format == "json":
+        records = [row._asdict() for row in rows]
+        about = {"version": __version__, "schema": 1}
+        made = {"biaskit": about, "roles": roles.to_json(), "explanation": records}
+        return write(args, formats.as_json(made))
+    columns: Sequence[str] = GapRow._fields
+    if args.format == "table":  # people read once what is the same in every row
+        same = {"output", "scale", "method"} - (
+            {"output"} if len(found.about.outputs) > 1 else set()
+        )
+        columns = [name for name in columns if name not in same]
+        unit = f"{found.about.scale} scale ({found.about.unit}); {found.about.method}"
+    cells = [[getattr(row, name) for name in columns] for row in rows]
+    if args.format == "table":
+        table = formats.as_table(columns, cells)
+        return write(args, f"{found.rows:,} rows; {formats.printable(unit)}\n\n{table}")
+    return write(args, tabular(args, columns, cells))

@@ -1,0 +1,417 @@
+"""The pass over the rows that are explained: from a model and a table to sums per facet value."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biaskit import store
+from biaskit.attributions import ADDS_UP, TOTAL, About, Attributions, Sums, all_rows
+from biaskit.errors import DataError, RolesError
+from biaskit.explainers import Values, explainer
+from biaskit.levels import MISSING, Level, order, typed
+from biaskit.models.files import opened
+from biaskit.outputs import features_of
+from biaskit.roles import Facet, Roles
+from biaskit.sources import Progress, combinations, source_of
+from biaskit.sources.batches import Batch, Source
+from biaskit.sources.encode import Encoder
+from biaskit.tables import MAX_CELLS, too_many_cells
+
+__all__ = [
+    "MEDIAN_ROWS",
+    "Facets",
+    "Medians",
+    "Pass",
+    "Request",
+    "Rows",
+    "attributions_of",
+    "tickets",
+]
+
+# Rows that are explained at a time: their values take 8 bytes for each feature.
+_AT_ONCE = 1 << 16
+#: Of more rows than this, a median is taken of a sample of about so many.
+MEDIAN_ROWS = 100_000
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be explained, as a caller says it; `explain` documents the fields."""
+
+    model: Any
+    data: Any
+    roles: Roles
+    background: Any = None
+    features: Sequence[str] | None = None
+    output_class: Any = None
+    scale: str = "auto"
+    seed: int = 0
+    trust_pickle: bool = False
+    #: Parquet file for the values of each row, and the column that is the rows' key.
+    values_to: str | os.PathLike[str] | None = None
+    key: str | None = None
+
+
+def attributions_of(
+    request: Request, progress: Progress | None = None, medians: Medians | None = None
+) -> Attributions:
+    """Attributions of a request, in one pass over its rows; writes the rows' values if asked."""
+    explained = Pass(request)
+    with contextlib.ExitStack() as stack:
+        facets = Facets(request.roles)
+        writer = None
+        if request.values_to is not None:
+            writer = stack.enter_context(_values_file(request, explained.about))
+        growing = {facet: _Growing(explained.about) for facet in facets.names}
+        rows = 0
+        for batch, found in explained:
+            _refuse_what_does_not_add_up(explained.about, found)
+            codes = facets.codes(batch)
+            for facet, sums in growing.items():
+                sums.add(codes[facet], facets.size(facet), found)
+            if writer is not None:
+                writer(batch, found)
+            if medians is not None:
+                medians.add(found.shapley, rows)
+            rows += batch.rows
+            if progress is not None:
+                progress(rows, batch.done)
+    made = {
+        facet: one.sums(facets.levels(facet, explained.from_text), facets.bins(facet))
+        for facet, one in growing.items()
+    }
+    return Attributions(explained.about, request.roles, made, rows)
+
+
+class Rows:
+    """Rows of a request, batch by batch, and what its model makes of them."""
+
+    def __init__(self, request: Request):
+        if request.data is None:
+            raise RolesError("data is needed: the rows to explain")
+        model = opened(request.model, trust_pickle=request.trust_pickle)
+        source = _table_source(request.data, request.features, model)
+        plan = features_of(model, request.features, source.names())
+        self.plan = plan._replace(
+            output_class=request.output_class, scale=request.scale, seed=request.seed
+        )
+        self.from_text = source.from_text
+        columns = [*dict.fromkeys([*plan.features, *request.roles.columns()])]
+        if request.key is not None and request.key not in columns:
+            columns.append(request.key)
+        numeric = {*request.roles.cuts, *(plan.features if plan.is_numeric else ())}
+        batches = source.batches(columns, numeric)
+        if source.from_text:
+            batches = _as_numbers(batches, plan.features)
+        pieces = _pieces(batches, _AT_ONCE)
+        first = next((batch for batch in pieces if batch.rows), None)
+        if first is None:
+            raise DataError("the data have no rows to explain")
+        self.first = first
+        self._rest = pieces
+
+    def __iter__(self) -> Iterator[Batch]:
+        yield self.first
+        yield from (batch for batch in self._rest if batch.rows)
+
+
+class Pass:
+    """Rows of a request with their values."""
+
+    def __init__(self, request: Request):
+        self._rows = Rows(request)
+        self.from_text = self._rows.from_text
+        background = None
+        if request.background is not None:
+            source = _table_source(request.background, self._rows.plan.features, None)
+            background = _Background(source)
+        self._explainer = explainer(self._rows.plan, background, self._rows.first)
+        self.about = self._explainer.about
+
+    def __iter__(self) -> Iterator[tuple[Batch, Values]]:
+        for batch in _pieces(iter(self._rows), self._explainer.at_once):
+            yield batch, self._explainer(batch)
+
+
+class _Background:
+    """Source of the background, whose columns of numbers are numbers in a text file as well."""
+
+    def __init__(self, source: Source):
+        self._source = source
+        self.from_text = source.from_text
+
+    def names(self) -> list[str]:
+        return self._source.names()
+
+    def batches(self, columns: Any, numeric: Any) -> Iterator[Batch]:
+        batches = self._source.batches(columns, numeric)
+        return _as_numbers(batches, columns) if self.from_text else batches
+
+
+def _table_source(data: Any, features: Sequence[str] | None, model: Any) -> Source:
+    """Source of the rows of a table, or of a two-dimensional array of the model's features."""
+    if isinstance(data, np.ndarray):
+        if data.ndim != 2:
+            raise DataError(f"an array of rows has two dimensions, not {data.ndim}")
+        named = features or getattr(model, "feature_names_in_", None)
+        names = [f"x{i}" for i in range(data.shape[1])] if named is None else [*named]
+        if len(names) != data.shape[1]:
+            raise DataError(
+                f"the array has {data.shape[1]} columns, but the model takes {len(names)}"
+            )
+        return source_of(store.frame(dict(zip(names, data.T, strict=True))))
+    return source_of(data)
+
+
+def _as_numbers(batches: Iterator[Batch], features: Sequence[str]) -> Iterator[Batch]:
+    """Batches of a text file whose features of numbers are numbers, as its first rows have them."""
+    import pyarrow as pa
+    import pyarrow.types as t
+
+    kinds: dict[str, bool] = {}
+    for batch in batches:
+        made = dict(batch.columns)
+        for name in features:
+            column = batch.columns[name]
+            texts = column.dictionary.to_pylist() if t.is_dictionary(column.type) else []
+            if not texts:  # numbers already, or all missing
+                continue
+            values = typed(texts)
+            are = all(isinstance(v, (int, float)) for v in values if v is not None)
+            if kinds.setdefault(name, are) and not are:
+                raise DataError(
+                    f"{batch.where}: column {name!r} holds numbers at first and texts later on; "
+                    "make it one type"
+                )
+            if kinds[name]:
+                numbers = pa.array([None if v is None else float(v) for v in values], pa.float64())  # type: ignore[arg-type]
+                made[name] = numbers.take(column.indices)
+        yield Batch(made, batch.rows, batch.where, batch.done)
+
+
+def _pieces(batches: Iterator[Batch], most: int) -> Iterator[Batch]:
+    """Batches of a bounded size."""
+    for batch in batches:
+        if batch.rows <= most:
+            yield batch
+            continue
+        for start in range(0, batch.rows, most):
+            columns = {name: one.slice(start, most) for name, one in batch.columns.items()}
+            rows = min(most, batch.rows - start)
+            yield Batch(columns, rows, batch.where, batch.done)
+
+
+class Facets:
+    """Codes of the facets of each row."""
+
+    def __init__(self, roles: Roles):
+        self.names: tuple[Facet, ...] = roles.facet or ("(all)",)
+        self._roles = roles
+        self._encoders = {
+            column: Encoder(column, role, roles.bins(column), roles.cuts.get(column, ()))
+            for column, role in roles.columns().items()
+        }
+
+    def _of(self, facet: Facet) -> list[Encoder]:
+        if not self._roles.facet:
+            return []
+        return [self._encoders[c] for c in ((facet,) if isinstance(facet, str) else facet)]
+
+    def parts(self, batch: Batch) -> dict[Facet, list[NDArray[np.intp]]]:
+        """Codes of each row in each column of each facet; none without a facet."""
+        by_column = {
+            column: encoder.encode(batch.columns[column], batch.where)
+            for column, encoder in self._encoders.items()
+        }
+        return {
+            facet: [by_column[encoder.column] for encoder in self._of(facet)]
+            for facet in self._roles.facet
+        }
+
+    def codes(self, batch: Batch) -> dict[Facet, NDArray[np.intp]]:
+        """Code of each row for each facet; an intersection has an axis for each of its columns."""
+        parts = self.parts(batch)
+        return {facet: self._flat(facet, parts.get(facet, []), batch.rows) for facet in self.names}
+
+    def _flat(self, facet: Facet, parts: Sequence[NDArray[np.intp]], rows: int) -> NDArray[np.intp]:
+        encoders = self._of(facet)
+        if math.prod(e.size for e in encoders) > MAX_CELLS:
+            raise DataError(too_many_cells([e.size for e in encoders]))
+        flat = np.zeros(rows, dtype=np.intp)
+        for encoder, part in zip(encoders, parts, strict=True):
+            flat = flat * encoder.size + part
+        return flat
+
+    def members(
+        self, facet: Facet, parts: NDArray[np.intp], from_text: bool
+    ) -> Iterator[tuple[Level, NDArray[np.bool_]]]:
+        """Known levels of a facet in canonical order, and which rows have each.
+
+        `parts` has the codes of the rows in each column of the facet, as `parts` gives them.
+        """
+        flat = self._flat(facet, [*parts], parts.shape[1])
+        levels = self.levels(facet, from_text)
+        used = {levels[code] for code in np.unique(flat).tolist()} - {MISSING}
+        for level in sorted(used, key=order):
+            yield level, np.isin(flat, [i for i, one in enumerate(levels) if one == level])
+
+    def size(self, facet: Facet) -> tuple[int, ...]:
+        """Number of codes of each column of a facet so far."""
+        return tuple(encoder.size for encoder in self._of(facet))
+
+    def levels(self, facet: Facet, from_text: bool) -> tuple[Level, ...]:
+        """Levels of a facet in the order of its codes."""
+        if not self._roles.facet:
+            return all_rows()
+        return combinations([e.levels(from_text=from_text) for e in self._of(facet)])
+
+    def bins(self, facet: Facet) -> tuple[Level, ...]:
+        """Levels that stay though no row has them."""
+        return self._roles.bins(facet) if isinstance(facet, str) else ()
+
+
+class _Growing:
+    """Sums of one facet that grow batch by batch, an axis for each of its columns."""
+
+    def __init__(self, about: About):
+        self._inner = (len(about.outputs), len(about.features) + 1)
+        self._n: NDArray[Any] = np.zeros((), dtype=np.int64)
+        self._sums: NDArray[Any] = np.zeros((4, *self._inner))
+        self._is_new = True
+
+    def add(self, codes: NDArray[np.intp], shape: tuple[int, ...], found: Values) -> None:
+        """Add the values of some rows, whose codes are below the product of the shape."""
+        size = math.prod(shape)
+        n = np.bincount(codes, minlength=size).reshape(shape)
+        sums = np.zeros((4, size, *self._inner))
+        for output, feature in np.ndindex(*self._inner):
+            values = found.shapley[output, feature]
+            noise = None if found.noise is None else found.noise[output, feature]
+            summed = (values, values * values, np.abs(values), noise)
+            for k, one in enumerate(summed):
+                if one is not None:
+                    sums[k, :, output, feature] = np.bincount(codes, one, minlength=size)
+        sums = sums.reshape(4, *shape, *self._inner)
+        if not self._is_new:
+            corner = tuple(slice(0, k) for k in self._n.shape)
+            n[corner] += self._n
+            sums[(slice(None), *corner)] += self._sums
+        self._n, self._sums, self._is_new = n, sums, False
+
+    def sums(self, levels: Sequence[Level], keep: Sequence[Level]) -> Sums:
+        """Sums by level, in canonical order; levels that repeat are joined."""
+        n = self._n.reshape(-1)
+        sums = self._sums.reshape(4, -1, *self._inner)
+        used = {a for a, rows in zip(levels, n.tolist(), strict=True) if rows} | {*keep}
+        kept = tuple(sorted(used, key=order))
+        made = Sums(
+            kept, np.zeros(len(kept), dtype=np.int64), np.zeros((4, len(kept), *self._inner))
+        )
+        place = {level: i for i, level in enumerate(kept)}
+        for at, level in enumerate(levels):
+            if level in place:
+                made.n[place[level]] += n[at]
+                made.sums[:, place[level]] += sums[:, at]
+        return made
+
+
+def _refuse_what_does_not_add_up(about: About, found: Values) -> None:
+    """Refuse values that do not add up to the output less its mean over the background."""
+    parts, total = found.shapley[:, :-1], found.shapley[:, -1]
+    base = np.array(about.base)[:, np.newaxis]
+    off = np.abs(parts.sum(axis=1) + base - total)
+    size = np.abs(parts).sum(axis=1) + np.abs(base) + np.abs(total)
+    if not np.all(off <= ADDS_UP * np.maximum(size, 1e-9)):  # NaN is refused as well
+        at = np.unravel_index(np.nanargmax(off), off.shape) if np.any(off == off) else (0, 0)
+        raise DataError(
+            f"the attributions of a row do not add up to its output (off by {off[at]:.3g} of "
+            f"{total[at]:.6g}, by {about.method}): is the model's output the same each time, "
+            "and finite?"
+        )
+
+
+def tickets(start: int, count: int) -> NDArray[np.uint64]:
+    """Hashes of the places of some rows: those with the smallest are a sample of all rows."""
+    place = np.arange(start, start + count, dtype=np.uint64)
+    ticket = (place + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    ticket ^= ticket >> np.uint64(31)
+    return ticket * np.uint64(0xBF58476D1CE4E5B9)
+
+
+class Medians:
+    """Medians of values that come in batches: of all rows, or of a sample of them.
+
+    A row is in the sample by a hash of its place, so that batches do not matter.
+    """
+
+    def __init__(self) -> None:
+        self._parts: list[NDArray[np.float64]] = []
+        self._tickets: list[NDArray[np.uint64]] = []
+        self._limit = np.uint64(2**64 - 1)
+
+    def add(self, values: NDArray[np.float64], start: int) -> None:
+        """Add the values of some rows, of which the first has the place `start`."""
+        ticket = tickets(start, values.shape[2])
+        kept = ticket <= self._limit
+        self._parts.append(values[:, :, kept])
+        self._tickets.append(ticket[kept])
+        if sum(map(len, self._tickets)) > 2 * MEDIAN_ROWS:
+            self._thin()
+
+    def _thin(self) -> None:
+        tickets, parts = np.concatenate(self._tickets), np.concatenate(self._parts, axis=2)
+        if len(tickets) > MEDIAN_ROWS:
+            self._limit = np.partition(tickets, MEDIAN_ROWS - 1)[MEDIAN_ROWS - 1]
+        kept = tickets <= self._limit
+        self._tickets, self._parts = [tickets[kept]], [parts[:, :, kept]]
+
+    def found(self) -> NDArray[np.float64]:
+        """Medians, shape ``(outputs, features + 1)``."""
+        self._thin()
+        return np.asarray(np.median(self._parts[0], axis=2))
+
+
+@contextlib.contextmanager
+def _values_file(request: Request, about: About) -> Iterator[Callable[[Batch, Values], None]]:
+    """Writer of the values of each row to a Parquet file that is whole or not there."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    assert request.values_to is not None
+    one = len(about.outputs) == 1
+    lines = [(o, f) for o in range(len(about.outputs)) for f in range(len(about.features) + 1)]
+    names = [
+        (*about.features, TOTAL)[f] + ("" if one else f" ({about.outputs[o]})") for o, f in lines
+    ]
+    key = "row" if request.key is None else request.key
+    while key in names:
+        key = f"{key} (key)"
+    start = 0
+    with store.atomically(request.values_to) as file, contextlib.ExitStack() as stack:
+        writer: Any = None
+
+        def write(batch: Batch, found: Values) -> None:
+            nonlocal writer, start
+            keys = (
+                pa.array(np.arange(start, start + batch.rows))
+                if request.key is None
+                else batch.columns[request.key]
+            )
+            if hasattr(keys.type, "value_type"):  # another dictionary in every batch
+                keys = keys.cast(keys.type.value_type)
+            columns = [keys, *(pa.array(found.shapley[o, f]) for o, f in lines)]
+            made = pa.record_batch(columns, names=[key, *names])
+            if writer is None:
+                writer = stack.enter_context(pq.ParquetWriter(file, made.schema))
+            writer.write_batch(made)
+            start += batch.rows
+
+        yield write

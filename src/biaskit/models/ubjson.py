@@ -1,0 +1,131 @@
+"""Universal Binary JSON, the binary form of XGBoost's model files, read without XGBoost.
+
+Every length is checked against the bytes that are left, and nesting has a limit.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from biaskit.errors import DataError
+
+__all__ = ["from_ubjson"]
+
+_NUMBERS = {"i": ">i1", "U": ">u1", "I": ">i2", "l": ">i4", "L": ">i8", "d": ">f4", "D": ">f8"}
+_MOST_NESTED = 100
+
+
+def from_ubjson(content: bytes) -> Any:
+    """Value that some bytes of Universal Binary JSON stand for; arrays of numbers as NumPy's.
+
+    >>> from_ubjson(b"[TFZ]")
+    [True, False, None]
+
+    Raises
+    ------
+    DataError
+        The bytes end too early, or hold what the format does not have.
+    """
+    reader = _Reader(content)
+    value = reader.value(reader.marker(), 0)
+    if reader.at != len(content):
+        raise DataError("the UBJSON goes on after its end")
+    return value
+
+
+class _Reader:
+    def __init__(self, content: bytes):
+        self._content = content
+        self.at = 0
+
+    def _take(self, count: int) -> bytes:
+        if not 0 <= count <= len(self._content) - self.at:
+            raise DataError("the UBJSON is cut short, or says a length that it does not have")
+        self.at += count
+        return self._content[self.at - count : self.at]
+
+    def marker(self) -> str:
+        marker = self._take(1)
+        while marker == b"N":  # no operation
+            marker = self._take(1)
+        return marker.decode("latin-1")
+
+    def _number(self, marker: str) -> int | float:
+        kind = np.dtype(_NUMBERS[marker])
+        number: int | float = np.frombuffer(self._take(kind.itemsize), kind)[0].item()
+        return number
+
+    def _length(self) -> int:
+        marker = self.marker()
+        if marker not in "iUIlL":
+            raise DataError(f"the UBJSON has a length of type {marker!r}")
+        return int(self._number(marker))
+
+    def _text(self) -> str:
+        return self._take(self._length()).decode("utf-8", "replace")
+
+    def value(self, marker: str, depth: int) -> Any:
+        if depth > _MOST_NESTED:
+            raise DataError(f"the UBJSON is nested more than {_MOST_NESTED} deep")
+        if marker in _NUMBERS:
+            return self._number(marker)
+        match marker:
+            case "Z":
+                return None
+            case "T" | "F":
+                return marker == "T"
+            case "C":
+                return self._take(1).decode("latin-1")
+            case "S" | "H":
+                return self._text()
+            case "[":
+                return self._array(depth)
+            case "{":
+                return self._object(depth)
+        raise DataError(f"the UBJSON has a marker {marker!r}, which the format does not know")
+
+    def _head(self) -> tuple[str | None, int | None, str]:
+        """Type and count of a container where they stand first, and the next marker."""
+        kind, count, marker = None, None, self.marker()
+        if marker == "$":
+            kind, marker = self.marker(), self.marker()
+            if marker != "#":
+                raise DataError("the UBJSON has a typed container without a count")
+        if marker == "#":
+            count, marker = self._length(), ""
+            if not 0 <= count <= len(self._content) - self.at and kind not in ("Z", "T", "F"):
+                raise DataError("the UBJSON says a count that it does not have")
+            if count > len(self._content):
+                raise DataError("the UBJSON says a count that it does not have")
+        return kind, count, marker
+
+    def _array(self, depth: int) -> Any:
+        kind, count, marker = self._head()
+        if count is None:
+            found = []
+            while marker != "]":
+                found.append(self.value(marker, depth + 1))
+                marker = self.marker()
+            return found
+        if kind in _NUMBERS:
+            type_ = np.dtype(_NUMBERS[kind])
+            content = self._take(count * type_.itemsize)
+            return np.frombuffer(content, type_).astype(type_.newbyteorder("="))
+        return [self.value(kind or self.marker(), depth + 1) for _ in range(count)]
+
+    def _object(self, depth: int) -> dict[str, Any]:
+        kind, count, marker = self._head()
+        found: dict[str, Any] = {}
+        if count is not None:
+            for _ in range(count):
+                name = self._text()
+                found[name] = self.value(kind or self.marker(), depth + 1)
+            return found
+        while marker != "}":
+            self.at -= 1  # a name has no marker of its own: its length comes first
+            name = self._text()
+            found[name] = self.value(self.marker(), depth + 1)
+            marker = self.marker()
+        return found
