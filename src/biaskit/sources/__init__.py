@@ -20,6 +20,7 @@ from biaskit.roles import Facet, Roles, facet_name
 from biaskit.sources.batches import Batch, Source, refuse_missing_columns
 from biaskit.sources.encode import Encoder, weights
 from biaskit.sources.encoded import Cells, kernels_choice
+from biaskit.sources.engines import EngineFrame, Groups, engine_source
 from biaskit.sources.files import (
     ColumnPath,
     ParquetFiles,
@@ -147,14 +148,20 @@ def count_roles(
     tallies = {facet: _Histogram(roles, facet, encoders) for facet in roles.facet}
     read = [*by_column] if sample is None else [*by_column, *sample.start(source, encoders)]
     rows = 0
-    parts: Iterable[Batch | Cells] = (
-        source.parts(read, roles, encoders)
-        if isinstance(source, ParquetFiles) and sample is None
-        else source.batches(read, numeric)
-    )
+    parts: Iterable[Batch | Cells | Groups]
+    if isinstance(source, ParquetFiles) and sample is None:
+        parts = source.parts(read, roles, encoders)
+    elif isinstance(source, EngineFrame) and sample is None:
+        parts = source.groups(roles, encoders)
+    else:
+        parts = source.batches(read, numeric)
     with _Columns(encoders) as encode:
         for part in parts:
-            if isinstance(part, Cells):
+            if isinstance(part, Groups):
+                codes = encode(part.values)
+                for facet in part.facets:
+                    tallies[facet].add_groups(codes, part.sizes)
+            elif isinstance(part, Cells):
                 for facet, tally in tallies.items():
                     tally.add_cells(part.codes, part.counts[facet])
             elif part.rows:
@@ -167,7 +174,7 @@ def count_roles(
                     sample.add(part, codes, weight, rows)
             rows += part.rows
             if progress is not None:
-                progress(rows, part.done)
+                progress(rows, part.done if isinstance(part, Batch | Cells) else None)
     tables = {facet: tally.table(source.from_text) for facet, tally in tallies.items()}
     for facet, table in tables.items():
         refuse_large(table.levels, facet_name(facet))
@@ -246,7 +253,9 @@ class _Columns:
 
             self._pool = ThreadPoolExecutor(os.cpu_count())
         run = map if self._pool is None else self._pool.map
-        return dict(zip(self._encoders, run(encode, self._encoders.values()), strict=True))
+        columns = [column for column in self._encoders if column in batch.columns]
+        codes = run(encode, [self._encoders[column] for column in columns])
+        return dict(zip(columns, codes, strict=True))
 
 
 class _Histogram:
@@ -269,9 +278,7 @@ class _Histogram:
         self, codes: Mapping[str, NDArray[np.intp]], weight: NDArray[np.float64] | None
     ) -> None:
         """Add rows: the codes of each column, and the weights."""
-        shape = [encoder.size for encoder in self._axes]
-        if math.prod(shape) > MAX_CELLS:
-            raise DataError(too_many_cells(shape))
+        shape = self._shape()
         flat = codes[self._axes[0].column]
         for encoder in self._axes[1:]:
             flat = flat * encoder.size
@@ -288,12 +295,25 @@ class _Histogram:
         """Add rows already counted: an axis for each column, and the codes of its places."""
         used = counts.nonzero()
         by_axis = [codes[e.column][i] for e, i in zip(self._axes, used, strict=True)]
+        if list(self._arrays[0].shape) != self._shape():
+            self._arrays[0] = self._full(self._arrays[0])
+        np.add.at(self._arrays[0], tuple(by_axis), counts[used])
+
+    def add_groups(
+        self, codes: Mapping[str, NDArray[np.intp]], sizes: Sequence[NDArray[Any]]
+    ) -> None:
+        """Add rows already grouped: the codes of each group, its rows and its weights."""
+        self._shape()
+        where = tuple(codes[encoder.column] for encoder in self._axes)
+        for i, size in enumerate(sizes):
+            self._arrays[i] = self._full(self._arrays[i])
+            np.add.at(self._arrays[i], where, size)
+
+    def _shape(self) -> list[int]:
         shape = [encoder.size for encoder in self._axes]
         if math.prod(shape) > MAX_CELLS:
             raise DataError(too_many_cells(shape))
-        if list(self._arrays[0].shape) != shape:
-            self._arrays[0] = self._full(self._arrays[0])
-        np.add.at(self._arrays[0], tuple(by_axis), counts[used])
+        return shape
 
     def table(self, from_text: bool) -> Table:
         """Table of what was counted, in canonical form."""
@@ -317,7 +337,7 @@ def _source(data: Any) -> Source:
         return file_source([data])
     if isinstance(data, (list, tuple)) and all(isinstance(p, (str, os.PathLike)) for p in data):
         return file_source(data)
-    source = frame_source(data)
+    source: Source | None = engine_source(data) or frame_source(data)
     if source is None:
         raise DataError(
             f"a {type(data).__module__}.{type(data).__qualname__} is no table that biaskit reads; "
