@@ -41,6 +41,8 @@ _ENGINES = {
 _FEW = 100_000
 # Engines that keep the zone of an instant with the column; the others show it in the session's.
 _KEEP_ZONES = {"polars", "Modin", "Dask"}
+# Engines of one machine whose rows may be streamed; the others would send all of them here.
+_STREAM = {"polars", "DuckDB"}
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ class EngineFrame:
 
     def batches(self, columns: Collection[str], numeric: Collection[str]) -> Iterator[Batch]:
         """Batches of the rows themselves, where the engine can stream them; only FT needs them."""
-        source = frame_source(self.frame.to_native())
+        source = frame_source(self.frame.to_native()) if self.engine in _STREAM else None
         if source is None:
             raise DataError(
                 f"{self.where} gives no rows, only groups of them; leave features out, or give "
@@ -245,7 +247,9 @@ class _Query:
             rows = f"{unknown:,} rows" if unknown else "some rows"
             raise DataError(f"{weight} is missing or not a number in {rows}; {advice}")
         if (least < 0).any():
-            raise DataError(f"{weight} is negative in some rows, {least.min():g} at least; {advice}")
+            raise DataError(
+                f"{weight} is negative in some rows, {least.min():g} at least; {advice}"
+            )
         if np.isinf(total).any():
             raise DataError(f"{weight} is infinite in some rows; {advice}")
 
