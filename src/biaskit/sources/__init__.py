@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -27,8 +27,11 @@ from biaskit.sources.files import (
     column_paths,
     expanded,
     file_source,
+    files_of,
 )
 from biaskit.sources.frames import frame_source
+from biaskit.sources.places import File, RemoteFile
+from biaskit.sources.resume import Resumed, count_files, merged_record, save_with
 from biaskit.sources.sample import Sample
 from biaskit.tables import AXES, MAX_CELLS, Table, refuse_large, too_many_cells
 
@@ -39,11 +42,14 @@ __all__ = [
     "ColumnPath",
     "Progress",
     "count",
+    "count_resumed",
     "count_roles",
     "expanded",
     "kernels_choice",
+    "merged_record",
     "paths_of",
     "refuse_unfit",
+    "save_with",
     "saved_counts",
 ]
 
@@ -69,6 +75,7 @@ def count(
     facet_above: Any = None,
     facet_edges: Any = None,
     features: Any = None,
+    filesystem: Any = None,
 ) -> Counts:
     """Counts of the rows of any table, read once and in pieces.
 
@@ -76,8 +83,9 @@ def count(
     ----------
     data
         A path, a glob, a folder or a list of them (Parquet, CSV, TSV or JSON Lines, the texts also
-        compressed); a pandas or polars frame; a pyarrow table, reader or dataset; anything that
-        speaks Arrow's stream protocol.
+        compressed), local or an address such as ``s3://bucket/key``; a pandas or polars frame; a
+        pyarrow table, reader or dataset; anything that speaks Arrow's stream protocol; a frame of
+        PySpark, DuckDB, Ibis, Dask, SQLFrame, Modin or polars lazy, which groups its own rows.
     facet
         Column whose values may be favoured or not; a list for several; a tuple of columns for
         their intersection.
@@ -97,6 +105,8 @@ def count(
     features
         Not counted: counts have no rows, and `biaskit.report` takes the features of FT. Accepted so
         that the same roles serve both.
+    filesystem
+        Filesystem of pyarrow or fsspec on which the paths lie.
 
     Returns
     -------
@@ -131,30 +141,33 @@ def count(
         facet_edges=facet_edges,
         features=features,
     )
-    return count_roles(data, roles)
+    return count_roles(data, roles, filesystem=filesystem)
 
 
 def count_roles(
-    data: Any, roles: Roles, progress: Progress | None = None, sample: Sample | None = None
+    data: Any,
+    roles: Roles,
+    progress: Progress | None = None,
+    sample: Sample | None = None,
+    filesystem: Any = None,
 ) -> Counts:
     """Counts of the rows of any table, for roles already made; a sample is filled in the same pass.
 
     The counts have no features: what was read of them, if anything, is in the sample.
     """
     encoders = _encoders(roles)
-    source = _source(data)
+    source = _source(data, filesystem)
     by_column = roles.columns()
-    numeric = {*roles.cuts, *([roles.weight] if roles.weight is not None else [])}
     tallies = {facet: _Histogram(roles, facet, encoders) for facet in roles.facet}
     read = [*by_column] if sample is None else [*by_column, *sample.start(source, encoders)]
-    rows = 0
+    rows, texts = 0, set[str]()
     parts: Iterable[Batch | Cells | Groups]
     if isinstance(source, ParquetFiles) and sample is None:
         parts = source.parts(read, roles, encoders)
     elif isinstance(source, EngineFrame) and sample is None:
         parts = source.groups(roles, encoders)
     else:
-        parts = source.batches(read, numeric)
+        parts = source.batches(read, roles.numeric)
     with _Columns(encoders) as encode:
         for part in parts:
             if isinstance(part, Groups):
@@ -165,6 +178,7 @@ def count_roles(
                 for facet, tally in tallies.items():
                     tally.add_cells(part.codes, part.counts[facet])
             elif part.rows:
+                texts |= part.texts
                 codes, weight = encode(part), None
                 if roles.weight is not None:
                     weight = weights(part.columns[roles.weight], roles.weight, part.where, rows)
@@ -175,12 +189,40 @@ def count_roles(
             rows += part.rows
             if progress is not None:
                 progress(rows, part.done if isinstance(part, Batch | Cells) else None)
-    tables = {facet: tally.table(source.from_text) for facet, tally in tallies.items()}
+    if source.from_text:
+        texts |= set(encoders)
+    tables = {facet: tally.table(texts) for facet, tally in tallies.items()}
     for facet, table in tables.items():
         refuse_large(table.levels, facet_name(facet))
     if sample is not None:
         sample.finish()
     return Counts(replace(roles, features=None), tables, rows)
+
+
+def count_resumed(
+    paths: Sequence[str | os.PathLike[str]],
+    roles: Roles,
+    output: str | os.PathLike[str],
+    progress: Progress | None = None,
+) -> Resumed:
+    """Counts of files, written to `output` with a record of the files: those are not read again.
+
+    Raises
+    ------
+    DataError
+        A file cannot be read, or has changed since it was counted.
+    """
+    rows = 0
+
+    def count(file: File) -> Counts:
+        nonlocal rows
+        made = count_roles([file], roles)
+        rows += made.rows
+        if progress is not None:
+            progress(rows, None)
+        return made
+
+    return count_files(paths, roles, output, count)
 
 
 def paths_of(paths: Sequence[str | os.PathLike[str]], roles: Roles) -> list[ColumnPath]:
@@ -196,7 +238,7 @@ def refuse_unfit(path: str | os.PathLike[str], roles: Roles) -> None:
     DataError
         A file is missing, cannot be read or lacks a column.
     """
-    for file in expanded([path]):
+    for file in files_of([path]):
         refuse_missing_columns(roles.columns(), file_source([file]).names(), str(file))
 
 
@@ -315,9 +357,9 @@ class _Histogram:
             raise DataError(too_many_cells(shape))
         return shape
 
-    def table(self, from_text: bool) -> Table:
-        """Table of what was counted, in canonical form."""
-        levels = {e.column: e.levels(from_text=from_text) for e in self._axes}
+    def table(self, texts: Collection[str]) -> Table:
+        """Table of what was counted, in canonical form; in `texts`, texts may stand for numbers."""
+        levels = {e.column: e.levels(from_text=e.column in texts) for e in self._axes}
         facet = _combinations([levels[e.column] for e in self._facets])
         others = [(ABSENT,) if e is None else levels[e.column] for e in self._others]
         shape = [len(facet), *(len(axis) for axis in others)]
@@ -332,11 +374,16 @@ class _Histogram:
         return made
 
 
-def _source(data: Any) -> Source:
-    if isinstance(data, (str, os.PathLike)):
-        return file_source([data])
-    if isinstance(data, (list, tuple)) and all(isinstance(p, (str, os.PathLike)) for p in data):
-        return file_source(data)
+def _source(data: Any, filesystem: Any = None) -> Source:
+    if isinstance(data, (str, os.PathLike, RemoteFile)):
+        return file_source([data], filesystem)
+    paths = (str, os.PathLike, RemoteFile)
+    if isinstance(data, (list, tuple)) and all(isinstance(p, paths) for p in data):
+        return file_source(data, filesystem)
+    if filesystem is not None:
+        raise RolesError(
+            f"filesystem is where paths lead, and data is a {type(data).__name__}; leave it out"
+        )
     source: Source | None = engine_source(data) or frame_source(data)
     if source is None:
         raise DataError(
