@@ -106,7 +106,7 @@ def test_a_file_that_changes_while_it_is_read(
 ) -> None:
     real = resume.stamp_of
     times = iter(range(100))
-    monkeypatch.setattr(resume, "stamp_of", lambda file: (*real(file)[:2], next(times)))
+    monkeypatch.setattr(resume, "stamp_of", lambda file, **_: (*real(file)[:2], next(times)))
     code, told = resumed(capsys)
     assert code == 2
     assert "1.parquet changed while it was read" in told

@@ -13,7 +13,7 @@ import sys
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -162,10 +162,11 @@ class _Query:
         sizes = [nw.len().alias("n")]
         weight = self._roles.weight
         if weight is not None:
+            # A weight that is none makes its group's sum infinite, or not a number.
             w = nw.col(self._given[weight]).cast(nw.Float64)
+            w = nw.when(w >= 0).then(w).otherwise(nw.lit(float("inf")))
             read += [w.alias("w"), (w * w).alias("w2")]
             sizes += [nw.col("w").sum().alias("sw"), nw.col("w2").sum().alias("sw2")]
-            sizes += [nw.col("w").count().alias("known"), nw.col("w").min().alias("least")]
         said = ", ".join(map(repr, columns))
         with self._source.errors(f"the GROUP BY of {said}"):
             grouped = self._frame.select(*read).group_by(*names.values()).agg(*sizes)
@@ -175,7 +176,7 @@ class _Query:
         rows = frame_source(made)
         if rows is None:
             raise DataError(f"{self._source.where} gave a {type(made).__qualname__} for its groups")
-        wanted = [*names.values(), "n", *(("sw", "sw2", "known", "least") if weight else ())]
+        wanted = [*names.values(), "n", *(("sw", "sw2") if weight is not None else ())]
         with self._source.errors(f"the groups of {said}"):
             return [self._groups(batch, names) for batch in rows.batches(wanted, wanted)]
 
@@ -184,7 +185,8 @@ class _Query:
         sizes = [_array(cells["n"], "int64")]
         if self._roles.weight is not None:
             sizes += [_array(cells[name], "float64") for name in ("sw", "sw2")]
-            self._refuse_bad_weights(cells, sizes)
+            if not np.isfinite(sizes).all():
+                self._refuse_weights()
         values = {column: self._uncut(column, cells[name]) for column, name in names.items()}
         rows = int(sizes[0].sum())
         return Groups((), Batch(values, batch.rows, self._source.where), sizes, rows)
@@ -197,11 +199,13 @@ class _Query:
         if column not in self._roles.cuts:
             return value
         number = value.cast(nw.Float64)
-        code: Any = nw.lit(0)
-        for edge in self._roles.cuts[column]:
-            code = code + nw.when(number > edge).then(nw.lit(1)).otherwise(nw.lit(0))
-        # To some engines NaN is above every number.
-        known = ~(number.is_null() | number.is_nan())
+        edges = self._roles.cuts[column]
+        code: Any = nw.lit(len(edges))
+        for i, edge in reversed([*enumerate(edges)]):
+            code = nw.when(number <= edge).then(nw.lit(i)).otherwise(code)
+        known = ~number.is_null()
+        if self._schema[self._given[column]].is_float():  # to some, NaN is above every number
+            known = known & ~number.is_nan()
         return nw.when(known).then(code)
 
     def _uncut(self, column: str, array: Any) -> Any:
@@ -237,21 +241,36 @@ class _Query:
                 "the session's time zone; convert it to a date or a text in the zone that is meant"
             )
 
-    def _refuse_bad_weights(self, cells: Mapping[str, Any], sizes: list[NDArray[Any]]) -> None:
-        weight = f"{self._source.where}: weight {self._roles.weight!r}"
-        advice = "give every row a finite weight of 0 or more, or leave those rows out"
-        n, total, _ = sizes
-        unknown = int((n - _array(cells["known"], "int64")).sum())
-        least = _array(cells["least"], "float64")
-        if unknown or np.isnan(total).any():
-            rows = f"{unknown:,} rows" if unknown else "some rows"
-            raise DataError(f"{weight} is missing or not a number in {rows}; {advice}")
-        if (least < 0).any():
-            raise DataError(
-                f"{weight} is negative in some rows, {least.min():g} at least; {advice}"
-            )
-        if np.isinf(total).any():
-            raise DataError(f"{weight} is infinite in some rows; {advice}")
+    def _refuse_weights(self) -> NoReturn:
+        """Say what is wrong with weights whose sum is not a finite number."""
+        import narwhals as nw
+
+        weight = self._roles.weight
+        assert weight is not None
+        w = nw.col("w")
+        unknown = w.is_null() | w.is_nan()
+        bad = {
+            "missing or not a number": unknown,
+            "negative": ~unknown & (w < 0),
+            "infinite": ~unknown & (w == float("inf")),
+        }
+        flags = [
+            nw.when(one).then(nw.lit(1)).otherwise(nw.lit(0)).alias(f"b{i}")
+            for i, one in enumerate(bad.values())
+        ]
+        with self._source.errors(f"the check of weight {weight!r}"):
+            number = nw.col(self._given[weight]).cast(nw.Float64).alias("w")
+            sums = self._frame.select(number).select(*flags).select(nw.all().sum())
+            found = sums.collect() if hasattr(sums, "collect") else sums
+            rows = [int(found[f"b{i}"].item()) for i in range(len(bad))]
+        where = f"{self._source.where}: weight {weight!r}"
+        for what, count in zip(bad, rows, strict=True):
+            if count:
+                raise DataError(
+                    f"{where} is {what} in {count:,} rows; "
+                    "give every row a finite weight of 0 or more, or leave those rows out"
+                )
+        raise DataError(f"{where} has sums that are beyond what a float holds; make it smaller")
 
 
 def _narwhals(data: Any) -> Any:

@@ -94,9 +94,14 @@ def size_of(file: File) -> int:
     return file.size if isinstance(file, RemoteFile) else file.stat().st_size
 
 
-def stamp_of(file: File) -> tuple[str, int, int | None]:
-    """Full name, size and time of the last change as they are now: a file is known by them."""
+def stamp_of(file: File, *, again: bool = False) -> tuple[str, int, int | None]:
+    """Full name, size and time of the last change, by which a file is known.
+
+    Of a remote file they are those of when it was found, unless it is to be looked at `again`.
+    """
     if isinstance(file, RemoteFile):
+        if not again:
+            return file.shown, file.size, file.changed
         with _asked(file.shown):
             info = file.filesystem.get_file_info(file.path)
         return file.shown, int(info.size or 0), info.mtime_ns

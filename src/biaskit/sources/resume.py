@@ -70,7 +70,7 @@ def count_files(
         for file in fresh:
             name, size, changed = stamp_of(file)
             total = _added(total, count(file), file)
-            if stamp_of(file) != (name, size, changed):
+            if stamp_of(file, again=True) != (name, size, changed):
                 raise DataError(f"{file} changed while it was read; count it when it is whole")
             record[name] = (size, changed)
             if time.monotonic() - kept_at >= _EVERY:
