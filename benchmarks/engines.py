@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import statistics
 import tempfile
-import time
 import warnings
 from collections.abc import Callable
 from importlib.metadata import version
@@ -19,7 +18,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from core import write_section
+from core import seconds, write_section
 
 import biaskit
 
@@ -33,6 +32,7 @@ MORE: dict[str, Any] = {
     "predicted": "p",
     "weight": "w",
 }
+AGE = "CASE WHEN age <= 25 THEN 0 WHEN age <= 40 THEN 1 WHEN age <= 65 THEN 2 ELSE 3 END"
 
 
 def people(rows: int) -> pa.Table:
@@ -80,9 +80,8 @@ def duck(path: Path) -> tuple[Any, Callable[[], Any], Callable[[], Any]]:
     connection = duckdb.connect()
     connection.execute("SET threads = 2")
     query = f"SELECT {{}} FROM '{path}' GROUP BY ALL"
-    age = "CASE WHEN age <= 25 THEN 0 WHEN age <= 40 THEN 1 WHEN age <= 65 THEN 2 ELSE 3 END"
     plain = query.format(f"{', '.join(KEYS)}, count(*)")
-    more = query.format(f"sex, {age}, y, p, count(*), sum(w), sum(w * w)")
+    more = query.format(f"sex, {AGE}, y, p, count(*), sum(w), sum(w * w)")
     return (
         connection.read_parquet(str(path)),
         lambda: connection.sql(plain).to_arrow_table(),
@@ -117,13 +116,8 @@ def dask(path: Path) -> tuple[Any, Callable[[], Any], Callable[[], Any]]:
     return frame, lambda: frame.groupby(KEYS, dropna=False).size().compute(), more
 
 
+PACKAGES = ("biaskit", "narwhals", "pyarrow", "pyspark", "duckdb", "polars", "dask")
 ENGINES = {"PySpark": spark, "DuckDB": duck, "Polars": polars, "Dask": dask}
-
-
-def seconds(call: Callable[[], Any]) -> float:
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
 
 
 def measured(ours: Callable[[], Any], theirs: Callable[[], Any], times: int) -> tuple[float, float]:
@@ -174,7 +168,7 @@ def main() -> None:
     warnings.simplefilter("ignore", FutureWarning)
     made = table(args.rows, args.times)
     if args.write:
-        write_section("engines", made)
+        write_section("engines", made, packages=PACKAGES)
 
 
 if __name__ == "__main__":
