@@ -63,9 +63,9 @@ def main() -> None:
         f"| hours on {CORES:,} cores | {core_hours / CORES:.2f} | if they shared the rows evenly |",
         f"| bytes a row | {size:.2f} | measured: column chunks of the four roles |",
         f"| terabytes read | {size * trillion / 1e12:.2f} | of files that are all columns wide |",
-        f"| GET requests | {gets / 1e6:,.0f} million | 4 chunks and 2 of a file of a million rows |",
+        f"| GET requests | {gets / 1e6:,.0f} million | 4 chunks and 2 of each million rows |",
         f"| dollars for cores | {core_hours * CORE_HOUR:,.0f} | {CORE_HOUR} a core hour |",
-        f"| dollars for requests | {gets / 1e3 * THOUSAND_GETS:,.2f} | {THOUSAND_GETS} a thousand |",
+        f"| dollars for requests | {gets / 1e3 * THOUSAND_GETS:,.2f} | {THOUSAND_GETS} for 1,000 |",
         "| what comes back | 3 × 2 × 2 × 16 cells | with a missing value of the facet |",
     ]
     made = "\n".join(lines)
