@@ -189,7 +189,7 @@ def main() -> None:
 PACKAGES = ("biaskit", "numpy", "pandas", "pyarrow", "duckdb", "smclarify", "fairlearn")
 
 
-def machine(packages: Sequence[str]) -> str:
+def machine(packages: Sequence[str] = PACKAGES) -> str:
     """Line that says on what the figures were measured."""
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
     memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
@@ -199,15 +199,16 @@ def machine(packages: Sequence[str]) -> str:
     )
 
 
-def write_section(name: str, table: str, packages: Sequence[str] = PACKAGES) -> None:
-    """Put a table between its markers in docs/benchmarks.md."""
-    page = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+def write_section(
+    name: str, table: str, page: str = "benchmarks.md", packages: Sequence[str] = PACKAGES
+) -> None:
+    """Put a table between its markers in a page of the documents."""
+    path = Path(__file__).parent.parent / "docs" / page
     start, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
-    text = page.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8")
     before, after = text.split(start)[0], text.split(end)[1]
-    page.write_text(
-        f"{before}{start}\n{table}\n\n{machine(packages)}\n{end}{after}", encoding="utf-8"
-    )
+    made = f"{start}\n{table}\n\n{machine(packages)}\n{end}"
+    path.write_text(f"{before}{made}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

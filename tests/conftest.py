@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import json
+import os
+import shutil
+import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -79,6 +84,55 @@ def _dictionary_reader(columns: Columns, _: Path) -> pa.RecordBatchReader:
 def _duckdb(columns: Columns, _: Path) -> duckdb.DuckDBPyRelation:
     table = _arrow(columns)
     return duckdb.connect().from_arrow(table)
+
+
+@functools.cache
+def spark() -> Any:
+    """Session of a local Spark, one for all tests; what needs it skips where it cannot start."""
+    pyspark = pytest.importorskip("pyspark", reason="PySpark is not installed")
+    if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
+        pytest.skip("Spark needs Java, and there is none on this machine")
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    options = {
+        "spark.ui.enabled": "false",
+        "spark.sql.shuffle.partitions": "2",
+        "spark.driver.memory": "1g",
+        "spark.log.level": "OFF",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.sql.session.timeZone": "UTC",
+    }
+    builder = pyspark.sql.SparkSession.builder.master("local[2]").appName("biaskit")
+    for name, value in options.items():
+        builder = builder.config(name, value)
+    return builder.getOrCreate()
+
+
+def _spark(columns: Columns, _: Path) -> Any:
+    session = spark()
+    with warnings.catch_warnings():  # of the versions of pandas that it supports
+        warnings.simplefilter("ignore", FutureWarning)
+        return session.createDataFrame(_arrow(columns))
+
+
+def _dask(columns: Columns, _: Path) -> Any:
+    dask = pytest.importorskip("dask.dataframe", reason="Dask is not installed")
+    return dask.from_pandas(_pandas_arrow(columns, _), npartitions=3)
+
+
+def _dask_nullable(columns: Columns, _: Path) -> Any:
+    dask = pytest.importorskip("dask.dataframe", reason="Dask is not installed")
+    return dask.from_pandas(_pandas_nullable(columns, _), npartitions=2)
+
+
+def _ibis(columns: Columns, _: Path) -> Any:
+    ibis = pytest.importorskip("ibis", reason="Ibis is not installed")
+    return ibis.memtable(_arrow(columns))
+
+
+def _sqlframe(columns: Columns, folder: Path) -> Any:
+    sqlframe = pytest.importorskip("sqlframe.duckdb", reason="SQLFrame is not installed")
+    pq.write_table(_arrow(columns), folder / "sqlframe.parquet")
+    return sqlframe.DuckDBSession().read.parquet(str(folder / "sqlframe.parquet"))
 
 
 def _dataset(columns: Columns, folder: Path) -> pds.Dataset:
@@ -159,6 +213,11 @@ CONSTRUCTORS: dict[str, Callable[[Columns, Path], Any]] = {
     "arrow dictionaries": _dictionary_reader,
     "arrow dataset": _dataset,
     "duckdb relation": _duckdb,
+    "spark": _spark,
+    "dask": _dask,
+    "dask nullable": _dask_nullable,
+    "ibis": _ibis,
+    "sqlframe": _sqlframe,
     "parquet": _parquet(),
     "parquet row groups": _parquet(row_group_size=3),
     "parquet plain": _parquet(use_dictionary=False, row_group_size=5),

@@ -53,7 +53,7 @@ def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
     return code, out, err
 
 
-CHOICES = {"metrics", "confidence", "seed", "explain"}
+CHOICES = {"metrics", "confidence", "seed", "explain", "resume"}
 CHECKS = {"config", "only", "limit", "min_rows", "strict", "dry_run"}
 
 
@@ -63,8 +63,8 @@ def test_flags_are_roles_are_keyword_arguments() -> None:
     for verb in ("report", "count", "check"):
         flags = {action.dest for action in verbs[verb]._actions}
         assert names == flags - {"help", "data", "format", "output", *CHOICES, *CHECKS}
-    assert names == set(signature(biaskit.count).parameters) - {"data"}
-    assert names == set(signature(biaskit.report).parameters) - {*CHOICES, "data"}
+    assert names == set(signature(biaskit.count).parameters) - {"data", "filesystem"}
+    assert names == set(signature(biaskit.report).parameters) - {*CHOICES, "data", "filesystem"}
 
 
 def test_report_prints_a_table(data: Path, capsys: Any) -> None:

@@ -21,7 +21,7 @@ import biaskit
 import naive
 from biaskit import BiaskitError, fliptest
 from biaskit.cli import main
-from biaskit.sources import sample
+from biaskit.sources import engines, sample
 from conftest import CONSTRUCTORS, Columns
 from test_parity import CASES
 
@@ -120,9 +120,13 @@ def test_continuous_features_of_many_rows() -> None:
 @pytest.mark.parametrize("features", [["income", "age", "town", "owner"], "rest", "income"])
 def test_every_engine_gives_the_same_bits(constructor: Any, features: Any) -> None:
     made = table(60)
+    data = constructor(made)
+    source = engines.engine_source(data)
+    if source is not None and source.engine not in engines._STREAM:
+        pytest.skip(f"{source.engine} gives no rows, and FT needs them")
     roles = {"facet": ["sex", ("sex", "g")], "group": "h", "predicted": "p", "features": features}
     expected = biaskit.report(pa.table(made), **roles)
-    found = biaskit.report(constructor(made), **roles)
+    found = biaskit.report(data, **roles)
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
     assert found["metric"].tolist()[:5] == ["CI", "DPPL", "DI", "CDDPL", "FT"]
     assert (found["n_a"] + found["n_d"] + found["n_missing"] == 60).all()

@@ -284,7 +284,7 @@ def test_missing_and_unknown_files(tmp_path: Path) -> None:
     refuses(tmp_path / "data", "has no file ending in '.parquet'")
     (tmp_path / "rows.xlsx").write_text("x")
     refuses(tmp_path / "rows.xlsx", "no known format")
-    refuses("s3://bucket/x.parquet", "is an address")
+    refuses("nowhere://bucket/x.parquet", "cannot be looked up")
     refuses([], "no files were given")
 
 

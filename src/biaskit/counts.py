@@ -19,7 +19,7 @@ from biaskit.tables import AXES, MAX_CELLS, Table, empty_table, refuse_large, re
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Counts", "same_roles"]
+__all__ = ["Counts", "cells_and_header", "same_roles"]
 
 _SCHEMA = 1
 
@@ -72,26 +72,7 @@ class Counts:
         DataError
             The folder does not exist or cannot be written.
         """
-        from biaskit import __version__
-
-        columns: dict[str, list[Any]] = {name: [] for name in ("table", *AXES, "n", "w", "w2")}
-        for number, table in enumerate(self.tables.values()):
-            for cell in np.argwhere(table.n):
-                where = tuple(cell)
-                columns["table"].append(number)
-                for axis, levels, i in zip(AXES, table.levels, where, strict=True):
-                    columns[axis].append(json.dumps(to_json(levels[i])))
-                columns["n"].append(int(table.n[where]))
-                columns["w"].append(None if table.w is None else float(table.w[where]))
-                columns["w2"].append(None if table.w2 is None else float(table.w2[where]))
-        header = {
-            "schema": _SCHEMA,
-            "version": __version__,
-            "kind": "counts",
-            "rows": self.rows,
-            "roles": self.roles.to_json(),
-        }
-        store.write(path, columns, header)
+        store.write(path, *cells_and_header(self))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Counts:
@@ -145,6 +126,30 @@ class Counts:
                 for name in weights:
                     columns[name].append(float(getattr(table, name)[where]))
         return store.frame(columns)
+
+
+def cells_and_header(counts: Counts) -> tuple[dict[str, list[Any]], dict[str, Any]]:
+    """Columns and header of the file that counts are saved in."""
+    from biaskit import __version__
+
+    columns: dict[str, list[Any]] = {name: [] for name in ("table", *AXES, "n", "w", "w2")}
+    for number, table in enumerate(counts.tables.values()):
+        for cell in np.argwhere(table.n):
+            where = tuple(cell)
+            columns["table"].append(number)
+            for axis, levels, i in zip(AXES, table.levels, where, strict=True):
+                columns[axis].append(json.dumps(to_json(levels[i])))
+            columns["n"].append(int(table.n[where]))
+            columns["w"].append(None if table.w is None else float(table.w[where]))
+            columns["w2"].append(None if table.w2 is None else float(table.w2[where]))
+    header = {
+        "schema": _SCHEMA,
+        "version": __version__,
+        "kind": "counts",
+        "rows": counts.rows,
+        "roles": counts.roles.to_json(),
+    }
+    return columns, header
 
 
 def same_roles(ours: Roles, theirs: Roles, doing: str = "do not add") -> Roles:

@@ -89,6 +89,7 @@ def report(
     metrics: Iterable[str | Metric] | str | None = None,
     confidence: float | None = 0.95,
     seed: int = 0,
+    filesystem: Any = None,
 ) -> pd.DataFrame:
     """Tidy table of every metric for every facet value.
 
@@ -110,6 +111,8 @@ def report(
         Level of the intervals, between 0 and 1; None for a report without them.
     seed
         What the draws behind the intervals follow from: equal seeds give equal bits.
+    filesystem
+        Filesystem of pyarrow or fsspec on which the paths lie.
 
     Returns
     -------
@@ -157,7 +160,7 @@ def report(
     if counts is None:
         roles = Roles.of(**given)
         sample = sample_for(roles, asked)
-        counts = count_roles(data, roles, sample=sample)
+        counts = count_roles(data, roles, sample=sample, filesystem=filesystem)
     else:
         roles = counts.roles.chosen(**given)
     rows = report_rows(counts, roles, asked, confidence, seed, sample)

@@ -150,6 +150,11 @@ class Roles:
             cuts[self.predicted] = (self.predicted_above,)
         return cuts
 
+    @property
+    def numeric(self) -> set[str]:
+        """Columns that are needed as numbers: those that are cut, and the weight."""
+        return {*self.cuts, *(() if self.weight is None else (self.weight,))}
+
     def bins(self, column: str) -> tuple[Interval, ...]:
         """Intervals of a column that is cut; none for any other column."""
         edges = self.cuts.get(column)

@@ -66,21 +66,32 @@ def write(
     path: str | os.PathLike[str],
     columns: Mapping[str, Any],
     header: Mapping[str, Any] | None = None,
+    extra: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write columns of equal length, and a JSON header if there is one, to a Parquet file."""
+    """Write columns of equal length to a Parquet file, and a JSON header if there is one.
+
+    `extra` has more JSON, each under a key of its own, which `read` passes over.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     table = pa.table({name: list(values) for name, values in columns.items()})
     if header is not None:
-        table = table.replace_schema_metadata({_KEY: json.dumps(header).encode()})
+        told = {_KEY: header, **{key.encode(): value for key, value in (extra or {}).items()}}
+        told = {key: json.dumps(value).encode() for key, value in told.items()}
+        table = table.replace_schema_metadata(told)
     with atomically(path) as file:
         pq.write_table(table, file, write_page_checksum=True)
 
 
 def header(path: str | os.PathLike[str]) -> dict[str, Any] | None:
     """JSON header of a Parquet file that biaskit wrote; None for any other Parquet file."""
-    return _header(_opened(path), path)
+    return _json(_opened(path), path, _KEY, _MAX_HEADER)
+
+
+def extra(path: str | os.PathLike[str], key: str, most: int) -> dict[str, Any] | None:
+    """JSON object under a key of its own in a file that biaskit wrote, of at most so many bytes."""
+    return _json(_opened(path), path, key.encode(), most)
 
 
 def read(
@@ -96,7 +107,7 @@ def read(
     import pyarrow as pa
 
     file = _opened(path)
-    found = _header(file, path)
+    found = _json(file, path, _KEY, _MAX_HEADER)
     if found is None:
         raise DataError(
             f"{str(path)!r} is not a counts file; `biaskit count` or Counts.save makes one"
@@ -138,12 +149,12 @@ def _opened(path: str | os.PathLike[str]) -> Any:
         ) from error
 
 
-def _header(file: Any, path: str | os.PathLike[str]) -> dict[str, Any] | None:
-    text = (file.schema_arrow.metadata or {}).get(_KEY)
+def _json(file: Any, path: str | os.PathLike[str], key: bytes, most: int) -> dict[str, Any] | None:
+    text = (file.schema_arrow.metadata or {}).get(key)
     if text is None:
         return None
     try:
-        found = json.loads(text) if len(text) <= _MAX_HEADER else None
+        found = json.loads(text) if len(text) <= most else None
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):

@@ -12,7 +12,16 @@ from biaskit.counts import Counts
 from biaskit.fliptest import sample_for
 from biaskit.metrics import Metric
 from biaskit.roles import Roles
-from biaskit.sources import ColumnPath, count_roles, kernels_choice, paths_of, saved_counts
+from biaskit.sources import (
+    ColumnPath,
+    count_resumed,
+    count_roles,
+    kernels_choice,
+    merged_record,
+    paths_of,
+    save_with,
+    saved_counts,
+)
 from biaskit.sources.sample import Sample
 
 __all__ = ["add_verbs", "counted"]
@@ -31,6 +40,11 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
         action="store_true",
         help="do not count; say how each column would be read, and why",
     )
+    count.add_argument(
+        "--resume",
+        action="store_true",
+        help="record in FILE which files are in it, and leave out those that already are",
+    )
     merge = verb("merge", _merge, "Add saved counts of the same roles.")
     merge.add_argument("counts", nargs="+", metavar="COUNTS", help="files that `count` wrote")
     merge.add_argument("-o", "--output", required=True, metavar="FILE", help="counts file to write")
@@ -40,10 +54,25 @@ def _count(args: argparse.Namespace) -> None:
     if args.explain:
         return _explain_paths(args)
     store.refuse_unwritable(args.output)
+    if args.resume:
+        return _resume(args)
     counts, _, _ = counted(args, [])
     counts.save(args.output)
-    cells = sum(int((table.n > 0).sum()) for table in counts.tables.values())
-    return say(f"{counts.rows:,} rows in {cells:,} cells: {args.output}")
+    return say(f"{counts.rows:,} rows in {_cells(counts):,} cells: {args.output}")
+
+
+def _resume(args: argparse.Namespace) -> None:
+    roles = Roles.of(**roles_given(args))
+    with progress_line() as progress:
+        counts, files, before = count_resumed(args.data, roles, args.output, progress)
+    say(
+        f"{counts.rows:,} rows of {files:,} files, {before:,} of them counted before, in "
+        f"{_cells(counts):,} cells: {args.output}"
+    )
+
+
+def _cells(counts: Counts) -> int:
+    return sum(int((table.n > 0).sum()) for table in counts.tables.values())
 
 
 def _explain_paths(args: argparse.Namespace) -> None:
@@ -58,7 +87,7 @@ def _merge(args: argparse.Namespace) -> None:
     store.refuse_unwritable(args.output)
     parts = [Counts.load(path) for path in args.counts]
     total = sum(parts[1:], parts[0])
-    total.save(args.output)
+    save_with(merged_record(args.counts), total, args.output)
     say(f"{total.rows:,} rows from {len(parts):,} files: {args.output}")
 
 

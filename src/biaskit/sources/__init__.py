@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -21,14 +21,18 @@ from biaskit.sources.batches import Batch, Source, refuse_missing_columns
 from biaskit.sources.choice import kernels_choice
 from biaskit.sources.encode import Encoder, weights
 from biaskit.sources.encoded import Cells
+from biaskit.sources.engines import EngineFrame, Groups, engine_source
 from biaskit.sources.files import (
     ColumnPath,
     ParquetFiles,
     column_paths,
     expanded,
     file_source,
+    files_of,
 )
 from biaskit.sources.frames import frame_source
+from biaskit.sources.places import File, RemoteFile
+from biaskit.sources.resume import Resumed, count_files, merged_record, save_with
 from biaskit.sources.sample import Sample
 from biaskit.tables import AXES, MAX_CELLS, Table, refuse_large, too_many_cells
 
@@ -40,11 +44,14 @@ __all__ = [
     "Progress",
     "combinations",
     "count",
+    "count_resumed",
     "count_roles",
     "expanded",
     "kernels_choice",
+    "merged_record",
     "paths_of",
     "refuse_unfit",
+    "save_with",
     "saved_counts",
     "source_of",
 ]
@@ -71,6 +78,7 @@ def count(
     facet_above: Any = None,
     facet_edges: Any = None,
     features: Any = None,
+    filesystem: Any = None,
 ) -> Counts:
     """Counts of the rows of any table, read once and in pieces.
 
@@ -78,8 +86,9 @@ def count(
     ----------
     data
         A path, a glob, a folder or a list of them (Parquet, CSV, TSV or JSON Lines, the texts also
-        compressed); a pandas or polars frame; a pyarrow table, reader or dataset; anything that
-        speaks Arrow's stream protocol.
+        compressed), local or an address such as ``s3://bucket/key``; a pandas or polars frame; a
+        pyarrow table, reader or dataset; anything that speaks Arrow's stream protocol; a frame of
+        PySpark, DuckDB, Ibis, Dask, SQLFrame, Modin or polars lazy, which groups its own rows.
     facet
         Column whose values may be favoured or not; a list for several; a tuple of columns for
         their intersection.
@@ -99,6 +108,8 @@ def count(
     features
         Not counted: counts have no rows, and `biaskit.report` takes the features of FT. Accepted so
         that the same roles serve both.
+    filesystem
+        Filesystem of pyarrow or fsspec on which the paths lie.
 
     Returns
     -------
@@ -133,34 +144,44 @@ def count(
         facet_edges=facet_edges,
         features=features,
     )
-    return count_roles(data, roles)
+    return count_roles(data, roles, filesystem=filesystem)
 
 
 def count_roles(
-    data: Any, roles: Roles, progress: Progress | None = None, sample: Sample | None = None
+    data: Any,
+    roles: Roles,
+    progress: Progress | None = None,
+    sample: Sample | None = None,
+    filesystem: Any = None,
 ) -> Counts:
     """Counts of the rows of any table, for roles already made; a sample is filled in the same pass.
 
     The counts have no features: what was read of them, if anything, is in the sample.
     """
     encoders = _encoders(roles)
-    source = source_of(data)
+    source = source_of(data, filesystem)
     by_column = roles.columns()
-    numeric = {*roles.cuts, *([roles.weight] if roles.weight is not None else [])}
     tallies = {facet: _Histogram(roles, facet, encoders) for facet in roles.facet}
     read = [*by_column] if sample is None else [*by_column, *sample.start(source, encoders)]
-    rows = 0
-    parts: Iterable[Batch | Cells] = (
-        source.parts(read, roles, encoders)
-        if isinstance(source, ParquetFiles) and sample is None
-        else source.batches(read, numeric)
-    )
+    rows, texts = 0, set[str]()
+    parts: Iterable[Batch | Cells | Groups]
+    if isinstance(source, ParquetFiles) and sample is None:
+        parts = source.parts(read, roles, encoders)
+    elif isinstance(source, EngineFrame) and sample is None:
+        parts = source.groups(roles, encoders)
+    else:
+        parts = source.batches(read, roles.numeric)
     with _Columns(encoders) as encode:
         for part in parts:
-            if isinstance(part, Cells):
+            if isinstance(part, Groups):
+                codes = encode(part.values)
+                for facet in part.facets:
+                    tallies[facet].add_groups(codes, part.sizes)
+            elif isinstance(part, Cells):
                 for facet, tally in tallies.items():
                     tally.add_cells(part.codes, part.counts[facet], *part.sums.get(facet, ()))
             elif part.rows:
+                texts |= part.texts
                 codes, weight = encode(part), None
                 if roles.weight is not None:
                     weight = weights(part.columns[roles.weight], roles.weight, part.where, rows)
@@ -170,13 +191,41 @@ def count_roles(
                     sample.add(part, codes, weight, rows)
             rows += part.rows
             if progress is not None:
-                progress(rows, part.done)
-    tables = {facet: tally.table(source.from_text) for facet, tally in tallies.items()}
+                progress(rows, part.done if isinstance(part, Batch | Cells) else None)
+    if source.from_text:
+        texts |= set(encoders)
+    tables = {facet: tally.table(texts) for facet, tally in tallies.items()}
     for facet, table in tables.items():
         refuse_large(table.levels, facet_name(facet))
     if sample is not None:
         sample.finish()
     return Counts(replace(roles, features=None), tables, rows)
+
+
+def count_resumed(
+    paths: Sequence[str | os.PathLike[str]],
+    roles: Roles,
+    output: str | os.PathLike[str],
+    progress: Progress | None = None,
+) -> Resumed:
+    """Counts of files, written to `output` with a record of the files: those are not read again.
+
+    Raises
+    ------
+    DataError
+        A file cannot be read, or has changed since it was counted.
+    """
+    rows = 0
+
+    def count(file: File) -> Counts:
+        nonlocal rows
+        made = count_roles([file], roles)
+        rows += made.rows
+        if progress is not None:
+            progress(rows, None)
+        return made
+
+    return count_files(paths, roles, output, count)
 
 
 def paths_of(paths: Sequence[str | os.PathLike[str]], roles: Roles) -> list[ColumnPath]:
@@ -192,7 +241,7 @@ def refuse_unfit(path: str | os.PathLike[str], roles: Roles) -> None:
     DataError
         A file is missing, cannot be read or lacks a column.
     """
-    for file in expanded([path]):
+    for file in files_of([path]):
         refuse_missing_columns(roles.columns(), file_source([file]).names(), str(file))
 
 
@@ -249,7 +298,9 @@ class _Columns:
 
             self._pool = ThreadPoolExecutor(os.cpu_count())
         run = map if self._pool is None else self._pool.map
-        return dict(zip(self._encoders, run(encode, self._encoders.values()), strict=True))
+        columns = [column for column in self._encoders if column in batch.columns]
+        codes = run(encode, [self._encoders[column] for column in columns])
+        return dict(zip(columns, codes, strict=True))
 
 
 class _Histogram:
@@ -272,9 +323,7 @@ class _Histogram:
         self, codes: Mapping[str, NDArray[np.intp]], weight: NDArray[np.float64] | None
     ) -> None:
         """Add rows: the codes of each column, and the weights."""
-        shape = [encoder.size for encoder in self._axes]
-        if math.prod(shape) > MAX_CELLS:
-            raise DataError(too_many_cells(shape))
+        shape = self._shape()
         flat = codes[self._axes[0].column]
         for encoder in self._axes[1:]:
             flat = flat * encoder.size
@@ -299,17 +348,30 @@ class _Histogram:
         """
         used = counts.nonzero()
         by_axis = [codes[e.column][i] for e, i in zip(self._axes, used, strict=True)]
-        shape = [encoder.size for encoder in self._axes]
-        if math.prod(shape) > MAX_CELLS:
-            raise DataError(too_many_cells(shape))
         for i, amounts in enumerate((counts, *sums)):
-            if list(self._arrays[i].shape) != shape:
+            if list(self._arrays[i].shape) != self._shape():
                 self._arrays[i] = self._full(self._arrays[i])
             np.add.at(self._arrays[i], tuple(by_axis), amounts[used])
 
-    def table(self, from_text: bool) -> Table:
-        """Table of what was counted, in canonical form."""
-        levels = {e.column: e.levels(from_text=from_text) for e in self._axes}
+    def add_groups(
+        self, codes: Mapping[str, NDArray[np.intp]], sizes: Sequence[NDArray[Any]]
+    ) -> None:
+        """Add rows already grouped: the codes of each group, its rows and its weights."""
+        self._shape()
+        where = tuple(codes[encoder.column] for encoder in self._axes)
+        for i, size in enumerate(sizes):
+            self._arrays[i] = self._full(self._arrays[i])
+            np.add.at(self._arrays[i], where, size)
+
+    def _shape(self) -> list[int]:
+        shape = [encoder.size for encoder in self._axes]
+        if math.prod(shape) > MAX_CELLS:
+            raise DataError(too_many_cells(shape))
+        return shape
+
+    def table(self, texts: Collection[str]) -> Table:
+        """Table of what was counted, in canonical form; in `texts`, texts may stand for numbers."""
+        levels = {e.column: e.levels(from_text=e.column in texts) for e in self._axes}
         facet = combinations([levels[e.column] for e in self._facets])
         others = [(ABSENT,) if e is None else levels[e.column] for e in self._others]
         shape = [len(facet), *(len(axis) for axis in others)]
@@ -324,19 +386,26 @@ class _Histogram:
         return made
 
 
-def source_of(data: Any) -> Source:
+def source_of(data: Any, filesystem: Any = None) -> Source:
     """Source of the rows of any table that biaskit reads.
 
     Raises
     ------
     DataError
         The data are no such table.
+    RolesError
+        A filesystem is given for what are no paths.
     """
-    if isinstance(data, (str, os.PathLike)):
-        return file_source([data])
-    if isinstance(data, (list, tuple)) and all(isinstance(p, (str, os.PathLike)) for p in data):
-        return file_source(data)
-    source = frame_source(data)
+    if isinstance(data, (str, os.PathLike, RemoteFile)):
+        return file_source([data], filesystem)
+    paths = (str, os.PathLike, RemoteFile)
+    if isinstance(data, (list, tuple)) and all(isinstance(p, paths) for p in data):
+        return file_source(data, filesystem)
+    if filesystem is not None:
+        raise RolesError(
+            f"filesystem is where paths lead, and data is a {type(data).__name__}; leave it out"
+        )
+    source: Source | None = engine_source(data) or frame_source(data)
     if source is None:
         raise DataError(
             f"a {type(data).__module__}.{type(data).__qualname__} is no table that biaskit reads; "

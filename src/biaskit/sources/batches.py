@@ -20,6 +20,8 @@ class Batch:
     where: str
     #: Share of the source that is read with this batch, 0 to 1; None where it cannot be known.
     done: float | None = None
+    #: Columns whose values are texts that stand for numbers and booleans too.
+    texts: frozenset[str] = frozenset()
 
 
 class Source(Protocol):

@@ -10,6 +10,7 @@ import itertools
 import json
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,8 +21,26 @@ from biaskit.sources.batches import Batch, Source, of_record_batch, refuse_missi
 from biaskit.sources.choice import against_kernels, kernels_pay
 from biaskit.sources.encode import Encoder
 from biaskit.sources.encoded import Cells, counted, planned
+from biaskit.sources.places import (
+    File,
+    RemoteFile,
+    is_address,
+    opened,
+    partition_arrays,
+    partition_of,
+    remote_files,
+    size_of,
+)
 
-__all__ = ["ColumnPath", "ParquetFiles", "column_paths", "expanded", "file_source", "open_parquet"]
+__all__ = [
+    "ColumnPath",
+    "ParquetFiles",
+    "column_paths",
+    "expanded",
+    "file_source",
+    "files_of",
+    "open_parquet",
+]
 
 _FORMATS = {
     ".parquet": "parquet",
@@ -33,6 +52,8 @@ _FORMATS = {
 }
 _COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 _ROWS = 1 << 17
+# Of a remote file, row groups are read ahead until their needed columns have so many bytes.
+_AHEAD = 1 << 25
 _POINTERS = {
     b"version https://git-lfs.github.com/spec/": ("Git-LFS", "git lfs pull"),
     b"/annex/objects/": ("git-annex", "git annex get"),
@@ -46,22 +67,41 @@ _MAGIC = {
 
 
 def expanded(paths: Sequence[str | os.PathLike[str]]) -> list[Path]:
+    """Files of this machine that some paths, globs and folders stand for, as `files_of` has them.
+
+    Raises
+    ------
+    DataError
+        A path is an address or does not exist, or a glob or a folder has no file in a known format.
+    """
+    for given in paths:
+        if is_address(text := os.fspath(given)):
+            raise DataError(f"{text!r} is an address; here only files of this machine are read")
+    return [file for file in files_of(paths) if isinstance(file, Path)]
+
+
+def files_of(
+    paths: Sequence[str | os.PathLike[str] | RemoteFile], filesystem: Any = None
+) -> list[File]:
     """Files that some paths, globs and folders stand for, each once, globs and folders sorted.
+
+    A path is an address (``s3://...``), or one on the filesystem that is given, or a local one.
 
     Raises
     ------
     DataError
         A path does not exist, or a glob or a folder has no file in a known format.
     """
-    files: list[Path] = []
+    files: list[File] = []
     for given in paths:
+        if isinstance(given, RemoteFile):
+            files.append(given)
+            continue
         text = os.fspath(given)
         path = Path(text)
-        if "://" in text:
-            raise DataError(
-                f"{text!r} is an address; biaskit reads local files: copy it here first"
-            )
-        if path.is_dir():
+        if filesystem is not None or is_address(text):
+            files += remote_files(text, filesystem, _FORMATS)
+        elif path.is_dir():
             found = sorted(p for p in path.rglob("*") if _is_data(p, path))
             if not found:
                 raise DataError(f"folder {text!r} has no file ending in {listed([*_FORMATS])}")
@@ -83,7 +123,9 @@ def expanded(paths: Sequence[str | os.PathLike[str]]) -> list[Path]:
     return list(dict.fromkeys(files))
 
 
-def file_source(paths: Sequence[str | os.PathLike[str]]) -> Source:
+def file_source(
+    paths: Sequence[str | os.PathLike[str] | RemoteFile], filesystem: Any = None
+) -> Source:
     """Source of the rows of files, all of one format.
 
     Raises
@@ -91,9 +133,10 @@ def file_source(paths: Sequence[str | os.PathLike[str]]) -> Source:
     DataError
         A file is missing or of no known format, or the formats differ.
     """
-    files = expanded(paths)
+    files = files_of(paths, filesystem)
     for path in files:
-        _refuse_pointer(path)
+        if isinstance(path, Path):
+            _refuse_pointer(path)
     formats = {format_of(path): path for path in reversed(files)}
     if len(formats) > 1:
         (one, first), (other, second), *_ = formats.items()
@@ -110,7 +153,7 @@ def file_source(paths: Sequence[str | os.PathLike[str]]) -> Source:
     return readers[format_](files)
 
 
-def format_of(path: Path) -> str:
+def format_of(path: File) -> str:
     """Format of a file by its name: ``parquet``, ``csv`` or ``jsonl``."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes and suffixes[-1] in _COMPRESSIONS:
@@ -154,7 +197,7 @@ def column_paths(
         "csv": ("Arrow", "CSV has no encoded form"),
         "jsonl": ("json", "JSON Lines have no encoded form"),
     }
-    for path in expanded(paths):
+    for path in files_of(paths):
         yield ColumnPath(str(path), "(all)", "", 0, *ways[format_of(path)])
 
 
@@ -163,15 +206,14 @@ class ParquetFiles:
 
     from_text = False
 
-    def __init__(self, files: list[Path]):
+    def __init__(self, files: list[File]):
         self._files = files
 
     def names(self) -> list[str]:
-        """Names of the columns of the first file."""
-        import pyarrow.parquet as pq
-
-        with _readable(self._files[0]):
-            return list(pq.ParquetFile(self._files[0]).schema_arrow.names)
+        """Names of the columns of the first file, and of its folders' values."""
+        path = self._files[0]
+        with _readable(path), _parquet(path) as file:
+            return _with_partition(file.schema_arrow.names, path)
 
     def batches(self, columns: Collection[str], numeric: Collection[str]) -> Iterator[Batch]:
         """Batches of the columns named."""
@@ -179,35 +221,36 @@ class ParquetFiles:
         for path in self._files:
             with _readable(path):
                 file = open_parquet(path, columns)
-            yield from _parquet_batches(file, path, columns, sizes)
+            yield from _parquet_batches(file, path, columns, numeric, sizes)
 
     def parts(
         self, columns: Collection[str], roles: Roles, encoders: Mapping[str, Encoder]
     ) -> Iterator[Batch | Cells]:
         """Batches of the columns named, or counts of their rows, whichever is read sooner."""
-        import pyarrow.parquet as pq
-
         sizes = _Sizes(self._files)
+        numeric = roles.numeric
         for path in self._files:
             with _readable(path):
-                file = pq.ParquetFile(path)
-                refuse_missing_columns(columns, file.schema_arrow.names, str(path))
-                if kernels_pay(file.metadata.num_rows):
+                file = _parquet(path)
+                names = file.schema_arrow.names
+                refuse_missing_columns(columns, _with_partition(names, path), str(path))
+                encoded = not _against_encoded(path, names, columns)
+                if isinstance(path, Path) and encoded and kernels_pay(_rows(file)):
                     yield from counted(file, path, roles, encoders, partial(sizes.done, path))
                     continue
                 file = open_parquet(path, columns, file)
-            yield from _parquet_batches(file, path, columns, sizes)
+            yield from _parquet_batches(file, path, columns, numeric, sizes)
 
     def paths(self, roles: Roles, encoders: Mapping[str, Encoder]) -> Iterator[ColumnPath]:
         """How `parts` would read each column, and why so."""
-        import pyarrow.parquet as pq
-
         by_column = roles.columns()
         for path in self._files:
-            with _readable(path):
-                file = pq.ParquetFile(path)
-                refuse_missing_columns(by_column, file.schema_arrow.names, str(path))
-                if against := against_kernels(file.metadata.num_rows):
+            with _readable(path), _parquet(path) as file:
+                names = file.schema_arrow.names
+                refuse_missing_columns(by_column, _with_partition(names, path), str(path))
+                against = _against_encoded(path, names, by_column)
+                against = against or against_kernels(_rows(file))
+                if against or not isinstance(path, Path):
                     groups = file.metadata.num_row_groups
                     found = dict.fromkeys(((c, "Arrow", against) for c in by_column), groups)
                 else:
@@ -216,29 +259,51 @@ class ParquetFiles:
                 yield ColumnPath(str(path), column, by_column[column], groups, *way)
 
 
-def open_parquet(path: Path, columns: Collection[str], plain: Any = None) -> Any:
+def _rows(file: Any) -> int:
+    return int(file.metadata.num_rows)
+
+
+def _against_encoded(path: File, names: Collection[str], columns: Collection[str]) -> str:
+    """Why no row group of a file can be counted in its encoded form; empty where that may be."""
+    if isinstance(path, RemoteFile):
+        return "the file is behind a filesystem"
+    return "" if {*columns} <= {*names} else "a column is in the folders' names"
+
+
+def open_parquet(path: File, columns: Collection[str], plain: Any = None) -> Any:
     """Parquet file whose columns of texts, of those named, are read as dictionaries.
 
     `plain` is the same file where it is open already.
     """
+    plain = _parquet(path) if plain is None else plain
+    names = plain.schema_arrow.names
+    refuse_missing_columns(columns, _with_partition(names, path), str(path))
+    texts = [name for name in columns if name in names and _is_bytes(plain, name)]
+    return _parquet(path, metadata=plain.metadata, read_dictionary=texts)
+
+
+def _parquet(path: File, **options: Any) -> Any:
     import pyarrow.parquet as pq
 
-    plain = pq.ParquetFile(path) if plain is None else plain
-    refuse_missing_columns(columns, plain.schema_arrow.names, str(path))
-    texts = [name for name in columns if _is_bytes(plain, name)]
+    if isinstance(path, RemoteFile):
+        # Ranges of the needed columns that lie together are asked for together, several at a time.
+        return pq.ParquetFile(opened(path), pre_buffer=True, **options)
     # A file that is read ahead is in memory whole before its last batch is handed over.
-    return pq.ParquetFile(path, metadata=plain.metadata, read_dictionary=texts, pre_buffer=False)
+    return pq.ParquetFile(path, pre_buffer=False, **options)
 
 
 def _parquet_batches(
-    file: Any, path: Path, columns: Collection[str], sizes: _Sizes
+    file: Any, path: File, columns: Collection[str], numeric: Collection[str], sizes: _Sizes
 ) -> Iterator[Batch]:
     rows, total = 0, max(1, file.metadata.num_rows)
-    reader = file.iter_batches(batch_size=_ROWS, columns=list(columns))
-    with _readable(path):
-        for batch in reader:
-            rows += batch.num_rows
-            yield of_record_batch(batch, columns, str(path), sizes.done(path, rows / total))
+    partition = _partition(columns, file.schema_arrow.names, path)
+    own = [name for name in columns if name not in partition]
+    with _readable(path), file:
+        for groups in _windows(file.metadata, own, path):
+            for batch in file.iter_batches(batch_size=_ROWS, row_groups=groups, columns=own):
+                rows += batch.num_rows
+                made = of_record_batch(batch, own, str(path), sizes.done(path, rows / total))
+                yield _placed(made, partition, numeric)
     if rows != file.metadata.num_rows:
         raise DataError(
             f"{path} should have {file.metadata.num_rows:,} rows but {rows:,} were read; "
@@ -246,15 +311,58 @@ def _parquet_batches(
         )
 
 
+def _windows(metadata: Any, columns: Collection[str], path: File) -> Iterator[list[int]]:
+    """Row groups that are read together: what is read ahead of a remote file stays bounded."""
+    everything = list(range(metadata.num_row_groups))
+    if isinstance(path, Path):
+        yield everything
+        return
+    window: list[int] = []
+    size = 0
+    for group in everything:
+        chunks = metadata.row_group(group)
+        for i in range(chunks.num_columns):
+            chunk = chunks.column(i)
+            if chunk.path_in_schema.partition(".")[0] in columns:
+                size += chunk.total_compressed_size
+        window.append(group)
+        if size >= _AHEAD:
+            yield window
+            window, size = [], 0
+    if window:
+        yield window
+
+
+def _with_partition(names: Sequence[str], path: File) -> list[str]:
+    return [*names, *(name for name in partition_of(path) if name not in names)]
+
+
+def _partition(
+    columns: Collection[str], names: Collection[str], path: File
+) -> dict[str, str | None]:
+    """Values of the columns that a file does not have itself but its folders' names do."""
+    values = partition_of(path)
+    return {name: values[name] for name in columns if name not in names and name in values}
+
+
+def _placed(batch: Batch, partition: dict[str, str | None], numeric: Collection[str]) -> Batch:
+    """Batch with the values that the file's folders name."""
+    if not partition:
+        return batch
+    added = partition_arrays(partition, batch.rows, numeric, batch.where)
+    return replace(batch, columns={**batch.columns, **added}, texts=frozenset(partition))
+
+
 class _Csv:
     from_text = True
 
-    def __init__(self, files: list[Path]):
+    def __init__(self, files: list[File]):
         self._files = files
 
     def names(self) -> list[str]:
-        _refuse_mislabelled(self._files[0])
-        return _csv_header(self._files[0], _delimiter(self._files[0]))
+        path = self._files[0]
+        _refuse_mislabelled(path)
+        return _with_partition(_csv_header(path, _delimiter(path)), path)
 
     def batches(self, columns: Collection[str], numeric: Collection[str]) -> Iterator[Batch]:
         import pyarrow as pa
@@ -264,30 +372,34 @@ class _Csv:
             name: pa.float64() if name in numeric else pa.dictionary(pa.int32(), pa.string())
             for name in columns
         }
-        # An empty cell is missing, quoted or not; anything else is a value.
-        convert = pv.ConvertOptions(
-            include_columns=list(columns),
-            column_types=types,
-            null_values=[""],
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=True,
-        )
         sizes = _Sizes(self._files)
         for path in self._files:
             where, delimiter = str(path), _delimiter(path)
             _refuse_mislabelled(path)
-            refuse_missing_columns(columns, _csv_header(path, delimiter), where)
+            names = _csv_header(path, delimiter)
+            refuse_missing_columns(columns, _with_partition(names, path), where)
+            partition = _partition(columns, names, path)
+            own = [name for name in columns if name not in partition]
+            # An empty cell is missing, quoted or not; anything else is a value.
+            convert = pv.ConvertOptions(
+                include_columns=own or names[:1],
+                column_types={name: types[name] for name in own},
+                null_values=[""],
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=True,
+            )
             parse = pv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
             with _readable(path), _opened(path) as (raw, text):
                 for batch in pv.open_csv(text, parse_options=parse, convert_options=convert):
                     share = raw.tell() / max(1, sizes.of(path))
-                    yield of_record_batch(batch, columns, where, sizes.done(path, share))
+                    made = of_record_batch(batch, own, where, sizes.done(path, share))
+                    yield _placed(made, partition, numeric)
 
 
 class _JsonLines:
     from_text = False
 
-    def __init__(self, files: list[Path]):
+    def __init__(self, files: list[File]):
         self._files = files
 
     def names(self) -> list[str]:
@@ -299,7 +411,7 @@ class _JsonLines:
             for line, record in enumerate(itertools.islice(lines, _ROWS), 1):
                 if record.strip():
                     found.update(dict.fromkeys(_record(record, str(path), line)))
-        return list(found)
+        return _with_partition(list(found), path)
 
     def batches(self, columns: Collection[str], numeric: Collection[str]) -> Iterator[Batch]:
         import pyarrow as pa
@@ -309,6 +421,7 @@ class _JsonLines:
             where, seen, line = str(path), dict.fromkeys(columns, False), 0
             _refuse_mislabelled(path)
             names: dict[str, None] = {}
+            partition: dict[str, str | None] | None = None
             with _readable(path), _opened(path) as (raw, text):
                 lines = io.TextIOWrapper(text, encoding="utf-8-sig")
                 while chunk := list(itertools.islice(lines, _ROWS)):
@@ -318,10 +431,14 @@ class _JsonLines:
                     line += len(chunk)
                     for record in records[:1]:
                         names.update(dict.fromkeys(record))
-                    for name in columns:
+                    if partition is None:
+                        first = {name for record in records for name in record}
+                        partition = _partition(columns, first, path)
+                    own = [name for name in columns if name not in partition]
+                    for name in own:
                         seen[name] = seen[name] or any(name in record for record in records)
                     arrays = {}
-                    for name in columns:
+                    for name in own:
                         try:
                             arrays[name] = pa.array([record.get(name) for record in records])
                         except (pa.ArrowException, OverflowError) as error:
@@ -330,25 +447,27 @@ class _JsonLines:
                                 f"line {line:,}: {error}; make it one type"
                             ) from error
                     share = raw.tell() / max(1, sizes.of(path))
-                    yield Batch(arrays, len(records), where, sizes.done(path, share))
+                    batch = Batch(arrays, len(records), where, sizes.done(path, share))
+                    yield _placed(batch, partition, numeric)
             if line:
-                refuse_missing_columns([n for n in columns if not seen[n]], names, where)
+                unseen = [n for n in columns if not seen[n] and n not in (partition or ())]
+                refuse_missing_columns(unseen, _with_partition([*names], path), where)
 
 
 class _Sizes:
     """Sizes of files in bytes, from which the share that is read so far follows."""
 
-    def __init__(self, files: list[Path]):
-        self._size = {path: path.stat().st_size for path in files}
+    def __init__(self, files: list[File]):
+        self._size = {path: size_of(path) for path in files}
         self._before = dict(
             zip(files, itertools.accumulate(self._size.values(), initial=0), strict=False)
         )
         self._total = max(1, sum(self._size.values()))
 
-    def of(self, path: Path) -> int:
+    def of(self, path: File) -> int:
         return self._size[path]
 
-    def done(self, path: Path, share: float) -> float:
+    def done(self, path: File, share: float) -> float:
         return (self._before[path] + min(1.0, share) * self._size[path]) / self._total
 
 
@@ -393,7 +512,7 @@ def _nearby(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def _readable(path: Path) -> Iterator[None]:
+def _readable(path: File) -> Iterator[None]:
     """Errors of the reader named after the file that they come from."""
     import pyarrow as pa
 
@@ -402,8 +521,7 @@ def _readable(path: Path) -> Iterator[None]:
     except BiaskitError:
         raise
     except (OSError, EOFError, ValueError, pa.ArrowException) as error:
-        size = path.stat().st_size if path.exists() else 0
-        if size == 0:
+        if (isinstance(path, RemoteFile) or path.exists()) and size_of(path) == 0:
             raise DataError(f"{str(path)!r} is empty; it needs at least a header") from error
         reason = " ".join(str(error).split())
         raise DataError(
@@ -412,20 +530,20 @@ def _readable(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
+def _opened(path: File) -> Iterator[tuple[Any, Any]]:
     """Raw file, and the stream of its text, which is decompressed as the name says."""
     import pyarrow as pa
 
-    raw = pa.OSFile(os.fspath(path))
+    raw = opened(path)
     compression = _COMPRESSIONS.get(path.suffix.lower())
     text = pa.CompressedInputStream(raw, compression) if compression else raw
     with raw, text:
         yield raw, text
 
 
-def _refuse_mislabelled(path: Path) -> None:
+def _refuse_mislabelled(path: File) -> None:
     """Refuse a text file that begins as a binary one does, before its bytes are taken for text."""
-    with path.open("rb") as file:
+    with _readable(path), opened(path) as file:
         start = file.read(4)
     if not start:
         raise DataError(f"{str(path)!r} is empty; it needs at least a header")
@@ -435,11 +553,11 @@ def _refuse_mislabelled(path: Path) -> None:
             raise DataError(f"{str(path)!r} is a {name} file by its first bytes; rename it")
 
 
-def _delimiter(path: Path) -> str:
+def _delimiter(path: File) -> str:
     return "\t" if ".tsv" in path.suffixes else ","
 
 
-def _csv_header(path: Path, delimiter: str) -> list[str]:
+def _csv_header(path: File, delimiter: str) -> list[str]:
     with _readable(path), _opened(path) as (_, text):
         # Bytes that are no UTF-8 matter only in the columns that are read, and Arrow sees to those.
         lines = io.TextIOWrapper(text, encoding="utf-8-sig", errors="surrogateescape", newline="")

@@ -1,0 +1,311 @@
+"""Frames of other engines as sources: the engine groups its rows, and only the groups come back.
+
+What an engine is asked for is one ``GROUP BY``, through narwhals: the columns that roles name, cut
+where they are cut, with the number of rows of each group and the sums of its weights. The groups
+are rows like any other for the encoders, so that missing values, whole floats and kinds mean what
+they mean in every other source.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import warnings
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biaskit.errors import DataError
+from biaskit.roles import Facet, Roles, facet_name
+from biaskit.sources.batches import Batch, refuse_missing_columns
+from biaskit.sources.encode import Encoder
+from biaskit.sources.frames import frame_source
+from biaskit.tables import AXES, MAX_CELLS
+
+__all__ = ["EngineFrame", "Groups", "engine_source"]
+
+#: Engines by the package that their frames are of, and their names for people.
+_ENGINES = {
+    "pyspark": "PySpark",
+    "duckdb": "DuckDB",
+    "ibis": "Ibis",
+    "dask": "Dask",
+    "sqlframe": "SQLFrame",
+    "modin": "Modin",
+}
+# Up to so many groups come back at once; more are asked for only when they turn out to be none
+# of an identifier, facet by facet.
+_FEW = 100_000
+# Engines that keep the zone of an instant with the column; the others show it in the session's.
+_KEEP_ZONES = {"polars", "Modin", "Dask"}
+# Engines of one machine whose rows may be streamed; the others would send all of them here.
+_STREAM = {"polars", "DuckDB"}
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Rows already grouped by the columns of some facets: the groups' values, and their sizes."""
+
+    facets: tuple[Facet, ...]
+    values: Batch
+    #: Of each group: the number of its rows and, where rows are weighted, the sums of their weights
+    #: and of the squares of those.
+    sizes: list[NDArray[Any]]
+    #: Rows of the source that are told of here for the first time.
+    rows: int
+
+
+def engine_source(data: Any) -> EngineFrame | None:
+    """Source of a frame of an engine that groups by itself; None if `data` is no such thing."""
+    polars = sys.modules.get("polars")
+    if polars is not None and isinstance(data, polars.LazyFrame):
+        return EngineFrame(data, "polars")
+    engine = _ENGINES.get(type(data).__module__.partition(".")[0])
+    try:
+        return None if engine is None else EngineFrame(data, engine)
+    except TypeError:  # of the engine, but no frame
+        return None
+
+
+class EngineFrame:
+    """A frame of an engine as a source that groups its own rows."""
+
+    from_text = False
+
+    def __init__(self, data: Any, engine: str):
+        self.engine = engine
+        self.where = f"the {engine} frame"
+        self.frame = _narwhals(data)
+
+    def names(self) -> list[str]:
+        """Names of the columns."""
+        with self.errors("the schema"):
+            return list(self.frame.collect_schema().names())
+
+    def batches(self, columns: Collection[str], numeric: Collection[str]) -> Iterator[Batch]:
+        """Batches of the rows themselves, where the engine can stream them; only FT needs them."""
+        source = frame_source(self.frame.to_native()) if self.engine in _STREAM else None
+        if source is None:
+            raise DataError(
+                f"{self.where} gives no rows, only groups of them; leave features out, or give "
+                "a sample of the rows as a pandas or Arrow table"
+            )
+        return source.batches(columns, numeric)
+
+    def groups(self, roles: Roles, encoders: Mapping[str, Encoder]) -> Iterator[Groups]:
+        """Groups of the rows: of all facets at once where those are few, else facet by facet."""
+        query = _Query(self, roles)
+        all_columns = [column for column, role in roles.columns().items() if role != "weight"]
+        together = query.answer(all_columns, _FEW + 1)
+        if sum(len(one.sizes[0]) for one in together) <= _FEW:
+            for one in together:
+                yield replace(one, facets=roles.facet)
+            return
+        for one in together:  # refuses a column of too many values before more is asked for
+            for column, values in one.values.columns.items():
+                encoders[column].encode(values, self.where)
+        del together
+        rows: list[int] = []
+        for facet in roles.facet:
+            found = query.answer(_columns_of(roles, facet), MAX_CELLS + 1)
+            if sum(len(one.sizes[0]) for one in found) > MAX_CELLS:
+                raise DataError(
+                    f"facet {facet_name(facet)!r} and the columns beside it make more than "
+                    f"{MAX_CELLS:,} groups; choose columns with fewer values"
+                )
+            rows.append(sum(one.rows for one in found))
+            if rows[-1] != rows[0]:
+                raise DataError(
+                    f"{self.where} had {rows[0]:,} rows in one pass and {rows[-1]:,} in the next; "
+                    "keep the rows first (cache or persist), or count one facet at a time"
+                )
+            for one in found:
+                yield replace(one, facets=(facet,), rows=one.rows if len(rows) == 1 else 0)
+
+    @contextlib.contextmanager
+    def errors(self, what: str) -> Iterator[None]:
+        """Errors of the engine, of whichever type, named after what it was asked for."""
+        try:
+            yield
+        except DataError:
+            raise
+        except Exception as error:
+            raise DataError(f"{self.engine} failed in {what}: {_reason(error)}") from error
+
+
+class _Query:
+    """The `GROUP BY` that an engine is asked for; columns go by plain names in it."""
+
+    def __init__(self, source: EngineFrame, roles: Roles):
+        self._source = source
+        self._roles = roles
+        wanted = roles.columns()
+        names = source.names()
+        refuse_missing_columns(wanted, names, source.where)
+        self._frame, self._given = source.frame, {name: name for name in names}
+        if source.engine == "PySpark":  # it reads a dot or a backtick in a name as its own syntax
+            self._given = {name: f"c{i}" for i, name in enumerate(names)}
+            self._frame = _narwhals(source.frame.to_native().toDF(*self._given.values()))
+        self._schema = self._frame.collect_schema()
+        for column, role in wanted.items():
+            self._refuse_unfit(column, role)
+
+    def answer(self, columns: Sequence[str], most: int) -> list[Groups]:
+        """At most so many groups of the rows by some columns."""
+        import narwhals as nw
+
+        names = {column: f"k{i}" for i, column in enumerate(columns)}
+        read = [self._key(column).alias(name) for column, name in names.items()]
+        sizes = [nw.len().alias("n")]
+        weight = self._roles.weight
+        if weight is not None:
+            # A weight that is none makes its group's sum infinite, or not a number.
+            w = nw.col(self._given[weight]).cast(nw.Float64)
+            w = nw.when(w >= 0).then(w).otherwise(nw.lit(float("inf")))
+            read += [w.alias("w"), (w * w).alias("w2")]
+            sizes += [nw.col("w").sum().alias("sw"), nw.col("w2").sum().alias("sw2")]
+        said = ", ".join(map(repr, columns))
+        with self._source.errors(f"the GROUP BY of {said}"):
+            grouped = self._frame.select(*read).group_by(*names.values()).agg(*sizes)
+            first = grouped.head(most)
+            found = first.collect() if hasattr(first, "collect") else first
+            made = _in_memory(found)
+        rows = frame_source(made)
+        if rows is None:
+            raise DataError(f"{self._source.where} gave a {type(made).__qualname__} for its groups")
+        wanted = [*names.values(), "n", *(("sw", "sw2") if weight is not None else ())]
+        with self._source.errors(f"the groups of {said}"):
+            return [self._groups(batch, names) for batch in rows.batches(wanted, wanted)]
+
+    def _groups(self, batch: Batch, names: Mapping[str, str]) -> Groups:
+        cells = batch.columns
+        sizes = [_array(cells["n"], "int64")]
+        if self._roles.weight is not None:
+            sizes += [_array(cells[name], "float64") for name in ("sw", "sw2")]
+            if not np.isfinite(sizes).all():
+                self._refuse_weights()
+        values = {column: self._uncut(column, cells[name]) for column, name in names.items()}
+        rows = int(sizes[0].sum())
+        return Groups((), Batch(values, batch.rows, self._source.where), sizes, rows)
+
+    def _key(self, column: str) -> Any:
+        """Expression to group by: the values of a column or, where it is cut, the bins' numbers."""
+        import narwhals as nw
+
+        value = nw.col(self._given[column])
+        if column not in self._roles.cuts:
+            return value
+        number = value.cast(nw.Float64)
+        edges = self._roles.cuts[column]
+        code: Any = nw.lit(len(edges))
+        for i, edge in reversed([*enumerate(edges)]):
+            code = nw.when(number <= edge).then(nw.lit(i)).otherwise(code)
+        known = ~number.is_null()
+        if self._schema[self._given[column]].is_float():  # to some, NaN is above every number
+            known = known & ~number.is_nan()
+        return nw.when(known).then(code)
+
+    def _uncut(self, column: str, array: Any) -> Any:
+        """Values of a group: of a bin, a number that lies in it, for the encoder to put there."""
+        import pyarrow as pa
+
+        if column not in self._roles.cuts:
+            return array
+        ends = [*self._roles.cuts[column], float("inf")]
+        codes = array.to_pylist()
+        return pa.array(
+            [None if code is None or code != code else ends[int(code)] for code in codes],
+            pa.float64(),
+        )
+
+    def _refuse_unfit(self, column: str, role: str) -> None:
+        dtype = self._schema[self._given[column]]
+        where = self._source.where
+        if role == "weight" or column in self._roles.cuts:
+            if not dtype.is_numeric():
+                raise DataError(
+                    f"{where}: {role} {column!r} must be numbers to be cut or summed, but it holds "
+                    f"{dtype}; choose another column, or convert it"
+                )
+        elif dtype.is_nested():
+            raise DataError(
+                f"{where}: column {column!r} has type {dtype}; "
+                f"a {role} is of texts, numbers or booleans: convert it"
+            )
+        elif getattr(dtype, "time_zone", None) and self._source.engine not in _KEEP_ZONES:
+            raise DataError(
+                f"{where}: {role} {column!r} holds instants, which {self._source.engine} shows in "
+                "the session's time zone; convert it to a date or a text in the zone that is meant"
+            )
+
+    def _refuse_weights(self) -> NoReturn:
+        """Say what is wrong with weights whose sum is not a finite number."""
+        import narwhals as nw
+
+        weight = self._roles.weight
+        assert weight is not None
+        w = nw.col("w")
+        unknown = w.is_null() | w.is_nan()
+        bad = {
+            "missing or not a number": unknown,
+            "negative": ~unknown & (w < 0),
+            "infinite": ~unknown & (w == float("inf")),
+        }
+        flags = [
+            nw.when(one).then(nw.lit(1)).otherwise(nw.lit(0)).alias(f"b{i}")
+            for i, one in enumerate(bad.values())
+        ]
+        with self._source.errors(f"the check of weight {weight!r}"):
+            number = nw.col(self._given[weight]).cast(nw.Float64).alias("w")
+            sums = self._frame.select(number).select(*flags).select(nw.all().sum())
+            found = sums.collect() if hasattr(sums, "collect") else sums
+            rows = [int(found[f"b{i}"].item()) for i in range(len(bad))]
+        where = f"{self._source.where}: weight {weight!r}"
+        for what, count in zip(bad, rows, strict=True):
+            if count:
+                raise DataError(
+                    f"{where} is {what} in {count:,} rows; "
+                    "give every row a finite weight of 0 or more, or leave those rows out"
+                )
+        raise DataError(f"{where} has sums that are beyond what a float holds; make it smaller")
+
+
+def _narwhals(data: Any) -> Any:
+    import narwhals as nw
+
+    with warnings.catch_warnings():  # of where its support of Dask moves to
+        warnings.simplefilter("ignore", FutureWarning)
+        return nw.from_native(data)
+
+
+def _columns_of(roles: Roles, facet: Facet) -> list[str]:
+    own = [facet] if isinstance(facet, str) else [*facet]
+    beside = (getattr(roles, axis) for axis in AXES[1:])
+    return [*own, *(column for column in beside if column is not None)]
+
+
+def _in_memory(found: Any) -> Any:
+    """Frame in memory, of a kind that the sources know, of what narwhals collected."""
+    made = found.to_native()
+    return made if frame_source(made) is not None else found.to_pandas()
+
+
+def _array(array: Any, dtype: str) -> NDArray[Any]:
+    """Array of numbers of an Arrow column; what is missing is NaN."""
+    import pyarrow as pa
+
+    values = array.cast(pa.type_for_alias(dtype))
+    if values.null_count:
+        return np.array([np.nan if x is None else x for x in values.to_pylist()], dtype=dtype)
+    return np.asarray(values)
+
+
+def _reason(error: BaseException) -> str:
+    """First and last line of an engine's message, without the frames of its stack between them."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    lines = [line for line in lines if line and not line.startswith(("at ", "SQLSTATE"))]
+    told = lines[:1] + (lines[-1:] if len(lines) > 1 else [])
+    return " ... ".join(line[:200] for line in told) or type(error).__name__

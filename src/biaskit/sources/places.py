@@ -1,0 +1,252 @@
+"""Places: files on this machine or behind a filesystem, found by path, glob or folder."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeAlias
+from urllib.parse import unquote
+
+from biaskit.errors import BiaskitError, DataError, listed
+from biaskit.levels import typed
+
+__all__ = [
+    "File",
+    "RemoteFile",
+    "is_address",
+    "opened",
+    "partition_arrays",
+    "partition_of",
+    "remote_files",
+    "size_of",
+    "stamp_of",
+]
+
+#: What stands for a missing value in the name of a partition's folder.
+_NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_MAGIC = re.compile(r"[*[]")
+_MAGIC_PLAIN = re.compile(r"[*?[]")
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file behind a filesystem of pyarrow's: its path there, and its name for people."""
+
+    filesystem: Any = field(compare=False, repr=False)
+    path: str
+    shown: str
+    size: int
+    #: When it was last changed, in nanoseconds since 1970; None where the filesystem cannot say.
+    changed: int | None
+
+    def __str__(self) -> str:
+        return self.shown
+
+    @property
+    def name(self) -> str:
+        """Last part of the path."""
+        return PurePosixPath(self.path).name
+
+    @property
+    def suffix(self) -> str:
+        """Last suffix of the name."""
+        return PurePosixPath(self.path).suffix
+
+    @property
+    def suffixes(self) -> list[str]:
+        """Suffixes of the name."""
+        return PurePosixPath(self.path).suffixes
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Parts of the path."""
+        return PurePosixPath(self.path).parts
+
+
+#: A file that rows are read from.
+File: TypeAlias = "Path | RemoteFile"
+
+
+def is_address(text: str) -> bool:
+    """Whether a text names a place with its scheme, as ``s3://bucket/key`` does.
+
+    >>> is_address("s3://bucket/x.parquet"), is_address("C:/x.parquet")
+    (True, False)
+    """
+    return _ADDRESS.match(text) is not None
+
+
+def opened(file: File) -> Any:
+    """Arrow's stream of a file's bytes, which can be read from any place in it."""
+    import pyarrow as pa
+
+    if isinstance(file, RemoteFile):
+        return file.filesystem.open_input_file(file.path)
+    return pa.OSFile(str(file))
+
+
+def size_of(file: File) -> int:
+    """Size in bytes."""
+    return file.size if isinstance(file, RemoteFile) else file.stat().st_size
+
+
+def stamp_of(file: File, *, again: bool = False) -> tuple[str, int, int | None]:
+    """Full name, size and time of the last change, by which a file is known.
+
+    Of a remote file they are those of when it was found, unless it is to be looked at `again`.
+    """
+    if isinstance(file, RemoteFile):
+        if not again:
+            return file.shown, file.size, file.changed
+        with _asked(file.shown):
+            info = file.filesystem.get_file_info(file.path)
+        return file.shown, int(info.size or 0), info.mtime_ns
+    found = file.stat()
+    return str(file.resolve()), found.st_size, found.st_mtime_ns
+
+
+def remote_files(text: str, filesystem: Any, suffixes: Collection[str]) -> list[RemoteFile]:
+    """Files that an address, or a path on a filesystem of the caller's, stands for.
+
+    It may be a glob or a folder too; of a folder, the files count whose name has one of the
+    suffixes. Only an address reads ``?`` as the start of its options.
+
+    Raises
+    ------
+    DataError
+        There is no such file, or the filesystem cannot be asked.
+    """
+    with _asked(text):
+        place, shown, path = _place(text, filesystem)
+        magic = (_MAGIC if filesystem is None else _MAGIC_PLAIN).search(path)
+        if magic is not None:
+            base = path[: magic.start()].rpartition("/")[0]
+            deep = "**" in path or "/" in path[magic.start() :]
+            wanted = _pattern(path)
+            found = [f for f in _listed(place, base, deep) if wanted.fullmatch(f.path)]
+        else:
+            info = place.get_file_info(path)
+            if info.type.name == "File":
+                found = [info]
+            elif info.type.name == "Directory":
+                found = [
+                    one for one in _listed(place, path, True) if _is_data(one.path, path, suffixes)
+                ]
+                if not found:
+                    raise DataError(f"folder {text!r} has no file ending in {listed([*suffixes])}")
+            else:
+                raise DataError(f"there is no file {text!r}")
+    if not found:
+        raise DataError(f"no file matches {text!r}")
+    return [
+        RemoteFile(place, f.path, shown(f.path), int(f.size), f.mtime_ns)
+        for f in sorted(found, key=lambda one: str(one.path))
+    ]
+
+
+def partition_of(file: File) -> dict[str, str | None]:
+    """Values that the folders of a file name, as in ``day=2026-01-01/part-0.parquet``.
+
+    >>> partition_of(Path("loans/day=2026-01-01/branch=a%2Fb/x.csv"))
+    {'day': '2026-01-01', 'branch': 'a/b'}
+    """
+    made: dict[str, str | None] = {}
+    for part in file.parts[:-1]:
+        name, equals, value = part.partition("=")
+        if name and equals:
+            made[unquote(name)] = None if value == _NO_VALUE else unquote(value)
+    return made
+
+
+def partition_arrays(
+    values: dict[str, str | None], rows: int, numeric: Collection[str], where: str
+) -> dict[str, Any]:
+    """Arrow array of each value that the folders name, repeated for some rows.
+
+    Raises
+    ------
+    DataError
+        A column that is needed as numbers has another value.
+    """
+    import pyarrow as pa
+
+    made = {}
+    for name, value in values.items():
+        (known,) = typed([value])
+        if name not in numeric:
+            plain: Any = pa.array([value], pa.string())
+        elif value is None or (isinstance(known, int | float) and not isinstance(known, bool)):
+            plain = pa.array([known], pa.float64())
+        else:
+            raise DataError(
+                f"{where}: the folder says {name}={value!r}, and {name!r} must be numbers to be "
+                "cut or summed"
+            )
+        made[name] = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), plain)
+    return made
+
+
+def _place(text: str, filesystem: Any) -> tuple[Any, Callable[[str], str], str]:
+    """Filesystem, what its paths are called in the address, and the path."""
+    from pyarrow import fs
+
+    if filesystem is not None:
+        if not isinstance(filesystem, fs.FileSystem):
+            filesystem = fs.PyFileSystem(fs.FSSpecHandler(filesystem))
+        path = text.partition("://")[2] if is_address(text) else text
+        return filesystem, str, path.rstrip("/")
+    text, _, options = text.partition("?")
+    scheme, _, rest = text.partition("://")
+    host, _, path = rest.partition("/")
+    made, base = fs.FileSystem.from_uri(f"{scheme}://{host}/{'?' if options else ''}{options}")
+    base = base.rstrip("/")  # a bucket or a container; nothing on HDFS
+    user, _, server = host.rpartition("@")
+    known = server if ":" in user else host  # a password is for the filesystem only
+    return made, lambda p: f"{scheme}://{known}{p[len(base) :]}", f"{base}/{path}".rstrip("/")
+
+
+def _listed(place: Any, base: str, deep: bool) -> list[Any]:
+    from pyarrow import fs
+
+    chosen = fs.FileSelector(base, allow_not_found=True, recursive=deep)
+    return [info for info in place.get_file_info(chosen) if info.type.name == "File"]
+
+
+def _is_data(path: str, folder: str, suffixes: Collection[str]) -> bool:
+    inner = PurePosixPath(path[len(folder) :].lstrip("/"))
+    hidden = any(part.startswith((".", "_")) for part in inner.parts)
+    return not hidden and any(suffix.lower() in suffixes for suffix in inner.suffixes[-2:])
+
+
+def _pattern(glob: str) -> re.Pattern[str]:
+    """Pattern of the paths that a glob matches: ``*`` within a folder, ``**/`` across folders."""
+    parts = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    tokens: Sequence[str] = re.findall(r"\*\*/|\*\*|\*|\?|\[!?\]?[^]]*\]|.", glob, re.DOTALL)
+    made = ""
+    for token in tokens:
+        if token in parts:
+            made += parts[token]
+        elif token[0] == "[" and len(token) > 1:
+            inner = token[1:-1].replace("\\", "\\\\")
+            made += f"[{'^' + inner[1:] if inner.startswith('!') else inner}]"
+        else:
+            made += re.escape(token)
+    return re.compile(made, re.DOTALL)
+
+
+@contextlib.contextmanager
+def _asked(text: str) -> Iterator[None]:
+    """Errors of a filesystem named after what was looked for."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except BiaskitError:
+        raise
+    except (OSError, ValueError, ImportError, pa.ArrowException) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"{text!r} cannot be looked up: {reason[:300]}") from error

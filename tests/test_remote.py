@@ -1,0 +1,261 @@
+"""Files behind a filesystem: S3 on loopback, and filesystems of the caller's."""
+
+from __future__ import annotations
+
+import gzip
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.fs as fs
+import pyarrow.parquet as pq
+import pytest
+
+import biaskit
+import loopback
+from biaskit import BiaskitError, Counts
+from biaskit.cli import main
+from biaskit.sources.places import RemoteFile, _pattern, remote_files
+
+ROWS = {"sex": ["F", "M", "M", None], "y": [1, 0, 1, 1], "w": [1.0, 2.0, 3.0, 4.0]}
+ROLES: dict[str, Any] = {"facet": "sex", "label": "y"}
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    with loopback.s3() as port:
+        yield port
+
+
+@pytest.fixture
+def bucket(
+    port: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[tuple[fs.S3FileSystem, str]]:
+    """Filesystem and an empty bucket on it; an address finds it by the environment alone."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of-nobody")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of-nothing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+    place = fs.S3FileSystem(
+        endpoint_override=f"127.0.0.1:{port}",
+        scheme="http",
+        region="us-east-1",
+        access_key="of-nobody",
+        secret_key="of-nothing",
+        allow_bucket_creation=True,
+        allow_bucket_deletion=True,
+    )
+    place.create_dir("loans")
+    yield place, "loans"
+    place.delete_dir("loans")
+
+
+def put(place: Any, path: str, data: bytes) -> None:
+    with place.open_output_stream(path, compression=None) as file:
+        file.write(data)
+
+
+def put_rows(place: Any, path: str, rows: dict[str, Any] = ROWS) -> None:
+    with place.open_output_stream(path) as file:
+        pq.write_table(pa.table(rows), file)
+
+
+def test_addresses_globs_and_folders(bucket: tuple[Any, str]) -> None:
+    place, _ = bucket
+    for path in ("a/1.parquet", "a/2.parquet", "a/deep/3.parquet", "a/_x/4.parquet", "a/notes"):
+        put_rows(place, f"loans/{path}")
+    for address, files in (
+        ("s3://loans/a/1.parquet", 1),
+        ("s3://loans/a/*.parquet", 2),
+        ("s3://loans/a/[12].parquet", 2),
+        ("s3://loans/*/*.parquet", 2),
+        ("s3://loans/**/3.parquet", 1),
+        ("s3://loans/a", 3),
+        ("s3://loans/a/", 3),
+        ("s3://loans", 3),
+    ):
+        assert biaskit.count(address, **ROLES).rows == 4 * files, address
+    both = ["s3://loans/a/1.parquet", "s3://loans/a/*.parquet"]
+    assert biaskit.count(both, **ROLES).rows == 8
+    for address, message in (
+        ("s3://loans/a/5.parquet", "there is no file 's3://loans/a/5.parquet'"),
+        ("s3://loans/b*/x", "no file matches 's3://loans/b"),
+        ("s3://loans/a/notes", "'s3://loans/a/notes' is of no known format"),
+        ("s3://loans/a/_x/5*", "no file matches"),
+        ("s4://loans/a", "'s4://loans/a' cannot be looked up: "),
+    ):
+        with pytest.raises(BiaskitError, match=message.replace("*", r"\*")):
+            biaskit.count(address, **ROLES)
+
+
+def test_texts_and_names_of_every_kind(bucket: tuple[Any, str]) -> None:
+    place, _ = bucket
+    text = b"sex,y\nF,1\nM,0\n"
+    put(place, "loans/a b%20c&d=e/x.csv", text)
+    put(place, "loans/x.csv.gz", gzip.compress(text))
+    put(place, "loans/x.jsonl", b'{"sex": "F", "y": 1}\n{"sex": "M", "y": 0}\n')
+    expected = biaskit.count(pa.table({"sex": ["F", "M"], "y": [1, 0]}), **ROLES)
+    for name in ("a b%20c&d=e/x.csv", "x.csv.gz", "x.jsonl"):
+        assert biaskit.count(f"s3://loans/{name}", **ROLES).tables == expected.tables, name
+    put(place, "loans/none.csv", b"")
+    with pytest.raises(BiaskitError, match=r"'s3://loans/none.csv' is empty"):
+        biaskit.count("s3://loans/none.csv", **ROLES)
+
+
+def test_partitions_behind_an_address(bucket: tuple[Any, str]) -> None:
+    place, _ = bucket
+    for day in (1, 2):
+        put_rows(place, f"loans/day=2026-01-0{day}/x.parquet")
+    (table,) = biaskit.count("s3://loans", facet="day", label="y").tables.values()
+    assert table.levels[0] == ("2026-01-01", "2026-01-02")
+    assert table.n.sum() == 8
+
+
+def test_a_filesystem_of_the_callers(bucket: tuple[Any, str], tmp_path: Path, port: int) -> None:
+    place, _ = bucket
+    put_rows(place, "loans/x.parquet")
+    expected = biaskit.count(pa.table(ROWS), **ROLES)
+    s3fs = pytest.importorskip("fsspec")
+    memory = s3fs.filesystem("memory")
+    with memory.open("/loans/x.parquet", "wb") as file:
+        pq.write_table(pa.table(ROWS), file)
+    for filesystem in (place, fs.SubTreeFileSystem("loans", place), memory):
+        path = "x.parquet" if isinstance(filesystem, fs.SubTreeFileSystem) else "loans/x.parquet"
+        found = biaskit.count(path, **ROLES, filesystem=filesystem)
+        assert found.tables == expected.tables
+        report = biaskit.report([path], **ROLES, filesystem=filesystem)
+        assert report.equals(biaskit.report(pa.table(ROWS), **ROLES))
+    with pytest.raises(BiaskitError, match="filesystem is where paths lead, and data is a Table"):
+        biaskit.count(pa.table(ROWS), **ROLES, filesystem=place)
+
+
+def test_a_password_in_an_address_is_not_shown(port: int) -> None:
+    options = f"endpoint_override=127.0.0.1:{port}&scheme=http&region=us-east-1"
+    place = fs.FileSystem.from_uri(
+        f"s3://of-nobody:hidden@notes/?{options}&allow_bucket_creation=true"
+    )[0]
+    place.create_dir("notes")
+    put_rows(place, "notes/x.parquet")
+    (file,) = remote_files(f"s3://of-nobody:hidden@notes/x.parquet?{options}", None, ())
+    assert str(file) == "s3://notes/x.parquet"
+
+
+def test_globs_match_as_those_of_this_machine() -> None:
+    for glob, path, matches in (
+        ("a/*.csv", "a/b.csv", True),
+        ("a/*.csv", "a/b/c.csv", False),
+        ("a/**/c.csv", "a/c.csv", True),
+        ("a/**/c.csv", "a/b/b/c.csv", True),
+        ("a/**", "a/b/c", True),
+        ("a/?.csv", "a/b.csv", True),
+        ("a/?.csv", "a/bb.csv", False),
+        ("a/[!b].csv", "a/b.csv", False),
+        ("a/[a-c].csv", "a/b.csv", True),
+        ("a/(b|c).csv", "a/b.csv", False),
+    ):
+        assert bool(_pattern(glob).fullmatch(path)) is matches, (glob, path)
+
+
+def test_the_command_line_reads_an_address(bucket: tuple[Any, str], capsys: Any) -> None:
+    place, _ = bucket
+    put_rows(place, "loans/x.parquet")
+    call = [sys.executable, "-m", "biaskit", "report", "s3://loans/*.parquet"]
+    flags = ["--facet", "sex", "--label", "y", "--metrics", "CI", "--format", "csv"]
+    done = subprocess.run([*call, *flags], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[1].startswith("pre-training,sex,F,CI,0.333")
+    assert main(["count", "s3://loans/x.parquet", *flags[:4], "--explain"]) == 0
+    assert "the file is behind a filesystem" in capsys.readouterr().out
+
+
+def test_counting_addresses_goes_on(
+    bucket: tuple[Any, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    place, _ = bucket
+    call = ["count", "s3://loans", "--facet", "sex", "--label", "y", "--resume", "-o", "x.counts"]
+    put_rows(place, "loans/1.parquet")
+    assert main(call) == 0
+    put_rows(place, "loans/2.parquet")
+    assert main(call) == 0
+    assert "8 rows of 2 files, 1 of them counted before" in capsys.readouterr().out
+    assert Counts.load("x.counts").rows == 8
+    put_rows(place, "loans/1.parquet", {"sex": ["F"], "y": [0]})
+    assert main(call) == 2
+    assert "s3://loans/1.parquet has changed since" in capsys.readouterr().err
+
+
+# ----------------------------------------------------------------------------------- the wire
+
+
+def people(rows: int) -> pa.Table:
+    """Two columns that roles name, and five of noise."""
+    rng = np.random.default_rng(0)
+    sex = pa.DictionaryArray.from_arrays(rng.integers(0, 16, rows), [f"s{i}" for i in range(16)])
+    noise = {f"noise {i}": rng.random(rows) for i in range(5)}
+    return pa.table(
+        {"noise": noise.pop("noise 0"), "sex": sex, **noise, "y": rng.integers(0, 99, rows)}
+    )
+
+
+def test_the_bytes_of_the_needed_columns_and_few_more_are_read(
+    bucket: tuple[Any, str], port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, _ = bucket
+    rows = 3_200_000
+    with place.open_output_stream("loans/big.parquet") as file:
+        pq.write_table(people(rows), file, row_group_size=400_000)
+    with place.open_input_file("loans/big.parquet") as file:
+        metadata = pq.ParquetFile(file).metadata
+        assert file.size() > 120_000_000
+    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+    chunks = [group.column(i) for group in groups for i in range(7)]
+    needed = [chunk for chunk in chunks if chunk.path_in_schema in {"sex", "y"}]
+    size = sum(chunk.total_compressed_size for chunk in needed)
+    with loopback.proxy(port) as (front, traffic):
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{front}")
+        assert biaskit.count("s3://loans/big.parquet", **ROLES).rows == rows
+    assert size < traffic.sent < 1.3 * size
+    assert traffic.requests <= len(needed) + 2
+
+
+@pytest.mark.parametrize(
+    ("form", "trouble"),
+    [("parquet", "breaks off"), ("parquet", "throttles"), ("csv", "breaks off")],
+)
+def test_a_read_that_fails_half_way(
+    form: str,
+    trouble: str,
+    bucket: tuple[Any, str],
+    port: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Any,
+) -> None:
+    place, _ = bucket
+    if form == "parquet":
+        with place.open_output_stream("loans/x.parquet") as file:
+            pq.write_table(people(200_000), file)
+    else:
+        put(place, "loans/x.csv", b"sex,y\n" + b"F,1\nM,0\n" * 400_000)
+    output = tmp_path / "x.counts"
+    call = ["count", f"s3://loans/x.{form}", "--facet", "sex", "--label", "y", "-o", str(output)]
+    with loopback.proxy(port) as (front, traffic):
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{front}")
+        traffic.throttles = trouble == "throttles"
+        traffic.breaks_after = 120_000 if trouble == "breaks off" else None
+        code = main(call)
+    told = capsys.readouterr().err
+    assert code == 2
+    assert f"s3://loans/x.{form}' cannot be read as {form}: " in told
+    assert told.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_remote_file_is_one_of_its_name() -> None:
+    one, other = (RemoteFile(place, "b/x", "s3://b/x", 1, None) for place in (1, 2))
+    assert {one, other} == {one}
