@@ -20,7 +20,18 @@ import numpy as np
 from numba import config, njit, types
 from numba.extending import intrinsic
 
-__all__ = ["BAD", "SLACK", "as_double", "as_single", "int64", "jit", "peek", "poke", "uint64"]
+__all__ = [
+    "BAD",
+    "SLACK",
+    "as_double",
+    "as_single",
+    "inner",
+    "int64",
+    "jit",
+    "peek",
+    "poke",
+    "uint64",
+]
 
 #: NumPy's numbers under names that the type checker does not hold against Python's.
 int64: Any = np.int64
@@ -58,6 +69,13 @@ def jit(function: _F) -> _F:
             raise
         made = njit(**_FLAGS)(function)
     return made  # type: ignore[no-any-return]
+
+
+def inner(function: _F) -> _F:
+    """Compiled form of a function that only kernels call: those on disk hold it already."""
+    if config.DISABLE_JIT:
+        return jit(function)
+    return njit(**_FLAGS)(function)  # type: ignore[no-any-return]
 
 
 if config.DISABLE_JIT:
