@@ -12,6 +12,7 @@ import random
 import sys
 import tempfile
 from collections import Counter
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ ROLES = [
     },
     {"facet": ("sex", "place"), "label": "score", "positive_above": 0.5},
     {"facet": "old", "label": "measured", "positive_above": 0.5, "weight": "weight"},
+    {"facet": ["day", "at"], "label": "paid"},
 ]
 
 
@@ -50,6 +52,9 @@ def table(rows: int, rng: np.random.Generator) -> pa.Table:
             "old": pa.array(rng.random(rows) < 0.5, mask=missing),
             "measured": pa.array(rng.random(rows), mask=missing[::-1]),
             "weight": pa.array(rng.integers(0, 60, rows).astype(np.float64)),
+            "day": pa.array(rng.integers(0, 5, rows).astype(np.int32), pa.date32(), mask=missing),
+            "at": pa.array(rng.integers(0, 3, rows) * 10**6, pa.timestamp("us", "UTC")),
+            "paid": pa.array([Decimal(int(x)) / 4 for x in rng.integers(-4, 4, rows)]),
         }
     )
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,19 @@ TYPES = {
     pa.float32(): st.sampled_from([0.5, -0.0, 1.0, float("nan"), 3.25]),
     pa.float64(): st.sampled_from([0.0, 1.0, 2.5, float("nan"), float("inf")]),
     pa.bool_(): st.booleans(),
-    pa.decimal128(5, 2): st.sampled_from([1, 2]),
+    pa.decimal128(5, 2): st.sampled_from([Decimal("-1.50"), Decimal("999.99"), Decimal(0)]),
+    pa.decimal128(18, 0): st.sampled_from([Decimal(10) ** 17, Decimal(-1)]),
+    pa.decimal128(38, 3): st.sampled_from([Decimal(10) ** 34, Decimal("-0.001")]),
+    pa.decimal256(50, 1): st.sampled_from([Decimal(1), Decimal("-2.5")]),
+    pa.date32(): st.sampled_from([-1, 0, 20_000]),
+    pa.date64(): st.sampled_from([0, 86_400_000]),
+    pa.time32("ms"): st.sampled_from([0, 1_500]),
+    pa.time64("us"): st.sampled_from([0, 1_500]),
+    pa.timestamp("s"): st.sampled_from([-1, 0, 1_700_000_000]),
+    pa.timestamp("ms", "UTC"): st.sampled_from([-1, 0, 1_700_000_000_000]),
+    pa.timestamp("us", "Europe/Berlin"): st.sampled_from([-1, 1_700_000_000_000_000]),
+    pa.timestamp("ns"): st.sampled_from([0, 1_700_000_000_000_000_000]),
+    pa.duration("s"): st.sampled_from([0, 60]),
     pa.dictionary(pa.int32(), pa.string()): st.sampled_from(["p", "q"]),
 }
 
@@ -76,6 +89,7 @@ settings_of_a_writer = st.fixed_dictionaries(
         "row_group_size": st.sampled_from([1, 13, 50, 1 << 20]),
         "write_statistics": st.booleans(),
         "write_page_checksum": st.booleans(),
+        "store_decimal_as_integer": st.booleans(),
     }
 )
 ROLES = [
@@ -176,7 +190,7 @@ def test_columns_that_arrow_decodes_stand_beside_those_that_kernels_do(tmp_path,
     assert dict(counts.tables) == dict(expected.tables)
 
 
-def test_the_waybetween_kernels_and_arrow(kernels, monkeypatch):
+def test_the_choice_between_kernels_and_arrow(kernels, monkeypatch):
     kernels("never")
     assert not choice.kernels_pay(10**9)
     kernels("always")
@@ -192,6 +206,41 @@ def test_the_waybetween_kernels_and_arrow(kernels, monkeypatch):
     kernels("perhaps")
     with pytest.raises(biaskit.BiaskitError, match="auto, always or never"):
         choice.kernels_pay(1)
+
+
+def test_dates_times_and_decimals_are_counted_by_their_codes(tmp_path, kernels):
+    kernels("always")
+    table = pa.table(
+        {
+            "day": pa.array([0, 1, None], pa.date32()),
+            "at": pa.array([0, 1, None], pa.timestamp("us", "UTC")),
+            "paid": pa.array([Decimal("1.50"), Decimal("-1.50"), None], pa.decimal128(9, 2)),
+            "lasted": pa.array([0, 1, None], pa.duration("s")),
+        }
+    )
+    path = tmp_path / "t.parquet"
+    for as_integer in (False, True):
+        pq.write_table(table, path, store_decimal_as_integer=as_integer)
+        roles = Roles.of(facet=["day", "at"], label="paid", group="lasted")
+        ways = {one.column: (one.path, one.why) for one in paths_of([path], roles)}
+        assert ways == {
+            "day": ("encoded", "dictionary-encoded"),
+            "at": ("encoded", "dictionary-encoded"),
+            "paid": ("encoded", "dictionary-encoded"),
+            "lasted": ("Arrow", "no flat column of a kind that the kernels know"),
+        }
+    pq.write_table(table, path, use_deprecated_int96_timestamps=True)
+    assert [one.path for one in paths_of([path], Roles.of(facet="at"))] == ["Arrow"]
+
+
+def test_a_date_that_no_calendar_has_is_named(tmp_path, kernels):
+    table = pa.table({"day": pa.array([0, 2**30], pa.date32()), "y": [0, 1]})
+    path = tmp_path / "t.parquet"
+    pq.write_table(table, path)
+    for way in ("never", "always"):
+        kernels(way)
+        with pytest.raises(biaskit.BiaskitError, match="facet 'day' holds a value that cannot"):
+            biaskit.count(path, facet="day", label="y")
 
 
 @many

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numba import config
 
 from biaskit._kernels import BAD, SLACK, plain
-from biaskit._kernels.hybrid import all_present, hybrid, hybrid_wide, ones, spread, spread_wide
+from biaskit._kernels.hybrid import hybrid, hybrid_wide, level_bits, spread, spread_wide
 from biaskit._kernels.joint import ROWS, SCRATCH, joint_counts, joint_weights, table_size
 from biaskit._kernels.pages import (
     BODY,
@@ -163,11 +163,13 @@ def test_missing_values_are_spread_as_by_the_twin(rows, missing):
     dense = np.array([row for row in rows if row], np.uint8)
     expected = plain.spread(levels, dense, missing).tolist()
     out = np.full(len(rows) + 1 + SLACK, 77, np.uint8)
-    arguments = padded(levels.tobytes()), padded(dense.tobytes()), len(dense), missing
+    bits = np.packbits(levels, bitorder="little")
+    arguments = padded(bits.tobytes()), padded(dense.tobytes()), len(dense), missing
     assert spread(*arguments, out, 1, len(rows)) == len(rows)
     assert out[: 1 + len(rows)].tolist() == [77, *expected]
     wide = np.full(len(rows) + 1, 77, np.uint32)
-    wide_arguments = arguments[0], dense.astype(np.uint32), len(dense), missing
+    spare = np.append(dense, 0).astype(np.uint32)
+    wide_arguments = arguments[0], spare, len(dense), missing
     assert spread_wide(*wide_arguments, wide, 1, len(rows)) == len(rows)
     assert wide.tolist() == [77, *expected]
     for wrong in (len(dense) - 1, len(dense) + 1):
@@ -177,16 +179,41 @@ def test_missing_values_are_spread_as_by_the_twin(rows, missing):
     assert spread_wide(*wide_arguments, wide, 2, len(rows)) == BAD
 
 
-def test_levels_of_one_run_are_seen():
-    for levels, count, expected in (
-        (b"\x10\x01", 8, True),
-        (b"\x10\x01", 9, False),
-        (b"\x10\x00", 8, False),
-        (b"\x03\xff", 8, False),
-        (b"\x10", 8, False),
-        (b"", 0, False),
-    ):
-        assert all_present(padded(levels), 0, len(levels), count) == expected
+def test_eight_rows_are_spread_for_every_byte_of_levels():
+    dense = padded(bytes(range(1, 9)))
+    for byte in range(256):
+        levels = np.unpackbits(np.array([byte], np.uint8), bitorder="little")
+        present = int(levels.sum())
+        out = np.full(8 + SLACK, 77, np.uint8)
+        assert spread(padded(bytes([byte])), dense, present, 9, out, 0, 8) == 8
+        assert out[:8].tolist() == plain.spread(levels, dense[:present], 9).tolist()
+
+
+@few
+@given(runs(1), st.integers(0, 300), damage)
+def test_levels_become_the_bits_of_the_twin(source, count, changes):
+    source = damaged(source, changes)
+    try:
+        expected = plain.hybrid(source, 1, 2, count)
+    except ValueError:
+        expected = None
+    levels = np.full((count + 7) // 8 + SLACK, 77, np.uint8)
+    present = level_bits(padded(source), 0, len(source), count, levels)
+    assert (present == BAD) == (expected is None)
+    if expected is not None:
+        assert present == expected.sum()
+        if present < count:
+            made = np.unpackbits(levels, bitorder="little")[:count]
+            assert made.tolist() == expected.tolist()
+
+
+def test_levels_outside_of_their_arrays_are_refused():
+    source, levels = padded(b"\x03\xff"), np.zeros(1 + SLACK, np.uint8)
+    assert level_bits(source, 0, 2, 8, levels) == 8
+    assert level_bits(source, -1, 2, 8, levels) == BAD
+    assert level_bits(source, 0, 3, 8, levels) == BAD
+    assert level_bits(source, 0, 2, -1, levels) == BAD
+    assert level_bits(source, 0, 2, 8, levels[1:]) == BAD
 
 
 @few
@@ -346,13 +373,6 @@ def assert_counted(columns: list[np.ndarray], sizes: list[int]) -> None:
     if len(more[1]):
         short = more[0], more[1][1:]
         assert joint_counts(codes, starts, places, rows, scratch, *short, counts) == BAD
-
-
-@few
-@given(st.lists(st.integers(0, 1), max_size=100))
-def test_ones_are_counted(levels):
-    source = padded(bytes(levels))
-    assert ones(source, len(levels)) == sum(levels)
 
 
 @few

@@ -25,6 +25,7 @@ __all__ = [
     "SLACK",
     "as_double",
     "as_single",
+    "inner",
     "int64",
     "jit",
     "jit_with_arrays",
@@ -79,6 +80,13 @@ def _compiled(function: _F, **flags: bool) -> _F:
             raise
         made = njit(**flags)(function)
     return made  # type: ignore[no-any-return]
+
+
+def inner(function: _F) -> _F:
+    """Compiled form of a function that only kernels call: those on disk hold it already."""
+    if config.DISABLE_JIT:
+        return jit(function)
+    return njit(_nrt=False, **_FLAGS)(function)  # type: ignore[no-any-return]
 
 
 if config.DISABLE_JIT:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from biaskit._kernels import BAD, SLACK, int64, jit
-from biaskit._kernels.hybrid import all_present, hybrid, hybrid_wide, ones, spread, spread_wide
+from biaskit._kernels import BAD, SLACK, inner, int64, jit
+from biaskit._kernels.hybrid import hybrid, hybrid_wide, level_bits, spread, spread_wide
 from biaskit._kernels.pages import (
     BODY,
     DATA,
@@ -29,7 +29,6 @@ __all__ = [
     "little",
     "page_body",
     "page_parts",
-    "present_values",
 ]
 
 #: Where the content of a page is.
@@ -65,7 +64,7 @@ def page_body(source: Any, at: int, packed: int, size: int, is_snappy: bool, out
     return -2 if snappy(source, at, at + packed, out, size) == size else BAD
 
 
-@jit
+@inner
 def page_parts(
     source: Any, table: Any, number: int, is_snappy: bool, optional: bool, page: Any
 ) -> Any:
@@ -117,27 +116,13 @@ def page_parts(
     return where, at, end, level_at, level_end
 
 
-@jit
+@inner
 def little(text: Any, at: int) -> int:
     """Number of the four bytes from `at` on, the lowest first; all of them must be there."""
     number = int64(text[at])
     for k in range(1, 4):
         number |= int64(text[at + k]) << 8 * k
     return int(number)
-
-
-@jit
-def present_values(text: Any, at: int, end: int, count: int, levels: Any) -> int:
-    """How many of a page's values are there; `levels` says which, unless all are.
-
-    Returns a negative number where the levels do not fit.
-    """
-    if all_present(text, at, end, count):
-        return count
-    # Numba would compile another kernel for constants than it does for int64.
-    if hybrid(text, at, end, int64(1), int64(2), levels, int64(0), count) < 0:
-        return BAD
-    return ones(levels, count)
 
 
 @jit
@@ -207,7 +192,7 @@ def chunk_codes(
         level_text = text if table[number, KIND] == DATA else source
         present = count
         if optional:
-            present = present_values(level_text, level_at, level_end, count, levels)
+            present = level_bits(level_text, level_at, level_end, count, levels)
         if present < 0 or (
             table[number, KIND] == DATA_2 and table[number, NULLS] != count - present
         ):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from biaskit._kernels import BAD, SLACK, int64, jit, peek, uint64
+from biaskit._kernels import BAD, SLACK, inner, int64, jit, peek, uint64
 
 __all__ = ["ROWS", "SCRATCH", "joint_counts", "joint_weights", "table_size"]
 
@@ -45,7 +45,7 @@ def table_size(cells: int) -> int:
     return 4 * cells if cells <= _TAKE_TURNS else cells
 
 
-@jit
+@inner
 def _counts_of_16_bits(
     codes: Any, starts: Any, sizes: Any, rows: int, cells: int, index: Any, tables: Any, counts: Any
 ) -> int:

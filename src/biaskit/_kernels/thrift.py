@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from biaskit._kernels import BAD, int64, jit
+from biaskit._kernels import BAD, inner, int64, jit
 
 __all__ = [
     "BINARY",
@@ -43,7 +43,7 @@ def path(*ids: int) -> int:
     return made
 
 
-@jit
+@inner
 def varint(source: Any, at: int, end: int) -> tuple[int, int]:
     """Number of seven bits a byte, lowest first, and where it ends; `BAD` where it does not fit.
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from biaskit._kernels import BAD, SLACK, as_double, as_single, int64, jit, peek, poke, uint64
-from biaskit._kernels.chunks import IN_PAGE, little, page_parts, present_values
-from biaskit._kernels.hybrid import hybrid, spread
+from biaskit._kernels import BAD, SLACK, as_double, as_single, inner, int64, jit, peek, poke, uint64
+from biaskit._kernels.chunks import IN_PAGE, little, page_parts
+from biaskit._kernels.hybrid import hybrid, level_bits, spread
 from biaskit._kernels.pages import DATA, DATA_2, DICTIONARY, ENCODING, KIND, NULLS, VALUES
 
 __all__ = ["BOOLEAN", "DOUBLE", "INT_32", "INT_64", "SINGLE", "chunk_places", "chunk_values", "cut"]
@@ -24,7 +24,7 @@ _LOW = uint64(0x7F7F7F7F7F7F7F7F)
 _DIAGONAL = uint64(0x8040201008040201)
 
 
-@jit
+@inner
 def numbers(text: Any, at: int, end: int, kind: int, out: Any, start: int, count: int) -> int:
     """Numbers of a plain page as float64.
 
@@ -64,7 +64,7 @@ def numbers(text: Any, at: int, end: int, kind: int, out: Any, start: int, count
     return count
 
 
-@jit
+@inner
 def cut(values: Any, edges: Any, missing: int, out: Any, start: int, count: int) -> int:
     """Bin of each of some numbers: how many of the edges are below it.
 
@@ -99,7 +99,7 @@ def cut(values: Any, edges: Any, missing: int, out: Any, start: int, count: int)
     return count
 
 
-@jit
+@inner
 def booleans(text: Any, at: int, end: int, encoding: int, out: Any, start: int, count: int) -> int:
     """Booleans of a page, each into a byte: plain, a bit each, or runs behind their length.
 
@@ -180,7 +180,7 @@ def chunk_places(
         level_text = text if table[number, KIND] == DATA else source
         present = count
         if optional:
-            present = present_values(level_text, level_at, level_end, count, levels)
+            present = level_bits(level_text, level_at, level_end, count, levels)
         if present < 0 or (
             table[number, KIND] == DATA_2 and table[number, NULLS] != count - present
         ):
@@ -233,7 +233,7 @@ def chunk_values(
             return BAD
         text = page if where == IN_PAGE else source
         level_text = text if table[number, KIND] == DATA else source
-        if optional and present_values(level_text, level_at, level_end, count, levels) != count:
+        if optional and level_bits(level_text, level_at, level_end, count, levels) != count:
             return BAD
         if numbers(text, at, end, kind, out, row, count) < 0:
             return BAD

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from biaskit.errors import DataError
+from biaskit.errors import BiaskitError, DataError
 from biaskit.levels import MISSING, Level, level, typed
 from biaskit.tables import MAX_LEVELS, too_many_values
 
@@ -61,6 +61,13 @@ class Encoder:
             raise DataError(
                 f"{where}: {self.role} {self.column!r} holds a text that is not UTF-8: {error}; "
                 "write the data again, or make the column binary"
+            ) from error
+        except BiaskitError:
+            raise
+        except (OverflowError, ValueError) as error:  # a date beyond the year 9999, for instance
+            raise DataError(
+                f"{where}: {self.role} {self.column!r} holds a value that cannot be read: "
+                f"{error}; write the data again, or make the column texts"
             ) from error
 
     def _looked_up(self, array: Any, where: str) -> NDArray[np.intp]:

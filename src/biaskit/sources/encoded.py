@@ -25,7 +25,7 @@ from biaskit.errors import DataError
 from biaskit.roles import Facet, Roles
 from biaskit.sources.axes import Axis, in_bytes, joint, joint_sums, placed_in_bytes
 from biaskit.sources.batches import Batch, of_record_batch
-from biaskit.sources.encode import Encoder, numbers, taken
+from biaskit.sources.encode import Encoder, kind_of, numbers, taken
 from biaskit.sources.layout import (
     NONE,
     PHYSICAL,
@@ -308,13 +308,14 @@ class _Reader:
         else:
             is_integer = physical.startswith("INT") and t.is_integer(value)
             is_float = physical in ("FLOAT", "DOUBLE") and t.is_floating(value)
-            fits = is_integer or is_float
+            fits = is_integer or is_float or _follows(value, physical, leaf.length)
+            fits = fits and (kind_of(value) == "number" or not must_be_numbers)
             in_pages = must_be_numbers and (is_float or t.is_signed_integer(value))
             in_pages = in_pages and (encoder is None or len(encoder.keep) <= _MOST_BINS)
         if not fits:
             return None
         is_optional = leaf.max_definition_level == 1
-        return Leaf(column, found[0], is_optional, physical, value, in_pages)
+        return Leaf(column, found[0], is_optional, physical, value, in_pages, leaf.length)
 
     def _group(self, number: int) -> tuple[int, NDArray[np.int64]]:
         """Rows of a row group, and the numbers of its column chunks."""
@@ -600,6 +601,20 @@ _NO_CODES = np.empty(0, np.uint32)
 # Entries of a dictionary up to which a byte is a code, beside that of a missing value.
 _MOST_ENTRIES = 255
 _TEXTS = {"string", "large_string", "string_view", "binary", "large_binary", "binary_view"}
+
+
+def _follows(type_: Any, physical: str, length: int) -> bool:
+    """Whether values of an Arrow type are made of the whole numbers that are stored."""
+    import pyarrow.types as t
+
+    match physical:
+        case "INT32":
+            return bool(t.is_date32(type_) or t.is_time32(type_) or t.is_decimal128(type_))
+        case "INT64":
+            return bool(t.is_timestamp(type_) or t.is_time64(type_) or t.is_decimal128(type_))
+        case "FIXED_LEN_BYTE_ARRAY":
+            return bool(t.is_decimal128(type_)) and 0 < length <= type_.bit_width // 8
+    return False
 
 
 def _columns(facet: Facet, roles: Roles) -> list[str]:
