@@ -129,7 +129,7 @@ def against_xgboost(model: Any, rows: pd.DataFrame) -> tuple[float, float, float
 
 
 def threads(model: Any, rows: pd.DataFrame) -> tuple[float, float, float]:
-    return compared(lambda: ours(model, rows, rows, 1), lambda: ours(model, rows, rows, 2), 7)
+    return compared(lambda: ours(model, rows, rows, 1), lambda: ours(model, rows, rows, 2), 25)
 
 
 def write(path: Path, rows: int) -> None:
@@ -172,14 +172,7 @@ def memory(model: Any, rows: int) -> tuple[float, float]:
     return made[0], made[1]
 
 
-def main() -> None:
-    warnings.simplefilter("ignore")
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=10_000_000, help="of the largest file")
-    parser.add_argument("--write", action="store_true")
-    args = parser.parse_args()
-    rows = people(100_000)
-    model = fitted(rows)
+def peers(model: Any, rows: pd.DataFrame) -> str:
     lines = [
         "| what | peer, s | biaskit, s | ratio | largest difference |",
         "| --- | ---: | ---: | ---: | ---: |",
@@ -188,23 +181,40 @@ def main() -> None:
         "2,000 rows, 100 background rows: shap.TreeExplainer, interventional": against_shap,
         "100,000 rows, all of them the background: woodelf-explainer": against_woodelf,
         "20,000 rows, path-dependent: XGBoost's pred_contribs": against_xgboost,
-        "100,000 rows, all of them the background: biaskit with one thread": threads,
     }
     for title, measure in measures.items():
         theirs, mine, difference = measure(model, rows)
-        line = f"| {title} | {theirs:.3f} | {mine:.3f} | {theirs / mine:.1f} | {difference:.0e} |"
-        lines.append(line)
-        print(line, flush=True)
-    right = who_is_right(model, rows)
-    print(right)
-    much, less = memory(model, args.rows)
-    facts = (
-        f"Peak memory of a process that explains a Parquet file per gender: {much:,.0f} MB of "
-        f"{args.rows:,} rows, {less:,.0f} MB of {args.rows // 10:,}."
+        ratio = theirs / mine
+        lines.append(f"| {title} | {theirs:.3f} | {mine:.3f} | {ratio:.1f} | {difference:.0e} |")
+        print(lines[-1], flush=True)
+    return "\n".join([*lines, "", who_is_right(model, rows)])
+
+
+def scale(model: Any, rows: pd.DataFrame, most: int) -> str:
+    one, two, _ = threads(model, rows)
+    print(one, two, flush=True)
+    much, less = memory(model, most)
+    return (
+        f"100,000 rows, all of them the background: one thread takes {one / two:.2f} times as long "
+        f"as two. Peak memory of a process that explains a Parquet file per gender: {much:,.0f} MB "
+        f"of {most:,} rows, {less:,.0f} MB of {most // 10:,}."
     )
-    print(facts)
-    if args.write:
-        write_section("attributions", "\n".join([*lines, "", right, facts]), PACKAGES)
+
+
+def main() -> None:
+    warnings.simplefilter("ignore")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=10_000_000, help="of the largest file")
+    parser.add_argument("--part", choices=["peers", "scale"], action="append")
+    parser.add_argument("--write", action="store_true")
+    args = parser.parse_args()
+    rows = people(100_000)
+    model = fitted(rows)
+    for part in args.part or ("peers", "scale"):
+        made = peers(model, rows) if part == "peers" else scale(model, rows, args.rows)
+        print(made)
+        if args.write:
+            write_section(f"attributions: {part}", made, PACKAGES)
 
 
 if __name__ == "__main__":

@@ -75,7 +75,8 @@ def test_the_parts_add_up_to_the_gap_in_the_output(background: Any) -> None:
     assert total == pytest.approx(whole, abs=1e-5)
     assert report.share[:-1].sum() == pytest.approx(1)
     assert set(report.scale) == {"raw"}
-    assert [*report.n_a.unique()], [*report.n_d.unique()] == ([(~women).sum()], [women.sum()])
+    assert [*report.n_a.unique()] == [(~women).sum()]
+    assert [*report.n_d.unique()] == [women.sum()]
     assert (report.low <= report.gap).all()
     assert (report.gap <= report.high).all()
     assert (report.note == "").all()
@@ -729,7 +730,7 @@ def test_partial_dependence_of_any_model() -> None:
         LogisticRegression(max_iter=1_000),
     ).fit(PEOPLE[columns], PEOPLE.hired)
     found = biaskit.partial_dependence(model, pl.from_pandas(PEOPLE), "sex")
-    assert found["at"].tolist() == ["M", "F"] or found["at"].tolist() == ["F", "M"]
+    assert found["at"].tolist() == ["F", "M"]
     for row in found.itertuples():
         changed = PEOPLE[columns].assign(sex=row.at)
         assert row.mean == pytest.approx(model.predict_proba(changed)[:, 1].mean())

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from biaskit import store
 from biaskit.errors import RolesError, did_you_mean
 from biaskit.explained import Facets, Request, Rows, tickets
-from biaskit.levels import show
+from biaskit.levels import level, order, show
 from biaskit.outputs import Scores, scores
 from biaskit.roles import Roles, facet_name
 
@@ -148,8 +148,8 @@ class _Sample:
             (_ALL, _ALL, np.ones(len(self.matrix), dtype=bool))
         ]
         for facet, found in codes[0].items():
-            for level, on_side in facets.members(facet, found, rows.from_text):
-                self.sides.append((facet_name(facet), show(level), on_side))
+            for side, on_side in facets.members(facet, found, rows.from_text):
+                self.sides.append((facet_name(facet), show(side), on_side))
 
     @staticmethod
     def _thinned(values: Any, codes: Any, places: Any) -> Any:
@@ -166,6 +166,9 @@ def _of_feature(
     name: str, at: int, sample: _Sample, score: Scores, grid: int
 ) -> Iterator[DependenceRow]:
     places, note = _grid(sample.matrix[:, at], grid, is_number=score.is_number(at))
+    if not score.is_number(at):  # by what they stand for, not by arrival
+        shown = sorted(places.tolist(), key=lambda place: order(level(score.value(at, place))))
+        places = np.array(shown, dtype=np.float64)
     nearest = _nearest(sample.matrix[:, at], places, is_number=score.is_number(at))
     notes = "; ".join(part for part in (sample.note, note) if part)
     means = np.empty((len(places), len(sample.sides), len(score.names)))
@@ -213,13 +216,10 @@ def _nearest(
     values: NDArray[np.float64], places: NDArray[np.float64], *, is_number: bool
 ) -> NDArray[np.intp]:
     """Place that each value is nearest to; -1 for a missing value, or a category left out."""
+    if not is_number:
+        by_place = {place: i for i, place in enumerate(places.tolist())}
+        return np.array([by_place.get(value, -1) for value in values.tolist()], dtype=np.intp)
     if not len(places):
         return np.full(len(values), -1)
-    found = np.searchsorted(places, values)
-    if is_number:
-        middle = (places[1:] + places[:-1]) / 2
-        found = np.searchsorted(middle, values)
-    found = np.minimum(found, len(places) - 1)
-    if not is_number:
-        found = np.where(places[found] == values, found, -1)
+    found = np.searchsorted((places[1:] + places[:-1]) / 2, values)
     return np.where(np.isnan(values), -1, found)
