@@ -7,7 +7,6 @@ Needs the ``dev`` extra, and Java for Spark. Start-up is not counted.
 from __future__ import annotations
 
 import argparse
-import statistics
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -121,14 +120,14 @@ ENGINES = {"PySpark": spark, "DuckDB": duck, "Polars": polars, "Dask": dask}
 
 
 def measured(ours: Callable[[], Any], theirs: Callable[[], Any], times: int) -> tuple[float, float]:
-    """Median seconds of two calls that take turns, the first turn of each not counted."""
+    """Least seconds of two calls that take turns, the first turns of each not counted."""
     for _ in range(2):
         ours(), theirs()
     pairs = []
     for i in range(times):  # whoever goes first has the other's caches, so they swap
         pair = [(j, seconds((ours, theirs)[j])) for j in ((0, 1) if i % 2 else (1, 0))]
         pairs.append([value for _, value in sorted(pair)])
-    one, other = (statistics.median(column) for column in zip(*pairs, strict=True))
+    one, other = (min(column) for column in zip(*pairs, strict=True))
     return one, other
 
 

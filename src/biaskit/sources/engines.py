@@ -165,20 +165,23 @@ class _Query:
             # A weight that is none makes its group's sum infinite, or not a number.
             w = nw.col(self._given[weight]).cast(nw.Float64)
             w = nw.when(w >= 0).then(w).otherwise(nw.lit(float("inf")))
-            read += [w.alias("w"), (w * w).alias("w2")]
+            read.append(w.alias("w"))
             sizes += [nw.col("w").sum().alias("sw"), nw.col("w2").sum().alias("sw2")]
         said = ", ".join(map(repr, columns))
         with self._source.errors(f"the GROUP BY of {said}"):
-            grouped = self._frame.select(*read).group_by(*names.values()).agg(*sizes)
+            rows = self._frame.select(*read)
+            if weight is not None:
+                rows = rows.with_columns((nw.col("w") * nw.col("w")).alias("w2"))
+            grouped = rows.group_by(*names.values()).agg(*sizes)
             first = grouped.head(most)
             found = first.collect() if hasattr(first, "collect") else first
             made = _in_memory(found)
-        rows = frame_source(made)
-        if rows is None:
+        source = frame_source(made)
+        if source is None:
             raise DataError(f"{self._source.where} gave a {type(made).__qualname__} for its groups")
         wanted = [*names.values(), "n", *(("sw", "sw2") if weight is not None else ())]
         with self._source.errors(f"the groups of {said}"):
-            return [self._groups(batch, names) for batch in rows.batches(wanted, wanted)]
+            return [self._groups(batch, names) for batch in source.batches(wanted, wanted)]
 
     def _groups(self, batch: Batch, names: Mapping[str, str]) -> Groups:
         cells = batch.columns
