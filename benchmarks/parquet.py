@@ -2,13 +2,16 @@
 
 ``python benchmarks/parquet.py`` prints the table of ratios, ``--write`` puts it into
 docs/benchmarks.md. ``--rows`` is the size of the main file (50 million by default), in row groups
-of a million; the variants have a fifth of it. Every engine uses two threads, and all must count the
-same. ``--file`` adds a file of your own, with ``--columns`` to count by.
+of a million; the variants have a fifth of it, and ``--longest`` (500 million) is that of the file
+that shows whether time and memory grow with the rows. Every engine uses two threads, and all must
+count the same. ``--file`` adds a file of your own, with ``--columns`` to count by. A file written
+by Spark is among the variants where pyspark is installed.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import subprocess
 import sys
@@ -28,6 +31,7 @@ from core import PEAK, write_section
 import biaskit
 
 TWO = {"facet": "sex", "label": "hired"}
+SCORES = {"facet": "sex", "label": "hired", "predicted": "score", "predicted_above": 0.5}
 FOUR = {"facet": "sex", "group": "place", "label": "hired", "predicted": "invited"}
 _ROW_GROUP = 1_000_000
 
@@ -57,6 +61,21 @@ def rows_of(
         )
 
 
+def scores_of(rows: int) -> Iterator[pa.Table]:
+    """Tables of people with a boolean label, a score and a weight, a million rows at a time."""
+    rng = np.random.default_rng(0)
+    for start in range(0, rows, _ROW_GROUP):
+        n = min(_ROW_GROUP, rows - start)
+        yield pa.table(
+            {
+                "sex": pa.array(np.array(["F", "M"])[rng.integers(0, 2, n)]),
+                "hired": pa.array(rng.random(n) < 0.3),
+                "score": pa.array(rng.random(n)),
+                "weight": pa.array(rng.random(n)),
+            }
+        )
+
+
 def write_file(path: Path, tables: Iterator[pa.Table], writer: str, compression: str) -> None:
     """Write a file in row groups of a million rows, as one of the engines writes it."""
     if writer == "pyarrow":
@@ -67,7 +86,9 @@ def write_file(path: Path, tables: Iterator[pa.Table], writer: str, compression:
                 file.write_table(table, row_group_size=_ROW_GROUP)
         return
     whole = pa.concat_tables(tables)
-    if writer == "polars":
+    if writer == "spark":
+        write_by_spark(path, whole)
+    elif writer == "polars":
         frame = pl.from_arrow(whole)
         frame.write_parquet(path, compression=compression, row_group_size=_ROW_GROUP)
     else:
@@ -77,13 +98,39 @@ def write_file(path: Path, tables: Iterator[pa.Table], writer: str, compression:
         connection.execute(f"COPY whole TO '{path}' ({options})")
 
 
+def write_by_spark(path: Path, table: pa.Table) -> None:
+    """Write a file as Spark does: it reads one that pyarrow wrote, and writes it as one part."""
+    from pyspark.sql import SparkSession
+
+    quiet = {"spark.ui.enabled": "false", "spark.sql.shuffle.partitions": "1"}
+    builder = SparkSession.builder.master("local[2]").config("spark.driver.memory", "4g")
+    for name, value in quiet.items():
+        builder = builder.config(name, value)
+    spark = builder.getOrCreate()
+    with tempfile.TemporaryDirectory() as folder:
+        pq.write_table(table, f"{folder}/in.parquet")
+        spark.read.parquet(f"{folder}/in.parquet").coalesce(1).write.parquet(f"{folder}/out")
+        (part,) = Path(folder, "out").glob("part-*.parquet")
+        part.replace(path)
+    spark.stop()
+
+
 def counters(path: Path, columns: Sequence[str], roles: dict[str, Any]) -> dict[str, Any]:
     """Call that counts, for each engine; each returns its numbers of rows."""
     connection = duckdb.connect()
     connection.execute("SET threads = 2")
     listed = ", ".join(f'"{column}"' for column in columns)
-    query = f"SELECT {listed}, count(*) FROM '{path}' GROUP BY ALL"
-    lazy = pl.scan_parquet(path).group_by(list(columns)).len()
+    keys = [pl.col(column) for column in columns]
+    sums, wanted = "", [pl.len()]
+    if "predicted_above" in roles:
+        listed += f', "{roles["predicted"]}" > {roles["predicted_above"]} AS above'
+        keys.append((pl.col(roles["predicted"]) > roles["predicted_above"]).alias("above"))
+    if "weight" in roles:
+        weight = roles["weight"]
+        sums = f'sum("{weight}"), sum("{weight}" * "{weight}"), '
+        wanted += [pl.col(weight).sum(), (pl.col(weight) ** 2).sum().alias("squares")]
+    query = f"SELECT {listed}, {sums}count(*) FROM '{path}' GROUP BY ALL"
+    lazy = pl.scan_parquet(path).group_by(keys).agg(wanted)
     return {
         "biaskit": lambda: cells_of(biaskit.count(path, **roles)),
         "DuckDB": lambda: [row[-1] for row in connection.execute(query).fetchall()],
@@ -99,7 +146,9 @@ def cells_of(counts: biaskit.Counts) -> list[int]:
 
 def compare(path: Path, roles: dict[str, Any], repeats: int) -> dict[str, float]:
     """Best seconds of each engine, taking turns, after a turn in which their counts must agree."""
-    engines = counters(path, list(roles.values()), roles)
+    cut = {"weight"} | ({"predicted"} if "predicted_above" in roles else set())
+    columns = [v for role, v in roles.items() if isinstance(v, str) and role not in cut]
+    engines = counters(path, columns, roles)
     results = {name: sorted(count()) for name, count in engines.items()}
     if any(result != results["biaskit"] for result in results.values()):
         raise SystemExit(f"the counts differ: {results}")
@@ -136,6 +185,110 @@ def cold(path: Path) -> dict[str, float]:
             [sys.executable, "-c", f"import duckdb; print(duckdb.sql({query!r}).fetchall())"]
         ),
     }
+
+
+def floor(path: Path, roles: dict[str, Any], repeats: int) -> float:
+    """Best seconds of reading and decompressing the needed column chunks, and nothing else."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from biaskit._kernels import SLACK, jit
+    from biaskit._kernels.chunks import page_body
+    from biaskit._kernels.pages import BODY, PACKED, SIZE
+    from biaskit.roles import Roles
+    from biaskit.sources import _encoders
+    from biaskit.sources.encoded import _SNAPPY, _Reader
+    from biaskit.sources.layout import Room
+
+    @jit
+    def bodies(source: Any, table: Any, is_snappy: bool, page: Any) -> int:
+        found = 0
+        for i in range(table.shape[0]):
+            at, packed, size = table[i, BODY], table[i, PACKED], table[i, SIZE]
+            found += page_body(source, at, packed, size, is_snappy, page) != -1
+        return found
+
+    made = Roles.of(**roles)
+    file = pq.ParquetFile(path)
+    groups = range(file.metadata.num_row_groups)
+    with _Reader(file, path, made, _encoders(made)) as reader, ThreadPoolExecutor(2) as pool:
+
+        def read(group: int) -> None:
+            room = Room()
+            for column in made.columns():
+                chunk = reader._chunk(group, column, room)
+                page = room.array("page", int(chunk.table[:, SIZE].max()) + SLACK)
+                if bodies(chunk.source, chunk.table, chunk.codec == _SNAPPY, page) < 1:
+                    raise SystemExit("a page cannot be decompressed")
+
+        def all_groups() -> float:
+            start = time.perf_counter()
+            list(pool.map(read, groups))
+            return time.perf_counter() - start
+
+        all_groups()
+        return min(all_groups() for _ in range(repeats))
+
+
+def stages(path: Path, roles: dict[str, Any]) -> str:
+    """Shares of the time of one thread in each stage, in words."""
+    from unittest import mock
+
+    import biaskit._kernels.chunks as chunks
+    import biaskit._kernels.joint as joint
+    from biaskit.sources import encoded
+
+    named = [
+        ("reading", encoded._Reader, "_read"),
+        ("page headers", encoded, "pages_of"),
+        ("decompressing and decoding", chunks, "chunk_codes"),
+        ("places of dictionaries", encoded._Reader, "_place"),
+        ("counting", joint, "joint_counts"),
+    ]
+    spent = dict.fromkeys((name for name, _, _ in named), 0.0)
+
+    def timed(name: str, function: Any) -> Any:
+        def call(*args: Any) -> Any:
+            start = time.perf_counter()
+            try:
+                return function(*args)
+            finally:
+                spent[name] += time.perf_counter() - start
+
+        return call
+
+    with mock.patch.object(os, "cpu_count", return_value=1):
+        biaskit.count(path, **roles)
+        patches = [
+            mock.patch.object(home, attribute, timed(name, getattr(home, attribute)))
+            for name, home, attribute in named
+        ]
+        for patch in patches:
+            patch.start()
+        start = time.perf_counter()
+        biaskit.count(path, **roles)
+        total = time.perf_counter() - start
+        for patch in patches:
+            patch.stop()
+    spent["the rest"] = total - sum(spent.values())
+    return ", ".join(f"{name} {100 * seconds / total:.0f} %" for name, seconds in spent.items())
+
+
+def grown(path: Path, rows: int, longest: int) -> str:
+    """What a file of many times the rows takes, in time and in memory; it is written to `path`."""
+    found = {}
+    for size in (rows, longest):
+        write_file(path, rows_of(size), "pyarrow", "snappy")
+        biaskit.count(path, **FOUR)
+        start = time.perf_counter()
+        counts = biaskit.count(path, **FOUR)
+        found[size] = time.perf_counter() - start, peak_above_import(path)
+        if counts.rows != size:
+            raise SystemExit(f"{counts.rows:,} rows were counted of {size:,}")
+    (few, little), (many, much) = found.values()
+    return (
+        f"Counting four roles of {longest:,} rows takes {many / few:.1f} times as long as of "
+        f"{rows:,}, and {much:,.0f} MB above an import of biaskit and numba against {little:,.0f}."
+    )
 
 
 def peak_above_import(path: Path) -> float:
@@ -183,6 +336,7 @@ def row(what: str, best: dict[str, float]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=50_000_000)
+    parser.add_argument("--longest", type=int, default=500_000_000)
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--file", type=Path)
     parser.add_argument("--columns", nargs=3, metavar=("FACET", "LABEL", "GROUP"))
@@ -200,9 +354,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as made:
         path = Path(made) / "main.parquet"
         write_file(path, rows_of(args.rows), "pyarrow", "snappy")
-        say(row(f"{args.rows:,} rows, facet × label", compare(path, TWO, args.repeats)))
-        say(row(f"{args.rows:,} rows, four roles", compare(path, FOUR, args.repeats)))
-        memory = peak_above_import(path)
+        facts = []
+        for what, roles in (("facet × label", TWO), ("four roles", FOUR)):
+            best = compare(path, roles, args.repeats)
+            say(row(f"{args.rows:,} rows, {what}", best))
+            times = best["biaskit"] / floor(path, roles, args.repeats)
+            facts.append(
+                f"Of {what}, reading and decompressing the needed column chunks alone takes "
+                f"1/{times:.1f} of the time. One thread's time goes into: {stages(path, roles)}."
+            )
         few = args.rows // 5
         variants: dict[str, tuple[dict[str, Any], str, str]] = {
             "as above": ({}, "pyarrow", "snappy"),
@@ -214,22 +374,31 @@ def main() -> None:
             "5 % missing": ({"missing": 0.05}, "pyarrow", "snappy"),
             "written by Polars": ({}, "polars", "snappy"),
             "written by DuckDB": ({}, "duckdb", "snappy"),
+            "written by Spark": ({}, "spark", "snappy"),
         }
+        if importlib.util.find_spec("pyspark") is None:
+            print("pyspark is not installed, so no file is written by Spark")
+            del variants["written by Spark"]
         for name, (options, writer, compression) in variants.items():
             write_file(path, rows_of(few, **options), writer, compression)
             say(row(f"{few:,} rows, four roles, {name}", compare(path, FOUR, args.repeats)))
+        write_file(path, scores_of(few), "pyarrow", "snappy")
+        say(row(f"{few:,} rows, a boolean and a score to cut", compare(path, SCORES, args.repeats)))
+        weighted = {**SCORES, "weight": "weight"}
+        say(row(f"{few:,} rows, the same, weighted", compare(path, weighted, args.repeats)))
         if args.file is not None:
             own = dict(zip(("facet", "label", "group"), args.columns, strict=True))
             say(row(f"{args.file.name}, {', '.join(args.columns)}", compare(args.file, own, 25)))
         write_file(path, rows_of(332_900), "pyarrow", "snappy")
         say(row("a whole process, 332,900 rows, four roles", cold(path)))
-    facts = (
-        f"Counting four roles of {args.rows:,} rows takes {memory:,.0f} MB above an import of "
-        f"biaskit and numba. Compiling every kernel from nothing takes {compile_seconds():.1f} s."
+        facts.append(grown(path, args.rows, args.longest))
+    facts.append(
+        f"Compiling the kernels that four roles need from nothing takes {compile_seconds():.1f} s."
     )
-    print(facts)
+    print("\n".join(facts))
     if args.write:
-        write_section("parquet", "\n".join([*lines, "", facts]))
+        listed = "\n".join(f"* {fact}" for fact in facts)
+        write_section("parquet", "\n".join([*lines, "", listed]))
 
 
 if __name__ == "__main__":

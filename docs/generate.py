@@ -1,4 +1,4 @@
-"""Pages about the metrics, made of their declarations: ``python docs/generate.py``.
+"""Pages about metrics and findings, made of their declarations: ``python docs/generate.py``.
 
 A test holds that the pages in the repository are what this makes of the code.
 """
@@ -11,12 +11,13 @@ from typing import Any
 import pandas as pd
 
 import biaskit
+from biaskit.gate import CODES, Code
 from biaskit.metrics import FROM_ROWS, METRICS, Metric
 from biaskit.roles import Roles
 from biaskit.words import in_words
 
 ALL = (*METRICS.values(), *FROM_ROWS.values())
-METRICS_FOLDER = Path(__file__).parent / "metrics"
+DOCS = Path(__file__).parent
 
 _AGAINST = {
     ">": "A value **above** {parity:g} is against facet d.",
@@ -31,11 +32,37 @@ _SWAP = {
 }
 
 
-def pages() -> dict[str, str]:
-    """Text of every page by its file name."""
-    made = {f"{metric.symbol}.md": page(metric) for metric in ALL}
-    made["README.md"] = overview()
-    return made
+def pages() -> dict[str, dict[str, str]]:
+    """Text of every page, by folder and file name."""
+    metrics = {f"{metric.symbol}.md": page(metric) for metric in ALL}
+    findings = {f"{code.code}.md": finding(code) for code in CODES.values()}
+    return {
+        "metrics": {**metrics, "README.md": overview()},
+        "findings": {**findings, "README.md": overview_of_findings()},
+    }
+
+
+def finding(code: Code) -> str:
+    """Text of the page of one finding."""
+    return f"# {code.code}: {code.title}\n\n{code.meaning}\n\n**What to do.** {code.advice}\n"
+
+
+def overview_of_findings() -> str:
+    """Text of the page that lists the findings."""
+    rows = [f"| [{one.code}]({one.code}.md) | {one.title} |" for one in CODES.values()]
+    return "\n".join(
+        [
+            "# What a check finds",
+            "",
+            "Codes of [the gate](../gate.md): BK1xx are limits, BK2xx a baseline, BK3xx data that",
+            "cannot be checked. A code is never used again for something else.",
+            "",
+            "| code | what |",
+            "| --- | --- |",
+            *rows,
+            "",
+        ]
+    )
 
 
 def overview() -> str:
@@ -216,15 +243,15 @@ def cell(text: str) -> str:
 
 
 def main() -> None:
-    """Write the pages, and delete those of metrics that are gone."""
-    METRICS_FOLDER.mkdir(exist_ok=True)
-    made = pages()
-    for old in METRICS_FOLDER.glob("*.md"):
-        if old.name not in made:
-            old.unlink()
-    for name, text in made.items():
-        (METRICS_FOLDER / name).write_text(text, encoding="utf-8")
-        print(METRICS_FOLDER / name)
+    """Write the pages, and delete those of what is gone."""
+    for folder, made in pages().items():
+        (DOCS / folder).mkdir(exist_ok=True)
+        for old in (DOCS / folder).glob("*.md"):
+            if old.name not in made:
+                old.unlink()
+        for name, text in made.items():
+            (DOCS / folder / name).write_text(text, encoding="utf-8")
+            print(DOCS / folder / name)
 
 
 if __name__ == "__main__":

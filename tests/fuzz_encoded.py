@@ -12,7 +12,9 @@ import random
 import sys
 import tempfile
 from collections import Counter
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +22,7 @@ import pyarrow.parquet as pq
 
 import biaskit
 from biaskit.sources import encoded
+from biaskit.tables import Table
 
 ROLES = [
     {"facet": "sex", "label": "hired"},
@@ -30,11 +33,13 @@ ROLES = [
         "facet_edges": {"age": [30, 50.5]},
     },
     {"facet": ("sex", "place"), "label": "score", "positive_above": 0.5},
+    {"facet": "old", "label": "measured", "positive_above": 0.5, "weight": "weight"},
+    {"facet": ["day", "at"], "label": "paid"},
 ]
 
 
 def table(rows: int, rng: np.random.Generator) -> pa.Table:
-    """Small table of columns of every type that the kernels read, and of one that they do not."""
+    """Small table of columns of every type that the kernels read."""
     missing = rng.random(rows) < 0.1
     sex = np.array(["F", "M", "X"])[rng.choice(3, rows, p=[0.48, 0.48, 0.04])]
     return pa.table(
@@ -44,7 +49,12 @@ def table(rows: int, rng: np.random.Generator) -> pa.Table:
             "age": pa.array(rng.integers(18, 80, rows).astype(np.int32), mask=missing[::-1]),
             "place": pa.array([f"place {i}" for i in rng.integers(0, 20, rows)]),
             "score": pa.array(rng.integers(0, 9, rows) / 8),
-            "old": pa.array(rng.random(rows) < 0.5),
+            "old": pa.array(rng.random(rows) < 0.5, mask=missing),
+            "measured": pa.array(rng.random(rows), mask=missing[::-1]),
+            "weight": pa.array(rng.integers(0, 60, rows).astype(np.float64)),
+            "day": pa.array(rng.integers(0, 5, rows).astype(np.int32), pa.date32(), mask=missing),
+            "at": pa.array(rng.integers(0, 3, rows) * 10**6, pa.timestamp("us", "UTC")),
+            "paid": pa.array([Decimal(int(x)) / 4 for x in rng.integers(-4, 4, rows)]),
         }
     )
 
@@ -62,6 +72,7 @@ def files(rng: np.random.Generator) -> list[bytes]:
                     compression=codec,
                     data_page_version=version,
                     data_page_size=size,
+                    dictionary_pagesize_limit=600,  # less than that of `measured` takes
                     write_batch_size=32,
                     row_group_size=170,
                 )
@@ -89,14 +100,27 @@ def mutant(source: bytes, rand: random.Random) -> bytes:
     return bytes(made)
 
 
-def outcome(path: Path, roles: dict[str, object], kernels: str) -> tuple[str, object]:
+def outcome(path: Path, roles: dict[str, object], kernels: str) -> tuple[str, Any]:
     """Counts of a file or the error, with the kernels or without them."""
     os.environ["BIASKIT_KERNELS"] = kernels
     try:
         counts = biaskit.count(path, **roles)  # type: ignore[arg-type]
     except biaskit.BiaskitError as error:
         return "error", str(error)
-    return "counts", {f: (t.levels, t.n.tolist()) for f, t in counts.tables.items()}
+    return "counts", dict(counts.tables)
+
+
+def same(one: dict[object, Table], other: dict[object, Table]) -> bool:
+    """Whether counts are equal, and sums of weights but for their rounding."""
+    return one.keys() == other.keys() and all(
+        one[facet].levels == other[facet].levels
+        and np.array_equal(one[facet].n, other[facet].n)
+        and all(
+            (a is None and b is None) or np.allclose(a, b, rtol=1e-12, atol=0)
+            for a, b in ((one[facet].w, other[facet].w), (one[facet].w2, other[facet].w2))
+        )
+        for facet in one
+    )
 
 
 def main() -> int:
@@ -117,7 +141,7 @@ def main() -> int:
                 Path(os.environ["BIASKIT_FUZZ_KEEP"]).write_bytes(path.read_bytes())
             plain, fast = (outcome(path, roles, kernels) for kernels in ("never", "always"))
             seen[f"{plain[0]} by Arrow, {fast[0]} by the kernels"] += 1
-            if fast[0] == "counts" and fast != plain:
+            if fast[0] == "counts" and not (plain[0] == "counts" and same(fast[1], plain[1])):
                 kept = Path(tempfile.gettempdir(), f"biaskit-mutant-{args.seed}-{number}.parquet")
                 kept.write_bytes(path.read_bytes())
                 sys.stdout.write(f"DIFFERENT: {kept} with {roles}:\n  {plain}\n  {fast}\n")

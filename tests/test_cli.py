@@ -25,7 +25,7 @@ import biaskit
 from biaskit.cli import _parser, main
 from biaskit.metrics import FROM_ROWS
 from biaskit.roles import Roles
-from biaskit.sources import encoded
+from biaskit.sources import choice
 
 DATA = pd.DataFrame(
     {
@@ -54,14 +54,15 @@ def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
 
 
 CHOICES = {"metrics", "confidence", "seed", "explain", "resume"}
+CHECKS = {"config", "only", "limit", "min_rows", "strict", "dry_run"}
 
 
 def test_flags_are_roles_are_keyword_arguments() -> None:
     _, verbs = _parser()
     names = {field.name for field in fields(Roles)}
-    for verb in ("report", "count"):
+    for verb in ("report", "count", "check"):
         flags = {action.dest for action in verbs[verb]._actions}
-        assert names == flags - {"help", "data", "format", "output", *CHOICES}
+        assert names == flags - {"help", "data", "format", "output", *CHOICES, *CHECKS}
     assert names == set(signature(biaskit.count).parameters) - {"data", "filesystem"}
     assert names == set(signature(biaskit.report).parameters) - {*CHOICES, "data", "filesystem"}
 
@@ -216,6 +217,7 @@ def test_count_explains_the_path_of_each_column(
             "old": [0, 1] * 150 + [*range(600)],
             "y": [True, False, True] * 300,
             "w": [1] * 900,
+            "nested": [[1]] * 900,
         }
     )
     options = {"row_group_size": 300, "write_batch_size": 50, "dictionary_pagesize_limit": 100}
@@ -229,14 +231,25 @@ def test_count_explains_the_path_of_each_column(
             ["new.parquet", "sex", "facet", "3", "encoded", "dictionary-encoded"],
             ["new.parquet", "old", "facet", "1", "encoded", "dictionary-encoded"],
             ["new.parquet", "old", "facet", "2", "Arrow", "pages that do not use the dictionary"],
-            [
-                *["new.parquet", "y", "label", "3", "Arrow"],
-                "no flat column of a kind that the kernels know",
-            ],
+            ["new.parquet", "y", "label", "3", "encoded", "values in their pages"],
         ],
     )
     _, [_, *lines] = explained(capsys, "new.parquet", *roles, "--weight", "w")
-    assert {tuple(line[3:]) for line in lines} == {("3", "Arrow", "the rows are weighted")}
+    assert lines[-1] == ["new.parquet", "w", "weight", "3", "encoded", "dictionary-encoded"]
+    _, [_, *lines] = explained(
+        capsys, "new.parquet", "--facet", "old", "--facet-above", "3", "--label", "nested"
+    )
+    assert lines == [
+        ["new.parquet", "old", "facet", "1", "encoded", "dictionary-encoded"],
+        [
+            *["new.parquet", "old", "facet", "2", "encoded"],
+            "dictionary-encoded, then values in their pages",
+        ],
+        [
+            *["new.parquet", "nested", "label", "3", "Arrow"],
+            "no flat column of a kind that the kernels know",
+        ],
+    ]
     monkeypatch.setenv("BIASKIT_KERNELS", "never")
     first, [_, *lines] = explained(capsys, "new.parquet", *roles)
     assert first == "BIASKIT_KERNELS is never"
@@ -249,7 +262,7 @@ def test_count_explains_the_choice_by_size(
 ) -> None:
     roles = ["--facet", "sex", "--label", "y"]
     monkeypatch.setenv("BIASKIT_KERNELS", "auto")
-    monkeypatch.setattr(encoded, "_rows_by_arrow", 0)
+    monkeypatch.setattr(choice, "_rows_by_arrow", 0)
     monkeypatch.delitem(sys.modules, "biaskit._kernels", raising=False)
     first, [_, *lines] = explained(capsys, "rows.parquet", *roles)
     assert first == "BIASKIT_KERNELS is auto"

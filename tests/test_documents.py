@@ -89,10 +89,10 @@ def generator() -> ModuleType:
     return module
 
 
-def test_pages_about_metrics_are_made_of_the_declarations() -> None:
-    made = generator().pages()
-    found = {p.name: p.read_text("utf-8") for p in (ROOT / "docs" / "metrics").glob("*.md")}
-    assert found == made, "run `python docs/generate.py`"
+def test_pages_about_metrics_and_findings_are_made_of_the_declarations() -> None:
+    for folder, made in generator().pages().items():
+        found = {p.name: p.read_text("utf-8") for p in (ROOT / "docs" / folder).glob("*.md")}
+        assert found == made, "run `python docs/generate.py`"
 
 
 def test_the_table_of_differences_from_smclarify() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
 from collections import Counter
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,7 @@ from hypothesis import strategies as st
 import biaskit
 from biaskit.levels import level
 from biaskit.roles import Roles
-from biaskit.sources import encoded
+from biaskit.sources import choice, encoded, paths_of
 
 many = settings(
     max_examples=25 if os.environ.get("NUMBA_DISABLE_JIT") == "1" else 100,
@@ -38,7 +40,19 @@ TYPES = {
     pa.float32(): st.sampled_from([0.5, -0.0, 1.0, float("nan"), 3.25]),
     pa.float64(): st.sampled_from([0.0, 1.0, 2.5, float("nan"), float("inf")]),
     pa.bool_(): st.booleans(),
-    pa.decimal128(5, 2): st.sampled_from([1, 2]),
+    pa.decimal128(5, 2): st.sampled_from([Decimal("-1.50"), Decimal("999.99"), Decimal(0)]),
+    pa.decimal128(18, 0): st.sampled_from([Decimal(10) ** 17, Decimal(-1)]),
+    pa.decimal128(38, 3): st.sampled_from([Decimal(10) ** 34, Decimal("-0.001")]),
+    pa.decimal256(50, 1): st.sampled_from([Decimal(1), Decimal("-2.5")]),
+    pa.date32(): st.sampled_from([-1, 0, 20_000]),
+    pa.date64(): st.sampled_from([0, 86_400_000]),
+    pa.time32("ms"): st.sampled_from([0, 1_500]),
+    pa.time64("us"): st.sampled_from([0, 1_500]),
+    pa.timestamp("s"): st.sampled_from([-1, 0, 1_700_000_000]),
+    pa.timestamp("ms", "UTC"): st.sampled_from([-1, 0, 1_700_000_000_000]),
+    pa.timestamp("us", "Europe/Berlin"): st.sampled_from([-1, 1_700_000_000_000_000]),
+    pa.timestamp("ns"): st.sampled_from([0, 1_700_000_000_000_000_000]),
+    pa.duration("s"): st.sampled_from([0, 60]),
     pa.dictionary(pa.int32(), pa.string()): st.sampled_from(["p", "q"]),
 }
 
@@ -75,6 +89,7 @@ settings_of_a_writer = st.fixed_dictionaries(
         "row_group_size": st.sampled_from([1, 13, 50, 1 << 20]),
         "write_statistics": st.booleans(),
         "write_page_checksum": st.booleans(),
+        "store_decimal_as_integer": st.booleans(),
     }
 )
 ROLES = [
@@ -151,8 +166,8 @@ def test_long_dictionaries(tmp_path, kernels, values, missing):
 def test_an_identifier_is_refused_either_way(tmp_path, kernels):
     path = tmp_path / "t.parquet"
     pq.write_table(pa.table({"id": list(range(3_000)), "y": [0, 1] * 1_500}), path)
-    for choice in ("never", "always"):
-        kernels(choice)
+    for way in ("never", "always"):
+        kernels(way)
         with pytest.raises(biaskit.BiaskitError, match="facet 'id' has"):
             biaskit.count(path, facet="id", label="y")
 
@@ -176,23 +191,165 @@ def test_columns_that_arrow_decodes_stand_beside_those_that_kernels_do(tmp_path,
 
 
 def test_the_choice_between_kernels_and_arrow(kernels, monkeypatch):
-    roles = Roles.of(facet="a", label="b")
     kernels("never")
-    assert not encoded.kernels_pay(10**9, roles)
+    assert not choice.kernels_pay(10**9)
     kernels("always")
-    assert encoded.kernels_pay(1, roles)
-    assert not encoded.kernels_pay(1, Roles.of(facet="a", weight="w"))
+    assert choice.kernels_pay(1)
     kernels("auto")
     monkeypatch.setitem(sys.modules, "biaskit._kernels", None)
-    assert encoded.kernels_pay(encoded.CROSSOVER_LOADED, roles)
-    assert not encoded.kernels_pay(encoded.CROSSOVER_LOADED - 1, roles)
+    assert choice.kernels_pay(choice.CROSSOVER_LOADED)
+    assert not choice.kernels_pay(choice.CROSSOVER_LOADED - 1)
     monkeypatch.delitem(sys.modules, "biaskit._kernels")
-    monkeypatch.setattr(encoded, "_rows_by_arrow", 0)
-    assert not encoded.kernels_pay(encoded.CROSSOVER - 1, roles)
-    assert encoded.kernels_pay(1, roles)
+    monkeypatch.setattr(choice, "_rows_by_arrow", 0)
+    assert not choice.kernels_pay(choice.CROSSOVER - 1)
+    assert choice.kernels_pay(1)
     kernels("perhaps")
     with pytest.raises(biaskit.BiaskitError, match="auto, always or never"):
-        encoded.kernels_pay(1, roles)
+        choice.kernels_pay(1)
+
+
+def test_dates_times_and_decimals_are_counted_by_their_codes(tmp_path, kernels):
+    kernels("always")
+    table = pa.table(
+        {
+            "day": pa.array([0, 1, None], pa.date32()),
+            "at": pa.array([0, 1, None], pa.timestamp("us", "UTC")),
+            "paid": pa.array([Decimal("1.50"), Decimal("-1.50"), None], pa.decimal128(9, 2)),
+            "lasted": pa.array([0, 1, None], pa.duration("s")),
+        }
+    )
+    path = tmp_path / "t.parquet"
+    for as_integer in (False, True):
+        pq.write_table(table, path, store_decimal_as_integer=as_integer)
+        roles = Roles.of(facet=["day", "at"], label="paid", group="lasted")
+        ways = {one.column: (one.path, one.why) for one in paths_of([path], roles)}
+        assert ways == {
+            "day": ("encoded", "dictionary-encoded"),
+            "at": ("encoded", "dictionary-encoded"),
+            "paid": ("encoded", "dictionary-encoded"),
+            "lasted": ("Arrow", "no flat column of a kind that the kernels know"),
+        }
+    pq.write_table(table, path, use_deprecated_int96_timestamps=True)
+    assert [one.path for one in paths_of([path], Roles.of(facet="at"))] == ["Arrow"]
+
+
+def test_a_date_that_no_calendar_has_is_named(tmp_path, kernels):
+    table = pa.table({"day": pa.array([0, 2**30], pa.date32()), "y": [0, 1]})
+    path = tmp_path / "t.parquet"
+    pq.write_table(table, path)
+    for way in ("never", "always"):
+        kernels(way)
+        with pytest.raises(biaskit.BiaskitError, match="facet 'day' holds a value that cannot"):
+            biaskit.count(path, facet="day", label="y")
+
+
+@many
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([True, False, None]),
+            st.none() | st.floats(width=32) | st.integers(-(2**40), 2**40),
+            st.integers(0, 9),
+        ),
+        min_size=1,
+        max_size=300,
+    ),
+    settings_of_a_writer,
+    st.sampled_from([pa.float64(), pa.float32(), pa.int64(), pa.int8(), pa.uint32()]),
+    st.sampled_from([pa.float64(), pa.float32(), pa.int64(), pa.int16()]),
+    st.booleans(),
+)
+def test_values_that_stand_in_pages_agree(
+    tmp_path, kernels, rows, options, type_, weight_type, with_edges
+):
+    """Booleans, numbers to cut and weights, with a dictionary, without one, or with both."""
+    flags, numbers, weights = zip(*rows, strict=True)
+    if pa.types.is_integer(type_):
+        low, high = {"int8": (-128, 127), "uint32": (0, 2**32 - 1)}.get(str(type_), (-(2**40),) * 2)
+        high = max(high, 2**40) if low == -(2**40) else high
+        numbers = [min(max(x, low), high) if isinstance(x, int) else None for x in numbers]
+    else:
+        numbers = [None if x is None else float(x) for x in numbers]
+    table = pa.table(
+        {
+            "flag": pa.array(flags, pa.bool_()),
+            "number": pa.array(numbers, type_),
+            "weight": pa.array([float(w) for w in weights]).cast(weight_type),
+        }
+    )
+    path = tmp_path / "t.parquet"
+    options = {**options, "use_dictionary": options["use_dictionary"] is True}
+    pq.write_table(table, path, **options)
+    roles = {"facet": "flag", "label": "number", "weight": "weight", "positive_above": 2.5}
+    if with_edges:
+        roles = {"facet": "number", "facet_edges": [-10.0, 0, 0.25, 70], "label": "flag"}
+    kernels("never")
+    expected = biaskit.count(path, **roles)
+    kernels("always")
+    assert dict(biaskit.count(path, **roles).tables) == dict(expected.tables)
+
+
+def test_a_dictionary_that_grew_too_long_and_was_left(tmp_path, kernels):
+    """The first pages use a dictionary, the others hold the values, some of them missing."""
+    rng = np.random.default_rng(0)
+    rows = 60_000
+    score = pa.array(rng.random(rows), mask=rng.random(rows) < 0.1)
+    weight = pa.array(rng.integers(0, 50_000, rows).astype(float))
+    table = pa.table({"sex": rng.choice(["f", "m"], rows), "score": score, "weight": weight})
+    path = tmp_path / "t.parquet"
+    for codec in ("snappy", "zstd"):
+        pq.write_table(
+            table,
+            path,
+            compression=codec,
+            dictionary_pagesize_limit=50_000,
+            data_page_size=20_000,
+            row_group_size=40_000,
+        )
+        encodings = pq.ParquetFile(path).metadata.row_group(0).column(1).encodings
+        assert {"PLAIN", "RLE_DICTIONARY"} <= set(encodings)
+        roles = {"facet": "sex", "label": "score", "positive_above": 0.5, "weight": "weight"}
+        kernels("never")
+        expected = biaskit.count(path, **roles)
+        kernels("always")
+        assert dict(biaskit.count(path, **roles).tables) == dict(expected.tables)
+        assert all(one.path == "encoded" for one in paths_of([path], Roles.of(**roles)))
+
+
+@pytest.mark.parametrize("wrong", [-1.0, math.inf, math.nan, None])
+@pytest.mark.parametrize("use_dictionary", [True, False])
+def test_a_wrong_weight_is_said_as_arrow_says_it(tmp_path, kernels, wrong, use_dictionary):
+    weights = [1.0] * 700 + [wrong] + [2.0] * 299
+    table = pa.table({"sex": ["f", "m"] * 500, "y": [0, 1, 1, 1] * 250, "w": weights})
+    path = tmp_path / "t.parquet"
+    pq.write_table(table, path, row_group_size=400, use_dictionary=use_dictionary)
+    said = []
+    for way in ("never", "always"):
+        kernels(way)
+        with pytest.raises(
+            biaskit.BiaskitError, match=r"weight 'w' is .*first in row 701"
+        ) as error:
+            biaskit.count(path, facet="sex", label="y", weight="w")
+        said.append("".join(str(error.value).split("of the")[0]))
+    assert said[0] == said[1]
+
+
+def test_weights_that_are_no_whole_numbers_agree_but_for_rounding(tmp_path, kernels):
+    rng = np.random.default_rng(0)
+    rows = 5_000
+    table = pa.table(
+        {"sex": rng.choice(["f", "m"], rows), "y": rng.integers(0, 2, rows), "w": rng.random(rows)}
+    )
+    path = tmp_path / "t.parquet"
+    pq.write_table(table, path, row_group_size=999)
+    made = []
+    for way in ("never", "always"):
+        kernels(way)
+        made.append(biaskit.count(path, facet="sex", label="y", weight="w").tables["sex"])
+    assert (made[0].n == made[1].n).all()
+    for name in ("w", "w2"):
+        one, other = (getattr(table, name) for table in made)
+        np.testing.assert_allclose(one, other, rtol=1e-12)
 
 
 def test_small_files_do_not_import_numba(tmp_path):

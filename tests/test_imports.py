@@ -50,6 +50,23 @@ def test_a_report_on_the_command_line_does_without_pandas(suffix: str, tmp_path:
     assert found == {"numpy", "pyarrow"}
 
 
+@pytest.mark.parametrize("name", ["rows.parquet", "rows.csv"])
+def test_a_check_does_without_pandas_and_numba(name: str, tmp_path: Path) -> None:
+    columns = {"sex": ["F", "M"] * 5_000, "y": [1, 0, 1, 1] * 2_500}
+    if name.endswith("csv"):
+        lines = (f"{sex},{y}\n" for sex, y in zip(*columns.values(), strict=True))
+        (tmp_path / name).write_text("sex,y\n" + "".join(lines))
+    else:
+        pq.write_table(pa.table(columns), tmp_path / name)
+    (tmp_path / "biaskit.toml").write_text(
+        f'[[data]]\nfiles = "{name}"\nfacet = "sex"\nlabel = "y"\nlimits = {{DPL = 0.6}}\n'
+    )
+    code = "from biaskit.cli import main; assert main(['check', *sys.argv[1:]]) == 0"
+    config = str(tmp_path / "biaskit.toml")
+    assert loaded(code, "--config", config) == {"numpy", "pyarrow"}
+    assert loaded(code, "--config", config, str(tmp_path / name)) == {"numpy", "pyarrow"}
+
+
 def test_the_names_of_the_package() -> None:
     assert set(biaskit.__all__) <= set(dir(biaskit))
     for name in biaskit.__all__:

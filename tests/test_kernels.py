@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from numba import config
 
 from biaskit._kernels import BAD, SLACK, plain
-from biaskit._kernels.hybrid import all_present, hybrid, hybrid_wide, spread, spread_wide
-from biaskit._kernels.joint import SCRATCH, joint_counts
+from biaskit._kernels.hybrid import hybrid, hybrid_wide, level_bits, spread, spread_wide
+from biaskit._kernels.joint import ROWS, SCRATCH, joint_counts, joint_weights, table_size
 from biaskit._kernels.pages import (
     BODY,
     DATA,
@@ -26,8 +26,18 @@ from biaskit._kernels.pages import (
     VALUES,
     page_table,
 )
+from biaskit._kernels.places import placed, used
 from biaskit._kernels.snappy import snappy, snappy_literal
-from biaskit._kernels.thrift import STACK
+from biaskit._kernels.thrift import STACK, fields, path
+from biaskit._kernels.values import (
+    DOUBLE,
+    INT_32,
+    INT_64,
+    SINGLE,
+    booleans,
+    cut,
+    numbers,
+)
 
 few = settings(
     max_examples=30 if config.DISABLE_JIT else 150,
@@ -153,11 +163,13 @@ def test_missing_values_are_spread_as_by_the_twin(rows, missing):
     dense = np.array([row for row in rows if row], np.uint8)
     expected = plain.spread(levels, dense, missing).tolist()
     out = np.full(len(rows) + 1 + SLACK, 77, np.uint8)
-    arguments = padded(levels.tobytes()), padded(dense.tobytes()), len(dense), missing
+    bits = np.packbits(levels, bitorder="little")
+    arguments = padded(bits.tobytes()), padded(dense.tobytes()), len(dense), missing
     assert spread(*arguments, out, 1, len(rows)) == len(rows)
     assert out[: 1 + len(rows)].tolist() == [77, *expected]
     wide = np.full(len(rows) + 1, 77, np.uint32)
-    wide_arguments = arguments[0], dense.astype(np.uint32), len(dense), missing
+    spare = np.append(dense, 0).astype(np.uint32)
+    wide_arguments = arguments[0], spare, len(dense), missing
     assert spread_wide(*wide_arguments, wide, 1, len(rows)) == len(rows)
     assert wide.tolist() == [77, *expected]
     for wrong in (len(dense) - 1, len(dense) + 1):
@@ -167,16 +179,41 @@ def test_missing_values_are_spread_as_by_the_twin(rows, missing):
     assert spread_wide(*wide_arguments, wide, 2, len(rows)) == BAD
 
 
-def test_levels_of_one_run_are_seen():
-    for levels, count, expected in (
-        (b"\x10\x01", 8, True),
-        (b"\x10\x01", 9, False),
-        (b"\x10\x00", 8, False),
-        (b"\x03\xff", 8, False),
-        (b"\x10", 8, False),
-        (b"", 0, False),
-    ):
-        assert all_present(padded(levels), 0, len(levels), count) == expected
+def test_eight_rows_are_spread_for_every_byte_of_levels():
+    dense = padded(bytes(range(1, 9)))
+    for byte in range(256):
+        levels = np.unpackbits(np.array([byte], np.uint8), bitorder="little")
+        present = int(levels.sum())
+        out = np.full(8 + SLACK, 77, np.uint8)
+        assert spread(padded(bytes([byte])), dense, present, 9, out, 0, 8) == 8
+        assert out[:8].tolist() == plain.spread(levels, dense[:present], 9).tolist()
+
+
+@few
+@given(runs(1), st.integers(0, 300), damage)
+def test_levels_become_the_bits_of_the_twin(source, count, changes):
+    source = damaged(source, changes)
+    try:
+        expected = plain.hybrid(source, 1, 2, count)
+    except ValueError:
+        expected = None
+    levels = np.full((count + 7) // 8 + SLACK, 77, np.uint8)
+    present = level_bits(padded(source), 0, len(source), count, levels)
+    assert (present == BAD) == (expected is None)
+    if expected is not None:
+        assert present == expected.sum()
+        if present < count:
+            made = np.unpackbits(levels, bitorder="little")[:count]
+            assert made.tolist() == expected.tolist()
+
+
+def test_levels_outside_of_their_arrays_are_refused():
+    source, levels = padded(b"\x03\xff"), np.zeros(1 + SLACK, np.uint8)
+    assert level_bits(source, 0, 2, 8, levels) == 8
+    assert level_bits(source, -1, 2, 8, levels) == BAD
+    assert level_bits(source, 0, 3, 8, levels) == BAD
+    assert level_bits(source, 0, 2, -1, levels) == BAD
+    assert level_bits(source, 0, 2, 8, levels[1:]) == BAD
 
 
 @few
@@ -300,7 +337,18 @@ def test_joint_counts_are_the_twins(sizes, rows, random):
 
 
 @pytest.mark.parametrize(
-    "sizes", [[2, 2], [2, 3, 4], [16, 2, 2, 2], [256], [7, 11, 13, 2], [256, 3]]
+    "sizes",
+    [
+        [2, 2],
+        [2, 3, 4],
+        [16, 2, 2, 2],
+        [256],
+        [7, 11, 13, 2],
+        [256, 3],
+        [2, 4, 256, 3],
+        [256, 256],
+        [256, 256, 2],
+    ],
 )
 def test_joint_counts_of_more_rows_than_a_block_has(sizes):
     rng = np.random.default_rng(0)
@@ -313,11 +361,154 @@ def assert_counted(columns: list[np.ndarray], sizes: list[int]) -> None:
     starts = np.arange(len(sizes), dtype=np.int64) * rows
     counts = np.zeros(int(np.prod(sizes)), np.int64)
     scratch = np.zeros(SCRATCH, np.uint64)
+    more = np.zeros(ROWS, np.uint16), np.zeros(table_size(len(counts)), np.uint32)
     places = np.array(sizes, np.uint64)
     for times in (1, 2):
-        assert joint_counts(codes, starts, places, rows, scratch, counts) == rows
+        assert joint_counts(codes, starts, places, rows, scratch, *more, counts) == rows
         assert (counts == times * plain.joint_counts(columns, sizes)).all()
-    assert joint_counts(codes, starts, places, rows, scratch, counts[1:]) == BAD
-    assert joint_counts(codes, starts + SLACK + 1, places, rows, scratch, counts) == BAD
-    assert joint_counts(codes, starts[1:], places, rows, scratch, counts) == BAD
-    assert joint_counts(codes, starts, places, rows, scratch[1:], counts) == BAD
+    assert joint_counts(codes, starts, places, rows, scratch, *more, counts[1:]) == BAD
+    assert joint_counts(codes, starts + SLACK + 1, places, rows, scratch, *more, counts) == BAD
+    assert joint_counts(codes, starts[1:], places, rows, scratch, *more, counts) == BAD
+    assert joint_counts(codes, starts, places, rows, scratch[1:], *more, counts) == BAD
+    if len(more[1]):
+        short = more[0], more[1][1:]
+        assert joint_counts(codes, starts, places, rows, scratch, *short, counts) == BAD
+
+
+@few
+@given(st.lists(st.integers(0, 700), max_size=60), st.integers(1, 3), st.randoms())
+def test_codes_of_a_long_dictionary_find_their_places(codes, planes, random):
+    wide = np.array([*codes, 12], np.uint32)  # one more than counts
+    seen = np.zeros(701, np.uint8)
+    assert used(wide, len(codes), seen) == len(codes)
+    assert np.flatnonzero(seen).tolist() == sorted(set(codes))
+
+    places = np.array(
+        [[random.randrange(256) for _ in range(701)] for _ in range(planes)], np.uint8
+    )
+    starts = np.arange(planes, dtype=np.int64) * (len(codes) + 5)
+    out = np.zeros(int(starts[-1]) + len(codes) + SLACK, np.uint8)
+    assert placed(wide, len(codes), places, out, starts) == len(codes)
+    for plane, at in zip(places, starts, strict=True):
+        assert (out[at : at + len(codes)] == plane[wide[: len(codes)]]).all()
+
+    assert used(wide, len(codes) + 2, seen) == BAD
+    assert placed(wide, len(codes) + 2, places, out, starts) == BAD
+    assert placed(wide, len(codes), places, out, starts + 1) == BAD
+    assert placed(wide, len(codes), places, out, starts - 1) == BAD
+    assert placed(wide, len(codes), places, out, starts[1:]) == BAD
+    if codes:
+        short = max(codes)
+        assert used(wide, len(codes), seen[:short]) == BAD
+        assert placed(wide, len(codes), places[:, :short].copy(), out, starts) == BAD
+
+
+@few
+@given(st.binary(max_size=400), st.sampled_from([INT_32, INT_64, SINGLE, DOUBLE]))
+def test_numbers_of_a_page_are_the_twins(content, kind):
+    count = len(content) // (4 if kind in (INT_32, SINGLE) else 8)
+    source = padded(b"x" + content)  # off the words' own places
+    out = np.zeros(count + 2)
+    end = 1 + len(content)
+    assert numbers(source, 1, end, kind, out, 1, count) == count
+    expected = plain.numbers(content, kind, count)
+    np.testing.assert_array_equal(out[1 : count + 1], expected)
+    assert numbers(source, 1, end, kind, out, 1, count + 2) == BAD
+    assert numbers(source, 1, end, kind, out, 3, count) == BAD
+    assert numbers(source, -1, end, kind, out, 1, count) == BAD
+    assert numbers(source, 1, len(source) + 1, kind, out, 1, count) == BAD
+    assert numbers(source, 1, end, 3, out, 1, count) == BAD
+
+
+@few
+@given(
+    st.lists(st.floats(), max_size=50),
+    st.lists(st.floats(allow_nan=False), min_size=1, max_size=5, unique=True),
+)
+def test_numbers_are_cut_as_by_the_twin(values, edges):
+    edges = np.array(sorted(edges))
+    numbers_ = np.array([*values, *edges])
+    out = np.zeros(len(numbers_) + 1 + SLACK, np.uint8)
+    missing = len(edges) + 1
+    assert cut(numbers_, edges, missing, out, 1, len(numbers_)) == len(numbers_)
+    expected = plain.cut(numbers_, edges, missing)
+    assert out[1 : len(numbers_) + 1].tolist() == expected.tolist()
+    assert cut(numbers_, edges, missing, out, 2, len(numbers_)) == BAD
+    assert cut(numbers_, edges, missing, out, 0, len(numbers_) + 1) == BAD
+    assert cut(numbers_, edges, len(edges), out, 0, len(numbers_)) == BAD
+
+
+@few
+@given(st.binary(max_size=20), st.integers(0, 7))
+def test_booleans_are_the_twins(content, spare):
+    count = max(0, 8 * len(content) - spare)
+    source = padded(content)
+    out = np.zeros(count + 1 + SLACK, np.uint8)
+    assert booleans(source, 0, len(content), 0, out, 1, count) == count
+    assert out[1 : count + 1].tolist() == plain.booleans(content, count).tolist()
+    assert booleans(source, 0, len(content), 0, out, 2, count) == BAD
+    assert booleans(source, 0, len(content), 0, out, 0, 8 * len(content) + 1) == BAD
+    assert booleans(source, 0, len(content), 5, out, 0, count) == BAD
+    runs = varint(count << 1) + b"\x01" if count else b""
+    source = padded(len(runs).to_bytes(4, "little") + runs)
+    assert booleans(source, 0, 4 + len(runs), 3, out, 1, count) == count
+    assert out[1 : count + 1].tolist() == [1] * count
+    assert booleans(source, 0, 3, 3, out, 1, count) == BAD
+    if count:
+        assert booleans(source, 0, 3 + len(runs), 3, out, 1, count) == BAD
+
+
+@few
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=4), st.integers(0, 60), st.randoms())
+def test_sums_of_weights_are_the_twins(sizes, rows, random):
+    columns = [np.array([random.randrange(s) for _ in range(rows)], np.uint8) for s in sizes]
+    weights = np.array([float(random.randrange(9)) for _ in range(rows)])
+    codes = np.concatenate([*columns, np.full(SLACK, 77, np.uint8)])
+    starts = np.arange(len(sizes), dtype=np.int64) * rows
+    places = np.array(sizes, np.uint64)
+    sums, squares = np.zeros(int(np.prod(sizes))), np.zeros(int(np.prod(sizes)))
+    index = np.zeros(ROWS, np.uint32)
+    assert joint_weights(codes, starts, places, weights, index, sums, squares) == rows
+    assert (sums == plain.joint_weights(columns, sizes, weights)).all()
+    assert (squares == plain.joint_weights(columns, sizes, weights**2)).all()
+    assert joint_weights(codes, starts, places, weights, index, sums[1:], squares) == BAD
+    assert joint_weights(codes, starts[1:], places, weights, index, sums, squares) == BAD
+    assert joint_weights(codes, starts + SLACK + 1, places, weights, index, sums, squares) == BAD
+    if rows:
+        assert joint_weights(codes, starts, places, weights, index, sums[:0], squares[:0]) == BAD
+
+
+def test_a_list_in_a_list_shows_as_its_item():
+    """Where a list of numbers should be, one of lists has as many items as it says."""
+    wanted = np.array([path(3)], np.int64)
+    for content, expected in (
+        (b"\x39\x26\x02\x04\x00", [[0, 6, 1], [0, 6, 2]]),  # field 3: the numbers 1 and 2
+        (b"\x39\x19\x06\x00", [[0, 9, 0]]),  # field 3: one list, which is empty
+        (b"\x39\x06\x00", []),  # field 3: no numbers
+    ):
+        events = np.zeros((5, 3), np.int64)
+        stack = np.zeros(STACK, np.int64)
+        count, end = fields(padded(content), 0, len(content), wanted, stack, events)
+        assert end == len(content)
+        assert events[:count].tolist() == expected
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x39\x60\x02\x02\x02\x02\x02\x02\x00",  # six items of no type
+        b"\x39\x0d\x00",  # no items, of a type that there is not
+    ],
+)
+def test_a_list_of_no_type_is_odd(content):
+    events = np.zeros((5, 3), np.int64)
+    wanted, stack = np.array([path(3)], np.int64), np.zeros(STACK, np.int64)
+    assert fields(padded(content), 0, len(content), wanted, stack, events)[0] == BAD
+
+
+def test_a_run_of_more_than_32_bits_is_odd():
+    for run, expected in ((1 << 30, True), (1 << 32, False)):
+        source = varint(run << 1) + b"\x01"
+        out = np.zeros(8 + SLACK, np.uint8)
+        done = hybrid(padded(source), 0, len(source), 1, 2, out, 0, 8)
+        assert (done >= 0) == expected

@@ -34,6 +34,7 @@ class Checked(NamedTuple):
     limit_high: float
     verdict: str
     reason: str
+    judged: bool
 
 
 def check(
@@ -134,7 +135,7 @@ def check_rows(
     claims = [_claim(row, by_symbol[row.metric], min_rows) for row in held]
     made: Iterable[Verdict] = verdicts(claims, confidence=confidence, together=together)
     return [
-        Checked(row, by_symbol[row.metric].low, by_symbol[row.metric].high, *verdict[:2])
+        Checked(row, *by_symbol[row.metric][1:], verdict.name, verdict.reason, verdict.judged)
         for row, verdict in zip(held, made, strict=True)
     ]
 

@@ -77,7 +77,8 @@ def as_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 def as_json(value: Any) -> str:
     """Strict JSON, indented; see `json_value` for numbers that JSON does not have."""
-    return json.dumps(json_value(value), indent=1, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(json_value(value), indent=1, ensure_ascii=False, allow_nan=False)
+    return text.encode(errors="backslashreplace").decode()  # half a character, as JSON escapes it
 
 
 def json_value(value: Any) -> Any:

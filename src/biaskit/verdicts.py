@@ -47,6 +47,8 @@ class Verdict(NamedTuple):
     reason: str
     #: How unsure it is: the widest interval that still says so has the level ``1 - doubt``.
     doubt: float
+    #: False where it was withheld, whatever its interval.
+    judged: bool = True
 
 
 def verdicts(
@@ -91,7 +93,7 @@ def verdicts(
 def _alone(claim: Claim, alpha: float, z: float) -> Verdict:
     """Verdict on a claim by its own interval."""
     if claim.withheld:
-        return Verdict(UNCERTAIN, claim.withheld, 1.0)
+        return Verdict(UNCERTAIN, claim.withheld, 1.0, judged=False)
     if claim.low > claim.limit_high:
         doubt = _doubt(claim, claim.low, claim.limit_high, alpha, z)
         return Verdict(FAIL, f"the whole interval is above {claim.limit_high:g}", doubt)

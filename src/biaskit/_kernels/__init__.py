@@ -20,7 +20,18 @@ import numpy as np
 from numba import config, njit, types
 from numba.extending import intrinsic
 
-__all__ = ["BAD", "SLACK", "int64", "jit", "peek", "poke", "uint64"]
+__all__ = [
+    "BAD",
+    "SLACK",
+    "as_double",
+    "as_single",
+    "inner",
+    "int64",
+    "jit",
+    "peek",
+    "poke",
+    "uint64",
+]
 
 #: NumPy's numbers under names that the type checker does not hold against Python's.
 int64: Any = np.int64
@@ -39,19 +50,32 @@ for _file in sorted(Path(__file__).parent.glob("*.py")):
     _STAMP = crc32(_file.read_bytes(), _STAMP)
 
 
+# Kernels make no arrays, so nothing need count references to any; and nothing calls one from C.
+_FLAGS = {"nogil": True, "no_cfunc_wrapper": True, "_nrt": False}
+
+
 def jit(function: _F) -> _F:
     """Compiled form of a function that runs without the interpreter lock.
 
     It is kept on disk between processes, or compiled in each where no folder can be written.
     """
+    if config.DISABLE_JIT:  # words wrap around, as a processor's do, and nothing is said of it
+        return np.errstate(over="ignore")(function)
     function.__qualname__ += f"-{_STAMP:x}"
     try:
-        made = njit(nogil=True, cache=True)(function)
+        made = njit(cache=True, **_FLAGS)(function)
     except RuntimeError as error:
         if "locator" not in str(error):
             raise
-        made = njit(nogil=True)(function)
+        made = njit(**_FLAGS)(function)
     return made  # type: ignore[no-any-return]
+
+
+def inner(function: _F) -> _F:
+    """Compiled form of a function that only kernels call: those on disk hold it already."""
+    if config.DISABLE_JIT:
+        return jit(function)
+    return njit(**_FLAGS)(function)  # type: ignore[no-any-return]
 
 
 if config.DISABLE_JIT:
@@ -63,6 +87,14 @@ if config.DISABLE_JIT:
     def poke(array: Any, at: int, word: Any) -> None:
         """Write of a word over the eight bytes of an array from `at` on."""
         array[at : at + 8] = np.frombuffer(int(word).to_bytes(8, "little"), np.uint8)
+
+    def as_double(word: Any) -> np.float64:
+        """Number that the bits of a word are."""
+        return np.uint64(word).view(np.float64)
+
+    def as_single(word: Any) -> np.float64:
+        """Number that the low half of a word's bits are."""
+        return np.float64(np.uint32(int(word) & 0xFFFFFFFF).view(np.float32))
 
 else:
 
@@ -91,3 +123,26 @@ else:
             return context.get_dummy_value()
 
         return types.void(array, types.int64, types.uint64), generate
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def as_double(_: Any, word: Any) -> Any:  # noqa: ARG001
+        """Number that the bits of a word are."""
+
+        def generate(_: Any, builder: Any, __: Any, args: Any) -> Any:
+            from llvmlite import ir
+
+            return builder.bitcast(args[0], ir.DoubleType())
+
+        return types.float64(types.uint64), generate
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def as_single(_: Any, word: Any) -> Any:  # noqa: ARG001
+        """Number that the low half of a word's bits are."""
+
+        def generate(_: Any, builder: Any, __: Any, args: Any) -> Any:
+            from llvmlite import ir
+
+            single = builder.bitcast(builder.trunc(args[0], ir.IntType(32)), ir.FloatType())
+            return builder.fpext(single, ir.DoubleType())
+
+        return types.float64(types.uint64), generate

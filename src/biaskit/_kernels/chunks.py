@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from biaskit._kernels import BAD, SLACK, int64, jit
-from biaskit._kernels.hybrid import all_present, hybrid, hybrid_wide, spread, spread_wide
+from biaskit._kernels import BAD, SLACK, inner, int64, jit
+from biaskit._kernels.hybrid import hybrid, hybrid_wide, level_bits, spread, spread_wide
 from biaskit._kernels.pages import (
     BODY,
     DATA,
@@ -22,7 +22,17 @@ from biaskit._kernels.pages import (
 )
 from biaskit._kernels.snappy import snappy, snappy_literal
 
-__all__ = ["chunk_codes", "page_body"]
+__all__ = [
+    "IN_PAGE",
+    "IN_SOURCE",
+    "chunk_codes",
+    "little",
+    "page_body",
+    "page_parts",
+]
+
+#: Where the content of a page is.
+IN_SOURCE, IN_PAGE = 0, 1
 
 # Encodings, by their numbers in the format.
 _PLAIN_DICTIONARY = 2
@@ -52,6 +62,67 @@ def page_body(source: Any, at: int, packed: int, size: int, is_snappy: bool, out
     if where >= 0:
         return where
     return -2 if snappy(source, at, at + packed, out, size) == size else BAD
+
+
+@inner
+def page_parts(
+    source: Any, table: Any, number: int, is_snappy: bool, optional: bool, page: Any
+) -> Any:
+    """Where a data page's values and its definition levels are, checked.
+
+    Parameters
+    ----------
+    source, table, number
+        Bytes of the chunk, its pages, and which of them.
+    is_snappy, optional
+        Whether pages are compressed with Snappy, or not at all, and whether they have levels.
+    page
+        Place for the content where it must be decompressed.
+
+    Returns
+    -------
+    tuple
+        `IN_SOURCE` or `IN_PAGE`, or `BAD` where the page does not fit; start and end of the values;
+        start and end of the levels, which are where the values are, or of a page of the second
+        version always in `source`.
+    """
+    bad = (int64(BAD), int64(0), int64(0), int64(0), int64(0))
+    kind, body = table[number, KIND], table[number, BODY]
+    packed, size = table[number, PACKED], table[number, SIZE]
+    # The levels of a page of the second version stand before the compressed part.
+    before = table[number, LEVELS]
+    if before < 0 or before > packed or before > size or (before > 0 and kind != DATA_2):
+        return bad
+    content = size - before
+    where, at = int64(IN_SOURCE), body + before
+    if content > 0 or kind != DATA_2:
+        compressed = is_snappy and table[number, STORED] == 0
+        at = page_body(source, body + before, packed - before, content, compressed, page)
+        if at == -2:
+            where, at = int64(IN_PAGE), int64(0)
+    if at < 0:
+        return bad
+    end = at + content
+    level_at, level_end = body, body + before
+    if kind == DATA and optional:
+        text = page if where == IN_PAGE else source
+        if end - at < 4:
+            return bad
+        length = little(text, at)
+        level_at = at + 4
+        if length > end - level_at:
+            return bad
+        level_end = at = level_at + length
+    return where, at, end, level_at, level_end
+
+
+@inner
+def little(text: Any, at: int) -> int:
+    """Number of the four bytes from `at` on, the lowest first; all of them must be there."""
+    number = int64(text[at])
+    for k in range(1, 4):
+        number |= int64(text[at + k]) << 8 * k
+    return int(number)
 
 
 @jit
@@ -104,62 +175,29 @@ def chunk_codes(
     row = start
     missing = 0
     for number in range(table.shape[0]):
-        entry = table[number]
-        if entry[KIND] == DICTIONARY:
+        if table[number, KIND] == DICTIONARY:
             continue
-        count = entry[VALUES]
+        count = table[number, VALUES]
+        encoding = table[number, ENCODING]
         if count < 0 or count > rows - (row - start):
             return BAD
-        if entry[ENCODING] != _RLE_DICTIONARY and entry[ENCODING] != _PLAIN_DICTIONARY:
+        if encoding != _RLE_DICTIONARY and encoding != _PLAIN_DICTIONARY:
             return BAD
-        # The levels of a page of the second version stand before the compressed part.
-        before = entry[LEVELS]
-        if before < 0 or before > entry[PACKED] or before > entry[SIZE]:
+        where, at, end, level_at, level_end = page_parts(
+            source, table, number, is_snappy, optional, page
+        )
+        if where < 0:
             return BAD
-        if before > 0 and entry[KIND] != DATA_2:
-            return BAD
-        body = entry[BODY]
-        compressed = is_snappy and entry[STORED] == 0
-        content = entry[SIZE] - before
-        if content == 0 and entry[KIND] == DATA_2:
-            at = body + before
-            from_page = False
-        else:
-            at = page_body(source, body + before, entry[PACKED] - before, content, compressed, page)
-            from_page = at == -2
-            if from_page:
-                at = 0
-        if at < 0:
-            return BAD
-        text = page if from_page else source
-        end = at + content
-        level_text, level_at, level_end = source, body, body + before
-        if entry[KIND] == DATA and optional:
-            if end - at < 4:
-                return BAD
-            length = (
-                int64(text[at])
-                | int64(text[at + 1]) << 8
-                | int64(text[at + 2]) << 16
-                | int64(text[at + 3]) << 24
-            )
-            at += 4
-            if length > end - at:
-                return BAD
-            level_text, level_at, level_end = text, at, at + length
-            at += length
-        full = not optional or all_present(level_text, level_at, level_end, count)
+        text = page if where == IN_PAGE else source
+        level_text = text if table[number, KIND] == DATA else source
         present = count
-        if not full:
-            # Numba would compile another kernel for constants than it does for int64 below.
-            one, two, zero = int64(1), int64(2), int64(0)
-            if hybrid(level_text, level_at, level_end, one, two, levels, zero, count) < 0:
-                return BAD
-            present = 0
-            for i in range(count):
-                present += int64(levels[i])
-        if entry[KIND] == DATA_2 and entry[NULLS] != count - present:
+        if optional:
+            present = level_bits(level_text, level_at, level_end, count, levels)
+        if present < 0 or (
+            table[number, KIND] == DATA_2 and table[number, NULLS] != count - present
+        ):
             return BAD
+        full = present == count
         missing += count - present
         width = 0
         if at < end:
@@ -171,8 +209,8 @@ def chunk_codes(
             return BAD
         if present:
             if is_wide:
-                target, where = (wide, row - start) if full else (wide_dense, 0)
-                done = hybrid_wide(text, at, end, width, size, target, where, present)
+                target, first = (wide, row - start) if full else (wide_dense, 0)
+                done = hybrid_wide(text, at, end, width, size, target, first, present)
             else:
                 into, place = (codes, row) if full else (dense, 0)
                 done = hybrid(text, at, end, width, size, into, place, present)

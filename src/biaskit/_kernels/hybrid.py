@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from biaskit._kernels import BAD, SLACK, int64, jit, peek, poke, uint64
+import numpy as np
+from numpy.typing import NDArray
+
+from biaskit._kernels import BAD, SLACK, inner, int64, peek, poke, uint64
 from biaskit._kernels.thrift import varint
 
-__all__ = ["all_present", "hybrid", "hybrid_wide", "spread", "spread_wide"]
+__all__ = ["hybrid", "hybrid_wide", "level_bits", "spread", "spread_wide"]
 
 # A word holds eight codes of one byte each, lowest first.
 _ONES = uint64(0x0101010101010101)
@@ -17,14 +20,42 @@ _DIAGONAL = uint64(0x8040201008040201)
 _NONE = uint64(0)
 _ALL = uint64(0xFFFFFFFFFFFFFFFF)
 _U1 = uint64(1)
+_U2 = uint64(2)
+_U4 = uint64(4)
 _U7 = uint64(7)
 _U8 = uint64(8)
 _U16 = uint64(16)
 _U32 = uint64(32)
-_U64 = uint64(64)
+# Sums of the bits of a word, by twos, fours and eights.
+_PAIRS = uint64(0x5555555555555555)
+_QUADS = uint64(0x3333333333333333)
+_NIBBLES = uint64(0x0F0F0F0F0F0F0F0F)
+_BYTE = uint64(0xFF)
 
 
-@jit
+def _moves() -> NDArray[np.uint64]:
+    """For each byte of levels, how the next eight codes come to the rows that have one.
+
+    A code moves up by as many rows as are missing below its own: by 4, by 2 and by 1. The first
+    three masks are of the rows that codes move into, the last is of all rows that have one.
+    """
+    bits = np.arange(256)[:, None] >> np.arange(8) & 1
+    masks = np.zeros((256, 4, 8), np.uint8)
+    masks[:, 3] = 255 * bits
+    levels, rows = bits.nonzero()
+    order = (np.cumsum(bits, axis=1) - 1)[levels, rows]
+    for step, move in enumerate((4, 2, 1)):
+        moved = (rows - order) & move != 0
+        to = order + ((rows - order) & -move)
+        masks[levels[moved], step, to[moved]] = 255
+    return np.ascontiguousarray(masks.view("<u8")[:, :, 0].T)
+
+
+_BY_4, _BY_2, _BY_1, _THERE = _moves()
+_COUNT = (np.arange(256)[:, None] >> np.arange(8) & 1).sum(axis=1).astype(np.uint8)
+
+
+@inner
 def hybrid(
     source: Any, at: int, end: int, width: int, size: int, out: Any, start: int, count: int
 ) -> int:
@@ -146,7 +177,7 @@ def hybrid(
     return BAD if bad & _HIGH else at
 
 
-@jit
+@inner
 def hybrid_wide(
     source: Any, at: int, end: int, width: int, size: int, out: Any, start: int, count: int
 ) -> int:
@@ -202,14 +233,65 @@ def hybrid_wide(
     return BAD if largest >= uint64(size) else at
 
 
-@jit
-def all_present(source: Any, at: int, end: int, count: int) -> bool:
-    """Whether definition levels are a single run that says that `count` values are there."""
-    head, at = varint(source, at, end)
-    return head >= 0 and head & 1 == 0 and head >> 1 >= count and end - at == 1 and source[at] == 1
+@inner
+def level_bits(source: Any, at: int, end: int, count: int, levels: Any) -> int:
+    """Definition levels of an optional column, a bit each.
+
+    Parameters
+    ----------
+    source, at, end
+        Bytes, `SLACK` spare ones after them, and where in them the runs are.
+    count
+        Number of levels.
+    levels
+        Bytes that the bits are written to, `SLACK` spare ones after them; they may be left as they
+        are where all levels are 1.
+
+    Returns
+    -------
+    int
+        How many of the levels are 1, or `BAD`.
+    """
+    if at < 0 or end > source.size - SLACK or count < 0 or count > 8 * (levels.size - SLACK):
+        return BAD
+    levels[0] = 0
+    i = 0
+    while i < count:
+        head, at = varint(source, at, end)
+        run = head >> 1
+        if head < 0 or run == 0:
+            return BAD
+        is_packed = head & 1
+        size = run if is_packed else 1
+        if size > end - at or (not is_packed and source[at] > 1):
+            return BAD
+        if i == 0 and not is_packed and run >= count and source[at] == 1:
+            return count
+        same = _ALL if source[at] else _NONE
+        taken = min(8 * run if is_packed else run, count - i)
+        for first in range(0, taken, 56):
+            # Up to seven bits before them stand in the byte in which they begin.
+            n = min(56, taken - first)
+            x = peek(source, at + (first >> 3)) if is_packed else same
+            x &= (_U1 << uint64(n)) - _U1
+            poke(levels, i >> 3, uint64(levels[i >> 3]) | x << uint64(i & 7))
+            i += n
+        at += size
+    present = 0
+    for k in range(0, count, 64):
+        x = peek(levels, k >> 3)
+        if count - k < 64:
+            x &= (_U1 << uint64(count - k)) - _U1
+        x -= (x >> _U1) & _PAIRS
+        x = (x & _QUADS) + ((x >> _U2) & _QUADS)
+        x = (x + (x >> _U4)) & _NIBBLES
+        x += x >> _U8
+        x += x >> _U16
+        present += int64((x + (x >> _U32)) & _BYTE)
+    return present
 
 
-@jit
+@inner
 def spread(
     levels: Any, dense: Any, present: int, missing: int, out: Any, start: int, count: int
 ) -> int:
@@ -218,7 +300,7 @@ def spread(
     Parameters
     ----------
     levels
-        A byte a row, 0 or 1, `SLACK` spare ones after them.
+        A bit a row, 1 where the value is there, `SLACK` spare bytes after them.
     dense
         Codes of the rows whose value is there, `present` of them and `SLACK` spare ones.
     missing
@@ -234,36 +316,31 @@ def spread(
     if (
         start < 0
         or count < 0
-        or count > levels.size - SLACK
-        or present > dense.size - SLACK
+        or count > 8 * (levels.size - SLACK)
+        or not 0 <= present <= dense.size - SLACK
         or start + count > out.size - SLACK
         or not 0 <= missing < 256
     ):
         return BAD
     filler = uint64(missing) * _ONES
     j = 0
-    i = 0
-    while i < count:
-        word = peek(levels, i)
-        if word == _ONES and i + 8 <= count and j + 8 <= present:
-            poke(out, start + i, peek(dense, j))
-            j += 8
-        elif word == _NONE:
-            poke(out, start + i, filler)
-        else:
-            for k in range(i, min(i + 8, count)):
-                if levels[k]:
-                    if j >= present:
-                        return BAD
-                    out[start + k] = dense[j]
-                    j += 1
-                else:
-                    out[start + k] = missing
-        i += 8
+    for i in range(0, count, 8):
+        which = uint64(levels[i >> 3])
+        if count - i < 8:
+            which &= (_U1 << uint64(count - i)) - _U1
+        there = _THERE[which]
+        x = peek(dense, j)
+        x ^= (x ^ (x << _U32)) & _BY_4[which]
+        x ^= (x ^ (x << _U16)) & _BY_2[which]
+        x ^= (x ^ (x << _U8)) & _BY_1[which]
+        poke(out, start + i, (x & there) | (filler & ~there))
+        j += int64(_COUNT[which])
+        if j > present:
+            return BAD
     return count if j == present else BAD
 
 
-@jit
+@inner
 def spread_wide(
     levels: Any, dense: Any, present: int, missing: int, out: Any, start: int, count: int
 ) -> int:
@@ -271,18 +348,17 @@ def spread_wide(
     if (
         start < 0
         or count < 0
-        or count > levels.size - SLACK
-        or present > dense.size
+        or count > 8 * (levels.size - SLACK)
+        or present < 0
+        or present >= dense.size
         or start + count > out.size
     ):
         return BAD
     j = 0
     for i in range(count):
-        if levels[i]:
-            if j >= present:
-                return BAD
-            out[start + i] = dense[j]
-            j += 1
-        else:
-            out[start + i] = missing
+        there = int64(levels[i >> 3] >> (i & 7)) & 1
+        out[start + i] = dense[j] if there else missing
+        j += there
+        if j > present:
+            return BAD
     return count if j == present else BAD

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from biaskit._kernels import BAD, SLACK, int64, jit, peek, uint64
+import numpy as np
 
-__all__ = ["SCRATCH", "joint_counts"]
+from biaskit._kernels import BAD, SLACK, inner, int64, jit, peek, uint64
+
+__all__ = ["ROWS", "SCRATCH", "joint_counts", "joint_weights", "table_size"]
 
 # A byte counts up to 255, so a block has so many words.
 _WORDS = 255
@@ -14,7 +16,17 @@ _WORDS = 255
 _BLOCK = 4 * 256
 #: Length of the scratch array.
 SCRATCH = _BLOCK + 256
+# Combinations up to so many are numbers of 16 bits, which are made for many rows at once.
+_MOST_16 = 1 << 16
+#: Rows of a block of them.
+ROWS = 2048
+# Combinations up to which four tables take turns.
+_TAKE_TURNS = 4096
 
+_u16: Any = np.uint16
+_u32: Any = np.uint32
+_U32_ONE: Any = np.uint32(1)
+_U32_NONE: Any = np.uint32(0)
 _BYTE = uint64(0xFF)
 _NONE = uint64(0)
 _ONE = uint64(1)
@@ -26,8 +38,66 @@ _U8 = uint64(8)
 _FEW = 20
 
 
+def table_size(cells: int) -> int:
+    """Length of the scratch array `tables` for so many combinations."""
+    if not 256 < cells <= _MOST_16:
+        return 0
+    return 4 * cells if cells <= _TAKE_TURNS else cells
+
+
+@inner
+def _counts_of_16_bits(
+    codes: Any, starts: Any, sizes: Any, rows: int, cells: int, index: Any, tables: Any, counts: Any
+) -> int:
+    """Add a multiple of four rows to the counts of their combinations, of more than a byte."""
+    turns = 4 if cells <= _TAKE_TURNS else 1
+    if index.size < ROWS or tables.size < turns * cells:
+        return BAD
+    for cell in range(turns * cells):
+        tables[cell] = _U32_NONE
+    apart = uint64(cells if turns == 4 else 0)
+    second, third, fourth = apart, apart + apart, apart + apart + apart
+    for done in range(0, rows, ROWS):
+        n = min(ROWS, rows - done)
+        for i in range(n):
+            index[i] = _u16(0)
+        for k in range(starts.size):
+            size = _u16(sizes[k] & _BYTE)  # 256 is a shift below
+            at = starts[k] + done
+            column = codes[at : at + n]
+            if size == 0:
+                for i in range(n):
+                    index[i] = _u16(index[i] << 8) | _u16(column[i])
+            else:
+                for i in range(n):
+                    index[i] = _u16(index[i] * size) + _u16(column[i])
+        largest = _u16(0)
+        for i in range(n):
+            largest = max(largest, index[i])
+        if int64(largest) >= cells:
+            return BAD
+        for i in range(0, n, 4):
+            tables[index[i]] += _U32_ONE
+            tables[second + uint64(index[i + 1])] += _U32_ONE
+            tables[third + uint64(index[i + 2])] += _U32_ONE
+            tables[fourth + uint64(index[i + 3])] += _U32_ONE
+    for cell in range(cells):
+        for turn in range(turns):
+            counts[cell] += int64(tables[turn * cells + cell])
+    return rows
+
+
 @jit
-def joint_counts(codes: Any, starts: Any, sizes: Any, rows: int, scratch: Any, counts: Any) -> int:
+def joint_counts(
+    codes: Any,
+    starts: Any,
+    sizes: Any,
+    rows: int,
+    scratch: Any,
+    index: Any,
+    tables: Any,
+    counts: Any,
+) -> int:
     """Add the rows to the counts of their combinations of codes, the last column changing fastest.
 
     Parameters
@@ -40,8 +110,9 @@ def joint_counts(codes: Any, starts: Any, sizes: Any, rows: int, scratch: Any, c
         Number of codes of each column, 1 to 256, uint64; each code is below it.
     rows
         Number of rows.
-    scratch
-        Any `SCRATCH` numbers, uint64.
+    scratch, index, tables
+        Any numbers: `SCRATCH` of uint64, `ROWS` of uint16, and of uint32 as many as `table_size`
+        says.
     counts
         Where the counts are added, int64, of length the product of `sizes`.
 
@@ -104,20 +175,68 @@ def joint_counts(codes: Any, starts: Any, sizes: Any, rows: int, scratch: Any, c
     if not few and words:
         for i in range(cells):
             counts[i] += int64(scratch[i] + scratch[256 + i] + scratch[512 + i] + scratch[768 + i])
-    # What is left over: a few rows, or all of them where combinations are many.
+    # What is left over: a few rows, or all of them where combinations are very many.
     done = 8 * words
-    while done < rows:
-        n = min(_BLOCK, rows - done)
-        for i in range(n):
-            scratch[i] = _NONE
+    if 256 < cells <= _MOST_16:
+        done = _counts_of_16_bits(
+            codes, starts, sizes, int64(rows & ~3), int64(cells), index, tables, counts
+        )
+        if done < 0:
+            return BAD
+    for row in range(done, rows):
+        cell = _NONE
         for k in range(columns):
-            size = sizes[k]
-            at = starts[k] + done
-            for i in range(n):
-                scratch[i] = scratch[i] * size + uint64(codes[at + i])
+            cell = cell * sizes[k] + uint64(codes[starts[k] + row])
+        if cell >= uint64(cells):
+            return BAD
+        counts[cell] += 1
+    return rows
+
+
+@jit
+def joint_weights(
+    codes: Any, starts: Any, sizes: Any, weights: Any, index: Any, sums: Any, squares: Any
+) -> int:
+    """Add the rows' weights, and their squares, to the sums of their combinations of codes.
+
+    Parameters
+    ----------
+    codes, starts, sizes
+        As for `joint_counts`.
+    weights
+        Weight of each row, float64.
+    index
+        Any `ROWS` numbers, uint32.
+    sums, squares
+        Where they are added, float64, of length the product of `sizes`.
+
+    Returns
+    -------
+    int
+        Number of rows, or `BAD`.
+    """
+    rows: int = weights.size
+    columns = starts.size
+    if columns != sizes.size or squares.size != sums.size or index.size < ROWS:
+        return BAD
+    for k in range(columns):
+        if starts[k] < 0 or starts[k] + rows > codes.size - SLACK:
+            return BAD
+    for done in range(0, rows, ROWS):
+        n = min(ROWS, rows - done)
         for i in range(n):
-            if scratch[i] >= uint64(cells):
+            index[i] = _U32_NONE
+        for k in range(columns):
+            size = _u32(sizes[k])
+            at = starts[k] + done
+            column = codes[at : at + n]
+            for i in range(n):
+                index[i] = _u32(index[i] * size) + _u32(column[i])
+        for i in range(n):
+            cell = index[i]
+            if cell >= sums.size:
                 return BAD
-            counts[scratch[i]] += 1
-        done += n
+            weight = weights[done + i]
+            sums[cell] += weight
+            squares[cell] += weight * weight
     return rows

@@ -140,3 +140,28 @@ def joint_counts(columns: Sequence[NDArray[Any]], sizes: Sequence[int]) -> NDArr
     """Rows by the combination of their codes, the last column changing fastest."""
     flat = np.ravel_multi_index([column.astype(np.intp) for column in columns], list(sizes))
     return np.bincount(flat, minlength=int(np.prod(sizes)))
+
+
+def numbers(source: bytes, kind: int, count: int) -> NDArray[np.float64]:
+    """Plain numbers of a physical type: 1 and 2 are integers, 4 and 5 floats, of 32 and 64 bits."""
+    stored = {1: "<i4", 2: "<i8", 4: "<f4", 5: "<f8"}[kind]
+    with np.errstate(invalid="ignore"):  # a NaN that signals
+        return np.frombuffer(source, stored, count).astype(np.float64)
+
+
+def cut(values: NDArray[np.float64], edges: Sequence[float], missing: int) -> NDArray[np.intp]:
+    """How many edges lie below each number; `missing` for NaN."""
+    return np.where(np.isnan(values), missing, np.searchsorted(edges, values, side="left"))
+
+
+def booleans(source: bytes, count: int) -> NDArray[np.uint8]:
+    """Booleans of a bit each."""
+    return np.unpackbits(np.frombuffer(source, np.uint8), count=count, bitorder="little")
+
+
+def joint_weights(
+    columns: Sequence[NDArray[Any]], sizes: Sequence[int], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Sums of weights by the combination of codes, the last column changing fastest."""
+    flat = np.ravel_multi_index([column.astype(np.intp) for column in columns], list(sizes))
+    return np.bincount(flat, weights, minlength=int(np.prod(sizes))).astype(np.float64)

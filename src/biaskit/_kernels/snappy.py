@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from biaskit._kernels import BAD, SLACK, int64, jit, peek, poke
+from biaskit._kernels import BAD, SLACK, inner, int64, peek, poke
 from biaskit._kernels.thrift import varint
 
 __all__ = ["snappy", "snappy_literal"]
 
 
-@jit
+@inner
 def snappy_literal(source: Any, at: int, end: int, size: int) -> int:
     """Where the content starts, if all `size` bytes of it stand in one literal; else `BAD`.
 
@@ -23,7 +23,7 @@ def snappy_literal(source: Any, at: int, end: int, size: int) -> int:
     return at if length == size and at + size == end else BAD
 
 
-@jit
+@inner
 def _literal(source: Any, at: int, end: int) -> tuple[int, int]:
     """Length of the literal whose tag stands at `at`, and where its bytes start."""
     length = int64(source[at]) >> 2
@@ -39,7 +39,7 @@ def _literal(source: Any, at: int, end: int) -> tuple[int, int]:
     return length + 1, at
 
 
-@jit
+@inner
 def snappy(source: Any, at: int, end: int, out: Any, size: int) -> int:
     """Number of bytes decompressed from ``source[at:end]`` into ``out``: `size`, or else `BAD`.
 

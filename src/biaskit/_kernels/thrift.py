@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from biaskit._kernels import BAD, int64, jit
+from biaskit._kernels import BAD, inner, int64, jit
 
 __all__ = [
     "BINARY",
@@ -43,9 +43,12 @@ def path(*ids: int) -> int:
     return made
 
 
-@jit
+@inner
 def varint(source: Any, at: int, end: int) -> tuple[int, int]:
-    """Number of seven bits a byte, lowest first, and where it ends; `BAD` where it does not fit."""
+    """Number of seven bits a byte, lowest first, and where it ends; `BAD` where it does not fit.
+
+    What Parquet writes so has 32 bits at most.
+    """
     value = 0
     shift = 0
     while at < end and shift < 35:
@@ -53,7 +56,7 @@ def varint(source: Any, at: int, end: int) -> tuple[int, int]:
         at += 1
         value |= (byte & 127) << shift
         if byte < 128:
-            return value, at
+            return (value, at) if value >> 32 == 0 else (int64(BAD), int64(BAD))
         shift += 7
     return BAD, BAD
 
@@ -74,7 +77,7 @@ def fields(source: Any, at: int, end: int, wanted: Any, stack: Any, events: Any)
         Any `STACK` numbers, int64.
     events
         Place for what is found, shape ``(most, 3)``, int64. Of a struct the start is an event, and
-        of a text that it is there.
+        of a text that it is there; a list is one only where it is an item of another.
 
     Returns
     -------
@@ -148,6 +151,7 @@ def fields(source: Any, at: int, end: int, wanted: Any, stack: Any, events: Any)
             stack[4 * depth + 2] = left
             stack[4 * depth + 3] = item
             depth += 1
+            is_item = here == where
             where = here
             last = 0
             left = -1
@@ -162,7 +166,10 @@ def fields(source: Any, at: int, end: int, wanted: Any, stack: Any, events: Any)
                     left, at = varint(source, at, end)
                     if left < 0:
                         return BAD, BAD
-                continue
+                if item > STRUCT or (item == 0 and left > 0):
+                    return BAD, BAD
+                if not is_item:
+                    continue
         else:
             return BAD, BAD
         for i in range(wanted.size):

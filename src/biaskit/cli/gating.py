@@ -128,14 +128,8 @@ def _check(args: argparse.Namespace) -> int:
 
 def _outcomes(args: argparse.Namespace) -> tuple[list[Outcome], int, bool]:
     """Outcomes of what a call names, how many of its files no data set has, and whether strict."""
-    by_hand = args.limit or any(value is not None for value in roles_given(args).values())
-    if by_hand:
-        if not args.data:
-            raise RolesError("which data? Name files, or leave out the flags to check a project's")
-        data = _by_hand(args)
-        with progress_line() as progress:
-            done = gate.check_data_set(data, strict=args.strict, progress=progress)
-        return [gate.dry_run(data) if args.dry_run else done], 0, args.strict
+    if args.limit or any(value is not None for value in roles_given(args).values()):
+        return [_outcome(args, _by_hand(args), None, args.strict)], 0, args.strict
     for flag in ("min_rows", "confidence"):
         if getattr(args, flag) is not None:
             raise RolesError(
@@ -145,28 +139,33 @@ def _outcomes(args: argparse.Namespace) -> tuple[list[Outcome], int, bool]:
     config = _config(args)
     strict = args.strict or config.strict
     made: list[Outcome] = []
-    files = expanded(args.data) if args.data else None
+    files = [*map(gate.data_of, expanded(args.data))] if args.data else None
     matched: set[Path] = set()
-    with progress_line() as progress:
-        for one in _chosen(config, args.only):
-            if not isinstance(one, DataSet):
-                made.append(gate.broken(*one))
-            elif args.dry_run:
-                made.append(gate.dry_run(one))
-            elif files is None:
-                made.append(gate.check_data_set(one, strict=strict, progress=progress))
-            else:
-                its = [path for path in files if one.has(path)]
-                matched.update(its)
-                made += [
-                    gate.check_data_set(one, [path], strict=strict, progress=progress)
-                    for path in its
-                ]
+    for one in _chosen(config, args.only):
+        if not isinstance(one, DataSet):
+            made.append(gate.broken(*one))
+        elif files is None:
+            made.append(_outcome(args, one, None, strict))
+        else:
+            its = [path for path in files if one.has(path)]
+            matched.update(its)
+            made += [_outcome(args, one, [path], strict) for path in its]
     return made, len(files or ()) - len(matched), strict
+
+
+def _outcome(
+    args: argparse.Namespace, data: DataSet, files: Sequence[Path] | None, strict: bool
+) -> Outcome:
+    if args.dry_run:
+        return gate.dry_run(data, files)
+    with progress_line() as progress:
+        return gate.check_data_set(data, files, strict=strict, progress=progress)
 
 
 def _by_hand(args: argparse.Namespace) -> DataSet:
     """Data set that the flags describe; counts that were saved bring their roles along."""
+    if not args.data:
+        raise RolesError("which data? Name files, or leave out the flags to check a project's")
     if not args.limit:
         raise RolesError("--limit is needed: what is the data held to? Such as --limit DPL=0.1")
     roles = {name: value for name, value in roles_given(args).items() if value is not None}

@@ -1,6 +1,6 @@
 """The gate: data sets, each with its roles and limits, to findings and an exit code."""
 
-from biaskit.gate.config import Config, DataSet, config_file, read_config
+from biaskit.gate.config import Config, DataSet, config_file, data_of, read_config
 from biaskit.gate.findings import CODES, Code, Finding
 from biaskit.gate.machines import as_gate_json, as_github, as_junit, as_sarif
 from biaskit.gate.outcomes import (
@@ -29,6 +29,7 @@ __all__ = [
     "check_data_set",
     "conclusion",
     "config_file",
+    "data_of",
     "dry_run",
     "failed",
     "markdown_summary",

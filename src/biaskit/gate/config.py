@@ -14,8 +14,9 @@ from biaskit.drift import Allowed, allowed_changes
 from biaskit.errors import BiaskitError, DataError, RolesError, did_you_mean
 from biaskit.roles import Roles
 
-__all__ = ["Config", "DataSet", "config_file", "read_config"]
+__all__ = ["Config", "DataSet", "config_file", "data_of", "read_config"]
 
+_POINTER = ".dvc"
 _ROLES = tuple(field.name for field in fields(Roles))
 
 
@@ -93,23 +94,32 @@ class DataSet:
     def paths(self) -> list[Path]:
         """Files that are there now; globs sorted, each file once.
 
-        A pattern without a match is kept as it is where the data set is not optional, so that
-        reading it says that it is not there.
+        Unless the data set is optional, a file of which only DVC's pointer is there is among them,
+        and a pattern without a match is kept as it is, so that reading it says what is wrong.
         """
         found: list[Path] = []
         folder = _from_here(self.folder)
         for pattern in self.files:
-            matches = sorted(
-                folder / match
-                for match in glob.glob(pattern, root_dir=self.folder, recursive=True)  # noqa: PTH207
-            )
-            found += matches or ([] if self.optional else [folder / pattern])
+            matches = self._matching(pattern)
+            if not self.optional:
+                pointers = self._matching(f"{pattern}{_POINTER}")
+                matches |= {name.removesuffix(_POINTER) for name in pointers}
+                matches = matches or {pattern}
+            found += sorted(folder / name for name in matches)
         return list(dict.fromkeys(found))
+
+    def _matching(self, pattern: str) -> set[str]:
+        return set(glob.glob(pattern, root_dir=self.folder, recursive=True))  # noqa: PTH207
 
     def has(self, path: Path) -> bool:
         """Whether a file is one of the data set's, or lies in one of its folders."""
         there = {one.resolve() for one in self.paths()}
         return any(one in there for one in (path.resolve(), *path.resolve().parents))
+
+
+def data_of(path: Path) -> Path:
+    """File that DVC's pointer stands for; any other file stands for itself."""
+    return path.with_suffix("") if path.suffix == _POINTER else path
 
 
 @dataclass(frozen=True)

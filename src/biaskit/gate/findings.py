@@ -129,8 +129,7 @@ def of_checked(checked: Sequence[Checked], confidence: float, strict: bool) -> I
         row = one.row
         if one.verdict not in (FAIL, UNCERTAIN):
             continue
-        judged = not math.isnan(row.low)
-        code = "BK101" if one.verdict == FAIL else "BK102" if judged else "BK103"
+        code = "BK101" if one.verdict == FAIL else "BK102" if one.judged else "BK103"
         subject = f"{row.metric}, {row.facet} = {row.value}"
         value = _number(row.estimate, row.low, row.high, confidence)
         limits = f"limit {_short(one.limit_low)} to {_short(one.limit_high)}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from biaskit import store
 from biaskit.checks import Checked, check_rows
-from biaskit.counts import Counts
+from biaskit.counts import Counts, same_roles
 from biaskit.drift import Drift, compare_rows
 from biaskit.errors import BiaskitError, DataError, RolesError
 from biaskit.fliptest import sample_for
@@ -94,18 +94,16 @@ def broken(name: str, error: BiaskitError, paths: Sequence[Path] = ()) -> Outcom
     return Outcome(name, tuple(map(str, paths)), findings=(of_error(error),), broken=True)
 
 
-def dry_run(data: DataSet) -> Outcome:
+def dry_run(data: DataSet, files: Sequence[Path] | None = None) -> Outcome:
     """Outcome of a data set of which the columns are looked up, and the baseline, but no rows."""
     paths: list[Path] = []
     try:
-        paths = data.paths()
+        paths = list(files) if files is not None else data.paths()
         for path in paths:
-            refuse_unfit(path, data.roles)
+            if saved_counts(path) is None:
+                refuse_unfit(path, data.roles)
         if data.baseline is not None:
-            counts = _baseline(data.baseline)
-            if counts.roles.counted != data.roles.counted:
-                # Adding nothing to it says which role differs.
-                compare_rows(Counts.empty(data.roles), counts, data.drift)  # type: ignore[arg-type]
+            same_roles(data.roles, _baseline(data.baseline).roles, "cannot be compared")
     except BiaskitError as error:
         return broken(data.name, error, paths)
     there = f"{len(paths):,} files have the columns" if len(paths) != 1 else "the columns are there"

@@ -11,6 +11,10 @@ from biaskit.gate.outcomes import Outcome
 __all__ = ["as_text", "conclusion", "markdown_summary"]
 
 
+# Findings of one table that a person is shown.
+_SHOWN = 20
+
+
 def as_text(outcomes: Sequence[Outcome], unmatched: int = 0) -> str:
     """Findings of each data set, the worst first, and what is concluded of all of them."""
     parts = []
@@ -18,8 +22,10 @@ def as_text(outcomes: Sequence[Outcome], unmatched: int = 0) -> str:
         lines = [f"{_title(one)}: {one.about}" if one.about else _title(one)]
         lines += [
             f"  {finding.level} {finding.code}: {finding.subject}: {finding.message}"
-            for finding in one.findings
+            for finding in one.findings[:_SHOWN]
         ]
+        if len(one.findings) > _SHOWN:
+            lines.append(f"  {_more(one)}")
         parts.append("\n".join(map(printable, lines)))
     return "\n".join([*parts, conclusion(outcomes, unmatched)])
 
@@ -49,14 +55,22 @@ def markdown_summary(outcomes: Sequence[Outcome], unmatched: int = 0) -> str:
     rows = [
         (finding.level, finding.code, one.name, finding.subject, finding.message)
         for one in outcomes
-        for finding in one.findings
+        for finding in one.findings[:_SHOWN]
     ]
     parts = ["### biaskit", markdown(conclusion(outcomes, unmatched))]
     if rows:
         parts.append(as_markdown(("level", "code", "data", "about", "finding"), rows))
+        parts += [
+            markdown(f"{one.name}: {_more(one)}") for one in outcomes if len(one.findings) > _SHOWN
+        ]
         codes = dict.fromkeys(row[1] for row in rows)
         parts.append("\n".join(f"* {code}: {markdown(CODES[code].title)}" for code in codes))
     return "\n\n".join(parts)
+
+
+def _more(outcome: Outcome) -> str:
+    more = len(outcome.findings) - _SHOWN
+    return f"and {more:,} more, less far beyond; --format json has them all"
 
 
 def _title(outcome: Outcome) -> str:

@@ -18,8 +18,9 @@ from biaskit.errors import DataError, RolesError
 from biaskit.levels import ABSENT, MISSING, Level, level
 from biaskit.roles import Facet, Roles, facet_name
 from biaskit.sources.batches import Batch, Source, refuse_missing_columns
+from biaskit.sources.choice import kernels_choice
 from biaskit.sources.encode import Encoder, weights
-from biaskit.sources.encoded import Cells, kernels_choice
+from biaskit.sources.encoded import Cells
 from biaskit.sources.engines import EngineFrame, Groups, engine_source
 from biaskit.sources.files import (
     ColumnPath,
@@ -176,7 +177,7 @@ def count_roles(
                     tallies[facet].add_groups(codes, part.sizes)
             elif isinstance(part, Cells):
                 for facet, tally in tallies.items():
-                    tally.add_cells(part.codes, part.counts[facet])
+                    tally.add_cells(part.codes, part.counts[facet], *part.sums.get(facet, ()))
             elif part.rows:
                 texts |= part.texts
                 codes, weight = encode(part), None
@@ -333,13 +334,23 @@ class _Histogram:
             total[corner] += self._arrays[i]
             self._arrays[i] = total
 
-    def add_cells(self, codes: Mapping[str, NDArray[np.intp]], counts: NDArray[np.int64]) -> None:
-        """Add rows already counted: an axis for each column, and the codes of its places."""
+    def add_cells(
+        self,
+        codes: Mapping[str, NDArray[np.intp]],
+        counts: NDArray[np.int64],
+        *sums: NDArray[np.float64],
+    ) -> None:
+        """Add rows already counted: an axis for each column, and the codes of its places.
+
+        `sums` are those of the weights and of their squares, where there are any.
+        """
         used = counts.nonzero()
         by_axis = [codes[e.column][i] for e, i in zip(self._axes, used, strict=True)]
-        if list(self._arrays[0].shape) != self._shape():
-            self._arrays[0] = self._full(self._arrays[0])
-        np.add.at(self._arrays[0], tuple(by_axis), counts[used])
+        shape = self._shape()
+        for i, amounts in enumerate((counts, *sums)):
+            if list(self._arrays[i].shape) != shape:
+                self._arrays[i] = self._full(self._arrays[i])
+            np.add.at(self._arrays[i], tuple(by_axis), amounts[used])
 
     def add_groups(
         self, codes: Mapping[str, NDArray[np.intp]], sizes: Sequence[NDArray[Any]]

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from biaskit.errors import DataError
+from biaskit.errors import BiaskitError, DataError
 from biaskit.levels import MISSING, Level, level, typed
 from biaskit.tables import MAX_LEVELS, too_many_values
 
-__all__ = ["Encoder", "dictionary", "kind_of", "numbers", "weights"]
+__all__ = ["Encoder", "dictionary", "kind_of", "numbers", "taken", "weights"]
 
 # A dictionary up to this long is taken over whole; of a longer one, only the values in use.
 _SMALL_DICTIONARY = 256
@@ -31,7 +31,7 @@ class Encoder:
         self.column = column
         self.role = role
         self.keep = bins
-        self._edges = np.array(edges, dtype=np.float64)
+        self.edges = np.array(edges, dtype=np.float64)
         self._codes: dict[Level, int] = {}
         for value in (*bins, MISSING) if bins else ():
             self._code(value)
@@ -62,6 +62,13 @@ class Encoder:
                 f"{where}: {self.role} {self.column!r} holds a text that is not UTF-8: {error}; "
                 "write the data again, or make the column binary"
             ) from error
+        except BiaskitError:
+            raise
+        except (OverflowError, ValueError) as error:  # a date beyond the year 9999, for instance
+            raise DataError(
+                f"{where}: {self.role} {self.column!r} holds a value that cannot be read: "
+                f"{error}; write the data again, or make the column texts"
+            ) from error
 
     def _looked_up(self, array: Any, where: str) -> NDArray[np.intp]:
         kind = kind_of(array.type)
@@ -90,8 +97,11 @@ class Encoder:
         if (seen := int(np.count_nonzero(used >= 0))) > MAX_LEVELS[self.role]:
             self._refuse(seen)
         place = np.zeros(len(values) + 1, dtype=np.intp)
-        for index in used.tolist():
-            place[index] = self._code(MISSING if index < 0 else level(values[index].as_py()))
+        if encoded.null_count:
+            place[-1] = self._code(MISSING)
+        occurring = used[used >= 0]
+        of_them = values if len(occurring) == len(values) else taken(values, occurring)
+        place[occurring] = [self._code(level(value)) for value in of_them.to_pylist()]
         return np.take(place, indices)
 
     def _in_a_small_range(self, array: Any) -> NDArray[np.intp] | None:
@@ -127,7 +137,7 @@ class Encoder:
         if kind_of(array.type) == "missing":
             return np.full(len(array), len(self.keep), dtype=np.intp)
         values = numbers(array, self.column, self.role, where)
-        codes = np.searchsorted(self._edges, values, side="left")
+        codes = np.searchsorted(self.edges, values, side="left")
         codes[np.isnan(values)] = len(self.keep)
         return codes
 
@@ -170,6 +180,16 @@ def kind_of(type_: Any) -> str | None:
     if _is_text(type_) or t.is_temporal(type_):
         return "text"
     return None
+
+
+def taken(values: Any, used: NDArray[np.intp]) -> Any:
+    """Some values of an Arrow array."""
+    import pyarrow as pa
+
+    indices = pa.Array.from_buffers(
+        pa.int64(), len(used), [None, pa.py_buffer(used.astype(np.int64))]
+    )
+    return values.take(indices)
 
 
 def numbers(array: Any, column: str, role: str, where: str) -> NDArray[np.float64]:

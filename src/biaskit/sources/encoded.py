@@ -1,8 +1,8 @@
 """Parquet counted in its encoded form: from dictionary indices to joint counts.
 
 Nothing in a file is trusted. A column chunk that is not exactly what the kernels read (one flat
-column, dictionary-encoded throughout, a known codec, all numbers consistent) is decoded by Arrow,
-which reads it rightly or says what is wrong; the two ways mix freely within a row group.
+column, dictionary-encoded or of numbers to cut, a known codec, all numbers consistent) is decoded
+by Arrow, which reads it rightly or says what is wrong; the two ways mix freely within a row group.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import os
 import queue
-import sys
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -22,10 +21,11 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from biaskit.errors import DataError, RolesError
+from biaskit.errors import DataError
 from biaskit.roles import Facet, Roles
+from biaskit.sources.axes import Axis, in_bytes, joint, joint_sums, placed_in_bytes
 from biaskit.sources.batches import Batch, of_record_batch
-from biaskit.sources.encode import Encoder, kind_of
+from biaskit.sources.encode import Encoder, kind_of, numbers, taken
 from biaskit.sources.layout import (
     NONE,
     PHYSICAL,
@@ -40,13 +40,7 @@ from biaskit.sources.layout import (
 )
 from biaskit.tables import AXES
 
-__all__ = ["Cells", "against_kernels", "counted", "kernels_choice", "kernels_pay", "planned"]
-
-#: Rows from which reading with kernels pays for importing them; see `kernels_pay`. Measured on two
-#: cores: import and load take 0.46 s, and Arrow 28 ms for a million rows of two columns.
-CROSSOVER = 16_000_000
-#: The same where a process has imported them already.
-CROSSOVER_LOADED = 50_000
+__all__ = ["Cells", "counted", "planned"]
 
 # A file of fewer rows is counted before threads have started and taken turns at the interpreter.
 _WORTH_THREADS = 1 << 21
@@ -58,12 +52,12 @@ _MOST_CELLS = 1 << 20
 # A code is of four bytes at most, each in a plane of its own.
 _PLANES = 4
 # Encodings, by their numbers in the format.
-_PLAIN, _PLAIN_DICTIONARY, _RLE_DICTIONARY = 0, 2, 8
+_PLAIN, _PLAIN_DICTIONARY, _RLE, _RLE_DICTIONARY = 0, 2, 3, 8
 # Numbers of the codecs.
 _UNCOMPRESSED, _SNAPPY = 0, 1
 _STREAMED = {2: "gzip", 6: "zstd"}
-
-_rows_by_arrow = 0
+# Bins that a byte can name, beside the missing values.
+_MOST_BINS = 254
 
 
 @dataclass(frozen=True)
@@ -72,55 +66,13 @@ class Cells:
 
     #: For each facet, rows by the codes of its columns: an axis each, in `codes`' terms.
     counts: Mapping[Facet, NDArray[np.int64]]
+    #: Where rows are weighted, sums of the weights and of their squares in the same cells.
+    sums: Mapping[Facet, tuple[NDArray[np.float64], NDArray[np.float64]]]
     #: For each column, the encoder's code of each place on its axis.
     codes: Mapping[str, NDArray[np.intp]]
     rows: int
     where: str
     done: float | None = None
-
-
-def kernels_pay(rows: int, roles: Roles) -> bool:
-    """Whether rows of Parquet should be counted by the kernels; see `against_kernels`."""
-    return not against_kernels(rows, roles)
-
-
-def against_kernels(rows: int, roles: Roles) -> str:
-    """Reason why Arrow should read some rows of Parquet; an empty text where the kernels should.
-
-    By itself, the choice is made by size: importing Numba and loading the kernels takes as long as
-    Arrow takes for `CROSSOVER` rows. A process that counts often pays it once the rows of all its
-    counts reach that number.
-    """
-    global _rows_by_arrow
-    choice = kernels_choice()
-    if roles.weight is not None:
-        return "the rows are weighted"
-    if sys.byteorder != "little" or not hasattr(os, "preadv"):
-        return "the kernels do not run on this system"
-    if choice == "never":
-        return "BIASKIT_KERNELS is never"
-    if choice == "always":
-        return ""
-    if "biaskit._kernels" in sys.modules:
-        return "" if rows >= CROSSOVER_LOADED else f"fewer than {CROSSOVER_LOADED:,} rows"
-    _rows_by_arrow += rows
-    if _rows_by_arrow >= CROSSOVER:
-        return ""
-    return f"fewer than {CROSSOVER:,} rows: kernels would take longer to load"
-
-
-def kernels_choice() -> str:
-    """Value of ``BIASKIT_KERNELS``: ``auto``, ``always`` or ``never``.
-
-    Raises
-    ------
-    RolesError
-        It is something else.
-    """
-    choice = os.environ.get("BIASKIT_KERNELS", "auto")
-    if choice not in {"auto", "always", "never"}:
-        raise RolesError(f"BIASKIT_KERNELS is {choice!r}; set it to auto, always or never")
-    return choice
 
 
 def counted(
@@ -170,8 +122,8 @@ def counted(
 
 def planned(
     file: Any, path: Path, roles: Roles, encoders: Mapping[str, Encoder]
-) -> Counter[tuple[str, str]]:
-    """Numbers of row groups by column and by what sends it to Arrow, an empty text for nothing.
+) -> Counter[tuple[str, str, str]]:
+    """Numbers of row groups by column, the path it takes (``encoded`` or ``Arrow``), and why.
 
     It follows from the file's metadata and the headers of its pages. What stands in the pages may
     still send a damaged column, or a table of very many cells, to Arrow.
@@ -184,8 +136,8 @@ def planned(
     room = Room()
     with _Reader(file, path, roles, encoders) as reader:
         return Counter(
-            (column, reader.against(number, column, room))
-            for column in encoders
+            (column, *reader.way(number, column, room))
+            for column in (*encoders, *([] if roles.weight is None else [roles.weight]))
             for number in range(file.metadata.num_row_groups)
         )
 
@@ -214,16 +166,6 @@ def _in_order(
                 future.cancel()
 
 
-@dataclass(frozen=True)
-class _Axis:
-    """Codes of one column in a room: bytes from some places on, the highest byte first."""
-
-    starts: tuple[int, ...]
-    sizes: tuple[int, ...]
-    #: The encoder's code of each place on the axis.
-    codes: NDArray[np.intp]
-
-
 class _Chunk(NamedTuple):
     """A column chunk as it stands in the file."""
 
@@ -231,8 +173,17 @@ class _Chunk(NamedTuple):
     rows: int
     codec: int
     source: NDArray[np.uint8]
-    #: Its pages, as `pages.page_table` makes them; the first is the dictionary.
+    #: Its pages, as `pages.page_table` makes them; a dictionary comes first.
     table: NDArray[np.int64]
+    #: How many of them, from the first on, are the dictionary and pages that use it.
+    coded: int
+
+    @property
+    def coded_rows(self) -> int:
+        """Rows in the pages that use the dictionary."""
+        from biaskit._kernels.pages import VALUES
+
+        return int(self.table[1 : self.coded, VALUES].sum()) if self.coded else 0
 
 
 class _Reader:
@@ -244,11 +195,13 @@ class _Reader:
         self._path = path
         self._where = str(path)
         self._encoders = encoders
+        self._weight = roles.weight
         self._columns_of = {facet: _columns(facet, roles) for facet in roles.facet}
         schema = self._metadata.schema
         self._paths = [schema.column(i).path for i in range(len(schema))]
         self._types = file.schema_arrow
-        self._leaves = {column: self._leaf(column) for column in encoders}
+        weights = [] if roles.weight is None else [roles.weight]
+        self._leaves = {column: self._leaf(column) for column in (*encoders, *weights)}
         self._known: dict[Any, NDArray[np.intp]] = {}
         self._lock = threading.Lock()
         self._rooms: queue.SimpleQueue[Room] = queue.SimpleQueue()
@@ -278,17 +231,19 @@ class _Reader:
         finally:
             self._rooms.put(room)
 
-    def against(self, number: int, column: str, room: Room) -> str:
-        """What sends a column chunk to Arrow, as far as it is seen without decompressing it."""
+    def way(self, number: int, column: str, room: Room) -> tuple[str, str]:
+        """Path that a column chunk takes, and why, as far as it is seen without its content."""
         try:
-            self._chunk(number, column, room)
+            chunk = self._chunk(number, column, room)
         except Odd as odd:
-            return str(odd)
-        return ""
+            return "Arrow", str(odd)
+        in_pages = "values in their pages" if chunk.coded < len(chunk.table) else ""
+        dictionary = "dictionary-encoded" if chunk.coded else ""
+        return "encoded", ", then ".join(filter(None, (dictionary, in_pages)))
 
     def batches(self, number: int) -> Iterator[Batch]:
         """Rows of a row group, decoded by Arrow."""
-        columns = list(self._encoders)
+        columns = list(self._leaves)
         for batch in self._decoded(number, columns):
             yield of_record_batch(batch, columns, self._where)
 
@@ -297,13 +252,14 @@ class _Reader:
 
         try:
             rows, _ = self._group(number)
+            weights = None if self._weight is None else self._weights(number, self._weight, room)
         except Odd:
             return None
         stride = rows + SLACK
-        buffer = room.array("codes", _PLANES * len(self._leaves) * stride)
+        buffer = room.array("codes", _PLANES * len(self._encoders) * stride)
         plain: list[str] = []
-        axes: dict[str, _Axis] = {}
-        for i, column in enumerate(self._leaves):
+        axes: dict[str, Axis] = {}
+        for i, column in enumerate(self._encoders):
             try:
                 axes[column] = self._axis(number, column, room, _PLANES * i * stride)
             except Odd:
@@ -316,14 +272,18 @@ class _Reader:
                         f"{self._where}: row group {number + 1} should have {rows:,} rows but "
                         f"{len(codes):,} were read; it is damaged: write it again"
                     )
-                i = list(self._leaves).index(column)
-                axes[column] = _in_bytes(codes, buffer, _PLANES * i * stride, stride)
-        counts = {}
+                i = list(self._encoders).index(column)
+                axes[column] = in_bytes(codes, buffer, _PLANES * i * stride, stride)
+        counts, sums = {}, {}
         for facet, columns in self._columns_of.items():
-            if math.prod(len(axes[column].codes) for column in columns) > _MOST_CELLS:
+            of_facet = [axes[column] for column in columns]
+            if math.prod(len(axis.codes) for axis in of_facet) > _MOST_CELLS:
                 return None
-            counts[facet] = _joint([axes[column] for column in columns], buffer, rows)
-        return Cells(counts, {c: axis.codes for c, axis in axes.items()}, rows, self._where)
+            counts[facet] = joint(of_facet, buffer, rows)
+            if weights is not None:
+                sums[facet] = joint_sums(of_facet, buffer, weights)
+        codes_of = {column: axis.codes for column, axis in axes.items()}
+        return Cells(counts, sums, codes_of, rows, self._where)
 
     def _leaf(self, column: str) -> Leaf | None:
         """Column as the kernels can read it; None for one that they never can."""
@@ -337,26 +297,25 @@ class _Reader:
         leaf = self._metadata.schema.column(found[0])
         if leaf.max_repetition_level != 0 or leaf.max_definition_level > 1:
             return None
-        physical = leaf.physical_type
+        physical, encoder = leaf.physical_type, self._encoders.get(column)
+        # A column that is cut, and the weight, must be numbers; who decodes the others says so.
+        must_be_numbers = encoder is None or bool(encoder.keep)
+        in_pages = False
         if physical == "BYTE_ARRAY":
-            fits = str(value) in {
-                "string",
-                "large_string",
-                "string_view",
-                "binary",
-                "large_binary",
-                "binary_view",
-            }
+            fits = str(value) in _TEXTS and not must_be_numbers
+        elif physical == "BOOLEAN":
+            fits = in_pages = t.is_boolean(value) and not must_be_numbers
         else:
-            fits = (
-                physical in PHYSICAL
-                and (t.is_integer(value) if physical.startswith("INT") else t.is_floating(value))
-                and not t.is_float16(value)
-            )
-        # A column that is cut must be numbers; the encoder says so.
-        if not fits or (self._encoders[column].keep and kind_of(value) != "number"):
+            is_integer = physical.startswith("INT") and t.is_integer(value)
+            is_float = physical in ("FLOAT", "DOUBLE") and t.is_floating(value)
+            fits = is_integer or is_float or _follows(value, physical, leaf.length)
+            fits = fits and (kind_of(value) == "number" or not must_be_numbers)
+            in_pages = must_be_numbers and (is_float or t.is_signed_integer(value))
+            in_pages = in_pages and (encoder is None or len(encoder.keep) <= _MOST_BINS)
+        if not fits:
             return None
-        return Leaf(column, found[0], leaf.max_definition_level == 1, physical, value)
+        is_optional = leaf.max_definition_level == 1
+        return Leaf(column, found[0], is_optional, physical, value, in_pages, leaf.length)
 
     def _group(self, number: int) -> tuple[int, NDArray[np.int64]]:
         """Rows of a row group, and the numbers of its column chunks."""
@@ -385,66 +344,183 @@ class _Reader:
         start_of = dictionary if 0 < dictionary < data else data
         source = self._read(start_of, packed, room)
         table = pages_of(source, packed, rows, room, self._where)
-        if not len(table) or table[0, KIND] != DICTIONARY:
-            raise Odd("no dictionary")
-        if table[0, ENCODING] not in (_PLAIN, _PLAIN_DICTIONARY):
+        if not len(table):
+            raise Odd("no pages")
+        has_dictionary = table[0, KIND] == DICTIONARY
+        if has_dictionary and table[0, ENCODING] not in (_PLAIN, _PLAIN_DICTIONARY):
             raise Odd("an unknown kind of dictionary")
-        encodings = table[1:, ENCODING]
-        if np.any((encodings != _PLAIN_DICTIONARY) & (encodings != _RLE_DICTIONARY)):
-            raise Odd("pages that do not use the dictionary")
+        if has_dictionary and leaf.physical == "BOOLEAN":
+            raise Odd("a dictionary of booleans")
+        encodings = table[:, ENCODING]
+        uses = (encodings == _PLAIN_DICTIONARY) | (encodings == _RLE_DICTIONARY)
+        uses[0] |= has_dictionary
+        # A writer whose dictionary has grown too long goes on without it.
+        coded = int(np.argmin(uses)) if not uses.all() else len(table)
+        if not has_dictionary and coded:
+            raise Odd("no dictionary")
+        if coded < len(table):
+            if not leaf.in_pages:
+                raise Odd("pages that do not use the dictionary" if coded else "no dictionary")
+            others = (_PLAIN, _RLE) if leaf.physical == "BOOLEAN" else (_PLAIN,)
+            if not np.isin(encodings[coded:], others).all():
+                raise Odd("an encoding that the kernels do not know")
         largest = int(table[:, SIZE].max())
-        if largest > _MOST_BYTES or int(table[1:, SIZE].sum()) > 8 * rows + 64 * len(table):
+        if largest > _MOST_BYTES or int(table[1:, SIZE].sum()) > 16 * rows + 64 * len(table):
             raise Odd("pages too large")
         if codec == _SNAPPY and (table[:, SIZE] > 24 * table[:, PACKED] + 64).any():
             raise Odd("pages larger than their compressed bytes can hold")
-        return _Chunk(leaf, rows, codec, source, table)
+        return _Chunk(leaf, rows, codec, source, table, coded)
 
-    def _axis(self, number: int, column: str, room: Room, start: int) -> _Axis:
+    def _axis(self, number: int, column: str, room: Room, start: int) -> Axis:
         """Codes of a column chunk, written from `start` on into the room."""
+        chunk = self._content(number, column, room)
+        if chunk.coded == len(chunk.table):
+            return self._coded(chunk, room, start)
+        return self._in_pages(chunk, room, start)
+
+    def _content(self, number: int, column: str, room: Room) -> _Chunk:
+        """Column chunk that needs no other decompression than the kernels' own."""
+        chunk = self._chunk(number, column, room)
+        if chunk.codec in _STREAMED:
+            source = inflated(chunk.source, chunk.table, _STREAMED[chunk.codec])
+            chunk = chunk._replace(source=source)
+        return chunk
+
+    def _coded(self, chunk: _Chunk, room: Room, start: int) -> Axis:
+        """Codes of the rows whose pages use the dictionary."""
+        from biaskit._kernels import SLACK
+
+        leaf, rows, encoder = chunk.leaf, chunk.coded_rows, self._encoders[chunk.leaf.column]
+        raw, entries, missing = self._codes_of_pages(chunk, room, start)
+        buffer = room.array("codes", 0)
+        if entries > _MOST_ENTRIES:
+            wide = room.array("wide", rows, np.uint32)
+            place = self._place_of_used(leaf, raw, entries, wide, rows)
+            return placed_in_bytes(wide, rows, place, buffer, start)
+        place = self._place(leaf, raw, entries, missing > 0)
+        if encoder.keep:
+            bins = place.astype(np.uint8 if len(encoder.keep) <= _MOST_BINS else np.uint32)
+            return in_bytes(bins[buffer[start : start + rows]], buffer, start, rows + SLACK)
+        return Axis((start,), (len(place),), place)
+
+    def _codes_of_pages(self, chunk: _Chunk, room: Room, start: int) -> tuple[bytes, int, int]:
+        """Dictionary of a chunk, its entries, and how many values are missing.
+
+        The codes of the rows are in the room: bytes from `start` on, or `wide` if entries are many.
+        """
         from biaskit._kernels import SLACK
         from biaskit._kernels.chunks import chunk_codes
         from biaskit._kernels.pages import SIZE, VALUES
 
-        leaf, rows, codec, source, table = self._chunk(number, column, room)
-        largest = int(table[:, SIZE].max())
-        if codec in _STREAMED:
-            source = inflated(source, table, _STREAMED[codec])
-        page = room.array("page", largest + SLACK)
-        raw = content_of(source, table[0], codec == _SNAPPY, page)
+        table, rows = chunk.table[: chunk.coded], chunk.coded_rows
+        page = room.array("page", int(table[:, SIZE].max()) + SLACK)
+        is_snappy = chunk.codec == _SNAPPY
+        raw = content_of(chunk.source, table[0], is_snappy, page)
         entries = int(table[0, VALUES])
         if entries > len(raw) + 1:
             raise Odd("a dictionary too short")
-        is_wide = entries > 255
+        is_wide = entries > _MOST_ENTRIES
         most = int(table[1:, VALUES].max(initial=0)) + SLACK
-        buffer = room.array("codes", 0)
-        wide = room.array("wide", rows, np.uint32) if is_wide else _NO_CODES
         missing = chunk_codes(
-            source,
+            chunk.source,
             table,
-            codec == _SNAPPY,
-            leaf.optional,
+            is_snappy,
+            chunk.leaf.optional,
             entries,
             page,
             room.array("levels", most),
             room.array("dense", most),
             room.array("wide dense", most, np.uint32) if is_wide else _NO_CODES,
-            buffer,
-            wide,
+            room.array("codes", 0),
+            room.array("wide", rows, np.uint32) if is_wide else _NO_CODES,
             start,
             rows,
         )
         if missing < 0:
             raise Odd("pages that do not fit together")
-        if is_wide:
-            codes = self._place_of_used(leaf, raw, entries, wide[:rows])
-            return _in_bytes(codes, buffer, start, rows + SLACK)
-        place = self._place(leaf, raw, entries, missing > 0)
-        if self._encoders[leaf.column].keep:
-            bins = place.astype(
-                np.uint8 if len(self._encoders[leaf.column].keep) < 256 else np.uint32
+        return raw, entries, missing
+
+    def _in_pages(self, chunk: _Chunk, room: Room, start: int) -> Axis:
+        """Codes of the rows of a chunk of which some pages hold the values themselves."""
+        from biaskit._kernels import SLACK
+        from biaskit._kernels.pages import SIZE, VALUES
+        from biaskit._kernels.values import BOOLEAN, chunk_places
+
+        leaf, encoder = chunk.leaf, self._encoders[chunk.leaf.column]
+        kind = PHYSICAL[leaf.physical][0]
+        done = 0
+        if chunk.coded:  # these codes are the bins, a byte each
+            done = chunk.coded_rows
+            self._coded(chunk, room, start)
+        table = chunk.table[chunk.coded :]
+        most = int(table[:, VALUES].max()) + SLACK
+        buffer = room.array("codes", 0)
+        rows = chunk.rows - done
+        found = chunk_places(
+            chunk.source,
+            table,
+            chunk.codec == _SNAPPY,
+            leaf.optional,
+            kind,
+            encoder.edges,
+            room.array("page", int(table[:, SIZE].max()) + SLACK),
+            room.array("levels", most),
+            room.array("dense", most),
+            room.array("values", most, np.float64),
+            buffer,
+            start + done,
+            rows,
+        )
+        if found != rows:
+            raise Odd("pages that do not fit together")
+        if kind == BOOLEAN:
+            missing = bool((buffer[start : start + rows] == 2).any())
+            place = self._place(leaf, b"", 2, missing)
+        else:
+            place = np.arange(len(encoder.keep) + 1)
+        return Axis((start,), (len(place),), place)
+
+    def _weights(self, number: int, column: str, room: Room) -> NDArray[np.float64]:
+        """Weights of the rows; any that is wrong sends the row group to Arrow, where that is said.
+
+        Whole numbers of more than 53 bits are rounded as Arrow's are.
+        """
+        from biaskit._kernels import SLACK
+        from biaskit._kernels.pages import SIZE, VALUES
+        from biaskit._kernels.values import chunk_values
+
+        chunk = self._content(number, column, room)
+        leaf, rows, done = chunk.leaf, chunk.rows, chunk.coded_rows
+        if not leaf.in_pages:
+            raise Odd("weights of a kind that the kernels do not know")
+        weights = room.array("weights", rows, np.float64)[:rows]
+        if chunk.coded:
+            room.array("codes", rows + SLACK)
+            raw, entries, missing = self._codes_of_pages(chunk, room, 0)
+            if missing:
+                raise Odd("a missing weight")
+            values = numbers(dictionary_of(leaf, raw, entries), column, "weight", self._where)
+            is_wide = entries > _MOST_ENTRIES
+            codes = room.array("wide", done, np.uint32) if is_wide else room.array("codes", done)
+            np.take(values, codes[:done], out=weights[:done])
+        table = chunk.table[chunk.coded :]
+        if len(table):
+            found = chunk_values(
+                chunk.source,
+                table,
+                chunk.codec == _SNAPPY,
+                leaf.optional,
+                PHYSICAL[leaf.physical][0],
+                room.array("page", int(table[:, SIZE].max()) + SLACK),
+                room.array("levels", int(table[:, VALUES].max()) + SLACK),
+                weights[done:],
+                rows - done,
             )
-            return _in_bytes(bins[buffer[start : start + rows]], buffer, start, rows + SLACK)
-        return _Axis((start,), (len(place),), place)
+            if found != rows - done:
+                raise Odd("pages that do not fit together")
+        if not (np.isfinite(weights).all() and (weights >= 0).all()):
+            raise Odd("a weight that is not a finite number of 0 or more")
+        return weights
 
     def _read(self, start: int, length: int, room: Room) -> NDArray[np.uint8]:
         """Bytes of a column chunk, spare ones after them."""
@@ -470,18 +546,26 @@ class _Reader:
         return found
 
     def _place_of_used(
-        self, leaf: Leaf, raw: bytes, entries: int, wide: NDArray[np.uint32]
+        self, leaf: Leaf, raw: bytes, entries: int, wide: NDArray[np.uint32], rows: int
     ) -> NDArray[np.intp]:
-        """Encoder's codes of the rows of a column whose dictionary is long."""
+        """Encoder's codes of a long dictionary's entries, 0 for those that no row has.
+
+        A frame of categories, or a part of one, is written with values that do not occur.
+        """
+        from biaskit._kernels.places import used
+
         values = dictionary_of(leaf, raw, entries)
-        used = np.flatnonzero(np.bincount(wide, minlength=entries + 1))
-        missing = bool(len(used)) and used[-1] == entries
+        seen = np.zeros(entries + 1, np.uint8)
+        if used(wide, rows, seen) != rows:
+            raise AssertionError("codes outside of their dictionary")
+        occurring = np.flatnonzero(seen)
+        missing = bool(seen[entries])
         place = np.zeros(entries + 1, dtype=np.intp)
         with self._lock:
-            place[used] = self._encoded(
-                leaf.column, _taken(values, used[: len(used) - missing]), missing
+            place[occurring] = self._encoded(
+                leaf.column, taken(values, occurring[: len(occurring) - missing]), missing
             )
-        return place[wide]
+        return place
 
     def _encoded(self, column: str, values: Any, missing: bool) -> NDArray[np.intp]:
         import pyarrow as pa
@@ -514,6 +598,23 @@ class _Reader:
 
 
 _NO_CODES = np.empty(0, np.uint32)
+# Entries of a dictionary up to which a byte is a code, beside that of a missing value.
+_MOST_ENTRIES = 255
+_TEXTS = {"string", "large_string", "string_view", "binary", "large_binary", "binary_view"}
+
+
+def _follows(type_: Any, physical: str, length: int) -> bool:
+    """Whether values of an Arrow type are made of the whole numbers that are stored."""
+    import pyarrow.types as t
+
+    match physical:
+        case "INT32":
+            return bool(t.is_date32(type_) or t.is_time32(type_) or t.is_decimal128(type_))
+        case "INT64":
+            return bool(t.is_timestamp(type_) or t.is_time64(type_) or t.is_decimal128(type_))
+        case "FIXED_LEN_BYTE_ARRAY":
+            return bool(t.is_decimal128(type_)) and 0 < length <= type_.bit_width // 8
+    return False
 
 
 def _columns(facet: Facet, roles: Roles) -> list[str]:
@@ -523,44 +624,3 @@ def _columns(facet: Facet, roles: Roles) -> list[str]:
         *((facet,) if isinstance(facet, str) else facet),
         *(column for column in others if column is not None),
     ]
-
-
-def _taken(values: Any, used: NDArray[np.intp]) -> Any:
-    """Some values of an Arrow array."""
-    import pyarrow as pa
-
-    indices = pa.Array.from_buffers(
-        pa.int64(), len(used), [None, pa.py_buffer(used.astype(np.int64))]
-    )
-    return values.take(indices)
-
-
-def _in_bytes(codes: NDArray[Any], buffer: NDArray[np.uint8], start: int, stride: int) -> _Axis:
-    """Axis of codes that are the encoder's own, in as many bytes each as they need."""
-    size = int(codes.max(initial=0)) + 1
-    planes = 1
-    while size > 256**planes:
-        planes += 1
-    starts = tuple(start + plane * stride for plane in range(planes))
-    sizes = (-(-size // 256 ** (planes - 1)), *[256] * (planes - 1))
-    for plane, at in enumerate(starts):
-        np.copyto(
-            buffer[at : at + len(codes)],
-            codes >> (8 * (planes - 1 - plane)) & 255 if planes > 1 else codes,
-            casting="unsafe",
-        )
-    return _Axis(starts, sizes, np.minimum(np.arange(np.prod(sizes)), size - 1))
-
-
-def _joint(axes: Sequence[_Axis], buffer: NDArray[np.uint8], rows: int) -> NDArray[np.int64]:
-    """Counts of the rows by the codes of some columns, an axis each."""
-    from biaskit._kernels.joint import SCRATCH, joint_counts
-
-    shape = [len(axis.codes) for axis in axes]
-    counts = np.zeros(math.prod(shape), np.int64)
-    starts = np.array([at for axis in axes for at in axis.starts], np.int64)
-    sizes = np.array([size for axis in axes for size in axis.sizes], np.uint64)
-    scratch = np.empty(SCRATCH, np.uint64)
-    if joint_counts(buffer, starts, sizes, rows, scratch, counts) != rows or counts.sum() != rows:
-        raise AssertionError("codes outside of their axes")
-    return counts.reshape(shape)

@@ -18,8 +18,9 @@ from typing import Any, NamedTuple
 from biaskit.errors import BiaskitError, DataError, PointerError, listed
 from biaskit.roles import Roles
 from biaskit.sources.batches import Batch, Source, of_record_batch, refuse_missing_columns
+from biaskit.sources.choice import against_kernels, kernels_pay
 from biaskit.sources.encode import Encoder
-from biaskit.sources.encoded import Cells, against_kernels, counted, kernels_pay, planned
+from biaskit.sources.encoded import Cells, counted, planned
 from biaskit.sources.places import (
     File,
     RemoteFile,
@@ -234,7 +235,7 @@ class ParquetFiles:
                 names = file.schema_arrow.names
                 refuse_missing_columns(columns, _with_partition(names, path), str(path))
                 encoded = not _against_encoded(path, names, columns)
-                if isinstance(path, Path) and encoded and kernels_pay(_rows(file), roles):
+                if isinstance(path, Path) and encoded and kernels_pay(_rows(file)):
                     yield from counted(file, path, roles, encoders, partial(sizes.done, path))
                     continue
                 file = open_parquet(path, columns, file)
@@ -248,14 +249,13 @@ class ParquetFiles:
                 names = file.schema_arrow.names
                 refuse_missing_columns(by_column, _with_partition(names, path), str(path))
                 against = _against_encoded(path, names, by_column)
-                against = against or against_kernels(_rows(file), roles)
+                against = against or against_kernels(_rows(file))
                 if against or not isinstance(path, Path):
                     groups = file.metadata.num_row_groups
-                    found = dict.fromkeys(((column, against) for column in by_column), groups)
+                    found = dict.fromkeys(((c, "Arrow", against) for c in by_column), groups)
                 else:
                     found = dict(planned(file, path, roles, encoders))
-            for (column, odd), groups in found.items():
-                way = ("Arrow", odd) if odd else ("encoded", "dictionary-encoded")
+            for (column, *way), groups in found.items():
                 yield ColumnPath(str(path), column, by_column[column], groups, *way)
 
 

@@ -6,6 +6,7 @@ Nothing of it is trusted. What is not exactly what the kernels read is `Odd`, an
 from __future__ import annotations
 
 import os
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -31,14 +32,18 @@ __all__ = [
 ]
 
 _FEW_PAGES = 256
+_LENGTH = struct.Struct("<I")
 _MOST_PAGES = 1 << 16
+_MOST_BLOCKS = 1_000  # of zstd, in a page; one has 128 KiB
 # Numbers of the physical types in the format, and how their values are stored.
 PHYSICAL = {
+    "BOOLEAN": (0, ""),
     "INT32": (1, "<i4"),
     "INT64": (2, "<i8"),
     "FLOAT": (4, "<f4"),
     "DOUBLE": (5, "<f8"),
     "BYTE_ARRAY": (6, ""),
+    "FIXED_LEN_BYTE_ARRAY": (7, ""),
 }
 #: What stands for a number that the file does not give.
 NONE = -1
@@ -57,6 +62,10 @@ class Leaf:
     optional: bool
     physical: str
     type: Any
+    #: Whether the kernels read its values where pages hold them, and no dictionary does.
+    in_pages: bool = False
+    #: Bytes of a value, where values are arrays of so many.
+    length: int = 0
 
 
 @dataclass(frozen=True)
@@ -221,58 +230,158 @@ def inflated(source: NDArray[np.uint8], table: NDArray[np.int64], codec: str) ->
     from biaskit._kernels.pages import BODY, LEVELS, PACKED, SIZE, STORED
 
     made = np.empty(int(table[:, SIZE].sum()) + SLACK, np.uint8)
+    levels, packed, size = table[:, LEVELS], table[:, PACKED], table[:, SIZE]
+    if np.any((levels < 0) | (levels > packed) | (levels > size)):
+        raise Odd("levels longer than their page")
+    is_stored = (table[:, STORED] != 0) | (size == levels)
+    starts, ends = table[:, BODY] + levels, table[:, BODY] + packed
+    compressed: list[Any] = [
+        source[at:end].data
+        for at, end, stored in zip(starts.tolist(), ends.tolist(), is_stored.tolist(), strict=True)
+        if not stored
+    ]
+    # A stream takes long to make, and reads one page after the other where all are sure to end
+    # where they should.
+    in_one = codec == "zstd" and _frames_fit(
+        source, starts[~is_stored], ends[~is_stored], (size - levels)[~is_stored]
+    )
+    if in_one:
+        compressed = [b"".join(compressed)]
+    streams = (
+        pa.CompressedInputStream(pa.BufferReader(pa.py_buffer(text)), codec) for text in compressed
+    )
+    stream = next(streams) if in_one else None
     end = 0
-    for entry in table:
-        body, packed, size, levels = (int(entry[i]) for i in (BODY, PACKED, SIZE, LEVELS))
-        if not 0 <= levels <= min(packed, size):
-            raise Odd("levels longer than their page")
-        made[end : end + levels] = source[body : body + levels]
-        text = source[body + levels : body + packed]
-        if not entry[STORED] and size > levels:
-            stream = pa.CompressedInputStream(pa.BufferReader(pa.py_buffer(text)), codec)
+    for entry, stored in zip(table, is_stored.tolist(), strict=True):
+        body, inside, outside, before = (int(entry[i]) for i in (BODY, PACKED, SIZE, LEVELS))
+        made[end : end + before] = source[body : body + before]
+        place = made[end + before : end + outside]
+        if stored:
+            if inside - before != len(place):
+                raise Odd("a page of another size than it says")
+            place[:] = source[body + before : body + inside]
+        else:
+            one = next(streams) if stream is None else stream
             try:
-                text = np.frombuffer(stream.read(size - levels + 1), np.uint8)
+                whole = one.readinto(place) == len(place)
+                whole = whole and (stream is not None or not one.read(1))
             except (OSError, pa.ArrowException) as error:
                 raise Odd("a page that cannot be decompressed") from error
-        if len(text) != size - levels:
-            raise Odd("a page of another size than it says")
-        made[end + levels : end + size] = text
-        entry[BODY], entry[PACKED] = end, size
-        end += size
+            if not whole:
+                raise Odd("a page of another size than it says")
+        entry[BODY], entry[PACKED] = end, outside
+        end += outside
     return made
+
+
+def _frames_fit(
+    source: NDArray[np.uint8],
+    starts: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    sizes: NDArray[np.int64],
+) -> bool:
+    """Whether each stretch of bytes is one frame of zstd, and says how long its content is.
+
+    A decompressor holds a frame to the length that it says, so the contents of such frames, one
+    after the other, are those of each by itself (RFC 8878, section 3.1.1).
+    """
+    if not len(starts) or np.any((starts < 0) | (ends > len(source)) | (ends - starts < 9)):
+        return False
+
+    def number(at: NDArray[np.int64], width: int) -> NDArray[np.int64]:
+        made = np.zeros(len(at), np.int64)
+        for i in range(width):
+            made |= source[np.minimum(at + i, len(source) - 1)].astype(np.int64) << (8 * i)
+        return made
+
+    kind = source[starts + 4].astype(np.int64)
+    is_single, width = kind >> 5 & 1, 1 << (kind >> 6)
+    # No dictionary, nothing reserved, and a length of 1, 2 or 4 bytes.
+    if (
+        np.any(number(starts, 4) != 0xFD2FB528)
+        or np.any(kind & 0b1011)
+        or np.any(width == 8)
+        or np.any((width == 1) & (is_single == 0))
+    ):
+        return False
+    at = starts + 6 - is_single
+    said = (number(at, 4) & ((1 << 8 * width) - 1)) + np.where(width == 2, 256, 0)
+    if np.any(said != sizes):
+        return False
+    at = at + width
+    goes_on = np.ones(len(at), np.bool_)
+    for _ in range(_MOST_BLOCKS):
+        head = number(at, 3)
+        block, length = head >> 1 & 3, head >> 3
+        at = at + np.where(goes_on, 3 + np.where(block == 1, 1, length), 0)
+        if np.any(goes_on & (block == 3)) or np.any(at > ends):
+            return False
+        goes_on &= head & 1 == 0
+        if not goes_on.any():
+            return bool(np.all(at + 4 * (kind >> 2 & 1) == ends))
+    return False
 
 
 def dictionary_of(leaf: Leaf, raw: bytes, entries: int) -> Any:
     """Values of a dictionary page, an Arrow array."""
     import pyarrow as pa
 
+    if leaf.physical == "BOOLEAN":
+        return pa.Array.from_buffers(pa.bool_(), 2, [None, pa.py_buffer(b"\x02")])
     if leaf.physical == "BYTE_ARRAY":
-        ends, texts, at = [0], [], 0
-        for _ in range(entries):
-            length = int.from_bytes(raw[at : at + 4], "little")
-            at += 4
-            if at + length > len(raw):
-                raise Odd("a dictionary too short")
-            texts.append(raw[at : at + length])
-            ends.append(ends[-1] + length)
-            at += length
-        if len(set(texts)) < entries:
-            raise Odd("a dictionary that repeats itself")
-        content = b"".join(texts)
-        is_text = "string" in str(leaf.type)
-        try:
-            for text in texts if is_text else ():
-                text.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise Odd("a text that is not UTF-8") from error
-        type_ = pa.large_string() if is_text else pa.large_binary()
-        buffers = [None, pa.py_buffer(np.array(ends, np.int64)), pa.py_buffer(content)]
-        return pa.Array.from_buffers(type_, entries, buffers)
+        return _texts(leaf, raw, entries)
+    if leaf.physical == "FIXED_LEN_BYTE_ARRAY":
+        starts = range(0, entries * leaf.length, leaf.length)
+        if entries * leaf.length > len(raw):
+            raise Odd("a dictionary too short")
+        digits = [int.from_bytes(raw[at : at + leaf.length], "big", signed=True) for at in starts]
+        return _decimals(digits, leaf.type)
     stored = np.dtype(PHYSICAL[leaf.physical][1])
     if entries * stored.itemsize > len(raw):
         raise Odd("a dictionary too short")
     values = np.frombuffer(raw, stored, entries)
+    if "decimal" in str(leaf.type):
+        return _decimals(values.tolist(), leaf.type)
     if leaf.physical.startswith("INT"):
         unsigned = "uint" in str(leaf.type)
         values = values.astype(f"{'u' if unsigned else 'i'}{leaf.type.bit_width // 8}")
     return pa.Array.from_buffers(leaf.type, entries, [None, pa.py_buffer(values)])
+
+
+def _decimals(digits: Sequence[int], type_: Any) -> Any:
+    """Decimal numbers of an Arrow type, from their digits as whole numbers."""
+    import pyarrow as pa
+
+    if any(abs(number) >= 10**type_.precision for number in digits):
+        raise Odd("a decimal number of more digits than its type has")
+    size = type_.bit_width // 8
+    raw = b"".join(number.to_bytes(size, "little", signed=True) for number in digits)
+    return pa.Array.from_buffers(type_, len(digits), [None, pa.py_buffer(raw)])
+
+
+def _texts(leaf: Leaf, raw: bytes, entries: int) -> Any:
+    """Texts of a dictionary page, each behind its length in four bytes."""
+    import pyarrow as pa
+
+    starts, at = [0] * (entries + 1), 0
+    for i in range(entries):
+        if at + 4 > len(raw):
+            raise Odd("a dictionary too short")
+        at += 4 + _LENGTH.unpack_from(raw, at)[0]
+        starts[i + 1] = at
+    if at > len(raw):
+        raise Odd("a dictionary too short")
+    ends = np.array(starts, np.int64)
+    is_text = np.ones(at, bool)
+    is_text[(ends[:-1, np.newaxis] + np.arange(4)).ravel()] = False
+    content = np.frombuffer(raw, np.uint8, at)[is_text]
+    ends -= 4 * np.arange(entries + 1)
+    type_ = pa.large_string() if "string" in str(leaf.type) else pa.large_binary()
+    buffers = [None, pa.py_buffer(ends), pa.py_buffer(content)]
+    values = pa.Array.from_buffers(type_, entries, buffers)
+    try:
+        if len(set(values.to_pylist())) < entries:
+            raise Odd("a dictionary that repeats itself")
+    except UnicodeDecodeError as error:
+        raise Odd("a text that is not UTF-8") from error
+    return values
