@@ -51,6 +51,7 @@ def bucket(
         allow_bucket_deletion=True,
     )
     place.create_dir("loans")
+    place.delete_dir_contents("loans")  # every S3 of a process has the same memory
     yield place, "loans"
     place.delete_dir("loans")
 

@@ -348,8 +348,9 @@ class _Histogram:
         """
         used = counts.nonzero()
         by_axis = [codes[e.column][i] for e, i in zip(self._axes, used, strict=True)]
+        shape = self._shape()
         for i, amounts in enumerate((counts, *sums)):
-            if list(self._arrays[i].shape) != self._shape():
+            if list(self._arrays[i].shape) != shape:
                 self._arrays[i] = self._full(self._arrays[i])
             np.add.at(self._arrays[i], tuple(by_axis), amounts[used])
 
