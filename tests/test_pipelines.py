@@ -131,6 +131,8 @@ def test_tests_fail_on_biased_data(project: Path, gap: float, failed: int) -> No
 # pandera
 
 
+# Where PySpark is installed, pandera imports it.
+@pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning")
 def test_a_schema_refuses_biased_data(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("pandera", reason="pandera is in the dev extra")
     from pandera.errors import SchemaError
