@@ -46,7 +46,7 @@ __all__ = ["Cells", "counted", "planned"]
 _WORTH_THREADS = 1 << 21
 _ROWS = 1 << 17
 # What is larger than this is left to Arrow, so that a thread's buffers stay small.
-_MOST_ROWS = 1 << 23
+_MOST_ROWS = 1 << 24
 _MOST_BYTES = 1 << 26
 _MOST_CELLS = 1 << 20
 # A code is of four bytes at most, each in a plane of its own.
