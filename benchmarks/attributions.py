@@ -29,7 +29,10 @@ from biaskit.models import tree_model
 from biaskit.treeshap import TreeValues
 
 NAMES = [f"x{i}" for i in range(14)]
-PACKAGES = ("biaskit", "numpy", "numba", "shap", "xgboost", "woodelf-explainer")
+PACKAGES = {
+    "peers": ("biaskit", "numpy", "numba", "shap", "xgboost", "woodelf-explainer"),
+    "scale": ("biaskit", "numpy", "numba", "xgboost"),
+}
 THREADS = os.cpu_count() or 1
 
 
@@ -214,7 +217,7 @@ def main() -> None:
         made = peers(model, rows) if part == "peers" else scale(model, rows, args.rows)
         print(made)
         if args.write:
-            write_section(f"attributions: {part}", made, PACKAGES)
+            write_section(f"attributions: {part}", made, packages=PACKAGES[part])
 
 
 if __name__ == "__main__":
