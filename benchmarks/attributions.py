@@ -195,7 +195,6 @@ def peers(model: Any, rows: pd.DataFrame) -> str:
 
 def scale(model: Any, rows: pd.DataFrame, most: int) -> str:
     one, two, _ = threads(model, rows)
-    print(one, two, flush=True)
     much, less = memory(model, most)
     return (
         f"100,000 rows, all of them the background: one thread takes {one / two:.2f} times as long "
