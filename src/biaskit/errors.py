@@ -5,7 +5,15 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
-__all__ = ["BiaskitError", "DataError", "PointerError", "RolesError", "did_you_mean", "listed"]
+__all__ = [
+    "BiaskitError",
+    "DataError",
+    "PointerError",
+    "RolesError",
+    "did_you_mean",
+    "first_line",
+    "listed",
+]
 
 
 class BiaskitError(ValueError):
@@ -37,6 +45,15 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         near = [lowered[name.lower()]] if name.lower() in lowered else []
     there = f"There are {listed(names)}" if names else "There are none"
     return f"did you mean {near[0]!r}? {there}" if near else there
+
+
+def first_line(error: BaseException) -> str:
+    """First line of what another library's error says; its type, if it says nothing.
+
+    >>> first_line(ValueError("no such tree")), first_line(KeyError())
+    ('no such tree', 'KeyError')
+    """
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def listed(items: Sequence[object], most: int = 12) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biaskit.attributions import About
-from biaskit.errors import DataError, RolesError, did_you_mean
+from biaskit.errors import DataError, RolesError, did_you_mean, first_line
 from biaskit.models import TreeModel, TreesUnsupported, library_of
 from biaskit.outputs import SCALES, Plan, RowTable, chosen_outputs, frame, matrix, output_of
 from biaskit.sources.batches import Batch, Source
@@ -182,7 +182,7 @@ class _ByTrees:
                 theirs = self._own(np.stack(columns, axis=1))[:, self._chosen]
             except ValueError as error:
                 raise DataError(
-                    f"the model does not take these rows: {str(error).splitlines()[0]}"
+                    f"the model does not take these rows: {first_line(error)}"
                 ) from error
         for others, near in ((walked, 1e-9), (theirs, _SAME)):
             if not np.allclose(ours, others, rtol=near, atol=near):
@@ -254,7 +254,7 @@ class _ByShapsTrees:
                 self._shap = shap.TreeExplainer(plan.model)
             except Exception as error:
                 raise DataError(
-                    f"shap cannot read the trees of this model: {str(error).splitlines()[0]}"
+                    f"shap cannot read the trees of this model: {first_line(error)}"
                 ) from error
         _refuse_old_categories(plan, first)
         some = frame(first, plan.features).iloc[:_CHECKED]
@@ -294,7 +294,7 @@ class _ByShapsTrees:
                 found = self._shap(rows, check_additivity=False)
             except (ValueError, TypeError) as error:
                 raise DataError(
-                    f"the model does not take these rows: {str(error).splitlines()[0]}"
+                    f"the model does not take these rows: {first_line(error)}"
                 ) from error
         values = np.asarray(found.values, dtype=np.float64)
         values = values[:, :, np.newaxis] if values.ndim == 2 else values

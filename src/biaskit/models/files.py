@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from biaskit.errors import DataError, RolesError, listed
+from biaskit.errors import DataError, RolesError, first_line, listed
 from biaskit.models.ensembles import TreesUnsupported
 
 __all__ = ["opened"]
@@ -73,7 +73,7 @@ def _xgboost(path: Path, _: bool) -> Any:
         try:
             booster.load_model(path)
         except xgboost.core.XGBoostError as failure:
-            raise DataError(f"XGBoost cannot read it: {str(failure).splitlines()[0]}") from failure
+            raise DataError(f"XGBoost cannot read it: {first_line(failure)}") from failure
         return booster
 
 
@@ -96,7 +96,7 @@ def _onnx(path: Path, _: bool) -> Any:
     except Exception as error:
         if isinstance(error, DataError):
             raise
-        raise DataError(f"onnxruntime cannot read it: {str(error).splitlines()[0]}") from error
+        raise DataError(f"onnxruntime cannot read it: {first_line(error)}") from error
 
 
 def _skops(path: Path, trust: bool) -> Any:
