@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gzip
+import importlib.metadata
 import json
 import os
 import shutil
+import socket
 import sys
 import warnings
 from collections.abc import Callable
@@ -33,6 +36,17 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 settings.load_profile("biaskit")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Spark before 4 leaves the sockets that results come by to the garbage collector."""
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        if importlib.metadata.version("pyspark") < "4":
+            for line in (
+                "ignore:unclosed <socket:ResourceWarning",
+                "ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning",
+            ):
+                config.addinivalue_line("filterwarnings", line)
 
 
 def _arrow(columns: Columns) -> pa.Table:
@@ -94,6 +108,7 @@ def spark() -> Any:
         pytest.skip("Spark needs Java, and there is none on this machine")
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     options = {
+        **_connect_options(Path(pyspark.__file__).parent),
         "spark.ui.enabled": "false",
         "spark.sql.shuffle.partitions": "2",
         "spark.driver.memory": "1g",
@@ -104,14 +119,63 @@ def spark() -> Any:
     builder = pyspark.sql.SparkSession.builder.master("local[2]").appName("biaskit")
     for name, value in options.items():
         builder = builder.config(name, value)
-    return builder.getOrCreate()
+    with _untried_pandas():
+        return builder.getOrCreate()
+
+
+def _untried_pandas() -> warnings.catch_warnings[None]:
+    """No warning of Spark's that it has not been tried on a version of pandas so new."""
+    return warnings.catch_warnings(action="ignore", category=FutureWarning)
+
+
+def _connect_options(package: Path) -> dict[str, str]:
+    """Options by which a session serves Spark Connect too, where Spark ships what does that."""
+    if not list(package.glob("jars/spark-connect_*.jar")):
+        return {}
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    return {
+        "spark.plugins": "org.apache.spark.sql.connect.SparkConnectPlugin",
+        "spark.connect.grpc.binding.address": "127.0.0.1",
+        "spark.connect.grpc.binding.port": str(port),
+    }
+
+
+@functools.cache
+def spark_connect() -> Any:
+    """Session of Spark Connect with the server that the session of a local Spark has."""
+    pytest.importorskip("grpc", reason="what Spark Connect needs (grpcio) is not installed")
+    port = spark().conf.get("spark.connect.grpc.binding.port", None)
+    if port is None:
+        pytest.skip("this Spark ships no server of Spark Connect")
+    with _untried_pandas():
+        from pyspark.sql.connect.session import SparkSession
+
+        return SparkSession.builder.remote(f"sc://127.0.0.1:{port}").getOrCreate()
+
+
+def _spark_frame(session: Any, table: pa.Table) -> Any:
+    import pyspark
+    from pyspark.sql.pandas.types import from_arrow_schema
+
+    if pyspark.__version__ >= "4":
+        with _untried_pandas():
+            return session.createDataFrame(table)
+    try:  # Spark 3.5 makes no frame of an Arrow table
+        schema = from_arrow_schema(table.schema)
+    except TypeError as error:
+        pytest.skip(f"Spark {pyspark.__version__} has no such type: {error}")
+    rows = list(zip(*(column.to_pylist() for column in table.columns), strict=True))
+    return session.createDataFrame(rows, schema)
 
 
 def _spark(columns: Columns, _: Path) -> Any:
-    session = spark()
-    with warnings.catch_warnings():  # of the versions of pandas that it supports
-        warnings.simplefilter("ignore", FutureWarning)
-        return session.createDataFrame(_arrow(columns))
+    return _spark_frame(spark(), _arrow(columns))
+
+
+def _spark_connect(columns: Columns, _: Path) -> Any:
+    return _spark_frame(spark_connect(), _arrow(columns))
 
 
 def _dask(columns: Columns, _: Path) -> Any:
@@ -214,6 +278,7 @@ CONSTRUCTORS: dict[str, Callable[[Columns, Path], Any]] = {
     "arrow dataset": _dataset,
     "duckdb relation": _duckdb,
     "spark": _spark,
+    "spark connect": _spark_connect,
     "dask": _dask,
     "dask nullable": _dask_nullable,
     "ibis": _ibis,

@@ -17,10 +17,11 @@ import pytest
 import biaskit
 from biaskit import BiaskitError
 from biaskit.sources import engines
-from conftest import CONSTRUCTORS, Columns, spark
+from conftest import CONSTRUCTORS, Columns
 
-ENGINES = ["polars lazy", "duckdb relation", "spark", "dask", "ibis", "sqlframe"]
+ENGINES = ["polars lazy", "duckdb relation", "spark", "spark connect", "dask", "ibis", "sqlframe"]
 each_engine = pytest.mark.parametrize("engine", ENGINES)
+each_spark = pytest.mark.parametrize("engine", ["spark", "spark connect"])
 
 BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
 KEYS: dict[str, list[Any]] = {
@@ -42,12 +43,18 @@ KEYS: dict[str, list[Any]] = {
 }  # fmt: skip
 #: What an engine refuses, and why it says so.
 REFUSED = {
-    ("spark", "local instants"): "holds instants, which PySpark shows in the session's time zone",
-    ("spark", "times of day"): "PySpark failed in the GROUP BY of 'x', 'y': .*TIME",
+    **{
+        (name, "local instants"): "holds instants, which PySpark shows in the session's time zone"
+        for name in ("spark", "spark connect")
+    },
+    **{
+        (name, "times of day"): "PySpark failed in the GROUP BY of 'x', 'y': .*TIME"
+        for name in ("spark", "spark connect")
+    },
     ("sqlframe", "times of day"): "holds instants",
     **{
         (name, "instants"): "holds instants, which .* shows in the session's time zone"
-        for name in ("spark", "duckdb relation", "ibis", "sqlframe")
+        for name in ("spark", "spark connect", "duckdb relation", "ibis", "sqlframe")
     },
 }
 
@@ -74,6 +81,31 @@ def test_every_type_of_key(engine: str, key: str, tmp_path: Path) -> None:
         biaskit.count(data, facet="x", label="y"),
         biaskit.count(pa.table(columns), facet="x", label="y"),
     )
+
+
+@each_spark
+def test_instants_of_spark_that_have_no_zone(engine: str, tmp_path: Path) -> None:
+    data = CONSTRUCTORS[engine]({"i": list(range(4))}, tmp_path)
+    found = data.selectExpr("TIMESTAMP_NTZ'2026-03-01 02:30:00' + make_interval(0, 0, 0, i) AS x")
+    same(
+        biaskit.count(found, facet="x"),
+        biaskit.count(
+            pa.table({"x": [dt.datetime(2026, 3, d, 2, 30) for d in range(1, 5)]}), facet="x"
+        ),
+    )
+
+
+@pytest.mark.parametrize("key", [key for key in KEYS if ("spark connect", key) not in REFUSED])
+def test_every_type_of_key_by_rows_of_spark(
+    key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Spark Connect before 4 makes no Arrow table."""
+    columns: Columns = {"x": KEYS[key], "y": [0, 1, 1, 0, 1, None, 1], "w": [0.5] * 7}
+    data = CONSTRUCTORS["spark connect"](columns, tmp_path)
+    for one in type(data).__mro__:
+        monkeypatch.delattr(one, "toArrow", raising=False)
+    roles: dict[str, Any] = {"facet": "x", "label": "y", "weight": "w"}
+    same(biaskit.count(data, **roles), biaskit.count(pa.table(columns), **roles))
 
 
 def test_zones_that_a_polars_frame_has_are_kept() -> None:
@@ -231,16 +263,20 @@ def test_the_flip_test_needs_rows(tmp_path: Path) -> None:
     for engine in ("polars lazy", "duckdb relation"):
         found = biaskit.report(CONSTRUCTORS[engine](columns, tmp_path), **roles)
         assert found.equals(expected)
+
+
+@each_spark
+def test_the_flip_test_gets_no_rows_of_spark(engine: str, tmp_path: Path) -> None:
+    columns: Columns = {"sex": list("FMFM"), "p": [0, 1, 1, 0], "x": [1.0, 2.0, 3.0, 4.0]}
+    data = CONSTRUCTORS[engine](columns, tmp_path)
     with pytest.raises(BiaskitError, match="the PySpark frame gives no rows, only groups"):
-        biaskit.report(CONSTRUCTORS["spark"](columns, tmp_path), **roles)
+        biaskit.report(data, facet="sex", predicted="p", features=["x"])
 
 
-def test_a_task_of_spark_that_raises(tmp_path: Path) -> None:
-    spark()
-    from pyspark.sql import functions as f
-
-    data = CONSTRUCTORS["spark"]({"sex": ["F", "M"] * 50, "y": [0, 1] * 50}, tmp_path)
-    broken = data.withColumn("y", f.raise_error(f.lit("the disk is on fire")))
+@each_spark
+def test_a_task_of_spark_that_raises(engine: str, tmp_path: Path) -> None:
+    data = CONSTRUCTORS[engine]({"sex": ["F", "M"] * 50, "y": [0, 1] * 50}, tmp_path)
+    broken = data.selectExpr("sex", "raise_error('the disk is on fire') AS y")
     with pytest.raises(BiaskitError, match=r"PySpark failed in the GROUP BY of 'sex', 'y': .*fire"):
         biaskit.count(broken, facet="sex", label="y").save(tmp_path / "x.counts")
     assert not (tmp_path / "x.counts").exists()

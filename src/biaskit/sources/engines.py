@@ -173,9 +173,7 @@ class _Query:
             if weight is not None:
                 rows = rows.with_columns((nw.col("w") * nw.col("w")).alias("w2"))
             grouped = rows.group_by(*names.values()).agg(*sizes)
-            first = grouped.head(most)
-            found = first.collect() if hasattr(first, "collect") else first
-            made = _in_memory(found)
+            made = _in_memory(grouped.head(most))
         source = frame_source(made)
         if source is None:
             raise DataError(f"{self._source.where} gave a {type(made).__qualname__} for its groups")
@@ -264,7 +262,7 @@ class _Query:
         with self._source.errors(f"the check of weight {weight!r}"):
             number = nw.col(self._given[weight]).cast(nw.Float64).alias("w")
             sums = self._frame.select(number).select(*flags).select(nw.all().sum())
-            found = sums.collect() if hasattr(sums, "collect") else sums
+            found = nw.from_native(_in_memory(sums), eager_only=True)
             rows = [int(found[f"b{i}"].item()) for i in range(len(bad))]
         where = f"{self._source.where}: weight {weight!r}"
         for what, count in zip(bad, rows, strict=True):
@@ -290,10 +288,26 @@ def _columns_of(roles: Roles, facet: Facet) -> list[str]:
     return [*own, *(column for column in beside if column is not None)]
 
 
-def _in_memory(found: Any) -> Any:
-    """Frame in memory, of a kind that the sources know, of what narwhals collected."""
+def _in_memory(frame: Any) -> Any:
+    """Frame in memory, of a kind that the sources know, of one that an engine has yet to make."""
+    native = frame.to_native()
+    if frame.implementation.is_pyspark_connect() and not hasattr(type(native), "toArrow"):
+        return _table_of_rows(native)
+    found = frame.collect() if hasattr(frame, "collect") else frame
     made = found.to_native()
     return made if frame_source(made) is not None else found.to_pandas()
+
+
+def _table_of_rows(frame: Any) -> Any:
+    """Arrow table of the rows of a Spark frame, as Python's values.
+
+    Spark Connect before 4 has no other way that is exact: by pandas, 64-bit integers beside a
+    missing value are floats.
+    """
+    import pyarrow as pa
+
+    rows = frame.collect()
+    return pa.table({name: [row[i] for row in rows] for i, name in enumerate(frame.columns)})
 
 
 def _array(array: Any, dtype: str) -> NDArray[Any]:
