@@ -22,15 +22,9 @@ from biaskit.sources.choice import kernels_choice
 from biaskit.sources.encode import Encoder, weights
 from biaskit.sources.encoded import Cells
 from biaskit.sources.engines import EngineFrame, Groups, engine_source
-from biaskit.sources.files import (
-    ColumnPath,
-    ParquetFiles,
-    column_paths,
-    expanded,
-    file_source,
-    files_of,
-)
+from biaskit.sources.files import column_paths, expanded, file_source, files_of
 from biaskit.sources.frames import frame_source
+from biaskit.sources.parquet import ColumnPath, ParquetFiles
 from biaskit.sources.places import File, RemoteFile
 from biaskit.sources.resume import Resumed, count_files, merged_record, save_with
 from biaskit.sources.sample import Sample

@@ -578,7 +578,7 @@ class _Reader:
 
     def _decoded(self, number: int, columns: list[str]) -> Iterator[Any]:
         """Record batches of some columns of a row group."""
-        from biaskit.sources.files import open_parquet
+        from biaskit.sources.parquet import open_parquet
 
         file = open_parquet(self._path, columns, self._file)
         yield from file.iter_batches(
