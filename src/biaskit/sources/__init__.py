@@ -172,6 +172,7 @@ def count_roles(
                 for facet in part.facets:
                     tallies[facet].add_groups(codes, part.sizes)
             elif isinstance(part, Cells):
+                texts |= part.texts
                 for facet, tally in tallies.items():
                     tally.add_cells(part.codes, part.counts[facet], *part.sums.get(facet, ()))
             elif part.rows:

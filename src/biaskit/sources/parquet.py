@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from functools import partial
-from pathlib import Path
-from typing import Any, NamedTuple
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from itertools import groupby
+from typing import NamedTuple
 
-from biaskit.errors import DataError
 from biaskit.roles import Roles
-from biaskit.sources.batches import Batch, of_record_batch, refuse_missing_columns
-from biaskit.sources.choice import against_kernels, kernels_pay
+from biaskit.sources.ahead import in_order
+from biaskit.sources.batches import Batch, of_record_batch
+from biaskit.sources.choice import against_kernels
 from biaskit.sources.encode import Encoder
 from biaskit.sources.encoded import Cells, counted, planned
+from biaskit.sources.opening import OpenParquet, open_parquet
 from biaskit.sources.partitions import names_with_folders, of_folders, with_folders
-from biaskit.sources.places import File, RemoteFile, opened
+from biaskit.sources.places import File, RemoteFile
+from biaskit.sources.ranges import Fetcher
 from biaskit.sources.reading import Sizes, readable
 
-__all__ = ["ColumnPath", "ParquetFiles", "open_parquet"]
+__all__ = ["ColumnPath", "ParquetFiles"]
 
-_ROWS = 1 << 17
-# Of a remote file, row groups are read ahead until their needed columns have so many bytes.
-_AHEAD = 1 << 25
+# Fewer rows are counted before threads have started and taken turns at the interpreter.
+_WORTH_THREADS = 1 << 21
+# Files far away that are opened before they are read, each by a thread of its own.
+_OPENED = 8
 
 
 class ColumnPath(NamedTuple):
@@ -44,133 +48,104 @@ class ParquetFiles:
 
     def __init__(self, files: list[File]):
         self._files = files
+        self._is_remote = any(isinstance(file, RemoteFile) for file in files)
 
     def names(self) -> list[str]:
         """Names of the columns of the first file, and of its folders' values."""
-        path = self._files[0]
-        with readable(path), _parquet(path) as file:
-            return names_with_folders(file.schema_arrow.names, path)
+        with self._opened(self._files[:1], ()) as files:
+            (file,) = files
+            file.close()
+        return names_with_folders(file.names, file.path)
 
     def batches(self, columns: Collection[str], numeric: Collection[str]) -> Iterator[Batch]:
         """Batches of the columns named."""
         sizes = Sizes(self._files)
-        for path in self._files:
-            with readable(path):
-                file = open_parquet(path, columns)
-            yield from _parquet_batches(file, path, columns, numeric, sizes)
+        with self._opened(self._files, columns) as files:
+            for file in files:
+                yield from _batches(file, columns, numeric, sizes)
 
     def parts(
         self, columns: Collection[str], roles: Roles, encoders: Mapping[str, Encoder]
     ) -> Iterator[Batch | Cells]:
         """Batches of the columns named, or counts of their rows, whichever is read sooner."""
         sizes = Sizes(self._files)
-        numeric = roles.numeric
-        for path in self._files:
-            with readable(path):
-                file = _parquet(path)
-                names = file.schema_arrow.names
-                refuse_missing_columns(columns, names_with_folders(names, path), str(path))
-                encoded = not _against_encoded(path, names, columns)
-                if isinstance(path, Path) and encoded and kernels_pay(_rows(file)):
-                    yield from counted(file, path, roles, encoders, partial(sizes.done, path))
-                    continue
-                file = open_parquet(path, columns, file)
-            yield from _parquet_batches(file, path, columns, numeric, sizes)
+        with self._opened(self._files, columns) as files:
+            for threads, run in groupby(files, lambda file: self._threads(file, roles)):
+                if threads:
+                    yield from counted(run, roles, encoders, sizes.done, threads)
+                else:
+                    for file in run:
+                        yield from _batches(file, columns, roles.numeric, sizes)
 
     def paths(self, roles: Roles, encoders: Mapping[str, Encoder]) -> Iterator[ColumnPath]:
         """How `parts` would read each column, and why so."""
         by_column = roles.columns()
-        for path in self._files:
-            with readable(path), _parquet(path) as file:
-                names = file.schema_arrow.names
-                refuse_missing_columns(by_column, names_with_folders(names, path), str(path))
-                against = _against_encoded(path, names, by_column)
-                against = against or against_kernels(_rows(file))
-                if against or not isinstance(path, Path):
-                    groups = file.metadata.num_row_groups
-                    found = dict.fromkeys(((c, "Arrow", against) for c in by_column), groups)
-                else:
-                    found = dict(planned(file, path, roles, encoders))
-            for (column, *way), groups in found.items():
-                yield ColumnPath(str(path), column, by_column[column], groups, *way)
+        with self._opened(self._files, by_column) as files:
+            for file in files:
+                with readable(file.path), closing(file):
+                    if against := _against(file, roles):
+                        groups = file.metadata.num_row_groups
+                        found = dict.fromkeys(((c, "Arrow", against) for c in by_column), groups)
+                    else:
+                        found = dict(planned(file, roles, encoders))
+                for (column, *way), groups in found.items():
+                    yield ColumnPath(str(file.path), column, by_column[column], groups, *way)
+
+    @contextmanager
+    def _opened(
+        self, files: list[File], columns: Collection[str]
+    ) -> Iterator[Iterator[OpenParquet]]:
+        """The files one after the other, each open until it is closed, or all is over.
+
+        Of those far away, some are opened ahead.
+        """
+        still_open: list[OpenParquet] = []
+
+        def kept(opening: Iterable[OpenParquet]) -> Iterator[OpenParquet]:
+            for file in opening:
+                still_open[:] = [one for one in still_open if not one.is_closed]
+                still_open.append(file)
+                yield file
+
+        with closing(Fetcher()) as fetcher:
+
+            def opened(path: File) -> OpenParquet:
+                return open_parquet(path, columns, fetcher)
+
+            threads = _OPENED if self._is_remote and len(files) > 1 else 1
+            with closing(in_order(opened, files, threads, _OPENED)) as opening:
+                try:
+                    yield kept(opening)
+                finally:
+                    for file in still_open:
+                        file.close()
+
+    def _threads(self, file: OpenParquet, roles: Roles) -> int:
+        """Threads that count a file's row groups, if the files are like it; 0 where Arrow does."""
+        if _against(file, roles):
+            return 0
+        is_worth = self._is_remote or file.rows * len(self._files) >= _WORTH_THREADS
+        return (os.cpu_count() or 1) if is_worth else 1
 
 
-def _rows(file: Any) -> int:
-    return int(file.metadata.num_rows)
+def _against(file: OpenParquet, roles: Roles) -> str:
+    """Why Arrow decodes a file; empty where its row groups are counted as they are encoded."""
+    if roles.weight is not None and roles.weight not in file.names:
+        return "the weight is in the folders' names"
+    return against_kernels(file.rows)
 
 
-def _against_encoded(path: File, names: Collection[str], columns: Collection[str]) -> str:
-    """Why no row group of a file can be counted in its encoded form; empty where that may be."""
-    if isinstance(path, RemoteFile):
-        return "the file is behind a filesystem"
-    return "" if {*columns} <= {*names} else "a column is in the folders' names"
-
-
-def open_parquet(path: File, columns: Collection[str], plain: Any = None) -> Any:
-    """Parquet file whose columns of texts, of those named, are read as dictionaries.
-
-    `plain` is the same file where it is open already.
-    """
-    plain = _parquet(path) if plain is None else plain
-    names = plain.schema_arrow.names
-    refuse_missing_columns(columns, names_with_folders(names, path), str(path))
-    texts = [name for name in columns if name in names and _is_bytes(plain, name)]
-    return _parquet(path, metadata=plain.metadata, read_dictionary=texts)
-
-
-def _parquet(path: File, **options: Any) -> Any:
-    import pyarrow.parquet as pq
-
-    if isinstance(path, RemoteFile):
-        # Ranges of the needed columns that lie together are asked for together, several at a time.
-        return pq.ParquetFile(opened(path), pre_buffer=True, **options)
-    # A file that is read ahead is in memory whole before its last batch is handed over.
-    return pq.ParquetFile(path, pre_buffer=False, **options)
-
-
-def _parquet_batches(
-    file: Any, path: File, columns: Collection[str], numeric: Collection[str], sizes: Sizes
+def _batches(
+    file: OpenParquet, columns: Collection[str], numeric: Collection[str], sizes: Sizes
 ) -> Iterator[Batch]:
-    rows, total = 0, max(1, file.metadata.num_rows)
-    partition = of_folders(columns, file.schema_arrow.names, path)
-    own = [name for name in columns if name not in partition]
-    with readable(path), file:
-        for groups in _windows(file.metadata, own, path):
-            for batch in file.iter_batches(batch_size=_ROWS, row_groups=groups, columns=own):
-                rows += batch.num_rows
-                made = of_record_batch(batch, own, str(path), sizes.done(path, rows / total))
-                yield with_folders(made, partition, numeric)
-    if rows != file.metadata.num_rows:
-        raise DataError(
-            f"{path} should have {file.metadata.num_rows:,} rows but {rows:,} were read; "
-            "it is damaged: write it again"
-        )
-
-
-def _windows(metadata: Any, columns: Collection[str], path: File) -> Iterator[list[int]]:
-    """Row groups that are read together: what is read ahead of a remote file stays bounded."""
-    everything = list(range(metadata.num_row_groups))
-    if isinstance(path, Path):
-        yield everything
-        return
-    window: list[int] = []
-    size = 0
-    for group in everything:
-        chunks = metadata.row_group(group)
-        for i in range(chunks.num_columns):
-            chunk = chunks.column(i)
-            if chunk.path_in_schema.partition(".")[0] in columns:
-                size += chunk.total_compressed_size
-        window.append(group)
-        if size >= _AHEAD:
-            yield window
-            window, size = [], 0
-    if window:
-        yield window
-
-
-def _is_bytes(file: Any, name: str) -> bool:
-    """Whether a column is stored as byte arrays, which can be read as a dictionary."""
-    index = file.schema_arrow.get_field_index(name)
-    type_ = str(file.schema_arrow.field(index).type)
-    return type_ in {"string", "large_string", "string_view", "binary", "large_binary"}
+    """Rows of a file, which is closed after them."""
+    rows = 0
+    where = str(file.path)
+    folders = of_folders(columns, file.names, file.path)
+    own = [name for name in columns if name not in folders]
+    with readable(file.path), closing(file):
+        for batch in file.batches(own):
+            rows += batch.num_rows
+            done = sizes.done(file.path, rows / max(1, file.rows))
+            yield with_folders(of_record_batch(batch, own, where, done), folders, numeric)
+    file.refuse_other_rows(rows)
