@@ -136,6 +136,27 @@ def test_a_filesystem_of_the_callers(bucket: tuple[Any, str], tmp_path: Path, po
         biaskit.count(pa.table(ROWS), **ROLES, filesystem=place)
 
 
+def test_counts_behind_an_address(bucket: tuple[Any, str], tmp_path: Path, capsys: Any) -> None:
+    place, _ = bucket
+    expected = biaskit.count(pa.table(ROWS), **ROLES)
+    expected.save(tmp_path / "x.counts")
+    put(place, "loans/x.counts", (tmp_path / "x.counts").read_bytes())
+    assert Counts.load("s3://loans/x.counts").tables == expected.tables
+    assert biaskit.report("s3://loans/x.counts").equals(biaskit.report(expected))
+    merged = str(tmp_path / "merged.counts")
+    assert main(["merge", "s3://loans/x.counts", str(tmp_path / "x.counts"), "-o", merged]) == 0
+    assert Counts.load(merged).rows == 8
+    capsys.readouterr()
+    for address, message in (
+        ("s3://loans/y.counts", "there is no file 's3://loans/y.counts'"),
+        ("s3://nowhere/y.counts", "there is no file 's3://nowhere/y.counts'"),
+    ):
+        assert main(["report", address]) == 2
+        assert message in capsys.readouterr().err
+    with pytest.raises(BiaskitError, match="is an address; write a file here"):
+        expected.save("s3://loans/z.counts")
+
+
 def test_a_password_in_an_address_is_not_shown(port: int) -> None:
     options = f"endpoint_override=127.0.0.1:{port}&scheme=http&region=us-east-1"
     place = fs.FileSystem.from_uri(

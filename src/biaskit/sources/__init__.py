@@ -210,17 +210,11 @@ def count_resumed(
     DataError
         A file cannot be read, or has changed since it was counted.
     """
-    rows = 0
 
     def count(file: File) -> Counts:
-        nonlocal rows
-        made = count_roles([file], roles)
-        rows += made.rows
-        if progress is not None:
-            progress(rows, None)
-        return made
+        return count_roles([file], roles)
 
-    return count_files(paths, roles, output, count)
+    return count_files(paths, roles, output, count, progress)
 
 
 def paths_of(paths: Sequence[str | os.PathLike[str]], roles: Roles) -> list[ColumnPath]:
@@ -244,15 +238,17 @@ def saved_counts(data: Any) -> Counts | None:
     """Counts that `data` is, or is the path of a file of; None for a table of rows."""
     if isinstance(data, Counts):
         return data
-    if isinstance(data, (str, os.PathLike)) and _begins_as_parquet(Path(data)):
+    if isinstance(data, (str, os.PathLike)) and _may_be_counts(os.fspath(data)):
         return None if store.header(data) is None else Counts.load(data)
     return None
 
 
-def _begins_as_parquet(path: Path) -> bool:
-    if not path.is_file():
+def _may_be_counts(path: str) -> bool:
+    if store.is_address(path):  # to look into every file far away would take requests
+        return path.partition("?")[0].endswith(".counts")
+    if not Path(path).is_file():
         return False
-    with path.open("rb") as file:
+    with Path(path).open("rb") as file:
         return file.read(4) == b"PAR1"
 
 

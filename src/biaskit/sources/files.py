@@ -13,9 +13,10 @@ from biaskit.roles import Roles
 from biaskit.sources.batches import Source
 from biaskit.sources.encode import Encoder
 from biaskit.sources.parquet import ColumnPath, ParquetFiles
-from biaskit.sources.places import File, RemoteFile, is_address, remote_files
+from biaskit.sources.places import File, RemoteFile, remote_files
 from biaskit.sources.reading import FORMATS, format_of
 from biaskit.sources.texts import CsvFiles, JsonLinesFiles
+from biaskit.store import is_address
 
 __all__ = ["column_paths", "expanded", "file_source", "files_of"]
 

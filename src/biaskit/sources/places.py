@@ -10,18 +10,17 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
 
 from biaskit.errors import BiaskitError, DataError, listed
+from biaskit.store import is_address
 
 __all__ = [
     "File",
     "RemoteFile",
-    "is_address",
     "opened",
     "remote_files",
     "size_of",
     "stamp_of",
 ]
 
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _MAGIC = re.compile(r"[*[]")
 _MAGIC_PLAIN = re.compile(r"[*?[]")
 
@@ -63,15 +62,6 @@ class RemoteFile:
 
 #: A file that rows are read from.
 File: TypeAlias = "Path | RemoteFile"
-
-
-def is_address(text: str) -> bool:
-    """Whether a text names a place with its scheme, as ``s3://bucket/key`` does.
-
-    >>> is_address("s3://bucket/x.parquet"), is_address("C:/x.parquet")
-    (True, False)
-    """
-    return _ADDRESS.match(text) is not None
 
 
 def opened(file: File) -> Any:
