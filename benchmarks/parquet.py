@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -196,8 +197,11 @@ def floor(path: Path, roles: dict[str, Any], repeats: int) -> float:
     from biaskit._kernels.pages import BODY, PACKED, SIZE
     from biaskit.roles import Roles
     from biaskit.sources import _encoders
-    from biaskit.sources.encoded import _SNAPPY, _Reader
+    from biaskit.sources.chunks import _SNAPPY, Chunks
+    from biaskit.sources.dictionaries import Dictionaries
     from biaskit.sources.layout import Room
+    from biaskit.sources.opening import open_parquet
+    from biaskit.sources.ranges import Fetcher
 
     @jit
     def bodies(source: Any, table: Any, is_snappy: bool, page: Any) -> int:
@@ -208,14 +212,15 @@ def floor(path: Path, roles: dict[str, Any], repeats: int) -> float:
         return found
 
     made = Roles.of(**roles)
-    file = pq.ParquetFile(path)
-    groups = range(file.metadata.num_row_groups)
-    with _Reader(file, path, made, _encoders(made)) as reader, ThreadPoolExecutor(2) as pool:
+    encoders = _encoders(made)
+    with closing(open_parquet(path, (), Fetcher())) as file, ThreadPoolExecutor(2) as pool:
+        groups = range(file.metadata.num_row_groups)
+        chunks = Chunks(file, [*made.columns()], encoders, Dictionaries(encoders))
 
         def read(group: int) -> None:
             room = Room()
             for column in made.columns():
-                chunk = reader._chunk(group, column, room)
+                chunk = chunks._chunk(group, column, room)
                 page = room.array("page", int(chunk.table[:, SIZE].max()) + SLACK)
                 if bodies(chunk.source, chunk.table, chunk.codec == _SNAPPY, page) < 1:
                     raise SystemExit("a page cannot be decompressed")
@@ -235,13 +240,14 @@ def stages(path: Path, roles: dict[str, Any]) -> str:
 
     import biaskit._kernels.chunks as chunks
     import biaskit._kernels.joint as joint
-    from biaskit.sources import encoded
+    from biaskit.sources import chunks as column_chunks
+    from biaskit.sources import dictionaries
 
     named = [
-        ("reading", encoded._Reader, "_read"),
-        ("page headers", encoded, "pages_of"),
+        ("reading", column_chunks.Chunks, "_read"),
+        ("page headers", column_chunks, "pages_of"),
         ("decompressing and decoding", chunks, "chunk_codes"),
-        ("places of dictionaries", encoded._Reader, "_place"),
+        ("places of dictionaries", dictionaries.Dictionaries, "of_entries"),
         ("counting", joint, "joint_counts"),
     ]
     spent = dict.fromkeys((name for name, _, _ in named), 0.0)

@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow.fs import LocalFileSystem
 
 import biaskit
-from biaskit.sources import encoded
+from biaskit.sources import parquet, ranges
 from biaskit.tables import Table
 
 ROLES = [
@@ -100,11 +101,13 @@ def mutant(source: bytes, rand: random.Random) -> bytes:
     return bytes(made)
 
 
-def outcome(path: Path, roles: dict[str, object], kernels: str) -> tuple[str, Any]:
+def outcome(
+    path: Path, roles: dict[str, Any], kernels: str, filesystem: Any = None
+) -> tuple[str, Any]:
     """Counts of a file or the error, with the kernels or without them."""
     os.environ["BIASKIT_KERNELS"] = kernels
     try:
-        counts = biaskit.count(path, **roles)  # type: ignore[arg-type]
+        counts = biaskit.count(path, **roles, filesystem=filesystem)
     except biaskit.BiaskitError as error:
         return "error", str(error)
     return "counts", dict(counts.tables)
@@ -131,15 +134,18 @@ def main() -> int:
     sources = files(np.random.default_rng(args.seed))
     rand = random.Random(args.seed)
     seen: Counter[str] = Counter()
+    ranges._TAIL, ranges._WHOLE, ranges._LONGEST, ranges._AHEAD = 100, 0, 400, 1_000
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "mutant.parquet")
         for number in range(args.mutants):
             path.write_bytes(mutant(rand.choice(sources), rand))
             roles = rand.choice(ROLES)
-            encoded._WORTH_THREADS = number % 2 << 21  # every other file's row groups go to threads
+            parquet._WORTH_THREADS = number % 2 << 21  # every other file's row groups go to threads
             if os.environ.get("BIASKIT_FUZZ_KEEP"):
                 Path(os.environ["BIASKIT_FUZZ_KEEP"]).write_bytes(path.read_bytes())
-            plain, fast = (outcome(path, roles, kernels) for kernels in ("never", "always"))
+            # Every third file is read as one from far away, in pieces.
+            far = LocalFileSystem() if number % 3 == 0 else None
+            plain, fast = outcome(path, roles, "never"), outcome(path, roles, "always", far)
             seen[f"{plain[0]} by Arrow, {fast[0]} by the kernels"] += 1
             if fast[0] == "counts" and not (plain[0] == "counts" and same(fast[1], plain[1])):
                 kept = Path(tempfile.gettempdir(), f"biaskit-mutant-{args.seed}-{number}.parquet")

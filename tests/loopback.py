@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -38,6 +39,11 @@ class Traffic:
     #: Break off an object's bytes after so many of all.
     breaks_after: int | None = None
     throttles: bool = False
+    #: Seconds before each object's bytes are sent, as over a long way.
+    delay: float = 0
+    #: Requests for objects that are under way, and the most of them at one time.
+    now: int = 0
+    most: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -60,6 +66,18 @@ def proxy(port: int) -> Iterator[tuple[int, Traffic]]:
 
         def pass_on(self) -> None:
             is_object = self.command == "GET" and "Range" in self.headers
+            with traffic.lock:
+                traffic.now += is_object
+                traffic.most = max(traffic.most, traffic.now)
+            try:
+                if is_object:
+                    time.sleep(traffic.delay)
+                self.pass_request_on(is_object)
+            finally:
+                with traffic.lock:
+                    traffic.now -= is_object
+
+        def pass_request_on(self, is_object: bool) -> None:
             if traffic.throttles and is_object:
                 self.answer(503, [], THROTTLED)
                 return

@@ -10,17 +10,19 @@ from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pyarrow.fs import LocalFileSystem
 
 import biaskit
 from biaskit.levels import level
 from biaskit.roles import Roles
-from biaskit.sources import choice, encoded, paths_of
+from biaskit.sources import choice, parquet, paths_of, ranges
 
 many = settings(
     max_examples=25 if os.environ.get("NUMBA_DISABLE_JIT") == "1" else 100,
@@ -105,7 +107,7 @@ ROLES = [
 def test_kernels_arrow_and_plain_python_agree(
     tmp_path, kernels, monkeypatch, table, options, roles, worth_threads
 ):
-    monkeypatch.setattr(encoded, "_WORTH_THREADS", worth_threads)
+    monkeypatch.setattr(parquet, "_WORTH_THREADS", worth_threads)
     path = tmp_path / "t.parquet"
     pq.write_table(table, path, **options)
     kernels("never")
@@ -114,6 +116,12 @@ def test_kernels_arrow_and_plain_python_agree(
     counts = biaskit.count(path, **roles)
     assert counts.rows == expected.rows == len(table)
     assert dict(counts.tables) == dict(expected.tables)
+    # As a file from far away, of which little is at hand, and in pieces.
+    for name, small in {"_TAIL": 50, "_WHOLE": 0, "_LONGEST": 64, "_AHEAD": 200}.items():
+        monkeypatch.setattr(ranges, name, small)
+    for filesystem in (LocalFileSystem(), fsspec.filesystem("file")):
+        far = biaskit.count(path, **roles, filesystem=filesystem)
+        assert dict(far.tables) == dict(expected.tables)
     values = {name: [level(x) for x in table[name].to_pylist()] for name in table.column_names}
     if set(roles) == {"facet", "label"}:
         seen = Counter(zip(values["one"], values["two"], strict=True))
@@ -187,6 +195,49 @@ def test_columns_that_arrow_decodes_stand_beside_those_that_kernels_do(tmp_path,
     expected = biaskit.count(path, facet=["sex", "old"], label="y")
     kernels("always")
     counts = biaskit.count(path, facet=["sex", "old"], label="y")
+    assert dict(counts.tables) == dict(expected.tables)
+
+
+@pytest.mark.parametrize(
+    "roles",
+    [
+        {"facet": "sex", "label": "y", "group": "day"},
+        {"facet": ["day", "sex"], "label": "y", "weight": "w"},
+        {"facet": ("day", "branch"), "label": "age", "positive_above": 40},
+        {"facet": "day", "facet_edges": {"day": [1, 2]}, "label": "age", "positive_above": 40},
+        {"facet": "day", "label": "branch"},
+        {"facet": "day", "label": "branch", "weight": "w"},
+        {"facet": "sex", "label": "y", "weight": "age"},
+    ],
+)
+def test_values_of_folders_stand_beside_those_of_files(tmp_path, kernels, roles):
+    rng = np.random.default_rng(0)
+    for day in (1, 2, 3):
+        sex = pa.array(["F", "M"]).take(pa.array(rng.integers(0, 2, 50)))
+        table = pa.table({"sex": sex, "y": rng.integers(0, 2, 50), "w": rng.integers(1, 9, 50)})
+        folder = tmp_path / f"day={day}" / "branch=north%2F1" / f"age={20 * day}"
+        folder.mkdir(parents=True)
+        pq.write_table(table, folder / "x.parquet", row_group_size=20)
+    kernels("never")
+    expected = biaskit.count(tmp_path, **roles)
+    kernels("always")
+    assert dict(biaskit.count(tmp_path, **roles).tables) == dict(expected.tables)
+    ways = {(path.column, path.path) for path in paths_of([tmp_path], Roles.of(**roles))}
+    assert {way for _, way in ways} == {"Arrow" if roles.get("weight") == "age" else "encoded"}
+
+
+def test_files_that_are_encoded_stand_beside_those_that_are_not(tmp_path, kernels, monkeypatch):
+    kernels("auto")
+    monkeypatch.setattr(choice, "CROSSOVER_LOADED", 500)
+    pytest.importorskip("biaskit._kernels")
+    for i, rows in enumerate((10, 900, 700, 0, 20, 600)):
+        table = pa.table({"sex": ["F", "M"] * (rows // 2), "y": [True] * rows})
+        schema = pa.schema([("sex", pa.string()), ("y", pa.bool_())])
+        pq.write_table(table.cast(schema), tmp_path / f"{i}.parquet", row_group_size=250)
+    counts = biaskit.count(tmp_path, facet="sex", label="y")
+    kernels("never")
+    expected = biaskit.count(tmp_path, facet="sex", label="y")
+    assert counts.rows == expected.rows == 2_230
     assert dict(counts.tables) == dict(expected.tables)
 
 

@@ -19,6 +19,7 @@ import biaskit
 import loopback
 from biaskit import BiaskitError, Counts
 from biaskit.cli import main
+from biaskit.sources import ranges
 from biaskit.sources.places import RemoteFile, _pattern, remote_files
 
 ROWS = {"sex": ["F", "M", "M", None], "y": [1, 0, 1, 1], "w": [1.0, 2.0, 3.0, 4.0]}
@@ -135,6 +136,27 @@ def test_a_filesystem_of_the_callers(bucket: tuple[Any, str], tmp_path: Path, po
         biaskit.count(pa.table(ROWS), **ROLES, filesystem=place)
 
 
+def test_counts_behind_an_address(bucket: tuple[Any, str], tmp_path: Path, capsys: Any) -> None:
+    place, _ = bucket
+    expected = biaskit.count(pa.table(ROWS), **ROLES)
+    expected.save(tmp_path / "x.counts")
+    put(place, "loans/x.counts", (tmp_path / "x.counts").read_bytes())
+    assert Counts.load("s3://loans/x.counts").tables == expected.tables
+    assert biaskit.report("s3://loans/x.counts").equals(biaskit.report(expected))
+    merged = str(tmp_path / "merged.counts")
+    assert main(["merge", "s3://loans/x.counts", str(tmp_path / "x.counts"), "-o", merged]) == 0
+    assert Counts.load(merged).rows == 8
+    capsys.readouterr()
+    for address, message in (
+        ("s3://loans/y.counts", "there is no file 's3://loans/y.counts'"),
+        ("s3://nowhere/y.counts", "there is no file 's3://nowhere/y.counts'"),
+    ):
+        assert main(["report", address]) == 2
+        assert message in capsys.readouterr().err
+    with pytest.raises(BiaskitError, match="is an address; write a file here"):
+        expected.save("s3://loans/z.counts")
+
+
 def test_a_password_in_an_address_is_not_shown(port: int) -> None:
     options = f"endpoint_override=127.0.0.1:{port}&scheme=http&region=us-east-1"
     place = fs.FileSystem.from_uri(
@@ -162,15 +184,18 @@ def test_globs_match_as_those_of_this_machine() -> None:
         assert bool(_pattern(glob).fullmatch(path)) is matches, (glob, path)
 
 
-def test_the_command_line_reads_an_address(bucket: tuple[Any, str], capsys: Any) -> None:
+def test_the_command_line_reads_an_address(
+    bucket: tuple[Any, str], capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     place, _ = bucket
     put_rows(place, "loans/x.parquet")
     call = [sys.executable, "-m", "biaskit", "report", "s3://loans/*.parquet"]
     flags = ["--facet", "sex", "--label", "y", "--metrics", "CI", "--format", "csv"]
     done = subprocess.run([*call, *flags], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[1].startswith("pre-training,sex,F,CI,0.333")
+    monkeypatch.setenv("BIASKIT_KERNELS", "always")
     assert main(["count", "s3://loans/x.parquet", *flags[:4], "--explain"]) == 0
-    assert "the file is behind a filesystem" in capsys.readouterr().out
+    assert "1  encoded  dictionary-encoded" in capsys.readouterr().out
 
 
 def test_counting_addresses_goes_on(
@@ -203,10 +228,12 @@ def people(rows: int) -> pa.Table:
     )
 
 
+@pytest.mark.parametrize("kernels", ["always", "never"])
 def test_the_bytes_of_the_needed_columns_and_few_more_are_read(
-    bucket: tuple[Any, str], port: int, monkeypatch: pytest.MonkeyPatch
+    kernels: str, bucket: tuple[Any, str], port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place, _ = bucket
+    monkeypatch.setenv("BIASKIT_KERNELS", kernels)
     rows = 3_200_000
     with place.open_output_stream("loans/big.parquet") as file:
         pq.write_table(people(rows), file, row_group_size=400_000)
@@ -221,7 +248,54 @@ def test_the_bytes_of_the_needed_columns_and_few_more_are_read(
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{front}")
         assert biaskit.count("s3://loans/big.parquet", **ROLES).rows == rows
     assert size < traffic.sent < 1.3 * size
-    assert traffic.requests <= len(needed) + 2
+    assert traffic.requests <= len(needed) + 1
+
+
+def test_what_is_needed_is_asked_for_several_at_a_time(
+    bucket: tuple[Any, str], port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, _ = bucket
+    monkeypatch.setenv("BIASKIT_KERNELS", "always")
+    rows = 40_000
+    for name in ("a", "b", "c"):
+        with place.open_output_stream(f"loans/{name}.parquet") as file:
+            pq.write_table(people(rows), file, row_group_size=5_000)
+    monkeypatch.setattr(ranges, "_WHOLE", 0)
+    with loopback.proxy(port) as (front, traffic):
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{front}")
+        traffic.delay = 0.1
+        assert biaskit.count("s3://loans/a.parquet", **ROLES).rows == rows
+        assert traffic.most >= 4
+        traffic.most = 0
+        assert biaskit.count("s3://loans", **ROLES).rows == 3 * rows
+        assert traffic.most >= 4
+    assert traffic.requests <= 4 * (1 + 8 * 2)
+
+
+def test_small_files_are_one_request_each(
+    bucket: tuple[Any, str], port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, _ = bucket
+    for i in range(12):
+        put_rows(place, f"loans/day={i:02d}/x.parquet")
+    with loopback.proxy(port) as (front, traffic):
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{front}")
+        traffic.delay = 0.05
+        assert biaskit.count("s3://loans", **ROLES, group="day").rows == 12 * 4
+    assert traffic.requests == 12
+    assert traffic.most >= 3
+
+
+def test_a_file_that_becomes_shorter_while_it_is_read(
+    bucket: tuple[Any, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, _ = bucket
+    monkeypatch.setenv("BIASKIT_KERNELS", "always")
+    put_rows(place, "loans/x.parquet")
+    (file,) = remote_files("loans/x.parquet", place, ())
+    longer = RemoteFile(place, file.path, str(file), file.size + 100, None)
+    with pytest.raises(BiaskitError, match=r"x.parquet' cannot be read as parquet: .* replaced"):
+        biaskit.count(longer, **ROLES)
 
 
 @pytest.mark.parametrize(

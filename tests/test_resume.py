@@ -113,6 +113,28 @@ def test_a_file_that_changes_while_it_is_read(
     assert not Path("all.counts").exists()
 
 
+def test_an_interrupt_keeps_what_was_counted(
+    days: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    real = resume.stamp_of
+
+    def interrupted(file: Any, *, again: bool = False) -> Any:
+        if again and file.name == "3.parquet":
+            raise KeyboardInterrupt
+        return real(file, again=again)
+
+    monkeypatch.setattr(resume, "stamp_of", interrupted)
+    code, told = resumed(capsys)
+    assert code == 130
+    assert told == (
+        "biaskit: interrupted; the counts of 2 files are kept: the same command with --resume "
+        "goes on from there\n"
+    )
+    monkeypatch.undo()
+    monkeypatch.chdir(days)
+    assert resumed(capsys)[1].startswith("34 rows of 5 files, 2 of them counted before")
+
+
 def test_other_roles_and_counts_without_a_record(days: Path, capsys: Any) -> None:
     resumed(capsys)
     assert main(["count", "days", "--facet", "sex", "--resume", "-o", "all.counts"]) == 2
@@ -237,7 +259,10 @@ def test_a_column_of_the_file_itself_goes_before_one_of_the_folder(tmp_path: Pat
         assert table.levels[0] == ("F", "M")
 
 
-def test_explain_says_that_a_folder_has_a_column(tmp_path: Path, capsys: Any) -> None:
+def test_explain_says_that_a_folder_has_a_column(
+    tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BIASKIT_KERNELS", "always")
     folder = partitioned(tmp_path / "loans", "parquet")
     assert main(["count", str(folder), "--facet", "day", "--label", "y", "--explain"]) == 0
-    assert "a column is in the folders' names" in capsys.readouterr().out
+    assert "named by the file's folders" in capsys.readouterr().out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -14,10 +15,29 @@ from biaskit.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["atomically", "frame", "header", "read", "refuse_unwritable", "write"]
+__all__ = [
+    "atomically",
+    "extra",
+    "frame",
+    "header",
+    "is_address",
+    "read",
+    "refuse_unwritable",
+    "write",
+]
 
 _KEY = b"biaskit"
 _MAX_HEADER = 1 << 20
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+def is_address(text: str) -> bool:
+    """Whether a text names a place with its scheme, as ``s3://bucket/key`` does.
+
+    >>> is_address("s3://bucket/x.parquet"), is_address("C:/x.parquet")
+    (True, False)
+    """
+    return _ADDRESS.match(text) is not None
 
 
 def refuse_unwritable(path: str | os.PathLike[str]) -> None:
@@ -26,8 +46,10 @@ def refuse_unwritable(path: str | os.PathLike[str]) -> None:
     Raises
     ------
     DataError
-        The folder does not exist or cannot be written, or the path is a folder.
+        The folder does not exist or cannot be written, or the path is a folder or an address.
     """
+    if is_address(os.fspath(path)):
+        raise DataError(f"cannot write {path!r}: it is an address; write a file here and copy it")
     path = Path(path)
     if path.is_dir():
         raise DataError(f"cannot write {str(path)!r}: it is a folder; name a file in it")

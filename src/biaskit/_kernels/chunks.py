@@ -66,9 +66,16 @@ def page_body(source: Any, at: int, packed: int, size: int, is_snappy: bool, out
 
 @inner
 def page_parts(
-    source: Any, table: Any, number: int, is_snappy: bool, optional: bool, page: Any
+    source: Any,
+    table: Any,
+    number: int,
+    is_snappy: bool,
+    optional: bool,
+    most: int,
+    page: Any,
+    levels: Any,
 ) -> Any:
-    """Where a data page's values and its definition levels are, checked.
+    """Where a data page's values are, and how many of its rows have one, checked.
 
     Parameters
     ----------
@@ -76,21 +83,27 @@ def page_parts(
         Bytes of the chunk, its pages, and which of them.
     is_snappy, optional
         Whether pages are compressed with Snappy, or not at all, and whether they have levels.
+    most
+        How many rows the page may have.
     page
         Place for the content where it must be decompressed.
+    levels
+        Takes for each row whether it has a value, where pages have levels.
 
     Returns
     -------
     tuple
         `IN_SOURCE` or `IN_PAGE`, or `BAD` where the page does not fit; start and end of the values;
-        start and end of the levels, which are where the values are, or of a page of the second
-        version always in `source`.
+        how many they are.
     """
-    bad = (int64(BAD), int64(0), int64(0), int64(0), int64(0))
+    bad = (int64(BAD), int64(0), int64(0), int64(0))
     kind, body = table[number, KIND], table[number, BODY]
     packed, size = table[number, PACKED], table[number, SIZE]
+    count = table[number, VALUES]
     # The levels of a page of the second version stand before the compressed part.
     before = table[number, LEVELS]
+    if count < 0 or count > most:
+        return bad
     if before < 0 or before > packed or before > size or (before > 0 and kind != DATA_2):
         return bad
     content = size - before
@@ -103,17 +116,22 @@ def page_parts(
     if at < 0:
         return bad
     end = at + content
-    level_at, level_end = body, body + before
-    if kind == DATA and optional:
-        text = page if where == IN_PAGE else source
-        if end - at < 4:
-            return bad
-        length = little(text, at)
-        level_at = at + 4
-        if length > end - level_at:
-            return bad
-        level_end = at = level_at + length
-    return where, at, end, level_at, level_end
+    present = count
+    if optional:
+        level_text = page if kind == DATA and where == IN_PAGE else source
+        level_at, level_end = body, body + before
+        if kind == DATA:
+            if end - at < 4:
+                return bad
+            length = little(level_text, at)
+            level_at = at + 4
+            if length > end - level_at:
+                return bad
+            level_end = at = level_at + length
+        present = level_bits(level_text, level_at, level_end, count, levels)
+    if present < 0 or (kind == DATA_2 and table[number, NULLS] != count - present):
+        return bad
+    return where, at, end, present
 
 
 @inner
@@ -179,24 +197,14 @@ def chunk_codes(
             continue
         count = table[number, VALUES]
         encoding = table[number, ENCODING]
-        if count < 0 or count > rows - (row - start):
-            return BAD
         if encoding != _RLE_DICTIONARY and encoding != _PLAIN_DICTIONARY:
             return BAD
-        where, at, end, level_at, level_end = page_parts(
-            source, table, number, is_snappy, optional, page
+        where, at, end, present = page_parts(
+            source, table, number, is_snappy, optional, rows - (row - start), page, levels
         )
         if where < 0:
             return BAD
         text = page if where == IN_PAGE else source
-        level_text = text if table[number, KIND] == DATA else source
-        present = count
-        if optional:
-            present = level_bits(level_text, level_at, level_end, count, levels)
-        if present < 0 or (
-            table[number, KIND] == DATA_2 and table[number, NULLS] != count - present
-        ):
-            return BAD
         full = present == count
         missing += count - present
         width = 0

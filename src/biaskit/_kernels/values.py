@@ -6,8 +6,8 @@ from typing import Any
 
 from biaskit._kernels import BAD, SLACK, as_double, as_single, inner, int64, jit, peek, poke, uint64
 from biaskit._kernels.chunks import IN_PAGE, little, page_parts
-from biaskit._kernels.hybrid import hybrid, level_bits, spread
-from biaskit._kernels.pages import DATA, DATA_2, DICTIONARY, ENCODING, KIND, NULLS, VALUES
+from biaskit._kernels.hybrid import hybrid, spread
+from biaskit._kernels.pages import DICTIONARY, ENCODING, KIND, VALUES
 
 __all__ = ["BOOLEAN", "DOUBLE", "INT_32", "INT_64", "SINGLE", "chunk_places", "chunk_values", "cut"]
 
@@ -169,22 +169,12 @@ def chunk_places(
         if table[number, KIND] == DICTIONARY:
             continue
         count = table[number, VALUES]
-        if count < 0 or count > rows - (row - start):
-            return BAD
-        where, at, end, level_at, level_end = page_parts(
-            source, table, number, is_snappy, optional, page
+        where, at, end, present = page_parts(
+            source, table, number, is_snappy, optional, rows - (row - start), page, levels
         )
         if where < 0:
             return BAD
         text = page if where == IN_PAGE else source
-        level_text = text if table[number, KIND] == DATA else source
-        present = count
-        if optional:
-            present = level_bits(level_text, level_at, level_end, count, levels)
-        if present < 0 or (
-            table[number, KIND] == DATA_2 and table[number, NULLS] != count - present
-        ):
-            return BAD
         into, place = (codes, row) if present == count else (dense, 0)
         encoding = table[number, ENCODING]
         if kind == BOOLEAN:
@@ -224,17 +214,14 @@ def chunk_values(
         if table[number, KIND] == DICTIONARY:
             continue
         count = table[number, VALUES]
-        if count < 0 or count > rows - row or table[number, ENCODING] != _PLAIN:
+        if table[number, ENCODING] != _PLAIN:
             return BAD
-        where, at, end, level_at, level_end = page_parts(
-            source, table, number, is_snappy, optional, page
+        where, at, end, present = page_parts(
+            source, table, number, is_snappy, optional, rows - row, page, levels
         )
-        if where < 0:
+        if where < 0 or present != count:
             return BAD
         text = page if where == IN_PAGE else source
-        level_text = text if table[number, KIND] == DATA else source
-        if optional and level_bits(level_text, level_at, level_end, count, levels) != count:
-            return BAD
         if numbers(text, at, end, kind, out, row, count) < 0:
             return BAD
         row += count

@@ -36,8 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _FINE
-    except KeyboardInterrupt:
-        print("biaskit: interrupted; nothing was written", file=sys.stderr)  # noqa: T201
+    except KeyboardInterrupt as error:
+        told = str(error) or "interrupted; nothing was written"
+        print(f"biaskit: {told}", file=sys.stderr)  # noqa: T201
         return _INTERRUPTED
     return code
 

@@ -22,15 +22,9 @@ from biaskit.sources.choice import kernels_choice
 from biaskit.sources.encode import Encoder, weights
 from biaskit.sources.encoded import Cells
 from biaskit.sources.engines import EngineFrame, Groups, engine_source
-from biaskit.sources.files import (
-    ColumnPath,
-    ParquetFiles,
-    column_paths,
-    expanded,
-    file_source,
-    files_of,
-)
+from biaskit.sources.files import column_paths, expanded, file_source, files_of
 from biaskit.sources.frames import frame_source
+from biaskit.sources.parquet import ColumnPath, ParquetFiles
 from biaskit.sources.places import File, RemoteFile
 from biaskit.sources.resume import Resumed, count_files, merged_record, save_with
 from biaskit.sources.sample import Sample
@@ -178,6 +172,7 @@ def count_roles(
                 for facet in part.facets:
                     tallies[facet].add_groups(codes, part.sizes)
             elif isinstance(part, Cells):
+                texts |= part.texts
                 for facet, tally in tallies.items():
                     tally.add_cells(part.codes, part.counts[facet], *part.sums.get(facet, ()))
             elif part.rows:
@@ -215,17 +210,11 @@ def count_resumed(
     DataError
         A file cannot be read, or has changed since it was counted.
     """
-    rows = 0
 
     def count(file: File) -> Counts:
-        nonlocal rows
-        made = count_roles([file], roles)
-        rows += made.rows
-        if progress is not None:
-            progress(rows, None)
-        return made
+        return count_roles([file], roles)
 
-    return count_files(paths, roles, output, count)
+    return count_files(paths, roles, output, count, progress)
 
 
 def paths_of(paths: Sequence[str | os.PathLike[str]], roles: Roles) -> list[ColumnPath]:
@@ -249,15 +238,17 @@ def saved_counts(data: Any) -> Counts | None:
     """Counts that `data` is, or is the path of a file of; None for a table of rows."""
     if isinstance(data, Counts):
         return data
-    if isinstance(data, (str, os.PathLike)) and _begins_as_parquet(Path(data)):
+    if isinstance(data, (str, os.PathLike)) and _may_be_counts(os.fspath(data)):
         return None if store.header(data) is None else Counts.load(data)
     return None
 
 
-def _begins_as_parquet(path: Path) -> bool:
-    if not path.is_file():
+def _may_be_counts(path: str) -> bool:
+    if store.is_address(path):  # to look into every file far away would take requests
+        return path.partition("?")[0].endswith(".counts")
+    if not Path(path).is_file():
         return False
-    with path.open("rb") as file:
+    with Path(path).open("rb") as file:
         return file.read(4) == b"PAR1"
 
 

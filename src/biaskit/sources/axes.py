@@ -15,7 +15,10 @@ __all__ = ["Axis", "in_bytes", "joint", "joint_sums", "placed_in_bytes"]
 
 @dataclass(frozen=True)
 class Axis:
-    """Codes of one column in a room: bytes from some places on, the highest byte first."""
+    """Codes of one column in a room: bytes from some places on, the highest byte first.
+
+    A column that has the same value in every row has no bytes, and one code.
+    """
 
     starts: tuple[int, ...]
     sizes: tuple[int, ...]
@@ -72,6 +75,8 @@ def joint_sums(
     shape = [len(axis.codes) for axis in axes]
     sums, squares = np.zeros(math.prod(shape)), np.zeros(math.prod(shape))
     starts = np.array([at for axis in axes for at in axis.starts], np.int64)
+    if not len(starts):  # every row is in the one cell
+        return np.full(shape, weights.sum()), np.full(shape, (weights * weights).sum())
     sizes = np.array([size for axis in axes for size in axis.sizes], np.uint64)
     index = np.empty(ROWS, np.uint32)
     if joint_weights(buffer, starts, sizes, weights, index, sums, squares) != len(weights):
@@ -86,6 +91,8 @@ def joint(axes: Sequence[Axis], buffer: NDArray[np.uint8], rows: int) -> NDArray
     shape = [len(axis.codes) for axis in axes]
     counts = np.zeros(math.prod(shape), np.int64)
     starts = np.array([at for axis in axes for at in axis.starts], np.int64)
+    if not len(starts):
+        return np.full(shape, rows, np.int64)
     sizes = np.array([size for axis in axes for size in axis.sizes], np.uint64)
     scratch, index = np.empty(SCRATCH, np.uint64), np.empty(ROWS, np.uint16)
     tables = np.empty(table_size(len(counts)), np.uint32)

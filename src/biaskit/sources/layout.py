@@ -5,8 +5,6 @@ Nothing of it is trusted. What is not exactly what the kernels read is `Odd`, an
 
 from __future__ import annotations
 
-import os
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biaskit.errors import DataError
+from biaskit.sources.ranges import Bytes
 
 __all__ = [
     "NONE",
@@ -25,14 +24,12 @@ __all__ = [
     "Odd",
     "Room",
     "content_of",
-    "dictionary_of",
     "footer_of",
     "inflated",
     "pages_of",
 ]
 
 _FEW_PAGES = 256
-_LENGTH = struct.Struct("<I")
 _MOST_PAGES = 1 << 16
 _MOST_BLOCKS = 1_000  # of zstd, in a page; one has 128 KiB
 # Numbers of the physical types in the format, and how their values are stored.
@@ -129,9 +126,7 @@ def _wanted() -> NDArray[np.int64]:
     return made
 
 
-def footer_of(
-    descriptor: int, size: int, groups: int, levels: Sequence[tuple[int, int]]
-) -> Footer | None:
+def footer_of(data: Bytes, groups: int, levels: Sequence[tuple[int, int]]) -> Footer | None:
     """What a file says about its row groups; None where it is odd.
 
     `levels` are the highest repetition and definition level of each column.
@@ -141,12 +136,13 @@ def footer_of(
     """
     from biaskit._kernels.thrift import STACK, fields
 
-    tail = os.pread(descriptor, 8, size - 8)
+    size = data.size
+    tail = bytes(data.read(size - 8, 8))
     length = int.from_bytes(tail[:4], "little")
     if tail[4:] != b"PAR1" or not 0 < length <= size - 12:
         return None
     columns = len(levels)
-    source = np.frombuffer(os.pread(descriptor, length, size - 8 - length), np.uint8).copy()
+    source = np.frombuffer(data.read(size - 8 - length, length), np.uint8).copy()
     wanted = _wanted()
     rows_field, group, chunk, repetitions, definitions = range(len(_CHUNK_FIELDS), len(wanted))
     most = 2 * groups + groups * sum(len(wanted) + a + b for a, b in levels)
@@ -320,68 +316,3 @@ def _frames_fit(
         if not goes_on.any():
             return bool(np.all(at + 4 * (kind >> 2 & 1) == ends))
     return False
-
-
-def dictionary_of(leaf: Leaf, raw: bytes, entries: int) -> Any:
-    """Values of a dictionary page, an Arrow array."""
-    import pyarrow as pa
-
-    if leaf.physical == "BOOLEAN":
-        return pa.Array.from_buffers(pa.bool_(), 2, [None, pa.py_buffer(b"\x02")])
-    if leaf.physical == "BYTE_ARRAY":
-        return _texts(leaf, raw, entries)
-    if leaf.physical == "FIXED_LEN_BYTE_ARRAY":
-        starts = range(0, entries * leaf.length, leaf.length)
-        if entries * leaf.length > len(raw):
-            raise Odd("a dictionary too short")
-        digits = [int.from_bytes(raw[at : at + leaf.length], "big", signed=True) for at in starts]
-        return _decimals(digits, leaf.type)
-    stored = np.dtype(PHYSICAL[leaf.physical][1])
-    if entries * stored.itemsize > len(raw):
-        raise Odd("a dictionary too short")
-    values = np.frombuffer(raw, stored, entries)
-    if "decimal" in str(leaf.type):
-        return _decimals(values.tolist(), leaf.type)
-    if leaf.physical.startswith("INT"):
-        unsigned = "uint" in str(leaf.type)
-        values = values.astype(f"{'u' if unsigned else 'i'}{leaf.type.bit_width // 8}")
-    return pa.Array.from_buffers(leaf.type, entries, [None, pa.py_buffer(values)])
-
-
-def _decimals(digits: Sequence[int], type_: Any) -> Any:
-    """Decimal numbers of an Arrow type, from their digits as whole numbers."""
-    import pyarrow as pa
-
-    if any(abs(number) >= 10**type_.precision for number in digits):
-        raise Odd("a decimal number of more digits than its type has")
-    size = type_.bit_width // 8
-    raw = b"".join(number.to_bytes(size, "little", signed=True) for number in digits)
-    return pa.Array.from_buffers(type_, len(digits), [None, pa.py_buffer(raw)])
-
-
-def _texts(leaf: Leaf, raw: bytes, entries: int) -> Any:
-    """Texts of a dictionary page, each behind its length in four bytes."""
-    import pyarrow as pa
-
-    starts, at = [0] * (entries + 1), 0
-    for i in range(entries):
-        if at + 4 > len(raw):
-            raise Odd("a dictionary too short")
-        at += 4 + _LENGTH.unpack_from(raw, at)[0]
-        starts[i + 1] = at
-    if at > len(raw):
-        raise Odd("a dictionary too short")
-    ends = np.array(starts, np.int64)
-    is_text = np.ones(at, bool)
-    is_text[(ends[:-1, np.newaxis] + np.arange(4)).ravel()] = False
-    content = np.frombuffer(raw, np.uint8, at)[is_text]
-    ends -= 4 * np.arange(entries + 1)
-    type_ = pa.large_string() if "string" in str(leaf.type) else pa.large_binary()
-    buffers = [None, pa.py_buffer(ends), pa.py_buffer(content)]
-    values = pa.Array.from_buffers(type_, entries, buffers)
-    try:
-        if len(set(values.to_pylist())) < entries:
-            raise Odd("a dictionary that repeats itself")
-    except UnicodeDecodeError as error:
-        raise Odd("a text that is not UTF-8") from error
-    return values

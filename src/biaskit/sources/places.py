@@ -8,26 +8,19 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
-from urllib.parse import unquote
 
 from biaskit.errors import BiaskitError, DataError, listed
-from biaskit.levels import typed
+from biaskit.store import is_address
 
 __all__ = [
     "File",
     "RemoteFile",
-    "is_address",
     "opened",
-    "partition_arrays",
-    "partition_of",
     "remote_files",
     "size_of",
     "stamp_of",
 ]
 
-#: What stands for a missing value in the name of a partition's folder.
-_NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _MAGIC = re.compile(r"[*[]")
 _MAGIC_PLAIN = re.compile(r"[*?[]")
 
@@ -69,15 +62,6 @@ class RemoteFile:
 
 #: A file that rows are read from.
 File: TypeAlias = "Path | RemoteFile"
-
-
-def is_address(text: str) -> bool:
-    """Whether a text names a place with its scheme, as ``s3://bucket/key`` does.
-
-    >>> is_address("s3://bucket/x.parquet"), is_address("C:/x.parquet")
-    (True, False)
-    """
-    return _ADDRESS.match(text) is not None
 
 
 def opened(file: File) -> Any:
@@ -146,48 +130,6 @@ def remote_files(text: str, filesystem: Any, suffixes: Collection[str]) -> list[
         RemoteFile(place, f.path, shown(f.path), int(f.size), f.mtime_ns)
         for f in sorted(found, key=lambda one: str(one.path))
     ]
-
-
-def partition_of(file: File) -> dict[str, str | None]:
-    """Values that the folders of a file name, as in ``day=2026-01-01/part-0.parquet``.
-
-    >>> partition_of(Path("loans/day=2026-01-01/branch=a%2Fb/x.csv"))
-    {'day': '2026-01-01', 'branch': 'a/b'}
-    """
-    made: dict[str, str | None] = {}
-    for part in file.parts[:-1]:
-        name, equals, value = part.partition("=")
-        if name and equals:
-            made[unquote(name)] = None if value == _NO_VALUE else unquote(value)
-    return made
-
-
-def partition_arrays(
-    values: dict[str, str | None], rows: int, numeric: Collection[str], where: str
-) -> dict[str, Any]:
-    """Arrow array of each value that the folders name, repeated for some rows.
-
-    Raises
-    ------
-    DataError
-        A column that is needed as numbers has another value.
-    """
-    import pyarrow as pa
-
-    made = {}
-    for name, value in values.items():
-        (known,) = typed([value])
-        if name not in numeric:
-            plain: Any = pa.array([value], pa.string())
-        elif value is None or (isinstance(known, int | float) and not isinstance(known, bool)):
-            plain = pa.array([known], pa.float64())
-        else:
-            raise DataError(
-                f"{where}: the folder says {name}={value!r}, and {name!r} must be numbers to be "
-                "cut or summed"
-            )
-        made[name] = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), plain)
-    return made
 
 
 def _place(text: str, filesystem: Any) -> tuple[Any, Callable[[str], str], str]:

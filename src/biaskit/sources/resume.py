@@ -9,16 +9,18 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from biaskit import store
 from biaskit.counts import Counts, cells_and_header, same_roles
 from biaskit.errors import BiaskitError, DataError
 from biaskit.roles import Roles
+from biaskit.sources.ahead import in_order
 from biaskit.sources.files import file_source, files_of
-from biaskit.sources.places import File, stamp_of
+from biaskit.sources.places import File, RemoteFile, stamp_of
 
 __all__ = ["Resumed", "count_files", "merged_record", "record_in", "save_with"]
 
@@ -30,6 +32,8 @@ _SCHEMA = 1
 _MAX_RECORD = 1 << 27
 # Counts are kept at least so often, in seconds: a process that is killed loses no more work.
 _EVERY = 1.0
+# Files far away that are counted at a time.
+_AT_ONCE = 4
 
 
 class Resumed(NamedTuple):
@@ -45,18 +49,19 @@ def count_files(
     roles: Roles,
     output: str | os.PathLike[str],
     count: Callable[[File], Counts],
-    filesystem: Any = None,
+    progress: Callable[[int, float | None], None] | None = None,
 ) -> Resumed:
     """Counts of files, written to `output`; what `output` and its partial have is not counted anew.
 
-    `count` counts one file.
+    `count` counts one file; several threads may call it. `progress` is told of the rows counted and
+    the share of the files.
 
     Raises
     ------
     DataError
         A file has changed since it was counted, or `output` does not say which files are in it.
     """
-    files = files_of(paths, filesystem)
+    files = files_of(paths)
     file_source(files)  # refuses formats that differ before any work is done
     output = Path(output)
     partial = output.with_name(f"{output.name}.partial")
@@ -66,25 +71,38 @@ def count_files(
     fresh = [file for file in files if not _is_in(file, record, output)]
     kept_at = time.monotonic()
     kept = before
+    rows = 0
+
+    def counted(file: File) -> tuple[File, Counts, tuple[str, int, int | None]]:
+        stamp = stamp_of(file)
+        made = count(file)
+        if stamp_of(file, again=True) != stamp:
+            raise DataError(f"{file} changed while it was read; count it when it is whole")
+        return file, made, stamp
+
+    # A file far away is mostly waited for; one here is counted by as many threads as there are.
+    threads = _AT_ONCE if any(isinstance(file, RemoteFile) for file in fresh) else 1
     try:
-        for file in fresh:
-            name, size, changed = stamp_of(file)
-            total = _added(total, count(file), file)
-            if stamp_of(file, again=True) != (name, size, changed):
-                raise DataError(f"{file} changed while it was read; count it when it is whole")
-            record[name] = (size, changed)
-            if time.monotonic() - kept_at >= _EVERY:
-                save_with(record, total, partial)
-                kept_at, kept = time.monotonic(), len(record)
-    except BiaskitError as error:
+        with closing(in_order(counted, fresh, threads, 2 * threads)) as results:
+            for file, made, (name, size, changed) in results:
+                total = _added(total, made, file)
+                record[name] = (size, changed)
+                rows += made.rows
+                if progress is not None:
+                    progress(rows, (len(record) - before) / len(fresh))
+                if time.monotonic() - kept_at >= _EVERY:
+                    save_with(record, total, partial)
+                    kept_at, kept = time.monotonic(), len(record)
+    except (BiaskitError, KeyboardInterrupt) as error:
         if len(record) > kept:
             save_with(record, total, partial)
         if not record:
             raise
-        raise DataError(
-            f"{error}; the counts of {len(record):,} files are kept: once that is put right, the "
-            "same command with --resume goes on from there"
-        ) from error
+        told = f"the counts of {len(record):,} files are kept"
+        goes_on = "the same command with --resume goes on from there"
+        if isinstance(error, KeyboardInterrupt):
+            raise KeyboardInterrupt(f"interrupted; {told}: {goes_on}") from None
+        raise DataError(f"{error}; {told}: once that is put right, {goes_on}") from error
     save_with(record, total, output)
     partial.unlink(missing_ok=True)
     return Resumed(total, len(record), before)
