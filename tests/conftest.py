@@ -9,7 +9,6 @@ import importlib.metadata
 import json
 import os
 import shutil
-import socket
 import sys
 import warnings
 from collections.abc import Callable
@@ -26,6 +25,8 @@ import pyarrow.dataset as pds
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, settings
+
+import loopback
 
 Columns = dict[str, list[Any]]
 
@@ -132,13 +133,10 @@ def _connect_options(package: Path) -> dict[str, str]:
     """Options by which a session serves Spark Connect too, where Spark ships what does that."""
     if not list(package.glob("jars/spark-connect_*.jar")):
         return {}
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     return {
         "spark.plugins": "org.apache.spark.sql.connect.SparkConnectPlugin",
         "spark.connect.grpc.binding.address": "127.0.0.1",
-        "spark.connect.grpc.binding.port": str(port),
+        "spark.connect.grpc.binding.port": str(loopback.free_port()),
     }
 
 

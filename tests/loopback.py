@@ -1,9 +1,15 @@
-"""An S3 on this machine, and a proxy before it that counts bytes, breaks off or throttles."""
+"""Stores on this machine, an S3 and one of Google's, and a proxy before an S3.
+
+The proxy counts bytes, breaks off or throttles.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import http.client
+import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -17,6 +23,13 @@ THROTTLED = b"""<?xml version="1.0" encoding="UTF-8"?>
 <Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"""
 
 
+def free_port() -> int:
+    """Port of this machine that nothing listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 @contextlib.contextmanager
 def s3() -> Iterator[int]:
     """Port of an S3 that keeps its objects in memory."""
@@ -27,6 +40,28 @@ def s3() -> Iterator[int]:
         yield made.get_host_and_port()[1]
     finally:
         made.stop()
+
+
+@contextlib.contextmanager
+def gcs(bucket: str) -> Iterator[int]:
+    """Port of a Google Cloud Storage that keeps the objects of a bucket in memory."""
+    name = "gcp_storage_emulator"
+    pytest.importorskip(name, reason="gcp-storage-emulator is not installed")
+    port = free_port()
+    # In a process of its own: a reader of pyarrow's that is freed waits for it, and keeps the GIL.
+    call = [sys.executable, "-m", name, "start", "--host", "127.0.0.1", "--port", str(port)]
+    call += ["--in-memory", "--default-bucket", bucket]
+    with subprocess.Popen(call, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        try:
+            while True:
+                with contextlib.suppress(OSError):
+                    socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                    break
+                assert server.poll() is None, "the store has ended"
+                time.sleep(0.05)
+            yield port
+        finally:
+            server.kill()
 
 
 @dataclass

@@ -20,7 +20,7 @@ import loopback
 from biaskit import BiaskitError, Counts
 from biaskit.cli import main
 from biaskit.sources import ranges
-from biaskit.sources.places import RemoteFile, _pattern, remote_files
+from biaskit.sources.places import RemoteFile, _pattern, _place, remote_files
 
 ROWS = {"sex": ["F", "M", "M", None], "y": [1, 0, 1, 1], "w": [1.0, 2.0, 3.0, 4.0]}
 ROLES: dict[str, Any] = {"facet": "sex", "label": "y"}
@@ -213,6 +213,122 @@ def test_counting_addresses_goes_on(
     put_rows(place, "loans/1.parquet", {"sex": ["F"], "y": [0]})
     assert main(call) == 2
     assert "s3://loans/1.parquet has changed since" in capsys.readouterr().err
+
+
+# -------------------------------------------------------------------------------- other stores
+
+
+@pytest.fixture(scope="module")
+def google() -> Iterator[tuple[fs.FileSystem, str]]:
+    """Filesystem of Google's with a bucket, and the options of an address that lead there."""
+    with loopback.gcs("loans") as port:
+        options = f"?endpoint_override=127.0.0.1:{port}&scheme=http&retry_limit_seconds=5"
+        place, _ = fs.FileSystem.from_uri(f"gs://anonymous@loans/{options}")
+        for path in ("1.parquet", "2.parquet", "deep/day=3/3.parquet", "_x/4.parquet", "notes"):
+            put_rows(place, f"loans/a/{path}")
+        put_rows(place, "loans/a b%20c&d=e/5.parquet")
+        yield place, options
+
+
+@pytest.mark.parametrize(
+    ("path", "rows"),
+    [
+        ("a/1.parquet", 4),
+        ("a/*.parquet", 8),
+        ("a/[12].parquet", 8),
+        ("**/3.parquet", 4),
+        ("a", 12),
+        ("a/", 12),
+        ("", 16),
+        ("a b%20c&d=e/5.parquet", 4),
+    ],
+)
+def test_addresses_at_googles(path: str, rows: int, google: tuple[Any, str]) -> None:
+    place, options = google
+    assert biaskit.count(f"gs://anonymous@loans/{path}{options}", **ROLES).rows == rows
+    found = biaskit.count(f"loans/{path}", **ROLES, filesystem=place)
+    assert found.rows == rows
+
+
+def test_partitions_and_kernels_at_googles(
+    google: tuple[Any, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, options = google
+    monkeypatch.setenv("BIASKIT_KERNELS", "always")
+    address = f"gs://anonymous@loans/a/deep{options}"
+    (table,) = biaskit.count(address, facet="sex", label="day").tables.values()
+    assert table.levels[1] == (3,)
+    assert table.n.sum() == 4
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("loans/5.parquet", "there is no file 'gs://anonymous@loans/5.parquet'"),
+        ("loans/b*/x", r"no file matches 'gs://anonymous@loans/b\*/x'"),
+        ("loans/a/notes", "'gs://anonymous@loans/a/notes' is of no known format"),
+        ("nowhere/x.parquet", "there is no file 'gs://anonymous@nowhere/x.parquet'"),
+        ("nowhere", "there is no file 'gs://anonymous@nowhere'"),
+    ],
+)
+def test_what_is_not_at_googles(address: str, message: str, google: tuple[Any, str]) -> None:
+    _, options = google
+    with pytest.raises(BiaskitError, match=message):
+        biaskit.count(f"gs://anonymous@{address}{options}", **ROLES)
+
+
+def test_googles_store_that_does_not_answer() -> None:
+    """Unless it is told otherwise, pyarrow asks it for a quarter of an hour."""
+    address = f"gs://anonymous@loans/x.csv?endpoint_override=127.0.0.1:{loopback.free_port()}"
+    told = f"{address}&scheme=http&retry_limit_seconds=1"
+    for given, limit in ((address, "&retry_limit_seconds=30"), (told, "")):
+        place, _, path = _place(given, None)
+        assert (place, path) == fs.FileSystem.from_uri(given + limit)
+    with pytest.raises(BiaskitError, match=r"'gs://anonymous@loans/x.csv' cannot be looked up: "):
+        biaskit.count(told, **ROLES)
+
+
+@pytest.mark.parametrize(
+    ("root", "path"),
+    [
+        ("abfss://loans@people.dfs.core.windows.net/", "loans/a/x.csv"),
+        ("abfs://people.blob.core.windows.net/loans/", "loans/a/x.csv"),
+        ("abfs://people@127.0.0.1:10000/loans/", "loans/a/x.csv"),
+        ("abfs://people@loans/", "loans/a/x.csv"),
+        ("file:///loans/", "/loans/a/x.csv"),  # a root of its own, as HDFS has
+    ],
+)
+def test_where_addresses_lead(root: str, path: str) -> None:
+    if root.startswith("abfs") and not hasattr(fs, "AzureFileSystem"):
+        pytest.skip("this pyarrow has no filesystem of Azure")
+    options = "?credential_kind=anonymous" if root.startswith("abfs") else ""
+    _, shown, found = _place(f"{root}a/x.csv{options}", None)
+    assert (found, shown(found)) == (path, f"{root}a/x.csv")
+    _, shown, found = _place(f"{root}{options}", None)
+    assert found == path.removesuffix("/a/x.csv")
+    assert shown(path) == f"{root}a/x.csv"
+
+
+def test_globs_and_folders_of_a_filesystem_with_a_root(tmp_path: Path) -> None:
+    put_rows(fs.LocalFileSystem(), f"{tmp_path}/x.parquet")
+    for name in ("/x.parquet", "/*.parquet", "", "/"):
+        assert biaskit.count(f"file://{tmp_path}{name}", **ROLES).rows == 4, name
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "s4://of-nobody:hidden@notes/x.csv?sig=hidden",
+        "s3://of-nobody:hidden@notes/x.csv?endpoint_override=127.0.0.1:1&hidden=1",
+        "s3://of-nobody:hidden@no tes/x.csv?hidden=1",
+        "abfss://loans@people.dfs.core.windows.net/x.csv?credential_kind=hidden",
+    ],
+)
+def test_what_an_address_keeps_secret_is_not_in_an_error(address: str) -> None:
+    with pytest.raises(BiaskitError, match=r"x.csv' cannot be looked up: ") as raised:
+        biaskit.count(address, **ROLES)
+    assert "hidden@" not in str(raised.value)
+    assert "=hidden" not in str(raised.value)
 
 
 # ----------------------------------------------------------------------------------- the wire

@@ -21,6 +21,11 @@ __all__ = [
     "stamp_of",
 ]
 
+#: How long Google's store is asked again and again; by itself, pyarrow does so for 15 minutes.
+_PATIENCE = "retry_limit_seconds=30"
+#: Passwords and options of an address; a signature may be one of those.
+_PASSWORD = re.compile(r"(?<=://)[^\s/@:]*:[^\s/@]*@")
+_OPTIONS = re.compile(r"(://[^\s?'\"]*)\?[^\s'\"]*")
 _MAGIC = re.compile(r"[*[]")
 _MAGIC_PLAIN = re.compile(r"[*?[]")
 
@@ -104,7 +109,8 @@ def remote_files(text: str, filesystem: Any, suffixes: Collection[str]) -> list[
     DataError
         There is no such file, or the filesystem cannot be asked.
     """
-    with _asked(text):
+    said = text if filesystem is not None else _discreet(text)
+    with _asked(said):
         place, shown, path = _place(text, filesystem)
         magic = (_MAGIC if filesystem is None else _MAGIC_PLAIN).search(path)
         if magic is not None:
@@ -121,11 +127,11 @@ def remote_files(text: str, filesystem: Any, suffixes: Collection[str]) -> list[
                     one for one in _listed(place, path, True) if _is_data(one.path, path, suffixes)
                 ]
                 if not found:
-                    raise DataError(f"folder {text!r} has no file ending in {listed([*suffixes])}")
+                    raise DataError(f"folder {said!r} has no file ending in {listed([*suffixes])}")
             else:
-                raise DataError(f"there is no file {text!r}")
+                raise DataError(f"there is no file {said!r}")
     if not found:
-        raise DataError(f"no file matches {text!r}")
+        raise DataError(f"no file matches {said!r}")
     return [
         RemoteFile(place, f.path, shown(f.path), int(f.size), f.mtime_ns)
         for f in sorted(found, key=lambda one: str(one.path))
@@ -144,11 +150,13 @@ def _place(text: str, filesystem: Any) -> tuple[Any, Callable[[str], str], str]:
     text, _, options = text.partition("?")
     scheme, _, rest = text.partition("://")
     host, _, path = rest.partition("/")
+    if scheme in {"gs", "gcs"} and "retry_limit_seconds" not in options:
+        options = "&".join(filter(None, [options, _PATIENCE]))
     made, base = fs.FileSystem.from_uri(f"{scheme}://{host}/{'?' if options else ''}{options}")
-    base = base.rstrip("/")  # a bucket or a container; nothing on HDFS
-    user, _, server = host.rpartition("@")
-    known = server if ":" in user else host  # a password is for the filesystem only
-    return made, lambda p: f"{scheme}://{known}{p[len(base) :]}", f"{base}/{path}".rstrip("/")
+    # A bucket or a container, "/" on HDFS, and nothing where an Azure account is the host.
+    base = base and f"{base.rstrip('/')}/"
+    known = _discreet(f"{scheme}://{host}/")
+    return made, lambda p: f"{known}{p[len(base) :]}", f"{base}{path}".rstrip("/")
 
 
 def _listed(place: Any, base: str, deep: bool) -> list[Any]:
@@ -180,6 +188,11 @@ def _pattern(glob: str) -> re.Pattern[str]:
     return re.compile(made, re.DOTALL)
 
 
+def _discreet(address: str) -> str:
+    """Address without its password and its options."""
+    return _PASSWORD.sub("", address.partition("?")[0])
+
+
 @contextlib.contextmanager
 def _asked(text: str) -> Iterator[None]:
     """Errors of a filesystem named after what was looked for."""
@@ -190,5 +203,5 @@ def _asked(text: str) -> Iterator[None]:
     except BiaskitError:
         raise
     except (OSError, ValueError, ImportError, pa.ArrowException) as error:
-        reason = " ".join(str(error).split())
+        reason = _OPTIONS.sub(r"\1", _PASSWORD.sub("", " ".join(str(error).split())))
         raise DataError(f"{text!r} cannot be looked up: {reason[:300]}") from error
