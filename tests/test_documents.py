@@ -33,6 +33,7 @@ def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.Monke
     if page.name == "scale.md":  # runs on a local Spark, and on an S3 of its own
         spark()
         pytest.importorskip("moto.server", reason="moto is not installed")
+        pytest.importorskip("pyiceberg.catalog.sql", reason="pyiceberg is not installed")
         for name in ("ENDPOINT_URL", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "DEFAULT_REGION"):
             monkeypatch.setenv(f"AWS_{name}", "")  # the page sets them, and they are put back
     code = "\n".join(blocks(page, "pycon"))
