@@ -18,6 +18,7 @@ import biaskit
 from biaskit import BiaskitError
 from biaskit.sources import engines
 from conftest import CONSTRUCTORS, Columns
+from loopback import free_port
 
 ENGINES = ["polars lazy", "duckdb relation", "spark", "spark connect", "dask", "ibis", "sqlframe"]
 each_engine = pytest.mark.parametrize("engine", ENGINES)
@@ -280,6 +281,16 @@ def test_a_task_of_spark_that_raises(engine: str, tmp_path: Path) -> None:
     with pytest.raises(BiaskitError, match=r"PySpark failed in the GROUP BY of 'sex', 'y': .*fire"):
         biaskit.count(broken, facet="sex", label="y").save(tmp_path / "x.counts")
     assert not (tmp_path / "x.counts").exists()
+
+
+def test_a_server_of_spark_connect_that_does_not_answer() -> None:
+    grpc = pytest.importorskip("grpc", reason="what Spark Connect needs (grpcio) is not installed")
+    with (
+        grpc.insecure_channel(f"127.0.0.1:{free_port()}") as channel,
+        pytest.raises(grpc.RpcError) as raised,
+    ):
+        channel.unary_unary("/rows")(b"")
+    assert engines._reason(raised.value).startswith("failed to connect to all addresses")
 
 
 def test_a_duckdb_query_that_fails_half_way() -> None:

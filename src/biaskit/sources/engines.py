@@ -149,7 +149,8 @@ class _Query:
         if source.engine == "PySpark":  # it reads a dot or a backtick in a name as its own syntax
             self._given = {name: f"c{i}" for i, name in enumerate(names)}
             self._frame = _narwhals(source.frame.to_native().toDF(*self._given.values()))
-        self._schema = self._frame.collect_schema()
+        with source.errors("the schema"):
+            self._schema = self._frame.collect_schema()
         for column, role in wanted.items():
             self._refuse_unfit(column, role)
 
@@ -322,7 +323,9 @@ def _array(array: Any, dtype: str) -> NDArray[Any]:
 
 def _reason(error: BaseException) -> str:
     """First and last line of an engine's message, without the frames of its stack between them."""
-    lines = [line.strip() for line in str(error).splitlines()]
+    details = getattr(error, "details", None)  # what gRPC's errors, of Spark Connect, have to say
+    text = details() if callable(details) else error
+    lines = [line.strip() for line in str(text).splitlines()]
     lines = [line for line in lines if line and not line.startswith(("at ", "SQLSTATE"))]
     told = lines[:1] + (lines[-1:] if len(lines) > 1 else [])
     return " ... ".join(line[:200] for line in told) or type(error).__name__
