@@ -25,7 +25,7 @@ __all__ = ["ColumnPath", "ParquetFiles"]
 # Fewer rows are counted before threads have started and taken turns at the interpreter.
 _WORTH_THREADS = 1 << 21
 # Files far away that are opened before they are read, each by a thread of its own.
-_OPENED = 8
+_OPENED = 16
 
 
 class ColumnPath(NamedTuple):

@@ -237,22 +237,20 @@ class RemoteBytes:
     def _parts(self, start: int, end: int) -> list[memoryview]:
         """Some bytes of before the end that is here, in parts; asked for anew if not planned."""
         return [
-            memoryview(self._fetcher.content(one))[
-                max(start, one.start) - one.start : min(end, one.end) - one.start
-            ]
-            for one in self._covering(start, end)
+            memoryview(self._fetcher.content(one))[at - one.start : to - one.start]
+            for one, at, to in self._covering(start, end)
         ] or [memoryview(self._fetch(start, end - start))]
 
-    def _covering(self, start: int, end: int) -> list[_Range]:
-        """Ranges that together hold some bytes; none where they do not."""
-        at = bisect_right(self._starts, start) - 1
-        found: list[_Range] = []
-        while 0 <= at < len(self._ranges) and start < end:
-            one = self._ranges[at]
+    def _covering(self, start: int, end: int) -> list[tuple[_Range, int, int]]:
+        """Ranges that hold some bytes, and which of them each; none where any byte is missing."""
+        number = bisect_right(self._starts, start) - 1
+        found: list[tuple[_Range, int, int]] = []
+        while 0 <= number < len(self._ranges) and start < end:
+            one = self._ranges[number]
             if one.is_over or not one.start <= start < one.end:
                 return []
-            found.append(one)
-            start, at = one.end, at + 1
+            found.append((one, start, min(end, one.end)))
+            start, number = one.end, number + 1
         return found if start >= end else []
 
     def _requests(self) -> Callable[[int, int], Any]:
