@@ -117,7 +117,7 @@ def test_kernels_arrow_and_plain_python_agree(
     assert counts.rows == expected.rows == len(table)
     assert dict(counts.tables) == dict(expected.tables)
     # As a file from far away, of which little is at hand, and in pieces.
-    for name, small in {"_TAIL": 50, "_WHOLE": 0, "_LONGEST": 64, "_AHEAD": 200}.items():
+    for name, small in {"_FIRST": 50, "_WHOLE": 0, "_LONGEST": 64, "_AHEAD": 200}.items():
         monkeypatch.setattr(ranges, name, small)
     for filesystem in (LocalFileSystem(), fsspec.filesystem("file")):
         far = biaskit.count(path, **roles, filesystem=filesystem)

@@ -41,13 +41,14 @@ class Place:
         pass
 
 
-def bytes_of(place: Place, fetcher: Fetcher) -> RemoteBytes:
-    return RemoteBytes(RemoteFile(place, "x", "x", len(place.content), None), fetcher)
+def bytes_of(place: Place, fetcher: Fetcher, *, from_start: bool = False) -> RemoteBytes:
+    file = RemoteFile(place, "x", "x", len(place.content), None)
+    return RemoteBytes(file, fetcher, from_start=from_start)
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, size in {"_TAIL": 10, "_WHOLE": 20, "_LONGEST": 50, "_AHEAD": 120}.items():
+    for name, size in {"_FIRST": 10, "_WHOLE": 20, "_LONGEST": 50, "_AHEAD": 120}.items():
         monkeypatch.setattr(ranges, name, size)
 
 
@@ -56,13 +57,13 @@ extents = st.lists(
 )
 
 
-@given(extents, st.integers(21, 1_000), st.randoms(use_true_random=False))
+@given(extents, st.integers(21, 1_000), st.booleans(), st.randoms(use_true_random=False))
 def test_any_plan_gives_the_right_bytes(
-    groups: list[list[Extent]], size: int, rand: random.Random
+    groups: list[list[Extent]], size: int, from_start: bool, rand: random.Random
 ) -> None:
     content = rand.randbytes(size)
     place, fetcher = Place(content), Fetcher()
-    data = bytes_of(place, fetcher)
+    data = bytes_of(place, fetcher, from_start=from_start)
     inside = [[(at, n) for at, n in group if at + n <= size] for group in groups]
     data.plan(inside)
     for number, group in enumerate(inside):
@@ -168,6 +169,23 @@ def test_arrow_reads_any_place() -> None:
     assert source.seek(20) == 20
     assert source.read(5) == content[20:25]
     assert source.read() == content[25:]
+    fetcher.close()
+
+
+def test_what_is_read_once_is_let_go_of() -> None:
+    content = random.Random(3).randbytes(5_000)
+    place, fetcher = Place(content), Fetcher()
+    data = bytes_of(place, fetcher, from_start=True)
+    data.plan_all()
+    source = data.source(once=True)
+    found = b""
+    while part := source.read(33):
+        found += part
+        assert fetcher._held <= 120 + 50
+    assert found == content
+    assert sum(n for _, n in place.asked) == 5_000
+    data.close()
+    assert fetcher._held == 0
     fetcher.close()
 
 
