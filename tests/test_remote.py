@@ -96,6 +96,14 @@ def test_addresses_globs_and_folders(bucket: tuple[Any, str]) -> None:
             biaskit.count(address, **ROLES)
 
 
+def test_a_name_with_brackets_goes_before_what_they_stand_for(bucket: tuple[Any, str]) -> None:
+    place, _ = bucket
+    put_rows(place, "loans/a1.parquet")
+    assert biaskit.count("s3://loans/a[1].parquet", **ROLES).rows == 4
+    put_rows(place, "loans/a[1].parquet", {"sex": ["F"], "y": [1]})
+    assert biaskit.count("s3://loans/a[1].parquet", **ROLES).rows == 1
+
+
 def test_texts_and_names_of_every_kind(bucket: tuple[Any, str]) -> None:
     place, _ = bucket
     text = b"sex,y\nF,1\nM,0\n"
