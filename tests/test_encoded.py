@@ -385,6 +385,19 @@ def test_a_wrong_weight_is_said_as_arrow_says_it(tmp_path, kernels, wrong, use_d
     assert said[0] == said[1]
 
 
+@pytest.mark.parametrize("facet", ["sex", "day"])
+@pytest.mark.parametrize("choice", ["always", "never"])
+def test_weights_whose_squares_no_float_holds_are_refused(tmp_path, kernels, choice, facet):
+    kernels(choice)
+    folder = tmp_path / "day=1"
+    folder.mkdir()
+    pq.write_table(pa.table({"sex": ["F", "M"], "w": [1.0, 1e200]}), folder / "x.parquet")
+    with pytest.raises(
+        biaskit.BiaskitError, match="weight 'w' has sums of squares that are beyond"
+    ):
+        biaskit.count(tmp_path, facet=facet, weight="w")
+
+
 def test_weights_that_are_no_whole_numbers_agree_but_for_rounding(tmp_path, kernels):
     rng = np.random.default_rng(0)
     rows = 5_000
