@@ -9,9 +9,7 @@ they mean in every other source.
 from __future__ import annotations
 
 import contextlib
-import functools
 import math
-import operator
 import sys
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -213,7 +211,7 @@ class _Query:
         number = value.cast(nw.Int64 if whole else nw.Float64)
         # NaN is at most infinity to no engine, be it above every number or beside them.
         ends = whole or [*self._roles.cuts[column], math.inf]
-        return functools.reduce(operator.add, [(number <= end).cast(nw.Int16) for end in ends])
+        return _total([(number <= end).cast(nw.Int16) for end in ends])
 
     def _whole_edges(self, column: str) -> list[int] | None:
         """Whole numbers to cut a column of integers at; None where it is cut as floats."""
@@ -300,6 +298,12 @@ def _narwhals(data: Any) -> Any:
     with warnings.catch_warnings():  # of where its support of Dask moves to
         warnings.simplefilter("ignore", FutureWarning)
         return nw.from_native(data)
+
+
+def _total(terms: Sequence[Any]) -> Any:
+    """Sum of expressions, halved again and again: engines recurse into what they parse."""
+    half = len(terms) // 2
+    return _total(terms[:half]) + _total(terms[half:]) if half else terms[0]
 
 
 def _columns_of(roles: Roles, facet: Facet) -> list[str]:
