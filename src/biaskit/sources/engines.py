@@ -42,8 +42,7 @@ _ENGINES = {
 _FEW = 100_000
 # Engines that keep the zone of an instant with the column; the others show it in the session's.
 _KEEP_ZONES = {"polars", "Modin", "Dask"}
-# Engines whose frames are of pandas: they sum columns but no expressions, and only the types of
-# NumPy among theirs can be cast once compared where values are missing.
+# Engines whose frames are of pandas: groups of theirs sum columns, but no expressions.
 _OF_PANDAS = {"Modin", "Dask"}
 # Engines of one machine whose rows may be streamed; the others would send all of them here.
 _STREAM = {"polars", "DuckDB"}
@@ -210,7 +209,7 @@ class _Query:
         whole = self._whole_edges(column)
         number = value.cast(nw.Int64 if whole else nw.Float64)
         # NaN is at most infinity to no engine, be it above every number or beside them.
-        ends = whole or [*self._roles.cuts[column], math.inf]
+        ends: Sequence[float] = whole or (*self._roles.cuts[column], math.inf)
         return _total([(number <= end).cast(nw.Int16) for end in ends])
 
     def _whole_edges(self, column: str) -> list[int] | None:
@@ -223,10 +222,10 @@ class _Query:
             return None
         if max(map(abs, edges)) >= 2**53:  # from there on, other integers are the same float
             return None
-        if self._source.engine in _OF_PANDAS and not isinstance(
-            self._frame.to_native().dtypes[self._given[column]], np.dtype
-        ):
-            return None
+        if self._source.engine == "Dask":  # it casts no comparison with what is missing
+            native = self._frame.to_native().dtypes[self._given[column]]
+            if not isinstance(native, np.dtype):
+                return None
         return [math.floor(edge) for edge in edges]
 
     def _uncut(self, column: str, array: Any) -> Any:
