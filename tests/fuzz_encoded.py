@@ -134,7 +134,7 @@ def main() -> int:
     sources = files(np.random.default_rng(args.seed))
     rand = random.Random(args.seed)
     seen: Counter[str] = Counter()
-    ranges._TAIL, ranges._WHOLE, ranges._LONGEST, ranges._AHEAD = 100, 0, 400, 1_000
+    ranges._FIRST, ranges._WHOLE, ranges._LONGEST, ranges._AHEAD = 100, 0, 400, 1_000
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "mutant.parquet")
         for number in range(args.mutants):

@@ -117,7 +117,7 @@ def test_kernels_arrow_and_plain_python_agree(
     assert counts.rows == expected.rows == len(table)
     assert dict(counts.tables) == dict(expected.tables)
     # As a file from far away, of which little is at hand, and in pieces.
-    for name, small in {"_TAIL": 50, "_WHOLE": 0, "_LONGEST": 64, "_AHEAD": 200}.items():
+    for name, small in {"_FIRST": 50, "_WHOLE": 0, "_LONGEST": 64, "_AHEAD": 200}.items():
         monkeypatch.setattr(ranges, name, small)
     for filesystem in (LocalFileSystem(), fsspec.filesystem("file")):
         far = biaskit.count(path, **roles, filesystem=filesystem)
@@ -383,6 +383,19 @@ def test_a_wrong_weight_is_said_as_arrow_says_it(tmp_path, kernels, wrong, use_d
             biaskit.count(path, facet="sex", label="y", weight="w")
         said.append("".join(str(error.value).split("of the")[0]))
     assert said[0] == said[1]
+
+
+@pytest.mark.parametrize("facet", ["sex", "day"])
+@pytest.mark.parametrize("choice", ["always", "never"])
+def test_weights_whose_squares_no_float_holds_are_refused(tmp_path, kernels, choice, facet):
+    kernels(choice)
+    folder = tmp_path / "day=1"
+    folder.mkdir()
+    pq.write_table(pa.table({"sex": ["F", "M"], "w": [1.0, 1e200]}), folder / "x.parquet")
+    with pytest.raises(
+        biaskit.BiaskitError, match="weight 'w' has sums of squares that are beyond"
+    ):
+        biaskit.count(tmp_path, facet=facet, weight="w")
 
 
 def test_weights_that_are_no_whole_numbers_agree_but_for_rounding(tmp_path, kernels):

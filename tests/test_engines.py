@@ -164,6 +164,94 @@ def test_bins_and_weights_within_the_engine(
     )
 
 
+#: Each side of whole edges and of others, and what integers of 64 bits are as floats.
+WHOLE = [-129, -3, -2, -1, 0, 1, 2, 3, 128, 2**31, 2**53 - 1, 2**53, 2**53 + 1, 2**53 + 2, 2**62]
+EDGES = [[0], [-2.5, -0.5, 0, 2], [0.2, 0.7], [-1000, 1000], [2**53 - 1], [2**53], [-3, 2**62]]
+
+
+@each_engine
+@pytest.mark.parametrize("edges", EDGES, ids=str)
+@pytest.mark.parametrize("missing", [False, True])
+def test_integers_on_both_sides_of_an_edge(
+    engine: str, edges: list[float], missing: bool, tmp_path: Path
+) -> None:
+    columns: Columns = {"x": [*WHOLE, None] if missing else WHOLE}
+    roles: dict[str, Any] = {"facet": "x", "facet_edges": edges}
+    same(
+        biaskit.count(CONSTRUCTORS[engine](columns, tmp_path), **roles),
+        biaskit.count(pa.table(columns), **roles),
+    )
+
+
+@each_engine
+@pytest.mark.parametrize("dtype", [nw.Int8, nw.Int16, nw.Int32, nw.Int64, nw.Float32], ids=str)
+def test_edges_beyond_what_a_narrow_type_holds(engine: str, dtype: Any, tmp_path: Path) -> None:
+    columns: Columns = {"x": [-128, -1, 0, 1, 127]}
+    data = engines._narwhals(CONSTRUCTORS[engine](columns, tmp_path))
+    narrow = data.with_columns(nw.col("x").cast(dtype)).to_native()
+    for edges in ([-1000, 0, 1000], [-1e300, 0.5], [2.0**40], [2.0**60]):
+        same(
+            biaskit.count(narrow, facet="x", facet_edges=edges),
+            biaskit.count(pa.table(columns), facet="x", facet_edges=edges),
+        )
+
+
+def test_unsigned_integers_and_negative_edges() -> None:
+    columns = {"x": pa.array([0, 1, 2**63, 2**64 - 1, None], pa.uint64())}
+    frame = pl.from_arrow(pa.table(columns)).lazy()  # type: ignore[union-attr]
+    for edges in ([-1, 0], [-0.5, 1, 2**63]):
+        same(
+            biaskit.count(frame, facet="x", facet_edges=edges),
+            biaskit.count(pa.table(columns), facet="x", facet_edges=edges),
+        )
+
+
+@each_engine
+@pytest.mark.parametrize("edges", [[0], [-0.5, 0.5], [1e300], [-1e300, 0, 1.5]], ids=str)
+def test_floats_on_both_sides_of_an_edge(engine: str, edges: list[float], tmp_path: Path) -> None:
+    inf, nan = float("inf"), float("nan")
+    least = np.nextafter(0.5, 1)
+    values = [-inf, -1e300, -0.5, -0.0, 0.0, 5e-324, 0.5, least, 1.5, 1e300, inf, nan, None, nan]
+    columns: Columns = {"x": values, "w": [2**i for i in range(len(values))]}
+    roles: dict[str, Any] = {"facet": "x", "facet_edges": edges, "weight": "w"}
+    same(
+        biaskit.count(CONSTRUCTORS[engine](columns, tmp_path), **roles),
+        biaskit.count(pa.table(columns), **roles),
+    )
+
+
+@each_engine
+def test_hundreds_of_edges(engine: str, tmp_path: Path) -> None:
+    """An engine, or the library between, gives up on what nests hundreds deep."""
+    columns: Columns = {"x": [i / 2 for i in range(600)]}
+    roles: dict[str, Any] = {"facet": "x", "facet_edges": list(range(290))}
+    same(
+        biaskit.count(CONSTRUCTORS[engine](columns, tmp_path), **roles),
+        biaskit.count(pa.table(columns), **roles),
+    )
+
+
+@pytest.mark.parametrize("kind", ["pandas", "pandas nullable", "pandas arrow"])
+def test_frames_that_are_grouped_as_modin_groups(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(engines._ENGINES, "pandas", "Modin")
+    columns: Columns = {
+        "x": [0.0, float("nan"), None, 0.5, float("inf"), float("-inf")],
+        "i": [0, None, 1, 3, -1, 2],
+        "j": [0, 1, 2, 3, 4, 2**53 + 1],
+        "w": [0, 1, 2, 3, 4, 2**40],
+    }
+    roles: dict[str, Any] = {"facet": ["x", "i", "j"], "weight": "w"}
+    roles["facet_edges"] = {"x": [0, 0.4], "i": [0, 2.5], "j": [1.5, 2]}
+    data = CONSTRUCTORS[kind](columns, tmp_path)
+    assert engines.engine_source(data) is not None
+    same(biaskit.count(data, **roles), biaskit.count(pa.table(columns), **roles))
+    bad = CONSTRUCTORS[kind]({**columns, "w": [0.0, 1.0, None, -3.0, 4.0, 5.0]}, tmp_path)
+    with pytest.raises(BiaskitError, match="weight 'w' is missing or not a number in 1 rows"):
+        biaskit.count(bad, **roles)
+
+
 @each_engine
 @pytest.mark.parametrize(
     ("weights", "message"),
@@ -172,14 +260,19 @@ def test_bins_and_weights_within_the_engine(
         ([1.0, None, 1.0], "weight 'w' is missing or not a number in 1 rows"),
         ([1.0, float("nan"), -1.0], "weight 'w' is (missing or not a number|negative) in 1 rows"),
         ([1.0, float("inf"), float("inf")], "weight 'w' is infinite in 2 rows"),
+        ([1.0, float("-inf"), float("inf")], "weight 'w' is negative in 1 rows"),
+        ([None, None, None, 1.0], "weight 'w' is missing or not a number in 3 rows"),
+        ([3, -1, 1], "weight 'w' is negative in 1 rows"),
+        ([3, None, 1], "weight 'w' is missing or not a number in 1 rows"),
+        ([-5e-324, 0.0, -0.0], "weight 'w' is negative in 1 rows"),
         ([1e200, 1.0, 1e308], "weight 'w' has sums that are beyond what a float holds"),
         (["1", "2", "3"], "weight 'w' must be numbers"),
         ([True, False, True], "weight 'w' must be numbers"),
     ],
-    ids=range(7),
+    ids=range(12),
 )
 def test_bad_weights(engine: str, weights: list[Any], message: str, tmp_path: Path) -> None:
-    data = CONSTRUCTORS[engine]({"sex": ["F", "M", "F"], "w": weights}, tmp_path)
+    data = CONSTRUCTORS[engine]({"sex": [*"FMFM"][: len(weights)], "w": weights}, tmp_path)
     with pytest.raises(BiaskitError, match=message):
         biaskit.count(data, facet="sex", weight="w")
 

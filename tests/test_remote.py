@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -93,6 +94,14 @@ def test_addresses_globs_and_folders(bucket: tuple[Any, str]) -> None:
     ):
         with pytest.raises(BiaskitError, match=message.replace("*", r"\*")):
             biaskit.count(address, **ROLES)
+
+
+def test_a_name_with_brackets_goes_before_what_they_stand_for(bucket: tuple[Any, str]) -> None:
+    place, _ = bucket
+    put_rows(place, "loans/a1.parquet")
+    assert biaskit.count("s3://loans/a[1].parquet", **ROLES).rows == 4
+    put_rows(place, "loans/a[1].parquet", {"sex": ["F"], "y": [1]})
+    assert biaskit.count("s3://loans/a[1].parquet", **ROLES).rows == 1
 
 
 def test_texts_and_names_of_every_kind(bucket: tuple[Any, str]) -> None:
@@ -400,6 +409,41 @@ def test_small_files_are_one_request_each(
         assert biaskit.count("s3://loans", **ROLES, group="day").rows == 12 * 4
     assert traffic.requests == 12
     assert traffic.most >= 3
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.csv.gz", "x.jsonl", "x.jsonl.zst"])
+def test_long_texts_are_asked_for_in_pieces_several_at_a_time(
+    name: str, bucket: tuple[Any, str], port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, _ = bucket
+    rng = np.random.default_rng(0)
+    table = pa.table({"sex": ["F", "M"] * 20_000, "y": [True] * 40_000, "x": rng.random(40_000)})
+    rows = table.to_pylist()
+    if ".csv" in name:
+        text = "sex,y,x\n" + "".join(f"{r['sex']},{r['y']},{r['x']}\n" for r in rows)
+    else:
+        text = "".join(json.dumps(row) + "\n" for row in rows)
+    data = text.encode()
+    if name.endswith((".gz", ".zst")):
+        with pa.BufferOutputStream() as sink:
+            with pa.CompressedOutputStream(sink, "gzip" if ".gz" in name else "zstd") as file:
+                file.write(data)
+            data = sink.getvalue().to_pybytes()
+    put(place, f"loans/{name}", data)
+    for limit, size in {"_WHOLE": 0, "_LONGEST": 50_000}.items():
+        monkeypatch.setattr(ranges, limit, size)
+    with loopback.proxy(port) as (front, traffic):
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{front}")
+        traffic.delay = 0.05
+        found = biaskit.count(f"s3://loans/{name}", **ROLES)
+        assert found.tables == biaskit.count(table, **ROLES).tables
+        assert traffic.sent == len(data)
+        assert traffic.requests <= 2 + len(data) // 50_000
+        assert traffic.most >= min(4, len(data) // 50_000)
+        traffic.requests = 0
+        roles = {"facet": "sex", "predicted": "y", "features": "x", "metrics": ["FT"]}
+        assert len(biaskit.report(f"s3://loans/{name}", **roles)) == 2
+        assert traffic.requests <= 2 + len(data) // 50_000
 
 
 def test_a_file_that_becomes_shorter_while_it_is_read(

@@ -50,10 +50,11 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 def first_line(error: BaseException) -> str:
     """First line of what another library's error says; its type, if it says nothing.
 
-    >>> first_line(ValueError("no such tree")), first_line(KeyError())
+    >>> first_line(ValueError(" no such tree")), first_line(KeyError())
     ('no such tree', 'KeyError')
     """
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    lines = (line.strip() for line in str(error).splitlines())
+    return next(filter(None, lines), type(error).__name__)
 
 
 def listed(items: Sequence[object], most: int = 12) -> str:

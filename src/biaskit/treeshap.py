@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biaskit._kernels import trees as kernels
+from biaskit._kernels import walks
 from biaskit.models.ensembles import UNREACHED, Ensemble, TreesUnsupported
 
 __all__ = ["MOST_FEATURES", "TreeOutputs", "TreeValues", "TreeWalks"]
@@ -265,7 +266,7 @@ class TreeOutputs:
 
         def walk(start: int, stop: int) -> None:
             _whole(
-                kernels.margins(
+                walks.margins(
                     codes,
                     start,
                     stop,
@@ -351,7 +352,7 @@ class TreeWalks:
 
         def walk(start: int, stop: int) -> None:
             _whole(
-                kernels.walk(
+                walks.walk(
                     rows,
                     start,
                     stop,

@@ -303,6 +303,7 @@ class _Histogram:
             None if (column := getattr(roles, axis)) is None else encoders[column]
             for axis in AXES[1:]
         ]
+        self._weight = roles.weight
         self._axes = self._facets + [one for one in self._others if one is not None]
         count_types: list[type] = [np.int64]
         if roles.weight is not None:
@@ -320,7 +321,8 @@ class _Histogram:
             flat = flat * encoder.size
             flat += codes[encoder.column]
         cells = int(np.prod(shape))
-        weightings = (None,) if weight is None else (None, weight, weight * weight)
+        with np.errstate(over="ignore"):
+            weightings = (None,) if weight is None else (None, weight, weight * weight)
         for i, weighting in enumerate(weightings):
             total = np.bincount(flat, weighting, minlength=cells).reshape(shape)
             corner = tuple(slice(0, size) for size in self._arrays[i].shape)
@@ -368,6 +370,11 @@ class _Histogram:
         others = [(ABSENT,) if e is None else levels[e.column] for e in self._others]
         shape = [len(facet), *(len(axis) for axis in others)]
         keep = {bin_ for e in self._axes for bin_ in e.keep}
+        if not all(np.isfinite(array).all() for array in self._arrays):
+            raise DataError(
+                f"weight {self._weight!r} has sums of squares that are beyond what a float holds; "
+                "make the weights smaller"
+            )
         arrays = [self._full(array).reshape(shape) for array in self._arrays]
         return Table.of([facet, *others], arrays, keep)
 

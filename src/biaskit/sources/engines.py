@@ -9,6 +9,7 @@ they mean in every other source.
 from __future__ import annotations
 
 import contextlib
+import math
 import sys
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -41,6 +42,8 @@ _ENGINES = {
 _FEW = 100_000
 # Engines that keep the zone of an instant with the column; the others show it in the session's.
 _KEEP_ZONES = {"polars", "Modin", "Dask"}
+# Engines whose frames are of pandas: groups of theirs sum columns, but no expressions.
+_OF_PANDAS = {"Modin", "Dask"}
 # Engines of one machine whose rows may be streamed; the others would send all of them here.
 _STREAM = {"polars", "DuckDB"}
 
@@ -167,12 +170,14 @@ class _Query:
             w = nw.col(self._given[weight]).cast(nw.Float64)
             w = nw.when(w >= 0).then(w).otherwise(nw.lit(float("inf")))
             read.append(w.alias("w"))
-            sizes += [nw.col("w").sum().alias("sw"), nw.col("w2").sum().alias("sw2")]
+            square = nw.col("w") * nw.col("w")
+            if self._source.engine in _OF_PANDAS:
+                read.append((w * w).alias("w2"))
+                square = nw.col("w2")
+            sizes += [nw.col("w").sum().alias("sw"), square.sum().alias("sw2")]
         said = ", ".join(map(repr, columns))
         with self._source.errors(f"the GROUP BY of {said}"):
             rows = self._frame.select(*read)
-            if weight is not None:
-                rows = rows.with_columns((nw.col("w") * nw.col("w")).alias("w2"))
             grouped = rows.group_by(*names.values()).agg(*sizes)
             made = _in_memory(grouped.head(most))
         source = frame_source(made)
@@ -194,21 +199,33 @@ class _Query:
         return Groups((), Batch(values, batch.rows, self._source.where), sizes, rows)
 
     def _key(self, column: str) -> Any:
-        """Expression to group by: the values of a column or, where it is cut, the bins' numbers."""
+        """Expression to group by: a column or, where it is cut, how many ends lie at or above."""
         import narwhals as nw
 
         value = nw.col(self._given[column])
         if column not in self._roles.cuts:
             return value
-        number = value.cast(nw.Float64)
+        whole = self._whole_edges(column)
+        number = value.cast(nw.Int64 if whole else nw.Float64)
+        # NaN is at most infinity to no engine, be it above every number or beside them.
+        ends: Sequence[float] = whole or (*self._roles.cuts[column], math.inf)
+        return _total([(number <= end).cast(nw.Int16) for end in ends])
+
+    def _whole_edges(self, column: str) -> list[int] | None:
+        """Whole numbers to cut a column of integers at; None where it is cut as floats."""
+        import narwhals as nw
+
+        dtype = self._schema[self._given[column]]
         edges = self._roles.cuts[column]
-        code: Any = nw.lit(len(edges))
-        for i, edge in reversed([*enumerate(edges)]):
-            code = nw.when(number <= edge).then(nw.lit(i)).otherwise(code)
-        known = ~number.is_null()
-        if self._schema[self._given[column]].is_float():  # to some, NaN is above every number
-            known = known & ~number.is_nan()
-        return nw.when(known).then(code)
+        if dtype not in (nw.Int8, nw.Int16, nw.Int32, nw.Int64):
+            return None
+        if max(map(abs, edges)) >= 2**53:  # from there on, other integers are the same float
+            return None
+        if self._source.engine == "Dask":  # it casts no comparison with what is missing
+            native = self._frame.to_native().dtypes[self._given[column]]
+            if not isinstance(native, np.dtype):
+                return None
+        return [math.floor(edge) for edge in edges]
 
     def _uncut(self, column: str, array: Any) -> Any:
         """Values of a group: of a bin, a number that lies in it, for the encoder to put there."""
@@ -216,12 +233,10 @@ class _Query:
 
         if column not in self._roles.cuts:
             return array
-        ends = [*self._roles.cuts[column], float("inf")]
+        ends = [math.inf, *reversed(self._roles.cuts[column])]
+        by_code = ends if self._whole_edges(column) else [None, *ends]
         codes = array.to_pylist()
-        return pa.array(
-            [None if code is None or code != code else ends[int(code)] for code in codes],
-            pa.float64(),
-        )
+        return pa.array([None if code is None else by_code[code] for code in codes], pa.float64())
 
     def _refuse_unfit(self, column: str, role: str) -> None:
         dtype = self._schema[self._given[column]]
@@ -281,6 +296,12 @@ def _narwhals(data: Any) -> Any:
     with warnings.catch_warnings():  # of where its support of Dask moves to
         warnings.simplefilter("ignore", FutureWarning)
         return nw.from_native(data)
+
+
+def _total(terms: Sequence[Any]) -> Any:
+    """Sum of expressions, halved again and again: engines recurse into what they parse."""
+    half = len(terms) // 2
+    return _total(terms[:half]) + _total(terms[half:]) if half else terms[0]
 
 
 def _columns_of(roles: Roles, facet: Facet) -> list[str]:

@@ -1,23 +1,66 @@
-"""Opening: a Parquet file whose footer is read, and whose bytes are at hand."""
+"""Opening: files one after the other, those far away ahead; and what an open Parquet file is."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from biaskit.errors import DataError
+from biaskit.sources.ahead import in_order
 from biaskit.sources.batches import refuse_missing_columns
 from biaskit.sources.partitions import names_with_folders
-from biaskit.sources.places import File
+from biaskit.sources.places import File, RemoteFile
 from biaskit.sources.ranges import Bytes, Fetcher, RemoteBytes, open_bytes
 from biaskit.sources.reading import readable
 
-__all__ = ["OpenParquet", "open_parquet"]
+__all__ = ["OpenParquet", "open_parquet", "opened_in_turn"]
 
 _ROWS = 1 << 17
 # Of a remote file, row groups of about so many bytes, decoded, are read ahead by Arrow.
 _AHEAD = 1 << 26
+# Files far away that are opened before they are read, each by a thread of its own.
+_OPENED = 16
+
+
+class _Open(Protocol):
+    @property
+    def is_closed(self) -> bool: ...
+
+    def close(self) -> None: ...
+
+
+_OpenFile = TypeVar("_OpenFile", bound=_Open)
+
+
+@contextmanager
+def opened_in_turn(
+    paths: Sequence[File], open_one: Callable[[File, Fetcher], _OpenFile]
+) -> Iterator[Iterator[_OpenFile]]:
+    """Open files one after the other, each open until it is closed or all is over.
+
+    Of files far away some are opened ahead, and the same fetcher gets the bytes of all.
+    """
+    still_open: list[_OpenFile] = []
+
+    def kept(files: Iterable[_OpenFile]) -> Iterator[_OpenFile]:
+        for file in files:
+            still_open[:] = [one for one in still_open if not one.is_closed]
+            still_open.append(file)
+            yield file
+
+    is_far = len(paths) > 1 and any(isinstance(path, RemoteFile) for path in paths)
+    with closing(Fetcher()) as fetcher:
+        opening = in_order(
+            lambda path: open_one(path, fetcher), paths, _OPENED if is_far else 1, _OPENED
+        )
+        with closing(opening) as files:
+            try:
+                yield kept(files)
+            finally:
+                for file in still_open:
+                    file.close()
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, closing
 from itertools import groupby
 from typing import NamedTuple
 
 from biaskit.roles import Roles
-from biaskit.sources.ahead import in_order
 from biaskit.sources.batches import Batch, of_record_batch
 from biaskit.sources.choice import against_kernels
 from biaskit.sources.encode import Encoder
 from biaskit.sources.encoded import Cells, counted, planned
-from biaskit.sources.opening import OpenParquet, open_parquet
+from biaskit.sources.opening import OpenParquet, open_parquet, opened_in_turn
 from biaskit.sources.partitions import names_with_folders, of_folders, with_folders
 from biaskit.sources.places import File, RemoteFile
-from biaskit.sources.ranges import Fetcher
 from biaskit.sources.reading import Sizes, readable
 
 __all__ = ["ColumnPath", "ParquetFiles"]
 
 # Fewer rows are counted before threads have started and taken turns at the interpreter.
 _WORTH_THREADS = 1 << 21
-# Files far away that are opened before they are read, each by a thread of its own.
-_OPENED = 8
 
 
 class ColumnPath(NamedTuple):
@@ -91,34 +87,10 @@ class ParquetFiles:
                 for (column, *way), groups in found.items():
                     yield ColumnPath(str(file.path), column, by_column[column], groups, *way)
 
-    @contextmanager
     def _opened(
         self, files: list[File], columns: Collection[str]
-    ) -> Iterator[Iterator[OpenParquet]]:
-        """The files one after the other, each open until it is closed, or all is over.
-
-        Of those far away, some are opened ahead.
-        """
-        still_open: list[OpenParquet] = []
-
-        def kept(opening: Iterable[OpenParquet]) -> Iterator[OpenParquet]:
-            for file in opening:
-                still_open[:] = [one for one in still_open if not one.is_closed]
-                still_open.append(file)
-                yield file
-
-        with closing(Fetcher()) as fetcher:
-
-            def opened(path: File) -> OpenParquet:
-                return open_parquet(path, columns, fetcher)
-
-            threads = _OPENED if self._is_remote and len(files) > 1 else 1
-            with closing(in_order(opened, files, threads, _OPENED)) as opening:
-                try:
-                    yield kept(opening)
-                finally:
-                    for file in still_open:
-                        file.close()
+    ) -> AbstractContextManager[Iterator[OpenParquet]]:
+        return opened_in_turn(files, lambda path, fetcher: open_parquet(path, columns, fetcher))
 
     def _threads(self, file: OpenParquet, roles: Roles) -> int:
         """Threads that count a file's row groups, if the files are like it; 0 where Arrow does."""

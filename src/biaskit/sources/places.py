@@ -113,23 +113,23 @@ def remote_files(text: str, filesystem: Any, suffixes: Collection[str]) -> list[
     with _asked(said):
         place, shown, path = _place(text, filesystem)
         magic = (_MAGIC if filesystem is None else _MAGIC_PLAIN).search(path)
-        if magic is not None:
+        # A name may have brackets of its own, and goes before what they would stand for.
+        info = None if magic and "[" not in path else place.get_file_info(path)
+        if info is not None and info.type.name == "File":
+            found = [info]
+        elif magic is not None:
             base = path[: magic.start()].rpartition("/")[0]
             deep = "**" in path or "/" in path[magic.start() :]
             wanted = _pattern(path)
             found = [f for f in _listed(place, base, deep) if wanted.fullmatch(f.path)]
+        elif info is not None and info.type.name == "Directory":
+            found = [
+                one for one in _listed(place, path, True) if _is_data(one.path, path, suffixes)
+            ]
+            if not found:
+                raise DataError(f"folder {said!r} has no file ending in {listed([*suffixes])}")
         else:
-            info = place.get_file_info(path)
-            if info.type.name == "File":
-                found = [info]
-            elif info.type.name == "Directory":
-                found = [
-                    one for one in _listed(place, path, True) if _is_data(one.path, path, suffixes)
-                ]
-                if not found:
-                    raise DataError(f"folder {said!r} has no file ending in {listed([*suffixes])}")
-            else:
-                raise DataError(f"there is no file {said!r}")
+            raise DataError(f"there is no file {said!r}")
     if not found:
         raise DataError(f"no file matches {said!r}")
     return [

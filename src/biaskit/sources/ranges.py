@@ -25,8 +25,8 @@ __all__ = ["Bytes", "Extent", "Fetcher", "LocalBytes", "RemoteBytes", "open_byte
 #: Where some bytes start in a file, and how many they are.
 Extent: TypeAlias = "tuple[int, int]"
 
-# Of a file's end so much is fetched at first: Arrow asks for as much, and few footers are longer.
-_TAIL = 1 << 16
+# Of a file's end, or its start, so much is fetched at first: few footers or headers are longer.
+_FIRST = 1 << 16
 # A smaller file is fetched whole: a second request takes longer than the bytes that it would save.
 _WHOLE = 1 << 20
 # Ranges with a hole between them are one request up to this length, and longer ones are several.
@@ -159,22 +159,23 @@ class RemoteBytes:
         The filesystem does not give what it is asked for.
     """
 
-    def __init__(self, file: RemoteFile, fetcher: Fetcher):
+    def __init__(self, file: RemoteFile, fetcher: Fetcher, *, from_start: bool = False):
         self.size = file.size
         self._file = file
         self._fetcher = fetcher
         self._handle: Any = None
         self._ask = self._requests()
-        length = min(self.size, _TAIL if self.size > _WHOLE else self.size)
-        self._end = memoryview(self._fetch(self.size - length, length))
-        self._ranges: list[_Range] = []
-        self._starts: list[int] = []
+        length = min(self.size, _FIRST if self.size > _WHOLE else self.size)
+        #: What is fetched at first, the end of the file or its start, and kept.
+        self._first = _fetched(0 if from_start else self.size - length, length, self._fetch)
+        self._ranges = [self._first]
+        self._starts = [self._first.start]
         self._needed: dict[int, list[_Range]] = {}
 
     @property
     def is_whole(self) -> bool:
         """Whether all of the file is here already."""
-        return len(self._end) == self.size
+        return self._first.length == self.size
 
     @property
     def handle(self) -> Any:
@@ -183,21 +184,23 @@ class RemoteBytes:
             self._handle = opened(self._file)
         return self._handle
 
-    def source(self) -> Any:
-        """What Arrow reads the file from: what is here already, and the rest by requests."""
+    def source(self, *, once: bool = False) -> Any:
+        """What Arrow reads the file from: what is here already, and the rest by requests.
+
+        What is read `once`, from the start to the end, is let go of as the end comes nearer.
+        """
         import pyarrow as pa
 
         if self.is_whole:
-            return pa.BufferReader(pa.py_buffer(self._end))
-        return pa.PythonFile(_Stream(self), mode="r")
+            return pa.BufferReader(pa.py_buffer(self.read(0, self.size)))
+        return pa.PythonFile(_Stream(self, once), mode="r")
 
     def read(self, start: int, length: int) -> Any:
         """So many bytes, fewer where the file ends."""
-        before = self.size - len(self._end)
         end = min(start + length, self.size)
-        parts = self._parts(start, min(end, before)) if start < before else []
-        if end > before:
-            parts.append(self._end[max(0, start - before) : end - before])
+        if end <= start:
+            return memoryview(b"")
+        parts = self._parts(start, end)
         return parts[0] if len(parts) == 1 else memoryview(b"".join(parts))
 
     def read_into(self, start: int, place: memoryview) -> int:
@@ -207,19 +210,27 @@ class RemoteBytes:
         return len(found)
 
     def plan(self, groups: Sequence[Iterable[Extent]]) -> None:
-        """Fetch the bytes that each row group needs, in that order; those at the end are here."""
-        before = self.size - len(self._end)
+        """Fetch the bytes that each row group needs, in that order, but for those that are here."""
+        first = self._first
         made: list[_Range] = []
         for group, extents in enumerate(groups):
             for start, length in sorted(extents):
-                if start < before:
-                    _add(made, group, start, min(start + length, before), self._fetch)
-        self._ranges = sorted(made, key=lambda one: one.start)
+                end = start + length
+                if start < first.start:
+                    _add(made, group, start, min(end, first.start), self._fetch)
+                if end > first.end:
+                    _add(made, group, max(start, first.end), end, self._fetch)
+        self._ranges = sorted([first, *made], key=lambda one: one.start)
         self._starts = [one.start for one in self._ranges]
         for one in made:
             for group in one.groups:
                 self._needed.setdefault(group, []).append(one)
         self._fetcher.queue(made)
+
+    def plan_all(self) -> None:
+        """Fetch all of the file, from the start on."""
+        starts = range(0, self.size, _LONGEST)
+        self.plan([[(start, min(_LONGEST, self.size - start))] for start in starts])
 
     def forget(self, group: int) -> None:
         """Let go of what only this row group needed."""
@@ -230,29 +241,27 @@ class RemoteBytes:
 
     def close(self) -> None:
         """Let go of the file."""
-        self._fetcher.forget(self._ranges)
+        self._fetcher.forget(one for one in self._ranges if one is not self._first)
         if self._handle is not None:
             self._handle.close()
 
     def _parts(self, start: int, end: int) -> list[memoryview]:
-        """Some bytes of before the end that is here, in parts; asked for anew if not planned."""
+        """Some bytes in the parts that they were fetched in; asked for anew if not planned."""
         return [
-            memoryview(self._fetcher.content(one))[
-                max(start, one.start) - one.start : min(end, one.end) - one.start
-            ]
-            for one in self._covering(start, end)
+            memoryview(self._fetcher.content(one))[at - one.start : to - one.start]
+            for one, at, to in self._covering(start, end)
         ] or [memoryview(self._fetch(start, end - start))]
 
-    def _covering(self, start: int, end: int) -> list[_Range]:
-        """Ranges that together hold some bytes; none where they do not."""
-        at = bisect_right(self._starts, start) - 1
-        found: list[_Range] = []
-        while 0 <= at < len(self._ranges) and start < end:
-            one = self._ranges[at]
+    def _covering(self, start: int, end: int) -> list[tuple[_Range, int, int]]:
+        """Ranges that hold some bytes, and which of them each; none where any byte is missing."""
+        number = bisect_right(self._starts, start) - 1
+        found: list[tuple[_Range, int, int]] = []
+        while 0 <= number < len(self._ranges) and start < end:
+            one = self._ranges[number]
             if one.is_over or not one.start <= start < one.end:
                 return []
-            found.append(one)
-            start, at = one.end, at + 1
+            found.append((one, start, min(end, one.end)))
+            start, number = one.end, number + 1
         return found if start >= end else []
 
     def _requests(self) -> Callable[[int, int], Any]:
@@ -283,8 +292,9 @@ class _Stream:
 
     closed = False
 
-    def __init__(self, data: RemoteBytes):
+    def __init__(self, data: RemoteBytes, once: bool):
         self._data = data
+        self._once = once
         self._at = 0
 
     def readable(self) -> bool:
@@ -314,6 +324,9 @@ class _Stream:
 
     def _read(self, length: int) -> Any:
         found = self._data.read(self._at, self._data.size if length < 0 else length)
+        if self._once:
+            for group in range(self._at // _LONGEST, (self._at + len(found)) // _LONGEST):
+                self._data.forget(group)
         self._at += len(found)
         return found
 
@@ -321,6 +334,16 @@ class _Stream:
 def open_bytes(file: File, fetcher: Fetcher) -> Bytes:
     """Bytes of a file, wherever it is."""
     return RemoteBytes(file, fetcher) if isinstance(file, RemoteFile) else LocalBytes(file)
+
+
+def _fetched(start: int, length: int, fetch: Callable[[int, int], Any]) -> _Range:
+    """Range that is there at once."""
+    from concurrent.futures import Future
+
+    made = _Range(start, start + length, fetch)
+    made.future = Future()
+    made.future.set_result(fetch(start, length))
+    return made
 
 
 def _add(

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 import itertools
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 from biaskit.errors import DataError
 from biaskit.sources.batches import Batch, of_record_batch, refuse_missing_columns
+from biaskit.sources.opening import opened_in_turn
 from biaskit.sources.partitions import names_with_folders, of_folders, with_folders
-from biaskit.sources.places import File, opened
+from biaskit.sources.places import File, RemoteFile, opened
+from biaskit.sources.ranges import Fetcher, RemoteBytes
 from biaskit.sources.reading import COMPRESSIONS, Sizes, readable
 
 __all__ = ["CsvFiles", "JsonLinesFiles"]
@@ -37,9 +39,9 @@ class CsvFiles:
 
     def names(self) -> list[str]:
         """Names of the columns of the first file, and of its folders' values."""
-        path = self._files[0]
-        _refuse_mislabelled(path)
-        return names_with_folders(_csv_header(path, _delimiter(path)), path)
+        with opened_in_turn(self._files[:1], _OpenText) as files:
+            (file,) = files
+            return names_with_folders(_csv_header(file, _delimiter(file.path)), file.path)
 
     def batches(self, columns: Collection[str], numeric: Collection[str]) -> Iterator[Batch]:
         """Batches of the columns named."""
@@ -51,27 +53,29 @@ class CsvFiles:
             for name in columns
         }
         sizes = Sizes(self._files)
-        for path in self._files:
-            where, delimiter = str(path), _delimiter(path)
-            _refuse_mislabelled(path)
-            names = _csv_header(path, delimiter)
-            refuse_missing_columns(columns, names_with_folders(names, path), where)
-            partition = of_folders(columns, names, path)
-            own = [name for name in columns if name not in partition]
-            # An empty cell is missing, quoted or not; anything else is a value.
-            convert = pv.ConvertOptions(
-                include_columns=own or names[:1],
-                column_types={name: types[name] for name in own},
-                null_values=[""],
-                strings_can_be_null=True,
-                quoted_strings_can_be_null=True,
-            )
-            parse = pv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
-            with readable(path), _opened(path) as (raw, text):
-                for batch in pv.open_csv(text, parse_options=parse, convert_options=convert):
-                    share = raw.tell() / max(1, sizes.of(path))
-                    made = of_record_batch(batch, own, where, sizes.done(path, share))
-                    yield with_folders(made, partition, numeric)
+        with opened_in_turn(self._files, _OpenText) as files:
+            for file in files:
+                path, delimiter = file.path, _delimiter(file.path)
+                names = _csv_header(file, delimiter)
+                refuse_missing_columns(columns, names_with_folders(names, path), str(path))
+                folders = of_folders(columns, names, path)
+                own = [name for name in columns if name not in folders]
+                # An empty cell is missing, quoted or not; anything else is a value.
+                convert = pv.ConvertOptions(
+                    include_columns=own or names[:1],
+                    column_types={name: types[name] for name in own},
+                    null_values=[""],
+                    strings_can_be_null=True,
+                    quoted_strings_can_be_null=True,
+                )
+                parse = pv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
+                with readable(path), closing(file):
+                    file.fetch()
+                    text = file.text()
+                    for batch in pv.open_csv(text, parse_options=parse, convert_options=convert):
+                        done = sizes.done(path, file.read / sizes.of(path))
+                        made = of_record_batch(batch, own, str(path), done)
+                        yield with_folders(made, folders, numeric)
 
 
 class JsonLinesFiles:
@@ -85,88 +89,136 @@ class JsonLinesFiles:
     def names(self) -> list[str]:
         """Keys of the first file's first records; there is no header to ask."""
         path, found = self._files[0], dict[str, None]()
-        _refuse_mislabelled(path)
-        with readable(path), _opened(path) as (_, text):
-            lines = io.TextIOWrapper(text, encoding="utf-8-sig")
-            for line, record in enumerate(itertools.islice(lines, _ROWS), 1):
+        with opened_in_turn(self._files[:1], _OpenText) as files, readable(path):
+            (file,) = files
+            for line, record in enumerate(itertools.islice(file.lines(), _ROWS), 1):
                 if record.strip():
                     found.update(dict.fromkeys(_record(record, str(path), line)))
         return names_with_folders(list(found), path)
 
     def batches(self, columns: Collection[str], numeric: Collection[str]) -> Iterator[Batch]:
         """Batches of the columns named."""
-        import pyarrow as pa
-
         sizes = Sizes(self._files)
-        for path in self._files:
-            where, seen, line = str(path), dict.fromkeys(columns, False), 0
-            _refuse_mislabelled(path)
-            names: dict[str, None] = {}
-            partition: dict[str, str | None] | None = None
-            with readable(path), _opened(path) as (raw, text):
-                lines = io.TextIOWrapper(text, encoding="utf-8-sig")
-                while chunk := list(itertools.islice(lines, _ROWS)):
-                    records = [
-                        _record(t, where, line + i) for i, t in enumerate(chunk, 1) if t.strip()
-                    ]
-                    line += len(chunk)
-                    for record in records[:1]:
-                        names.update(dict.fromkeys(record))
-                    if partition is None:
-                        first = {name for record in records for name in record}
-                        partition = of_folders(columns, first, path)
-                    own = [name for name in columns if name not in partition]
-                    for name in own:
-                        seen[name] = seen[name] or any(name in record for record in records)
-                    arrays = {}
-                    for name in own:
-                        try:
-                            arrays[name] = pa.array([record.get(name) for record in records])
-                        except (pa.ArrowException, OverflowError) as error:
-                            raise DataError(
-                                f"{where}: column {name!r} holds values of different types up to "
-                                f"line {line:,}: {error}; make it one type"
-                            ) from error
-                    share = raw.tell() / max(1, sizes.of(path))
-                    batch = Batch(arrays, len(records), where, sizes.done(path, share))
-                    yield with_folders(batch, partition, numeric)
-            if line:
-                unseen = [n for n in columns if not seen[n] and n not in (partition or ())]
-                refuse_missing_columns(unseen, names_with_folders([*names], path), where)
+        with opened_in_turn(self._files, _OpenText) as files:
+            for file in files:
+                with readable(file.path), closing(file):
+                    yield from _json_batches(file, columns, numeric, sizes)
 
 
-@contextlib.contextmanager
-def _opened(path: File) -> Iterator[tuple[Any, Any]]:
-    """Raw file, and the stream of its text, which is decompressed as the name says."""
+def _json_batches(
+    file: _OpenText, columns: Collection[str], numeric: Collection[str], sizes: Sizes
+) -> Iterator[Batch]:
+    path, where = file.path, str(file.path)
+    seen, line = dict.fromkeys(columns, False), 0
+    names: dict[str, None] = {}
+    folders: dict[str, str | None] | None = None
+    file.fetch()
+    lines = file.lines()
+    while chunk := list(itertools.islice(lines, _ROWS)):
+        records = [_record(t, where, line + i) for i, t in enumerate(chunk, 1) if t.strip()]
+        line += len(chunk)
+        for record in records[:1]:
+            names.update(dict.fromkeys(record))
+        if folders is None:
+            first = {name for record in records for name in record}
+            folders = of_folders(columns, first, path)
+        own = [name for name in columns if name not in folders]
+        for name in own:
+            seen[name] = seen[name] or any(name in record for record in records)
+        arrays = {name: _json_array(records, name, where, line) for name in own}
+        done = sizes.done(path, file.read / sizes.of(path))
+        yield with_folders(Batch(arrays, len(records), where, done), folders, numeric)
+    if line:
+        unseen = [name for name in columns if not seen[name] and name not in (folders or ())]
+        refuse_missing_columns(unseen, names_with_folders([*names], path), where)
+
+
+def _json_array(records: Sequence[Mapping[str, Any]], name: str, where: str, line: int) -> Any:
     import pyarrow as pa
 
-    raw = opened(path)
-    compression = COMPRESSIONS.get(path.suffix.lower())
-    text = pa.CompressedInputStream(raw, compression) if compression else raw
-    with raw, text:
-        yield raw, text
+    try:
+        return pa.array([record.get(name) for record in records])
+    except (pa.ArrowException, OverflowError) as error:
+        raise DataError(
+            f"{where}: column {name!r} holds values of different types up to "
+            f"line {line:,}: {error}; make it one type"
+        ) from error
 
 
-def _refuse_mislabelled(path: File) -> None:
-    """Refuse a text file that begins as a binary one does, before its bytes are taken for text."""
-    with readable(path), opened(path) as file:
-        start = file.read(4)
-    if not start:
-        raise DataError(f"{str(path)!r} is empty; it needs at least a header")
-    for magic, name in _MAGIC.items():
-        compressed = path.suffix.lower() in COMPRESSIONS
-        if start.startswith(magic) and not (compressed and name != "Parquet"):
-            raise DataError(f"{str(path)!r} is a {name} file by its first bytes; rename it")
+class _OpenText:
+    """An open text file, whose text can be read from its start any number of times.
+
+    Raises
+    ------
+    DataError
+        The file is empty, or begins as a binary one does: its bytes are not to be taken for text.
+    """
+
+    def __init__(self, path: File, fetcher: Fetcher):
+        self.path = path
+        self.is_closed = False
+        self._data: RemoteBytes | None = None
+        self._raw: Any = None
+        with readable(path):
+            if isinstance(path, RemoteFile):
+                self._data = RemoteBytes(path, fetcher, from_start=True)
+            self._refuse_mislabelled(self._opened().read(4))
+
+    @property
+    def read(self) -> int:
+        """Bytes of the file that are read so far."""
+        return int(self._raw.tell())
+
+    def fetch(self) -> None:
+        """Ask for all of the file, where it is far away."""
+        if self._data is not None:
+            self._data.plan_all()
+
+    def text(self) -> Any:
+        """Stream of the text from its start, decompressed as the name says."""
+        import pyarrow as pa
+
+        raw = self._opened()
+        compression = COMPRESSIONS.get(self.path.suffix.lower())
+        return pa.CompressedInputStream(raw, compression) if compression else raw
+
+    def lines(self, **options: Any) -> io.TextIOWrapper:
+        """Lines of the text from its start."""
+        return io.TextIOWrapper(self.text(), encoding="utf-8-sig", **options)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.is_closed = True
+        if self._raw is not None:
+            self._raw.close()
+        if self._data is not None:
+            self._data.close()
+
+    def _opened(self) -> Any:
+        if self._raw is not None:
+            self._raw.close()
+        self._raw = opened(self.path) if self._data is None else self._data.source(once=True)
+        return self._raw
+
+    def _refuse_mislabelled(self, start: bytes) -> None:
+        if not start:
+            raise DataError(f"{str(self.path)!r} is empty; it needs at least a header")
+        for magic, name in _MAGIC.items():
+            compressed = self.path.suffix.lower() in COMPRESSIONS
+            if start.startswith(magic) and not (compressed and name != "Parquet"):
+                raise DataError(
+                    f"{str(self.path)!r} is a {name} file by its first bytes; rename it"
+                )
 
 
 def _delimiter(path: File) -> str:
     return "\t" if ".tsv" in path.suffixes else ","
 
 
-def _csv_header(path: File, delimiter: str) -> list[str]:
-    with readable(path), _opened(path) as (_, text):
+def _csv_header(file: _OpenText, delimiter: str) -> list[str]:
+    with readable(file.path):
         # Bytes that are no UTF-8 matter only in the columns that are read, and Arrow sees to those.
-        lines = io.TextIOWrapper(text, encoding="utf-8-sig", errors="surrogateescape", newline="")
+        lines = file.lines(errors="surrogateescape", newline="")
         return next(csv.reader(lines, delimiter=delimiter), [])
 
 
