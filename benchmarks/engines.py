@@ -216,7 +216,7 @@ def table(rows: int, times: int) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=5_000_000)
-    parser.add_argument("--times", type=int, default=9)
+    parser.add_argument("--times", type=int, default=31)
     parser.add_argument("--write", action="store_true")
     args = parser.parse_args()
     warnings.simplefilter("ignore", FutureWarning)
