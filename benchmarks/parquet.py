@@ -253,10 +253,10 @@ def stages(path: Path, roles: dict[str, Any]) -> str:
     spent = dict.fromkeys((name for name, _, _ in named), 0.0)
 
     def timed(name: str, function: Any) -> Any:
-        def call(*args: Any) -> Any:
+        def call(*args: Any, **options: Any) -> Any:
             start = time.perf_counter()
             try:
-                return function(*args)
+                return function(*args, **options)
             finally:
                 spent[name] += time.perf_counter() - start
 

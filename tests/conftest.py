@@ -25,8 +25,11 @@ import pyarrow.dataset as pds
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, settings
+from pyarrow.fs import LocalFileSystem
 
 import loopback
+from biaskit.sources.files import files_of
+from biaskit.sources.places import File
 
 Columns = dict[str, list[Any]]
 
@@ -257,6 +260,15 @@ def _json_lines(columns: Columns, folder: Path) -> Path:
     return path
 
 
+def _far(make: Callable[[Columns, Path], Any]) -> Callable[[Columns, Path], Any]:
+    """As files behind a filesystem, which happens to be this machine's."""
+
+    def made(columns: Columns, folder: Path) -> list[File]:
+        return files_of([str(make(columns, folder))], LocalFileSystem())
+
+    return made
+
+
 CONSTRUCTORS: dict[str, Callable[[Columns, Path], Any]] = {
     "pandas": lambda columns, _: pd.DataFrame(columns),
     "pandas object": _pandas_strings("object"),
@@ -292,6 +304,10 @@ CONSTRUCTORS: dict[str, Callable[[Columns, Path], Any]] = {
     "csv gzip": _csv_gzip,
     "tsv glob": _tsv_glob,
     "json lines": _json_lines,
+    "far parquet folder": _far(_parquet_folder),
+    "far csv gzip": _far(_csv_gzip),
+    "far tsv glob": _far(_tsv_glob),
+    "far json lines": _far(_json_lines),
 }
 
 

@@ -334,6 +334,11 @@ def test_globs_and_folders_of_a_filesystem_with_a_root(tmp_path: Path) -> None:
     ],
 )
 def test_what_an_address_keeps_secret_is_not_in_an_error(address: str) -> None:
+    for call in (Counts.load, biaskit.report, lambda one: biaskit.compare(one, one)):
+        with pytest.raises(BiaskitError) as raised:
+            call(address.replace("x.csv", "x.counts"))
+        assert "hidden@" not in str(raised.value)
+        assert "=hidden" not in str(raised.value)
     with pytest.raises(BiaskitError, match=r"x.csv' cannot be looked up: ") as raised:
         biaskit.count(address, **ROLES)
     assert "hidden@" not in str(raised.value)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biaskit import store
+from biaskit.addresses import said
 from biaskit.errors import DataError, RolesError
 from biaskit.levels import ABSENT, MISSING, Level, from_json, kind, order, to_json
 from biaskit.roles import Facet, Roles, facet_name
@@ -168,14 +169,14 @@ class Attributions:
         columns, header = store.read(path, _COLUMNS, MAX_CELLS)
         if header.get("schema") != _SCHEMA or header.get("kind") != "attributions":
             raise DataError(
-                f"{str(path)!r} has {header.get('kind')!r} of schema {header.get('schema')!r}, "
+                f"{said(path)} has {header.get('kind')!r} of schema {header.get('schema')!r}, "
                 f"made by biaskit {header.get('version')!r}; this version reads attributions of "
                 f"schema {_SCHEMA}: install a newer biaskit, or explain the data again"
             )
         try:
             return _from_cells(columns, header)
         except (ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
-            raise DataError(f"{str(path)!r} is damaged: {error}; save it again") from error
+            raise DataError(f"{said(path)} is damaged: {error}; save it again") from error
 
 
 def _same_base(one: About, other: About) -> About:

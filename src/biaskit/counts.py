@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from biaskit import store
+from biaskit.addresses import said
 from biaskit.errors import DataError, RolesError
 from biaskit.levels import from_json, order, to_json
 from biaskit.roles import Facet, Roles, facet_name
@@ -86,14 +87,14 @@ class Counts:
         columns, header = store.read(path, ("table", *AXES, "n", "w", "w2"), MAX_CELLS)
         if header.get("schema") != _SCHEMA or header.get("kind") != "counts":
             raise DataError(
-                f"{str(path)!r} has {header.get('kind')!r} of schema {header.get('schema')!r}, "
+                f"{said(path)} has {header.get('kind')!r} of schema {header.get('schema')!r}, "
                 f"made by biaskit {header.get('version')!r}; this version reads counts of schema "
                 f"{_SCHEMA}: install a newer biaskit, or count the data again"
             )
         try:
             return _from_cells(columns, header)
         except (ValueError, TypeError, RecursionError, OverflowError) as error:
-            raise DataError(f"{str(path)!r} is damaged: {error}; save the counts again") from error
+            raise DataError(f"{said(path)} is damaged: {error}; save the counts again") from error
 
     def to_frame(self) -> pd.DataFrame:
         """Non-empty cells as a tidy DataFrame: a column per role that was given, and ``n``.

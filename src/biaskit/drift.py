@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from biaskit import store
+from biaskit.addresses import said
 from biaskit.checks import number, refuse_level
 from biaskit.counts import Counts, same_roles
 from biaskit.errors import DataError, RolesError, did_you_mean
@@ -172,7 +173,7 @@ def counts_of_both(
     """
     then = saved_counts(baseline)
     if then is None:
-        what = f"{os.fspath(baseline)!r} is" if isinstance(baseline, (str, os.PathLike)) else "is"
+        what = f"{said(baseline)} is" if isinstance(baseline, (str, os.PathLike)) else "is"
         raise DataError(
             f"the baseline {what} not a counts file; `biaskit count -o` or Counts.save makes one"
         )

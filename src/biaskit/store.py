@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from biaskit.addresses import discreet, is_address, said
 from biaskit.errors import DataError
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ __all__ = [
     "extra",
     "frame",
     "header",
-    "is_address",
     "read",
     "refuse_unwritable",
     "write",
@@ -28,16 +27,6 @@ __all__ = [
 
 _KEY = b"biaskit"
 _MAX_HEADER = 1 << 20
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-
-
-def is_address(text: str) -> bool:
-    """Whether a text names a place with its scheme, as ``s3://bucket/key`` does.
-
-    >>> is_address("s3://bucket/x.parquet"), is_address("C:/x.parquet")
-    (True, False)
-    """
-    return _ADDRESS.match(text) is not None
 
 
 def refuse_unwritable(path: str | os.PathLike[str]) -> None:
@@ -49,17 +38,19 @@ def refuse_unwritable(path: str | os.PathLike[str]) -> None:
         The folder does not exist or cannot be written, or the path is a folder or an address.
     """
     if is_address(os.fspath(path)):
-        raise DataError(f"cannot write {path!r}: it is an address; write a file here and copy it")
+        raise DataError(
+            f"cannot write {said(path)}: it is an address; write a file here and copy it"
+        )
     path = Path(path)
     if path.is_dir():
-        raise DataError(f"cannot write {str(path)!r}: it is a folder; name a file in it")
+        raise DataError(f"cannot write {said(path)}: it is a folder; name a file in it")
     if not path.parent.is_dir():
         raise DataError(
-            f"cannot write {str(path)!r}: there is no folder {str(path.parent)!r}; make it first"
+            f"cannot write {said(path)}: there is no folder {str(path.parent)!r}; make it first"
         )
     if not os.access(path.parent, os.W_OK):
         raise DataError(
-            f"cannot write {str(path)!r}: no permission to write in {str(path.parent)!r}"
+            f"cannot write {said(path)}: no permission to write in {str(path.parent)!r}"
         )
 
 
@@ -79,7 +70,7 @@ def atomically(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
             os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
-        raise DataError(f"cannot write {str(path)!r}: {error.strerror or error}") from error
+        raise DataError(f"cannot write {said(path)}: {error.strerror or error}") from error
     finally:
         partial.unlink(missing_ok=True)
 
@@ -132,21 +123,23 @@ def read(
     found = _json(file, path, _KEY, _MAX_HEADER)
     if found is None:
         raise DataError(
-            f"{str(path)!r} is not a counts file; `biaskit count` or Counts.save makes one"
+            f"{said(path)} is not a counts file; `biaskit count` or Counts.save makes one"
         )
     if file.metadata.num_rows > most_rows:
         raise DataError(
-            f"{str(path)!r} says it has {file.metadata.num_rows:,} cells; at most {most_rows:,} "
+            f"{said(path)} says it has {file.metadata.num_rows:,} cells; at most {most_rows:,} "
             "are read"
         )
     missing = [name for name in names if name not in file.schema_arrow.names]
     if missing:
-        raise DataError(f"{str(path)!r} has no column {missing[0]!r}; save the counts again")
+        raise DataError(f"{said(path)} has no column {missing[0]!r}; save the counts again")
     try:
         table = file.read(columns=list(names))
         columns = {name: table.column(name).to_pylist() for name in names}
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise DataError(f"{str(path)!r} is damaged: {error}; save the counts again") from error
+        raise DataError(
+            f"{said(path)} is damaged: {discreet(str(error))}; save the counts again"
+        ) from error
     return columns, found
 
 
@@ -164,10 +157,10 @@ def _opened(path: str | os.PathLike[str]) -> Any:
     try:
         return pq.ParquetFile(os.fspath(path), page_checksum_verification=True)
     except FileNotFoundError as error:
-        raise DataError(f"there is no file {str(path)!r}") from error
+        raise DataError(f"there is no file {said(path)}") from error
     except (OSError, ValueError, pa.ArrowException) as error:
         raise DataError(
-            f"{str(path)!r} is not a whole Parquet file: {error}; write it again"
+            f"{said(path)} is not a whole Parquet file: {discreet(str(error))}; write it again"
         ) from error
 
 
@@ -180,5 +173,5 @@ def _json(file: Any, path: str | os.PathLike[str], key: bytes, most: int) -> dic
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        raise DataError(f"{str(path)!r} has a damaged biaskit header; save the counts again")
+        raise DataError(f"{said(path)} has a damaged biaskit header; save the counts again")
     return found

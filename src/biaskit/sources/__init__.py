@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biaskit import store
+from biaskit.addresses import is_address
 from biaskit.counts import Counts
 from biaskit.errors import DataError, RolesError
 from biaskit.levels import ABSENT, MISSING, Level, level
@@ -244,7 +245,7 @@ def saved_counts(data: Any) -> Counts | None:
 
 
 def _may_be_counts(path: str) -> bool:
-    if store.is_address(path):  # to look into every file far away would take requests
+    if is_address(path):  # to look into every file far away would take requests
         return path.partition("?")[0].endswith(".counts")
     if not Path(path).is_file():
         return False

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from biaskit.addresses import is_address, said
 from biaskit.errors import DataError, PointerError, listed
 from biaskit.roles import Roles
 from biaskit.sources.batches import Source
@@ -16,7 +17,6 @@ from biaskit.sources.parquet import ColumnPath, ParquetFiles
 from biaskit.sources.places import File, RemoteFile, remote_files
 from biaskit.sources.reading import FORMATS, format_of
 from biaskit.sources.texts import CsvFiles, JsonLinesFiles
-from biaskit.store import is_address
 
 __all__ = ["column_paths", "expanded", "file_source", "files_of"]
 
@@ -36,7 +36,7 @@ def expanded(paths: Sequence[str | os.PathLike[str]]) -> list[Path]:
     """
     for given in paths:
         if is_address(text := os.fspath(given)):
-            raise DataError(f"{text!r} is an address; here only files of this machine are read")
+            raise DataError(f"{said(text)} is an address; here only files of this machine are read")
     return [file for file in files_of(paths) if isinstance(file, Path)]
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
 
+from biaskit.addresses import discreet, is_address, said
 from biaskit.errors import BiaskitError, DataError, listed
-from biaskit.store import is_address
 
 __all__ = [
     "File",
@@ -23,9 +23,6 @@ __all__ = [
 
 #: How long Google's store is asked again and again; by itself, pyarrow does so for 15 minutes.
 _PATIENCE = "retry_limit_seconds=30"
-#: Passwords and options of an address; a signature may be one of those.
-_PASSWORD = re.compile(r"(?<=://)[^\s/@:]*:[^\s/@]*@")
-_OPTIONS = re.compile(r"(://[^\s?'\"]*)\?[^\s'\"]*")
 _MAGIC = re.compile(r"[*[]")
 _MAGIC_PLAIN = re.compile(r"[*?[]")
 
@@ -91,7 +88,7 @@ def stamp_of(file: File, *, again: bool = False) -> tuple[str, int, int | None]:
     if isinstance(file, RemoteFile):
         if not again:
             return file.shown, file.size, file.changed
-        with _asked(file.shown):
+        with _asked(repr(file.shown)):
             info = file.filesystem.get_file_info(file.path)
         return file.shown, int(info.size or 0), info.mtime_ns
     found = file.stat()
@@ -109,8 +106,8 @@ def remote_files(text: str, filesystem: Any, suffixes: Collection[str]) -> list[
     DataError
         There is no such file, or the filesystem cannot be asked.
     """
-    said = text if filesystem is not None else _discreet(text)
-    with _asked(said):
+    name = repr(text) if filesystem is not None else said(text)
+    with _asked(name):
         place, shown, path = _place(text, filesystem)
         magic = (_MAGIC if filesystem is None else _MAGIC_PLAIN).search(path)
         # A name may have brackets of its own, and goes before what they would stand for.
@@ -127,11 +124,11 @@ def remote_files(text: str, filesystem: Any, suffixes: Collection[str]) -> list[
                 one for one in _listed(place, path, True) if _is_data(one.path, path, suffixes)
             ]
             if not found:
-                raise DataError(f"folder {said!r} has no file ending in {listed([*suffixes])}")
+                raise DataError(f"folder {name} has no file ending in {listed([*suffixes])}")
         else:
-            raise DataError(f"there is no file {said!r}")
+            raise DataError(f"there is no file {name}")
     if not found:
-        raise DataError(f"no file matches {said!r}")
+        raise DataError(f"no file matches {name}")
     return [
         RemoteFile(place, f.path, shown(f.path), int(f.size), f.mtime_ns)
         for f in sorted(found, key=lambda one: str(one.path))
@@ -155,7 +152,7 @@ def _place(text: str, filesystem: Any) -> tuple[Any, Callable[[str], str], str]:
     made, base = fs.FileSystem.from_uri(f"{scheme}://{host}/{'?' if options else ''}{options}")
     # A bucket or a container, "/" on HDFS, and nothing where an Azure account is the host.
     base = base and f"{base.rstrip('/')}/"
-    known = _discreet(f"{scheme}://{host}/")
+    known = discreet(f"{scheme}://{host}/")
     return made, lambda p: f"{known}{p[len(base) :]}", f"{base}{path}".rstrip("/")
 
 
@@ -188,13 +185,8 @@ def _pattern(glob: str) -> re.Pattern[str]:
     return re.compile(made, re.DOTALL)
 
 
-def _discreet(address: str) -> str:
-    """Address without its password and its options."""
-    return _PASSWORD.sub("", address.partition("?")[0])
-
-
 @contextlib.contextmanager
-def _asked(text: str) -> Iterator[None]:
+def _asked(name: str) -> Iterator[None]:
     """Errors of a filesystem named after what was looked for."""
     import pyarrow as pa
 
@@ -203,5 +195,5 @@ def _asked(text: str) -> Iterator[None]:
     except BiaskitError:
         raise
     except (OSError, ValueError, ImportError, pa.ArrowException) as error:
-        reason = _OPTIONS.sub(r"\1", _PASSWORD.sub("", " ".join(str(error).split())))
-        raise DataError(f"{text!r} cannot be looked up: {reason[:300]}") from error
+        reason = discreet(" ".join(str(error).split()))
+        raise DataError(f"{name} cannot be looked up: {reason[:300]}") from error

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from biaskit import store
+from biaskit.addresses import said
 from biaskit.counts import Counts, cells_and_header, same_roles
 from biaskit.errors import BiaskitError, DataError
 from biaskit.roles import Roles
@@ -122,14 +123,14 @@ def record_in(path: str | os.PathLike[str]) -> Record | None:
     try:
         if found["schema"] != _SCHEMA:
             raise DataError(
-                f"{str(path)!r} has a record of files of schema {found['schema']!r}; this version "
+                f"{said(path)} has a record of files of schema {found['schema']!r}; this version "
                 f"reads schema {_SCHEMA}: install a newer biaskit"
             )
         record = {name: (size, changed) for name, size, changed in found["files"]}
     except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, DataError):
             raise
-        raise DataError(f"{str(path)!r} has a damaged record of its files; count anew") from error
+        raise DataError(f"{said(path)} has a damaged record of its files; count anew") from error
     return record
 
 
@@ -158,7 +159,7 @@ def merged_record(paths: Sequence[str | os.PathLike[str]]) -> Record | None:
     for path, record in zip(paths, records, strict=True):
         if both := next((name for name in record or () if name in merged), None):
             raise DataError(
-                f"the rows of {both!r} are in {str(path)!r} and in counts before it; they would "
+                f"the rows of {both!r} are in {said(path)} and in counts before it; they would "
                 "count twice"
             )
         merged |= record or {}
@@ -174,10 +175,10 @@ def _kept(output: Path, partial: Path, roles: Roles) -> tuple[Counts, Record]:
         counts, record = Counts.load(path), record_in(path)
         if record is None:
             raise DataError(
-                f"{str(path)!r} does not say which files are in it, since it was counted without "
+                f"{said(path)} does not say which files are in it, since it was counted without "
                 "--resume; give another file, or remove it and count anew"
             )
-        made = same_roles(counts.roles, roles, f"(those in {str(path)!r}) cannot go on")
+        made = same_roles(counts.roles, roles, f"(those in {said(path)}) cannot go on")
         if len(record) > len(best[1]):
             best = replace(counts, roles=made), record
     return best
