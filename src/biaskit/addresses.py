@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 
-__all__ = ["discreet", "is_address", "said"]
+__all__ = ["is_address", "said", "without_secrets"]
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _PASSWORD = re.compile(r"(?<=://)[^\s/@:]*:[^\s/]*@")
@@ -22,10 +22,10 @@ def is_address(text: str) -> bool:
     return _ADDRESS.match(text) is not None
 
 
-def discreet(text: str) -> str:
+def without_secrets(text: str) -> str:
     """Text whose addresses have neither passwords nor options.
 
-    >>> discreet("no s3://key:secret@bucket/x.csv?region=eu-west-1 is there")
+    >>> without_secrets("no s3://key:secret@bucket/x.csv?region=eu-west-1 is there")
     'no s3://bucket/x.csv is there'
     """
     return _OPTIONS.sub(r"\1", _PASSWORD.sub("", text))
@@ -39,5 +39,5 @@ def said(path: str | os.PathLike[str]) -> str:
     """
     text = os.fspath(path)
     if is_address(text):  # which may have a space in it, so that nothing after one is left in
-        text = discreet(text.partition("?")[0])
+        text = without_secrets(text.partition("?")[0])
     return repr(text)

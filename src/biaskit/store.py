@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from biaskit.addresses import discreet, is_address, said
+from biaskit.addresses import is_address, said, without_secrets
 from biaskit.errors import DataError
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def read(
         columns = {name: table.column(name).to_pylist() for name in names}
     except (OSError, ValueError, pa.ArrowException) as error:
         raise DataError(
-            f"{said(path)} is damaged: {discreet(str(error))}; save the counts again"
+            f"{said(path)} is damaged: {without_secrets(str(error))}; save the counts again"
         ) from error
     return columns, found
 
@@ -160,7 +160,7 @@ def _opened(path: str | os.PathLike[str]) -> Any:
         raise DataError(f"there is no file {said(path)}") from error
     except (OSError, ValueError, pa.ArrowException) as error:
         raise DataError(
-            f"{said(path)} is not a whole Parquet file: {discreet(str(error))}; write it again"
+            f"{said(path)} is not a whole Parquet file: {without_secrets(str(error))}; write it again"
         ) from error
 
 

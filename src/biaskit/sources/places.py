@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
 
-from biaskit.addresses import discreet, is_address, said
+from biaskit.addresses import is_address, said, without_secrets
 from biaskit.errors import BiaskitError, DataError, listed
 
 __all__ = [
@@ -152,7 +152,7 @@ def _place(text: str, filesystem: Any) -> tuple[Any, Callable[[str], str], str]:
     made, base = fs.FileSystem.from_uri(f"{scheme}://{host}/{'?' if options else ''}{options}")
     # A bucket or a container, "/" on HDFS, and nothing where an Azure account is the host.
     base = base and f"{base.rstrip('/')}/"
-    known = discreet(f"{scheme}://{host}/")
+    known = without_secrets(f"{scheme}://{host}/")
     return made, lambda p: f"{known}{p[len(base) :]}", f"{base}{path}".rstrip("/")
 
 
@@ -195,5 +195,5 @@ def _asked(name: str) -> Iterator[None]:
     except BiaskitError:
         raise
     except (OSError, ValueError, ImportError, pa.ArrowException) as error:
-        reason = discreet(" ".join(str(error).split()))
+        reason = without_secrets(" ".join(str(error).split()))
         raise DataError(f"{name} cannot be looked up: {reason[:300]}") from error
