@@ -159,8 +159,9 @@ def _opened(path: str | os.PathLike[str]) -> Any:
     except FileNotFoundError as error:
         raise DataError(f"there is no file {said(path)}") from error
     except (OSError, ValueError, pa.ArrowException) as error:
+        reason = without_secrets(str(error))
         raise DataError(
-            f"{said(path)} is not a whole Parquet file: {without_secrets(str(error))}; write it again"
+            f"{said(path)} is not a whole Parquet file: {reason}; write it again"
         ) from error
 
 

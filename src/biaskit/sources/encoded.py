@@ -135,11 +135,12 @@ def planned(
     counter = _Counter(file, _Shared(roles, encoders))
     counter.fetch()
     room = Room()
-    found = Counter[tuple[str, str, str]]()
+    ways: dict[str, list[tuple[str, str]]] = {column: [] for column in roles.columns()}
     for number in range(file.metadata.num_row_groups):
-        found.update((column, *counter.way(number, column, room)) for column in roles.columns())
+        for column, found in ways.items():
+            found.append(counter.way(number, column, room))
         file.data.forget(number)
-    return found
+    return Counter((column, *way) for column, found in ways.items() for way in found)
 
 
 class _Shared:

@@ -21,6 +21,7 @@ _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 def partition_of(file: File) -> dict[str, str | None]:
     """Values that the folders of a file name, as in ``day=2026-01-01/part-0.parquet``.
 
+    >>> from pathlib import Path
     >>> partition_of(Path("loans/day=2026-01-01/branch=a%2Fb/x.csv"))
     {'day': '2026-01-01', 'branch': 'a/b'}
     """
