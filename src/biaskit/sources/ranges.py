@@ -1,4 +1,4 @@
-"""Ranges: the bytes of a Parquet file, read where they lie or fetched ahead from far away.
+"""Ranges: the bytes of a file, read where they lie or fetched ahead from far away.
 
 Of a remote file each needed byte is fetched once, whoever decodes it: ranges that lie together in
 one request, long ones in several, and so many requests at a time.
@@ -57,9 +57,6 @@ class LocalBytes:
     def read_into(self, start: int, place: memoryview) -> int:
         """How many bytes were read, of as many as the place has."""
         return os.preadv(self._file.fileno(), [place], start)
-
-    def plan(self, groups: Sequence[Iterable[Extent]]) -> None:
-        """Nothing: the system itself reads ahead."""
 
     def forget(self, group: int) -> None:
         """Nothing: no bytes are kept."""

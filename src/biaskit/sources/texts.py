@@ -73,7 +73,7 @@ class CsvFiles:
                     file.fetch()
                     text = file.text()
                     for batch in pv.open_csv(text, parse_options=parse, convert_options=convert):
-                        done = sizes.done(path, file.read / sizes.of(path))
+                        done = sizes.done(path, file.bytes_read / sizes.of(path))
                         made = of_record_batch(batch, own, str(path), done)
                         yield with_folders(made, folders, numeric)
 
@@ -126,7 +126,7 @@ def _json_batches(
         for name in own:
             seen[name] = seen[name] or any(name in record for record in records)
         arrays = {name: _json_array(records, name, where, line) for name in own}
-        done = sizes.done(path, file.read / sizes.of(path))
+        done = sizes.done(path, file.bytes_read / sizes.of(path))
         yield with_folders(Batch(arrays, len(records), where, done), folders, numeric)
     if line:
         unseen = [name for name in columns if not seen[name] and name not in (folders or ())]
@@ -159,13 +159,17 @@ class _OpenText:
         self.is_closed = False
         self._data: RemoteBytes | None = None
         self._raw: Any = None
-        with readable(path):
-            if isinstance(path, RemoteFile):
-                self._data = RemoteBytes(path, fetcher, from_start=True)
-            self._refuse_mislabelled(self._opened().read(4))
+        try:
+            with readable(path):
+                if isinstance(path, RemoteFile):
+                    self._data = RemoteBytes(path, fetcher, from_start=True)
+                self._refuse_mislabelled(self._opened().read(4))
+        except BaseException:
+            self.close()
+            raise
 
     @property
-    def read(self) -> int:
+    def bytes_read(self) -> int:
         """Bytes of the file that are read so far."""
         return int(self._raw.tell())
 
