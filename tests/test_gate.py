@@ -248,6 +248,38 @@ def test_a_baseline_is_written_and_held(project: Path, capsys: Any) -> None:
     )
 
 
+def test_data_and_a_baseline_behind_addresses(project: Path, capsys: Any) -> None:
+    far = f"file://{project}/"
+    roles = {"facet": "sex", "label": "paid"}
+    biaskit.count("loans.parquet", **roles).save("loans.counts")
+    (project / "biaskit.toml").write_text(
+        LOANS.replace("loans.parquet", f"{far}*.parquet?hidden=1")
+        + f'baseline = "{far}loans.counts"\ndrift = 0.05\n'
+    )
+    code, made = checked(capsys)
+    (one,) = made["check"]
+    assert code == 0
+    assert one["rows"] == 2000
+    assert one["files"] == [f"{far}*.parquet"]
+    assert one["verdicts"]["pass"] > 2
+    # A file that is named is another one, even if an address leads to it.
+    assert "1 file belongs to no data set" in run(capsys, "check", "loans.parquet")[1]
+    assert run(capsys, "check", "--dry-run")[0] == 0
+    assert run(capsys, "baseline")[0] == 2
+    flags = ["--facet", "sex", "--label", "paid", "--limit", "DPL=0.1"]
+    code, out, _ = run(capsys, "check", f"{far}loans.parquet?hidden=1", *flags, "--format", "sarif")
+    assert code == 0
+    code, out, _ = run(capsys, "check", f"{far}none.parquet?hidden=1", *flags, "--format", "github")
+    assert code == 2
+    assert f"there is no file '{far}none.parquet'" in out.replace("%3A", ":")
+    assert "hidden" not in out
+    assert "file=" not in out
+    code, out, _ = run(capsys, "check", f"{far}none.parquet", *flags, "--format", "sarif")
+    (result,) = json.loads(out)["runs"][0]["results"]
+    (location,) = result["locations"]
+    assert location["physicalLocation"]["artifactLocation"]["uri"] == f"{far}none.parquet"
+
+
 def test_baselines_that_are_wrong(project: Path, capsys: Any) -> None:
     drift = LOANS + 'baseline = "loans.counts"\ndrift = 0.1\n'
     Path("biaskit.toml").write_text(drift)

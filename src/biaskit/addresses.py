@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 
-__all__ = ["is_address", "said", "without_secrets"]
+__all__ = ["is_address", "said", "shown", "without_secrets"]
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _PASSWORD = re.compile(r"(?<=://)[^\s/@:]*:[^\s/]*@")
@@ -31,13 +31,20 @@ def without_secrets(text: str) -> str:
     return _OPTIONS.sub(r"\1", _PASSWORD.sub("", text))
 
 
+def shown(path: str | os.PathLike[str]) -> str:
+    """Path as it is shown; an address has neither password nor options.
+
+    >>> shown("s3://bucket/x.csv?secret_key=a b")
+    's3://bucket/x.csv'
+    """
+    text = os.fspath(path)
+    return without_secrets(text.partition("?")[0]) if is_address(text) else text
+
+
 def said(path: str | os.PathLike[str]) -> str:
     """Path as errors name it, quoted.
 
     >>> said("s3://key:secret@bucket/x.counts")
     "'s3://bucket/x.counts'"
     """
-    text = os.fspath(path)
-    if is_address(text):  # which may have a space in it, so that nothing after one is left in
-        text = without_secrets(text.partition("?")[0])
-    return repr(text)
+    return repr(shown(path))

@@ -174,7 +174,6 @@ def _by_hand(args: argparse.Namespace) -> DataSet:
     given = {"min_rows": args.min_rows, "confidence": args.confidence}
     return DataSet.of(
         {
-            "name": ", ".join(args.data),
             "files": args.data,
             "limits": _limits(args.limit),
             "seed": args.seed,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from biaskit.addresses import is_address, shown
 from biaskit.checks import Limit, limits_of, refuse_level, refuse_unmet
 from biaskit.drift import Allowed, allowed_changes
 from biaskit.errors import BiaskitError, DataError, RolesError, did_you_mean
@@ -28,8 +29,8 @@ class DataSet:
     files: tuple[str, ...]
     roles: Roles
     limits: tuple[Limit, ...] = ()
-    #: A counts file, and how much may have changed since.
-    baseline: Path | None = None
+    #: A counts file or its address, and how much may have changed since.
+    baseline: Path | str | None = None
     drift: Allowed | None = None
     min_rows: int = 0
     confidence: float = 0.95
@@ -74,11 +75,11 @@ class DataSet:
         if not limits and allowed is None:
             raise RolesError("limits is needed (or baseline): what is the data held to?")
         made = cls(
-            name=_of_type(given, "name", str, name) or ", ".join(files),
+            name=_of_type(given, "name", str, name) or ", ".join(map(shown, files)),
             files=tuple(files),
             roles=roles,
             limits=limits,
-            baseline=None if baseline is None else _from_here(folder) / baseline,
+            baseline=_place(baseline, folder),
             drift=allowed,
             min_rows=_of_type(given, "min_rows", int, 0),
             confidence=_of_type(given, "confidence", float, 0.95),
@@ -91,15 +92,18 @@ class DataSet:
             raise RolesError("min_rows and seed are integers of 0 or more")
         return made
 
-    def paths(self) -> list[Path]:
-        """Files that are there now; globs sorted, each file once.
+    def paths(self) -> list[Path | str]:
+        """Files that are there now, globs sorted, each file once; and addresses, as they are.
 
         Unless the data set is optional, a file of which only DVC's pointer is there is among them,
         and a pattern without a match is kept as it is, so that reading it says what is wrong.
         """
-        found: list[Path] = []
+        found: list[Path | str] = []
         folder = _from_here(self.folder)
         for pattern in self.files:
+            if is_address(pattern):
+                found.append(pattern)
+                continue
             matches = self._matching(pattern)
             if not self.optional:
                 pointers = self._matching(f"{pattern}{_POINTER}")
@@ -113,7 +117,7 @@ class DataSet:
 
     def has(self, path: Path) -> bool:
         """Whether a file is one of the data set's, or lies in one of its folders."""
-        there = {one.resolve() for one in self.paths()}
+        there = {one.resolve() for one in self.paths() if isinstance(one, Path)}
         return any(one in there for one in (path.resolve(), *path.resolve().parents))
 
 
@@ -187,6 +191,11 @@ def _toml(path: Path) -> dict[str, Any]:
         raise DataError(f"{path} is no TOML: {error}") from error
     except OSError as error:
         raise DataError(f"cannot read {str(path)!r}: {error.strerror or error}") from error
+
+
+def _place(path: str | None, folder: Path) -> Path | str | None:
+    """Path that starts in a folder; an address is one already."""
+    return path if path is None or is_address(path) else _from_here(folder) / path
 
 
 def _from_here(folder: Path) -> Path:

@@ -7,6 +7,7 @@ from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
 
+from biaskit.addresses import is_address
 from biaskit.formats import as_json, printable
 from biaskit.gate.findings import CANNOT, CODES, ERROR, Finding
 from biaskit.gate.outcomes import Outcome, worst_first
@@ -166,7 +167,7 @@ def _subjects(outcome: Outcome) -> Iterator[str]:
 
 def _annotation(outcome: Outcome, finding: Finding) -> str:
     named = {"title": f"{finding.code} {CODES[finding.code].title}"}
-    if outcome.files:
+    if outcome.files and not is_address(outcome.files[0]):  # GitHub looks for it in the checkout
         named = {"file": PurePath(outcome.files[0]).as_posix(), **named}
     properties = ",".join(f"{name}={_property(value)}" for name, value in named.items())
     message = f"{outcome.name}: {finding.subject}: {finding.message}"
@@ -188,6 +189,8 @@ def _plain(text: str) -> str:
 
 
 def _uri(path: str) -> str:
+    if is_address(path):
+        return quote(path, safe=":/@")
     pure = PurePath(path)
     if pure.is_absolute():
         return pure.as_uri()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from biaskit import store
+from biaskit.addresses import said, shown
 from biaskit.checks import Checked, check_rows
 from biaskit.counts import Counts, same_roles
 from biaskit.drift import Drift, compare_rows
@@ -54,13 +55,13 @@ class Outcome:
 
 def check_data_set(
     data: DataSet,
-    files: Sequence[Path] | None = None,
+    files: Sequence[Path | str] | None = None,
     *,
     strict: bool = False,
     progress: Progress | None = None,
 ) -> Outcome:
     """Outcome of one data set, or of some of its files by themselves; what is wrong is in it."""
-    paths: list[Path] = []
+    paths: list[Path | str] = []
     found: list[Finding] = []
     made = Outcome(data.name)
     try:
@@ -69,7 +70,7 @@ def check_data_set(
             return replace(made, about="no file is there, and it is optional")
         counts, roles, sample = _counted(data, paths, progress)
         about = what_was_read(counts, roles)
-        made = replace(made, files=tuple(map(str, paths)), about=about, rows=counts.rows)
+        made = replace(made, files=tuple(map(shown, paths)), about=about, rows=counts.rows)
         if data.limits:
             metrics = [limit.metric for limit in data.limits]
             rows = report_rows(counts, roles, metrics, data.confidence, data.seed, sample)
@@ -85,18 +86,18 @@ def check_data_set(
             made = replace(made, drift=tuple(drift))
     except BiaskitError as error:  # what was judged before stands
         found.append(of_error(error))
-        made = replace(made, files=tuple(map(str, paths)), broken=True)
+        made = replace(made, files=tuple(map(shown, paths)), broken=True)
     return replace(made, findings=tuple(worst_first(found)))
 
 
-def broken(name: str, error: BiaskitError, paths: Sequence[Path] = ()) -> Outcome:
+def broken(name: str, error: BiaskitError, paths: Sequence[Path | str] = ()) -> Outcome:
     """Outcome of a data set that could not be checked."""
-    return Outcome(name, tuple(map(str, paths)), findings=(of_error(error),), broken=True)
+    return Outcome(name, tuple(map(shown, paths)), findings=(of_error(error),), broken=True)
 
 
-def dry_run(data: DataSet, files: Sequence[Path] | None = None) -> Outcome:
+def dry_run(data: DataSet, files: Sequence[Path | str] | None = None) -> Outcome:
     """Outcome of a data set of which the columns are looked up, and the baseline, but no rows."""
-    paths: list[Path] = []
+    paths: list[Path | str] = []
     try:
         paths = list(files) if files is not None else data.paths()
         for path in paths:
@@ -108,7 +109,7 @@ def dry_run(data: DataSet, files: Sequence[Path] | None = None) -> Outcome:
         return broken(data.name, error, paths)
     there = f"{len(paths):,} files have the columns" if len(paths) != 1 else "the columns are there"
     return Outcome(
-        data.name, tuple(map(str, paths)), there if paths else "no file is there; optional"
+        data.name, tuple(map(shown, paths)), there if paths else "no file is there; optional"
     )
 
 
@@ -142,7 +143,7 @@ def failed(outcomes: Iterable[Outcome]) -> bool:
 
 
 def _counted(
-    data: DataSet, paths: Sequence[Path], progress: Progress | None
+    data: DataSet, paths: Sequence[Path | str], progress: Progress | None
 ) -> tuple[Counts, Roles, Sample | None]:
     if len(paths) == 1 and (saved := saved_counts(paths[0])) is not None:
         return saved, saved.roles.chosen(**data.roles.given()), None
@@ -150,8 +151,9 @@ def _counted(
     return count_roles(paths, data.roles, progress, sample), data.roles, sample
 
 
-def _baseline(path: Path) -> Counts:
-    counts = saved_counts(path) if path.is_file() else None
+def _baseline(path: Path | str) -> Counts:
+    is_there = isinstance(path, str) or path.is_file()
+    counts = saved_counts(path) if is_there else None
     if counts is None:
-        raise DataError(f"there is no counts file {str(path)!r}; `biaskit baseline` writes it")
+        raise DataError(f"there is no counts file {said(path)}; `biaskit baseline` writes it")
     return counts
