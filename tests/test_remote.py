@@ -90,10 +90,11 @@ def test_addresses_globs_and_folders(bucket: tuple[Any, str]) -> None:
         ("s3://loans/b*/x", "no file matches 's3://loans/b"),
         ("s3://loans/a/notes", "'s3://loans/a/notes' is of no known format"),
         ("s3://loans/a/_x/5*", "no file matches"),
-        ("s4://loans/a", "'s4://loans/a' cannot be looked up: "),
+        ("s4://loans/a", "; addresses begin with s3://, gs://, abfss:// or hdfs://"),
     ):
-        with pytest.raises(BiaskitError, match=message.replace("*", r"\*")):
+        with pytest.raises(BiaskitError) as raised:
             biaskit.count(address, **ROLES)
+        assert message in str(raised.value)
 
 
 def test_a_name_with_brackets_goes_before_what_they_stand_for(bucket: tuple[Any, str]) -> None:

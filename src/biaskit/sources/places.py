@@ -23,6 +23,13 @@ __all__ = [
 
 #: How long Google's store is asked again and again; by itself, pyarrow does so for 15 minutes.
 _PATIENCE = "retry_limit_seconds=30"
+_HADOOP = "; say where Hadoop's library is: set ARROW_LIBHDFS_DIR, JAVA_HOME and CLASSPATH"
+#: What to do, by what an error says.
+_HINTS = {
+    "libhdfs": _HADOOP,
+    "libjvm": _HADOOP,
+    "Unrecognized filesystem type": "; addresses begin with s3://, gs://, abfss:// or hdfs://",
+}
 _MAGIC = re.compile(r"[*[]")
 _MAGIC_PLAIN = re.compile(r"[*?[]")
 
@@ -196,4 +203,5 @@ def _asked(name: str) -> Iterator[None]:
         raise
     except (OSError, ValueError, ImportError, pa.ArrowException) as error:
         reason = without_secrets(" ".join(str(error).split()))
-        raise DataError(f"{name} cannot be looked up: {reason[:300]}") from error
+        hint = next((hint for sign, hint in _HINTS.items() if sign in reason), "")
+        raise DataError(f"{name} cannot be looked up: {reason[:300]}{hint}") from error
