@@ -146,6 +146,35 @@ def test_a_filesystem_of_the_callers(bucket: tuple[Any, str], tmp_path: Path, po
         biaskit.count(pa.table(ROWS), **ROLES, filesystem=place)
 
 
+def test_a_filesystem_to_which_a_path_is_an_address() -> None:
+    """As that of fsspec for HTTP, whose servers give what is asked for of a file."""
+    fsspec = pytest.importorskip("fsspec")
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table(ROWS), sink)
+    content = sink.getvalue().to_pybytes()
+    asked = []
+
+    class Web(fsspec.AbstractFileSystem):  # type: ignore[misc, name-defined]
+        @classmethod
+        def _strip_protocol(cls, path: str) -> str:
+            return path
+
+        def info(self, path: str, **_: Any) -> dict[str, Any]:
+            if path != "web://here/x.parquet":
+                raise FileNotFoundError(path)
+            return {"name": path, "size": len(content), "type": "file"}
+
+        def cat_file(self, path: str, start: int, end: int, **_: Any) -> bytes:
+            asked.append((path, start, end))
+            return content[start:end]
+
+    found = biaskit.count("web://here/x.parquet", **ROLES, filesystem=Web())
+    assert found.tables == biaskit.count(pa.table(ROWS), **ROLES).tables
+    assert asked == [("web://here/x.parquet", 0, len(content))]
+    with pytest.raises(BiaskitError, match="there is no file 'web://here/y.parquet'"):
+        biaskit.count("web://here/y.parquet", **ROLES, filesystem=Web())
+
+
 def test_counts_behind_an_address(bucket: tuple[Any, str], tmp_path: Path, capsys: Any) -> None:
     place, _ = bucket
     expected = biaskit.count(pa.table(ROWS), **ROLES)

@@ -15,6 +15,7 @@ from biaskit.errors import BiaskitError, DataError, listed
 __all__ = [
     "File",
     "RemoteFile",
+    "fsspec_of",
     "opened",
     "remote_files",
     "size_of",
@@ -80,6 +81,11 @@ def opened(file: File) -> Any:
     if isinstance(file, RemoteFile):
         return file.filesystem.open_input_file(file.path)
     return pa.OSFile(str(file))
+
+
+def fsspec_of(filesystem: Any) -> Any:
+    """Filesystem of fsspec that one of pyarrow's stands for; None where it does for no such."""
+    return getattr(getattr(filesystem, "handler", None), "fs", None)
 
 
 def size_of(file: File) -> int:
@@ -149,7 +155,11 @@ def _place(text: str, filesystem: Any) -> tuple[Any, Callable[[str], str], str]:
     if filesystem is not None:
         if not isinstance(filesystem, fs.FileSystem):
             filesystem = fs.PyFileSystem(fs.FSSpecHandler(filesystem))
-        path = text.partition("://")[2] if is_address(text) else text
+        own = fsspec_of(filesystem)
+        if own is not None:  # to some of its kinds, such as that of HTTP, a path is the address
+            path = str(own._strip_protocol(text))
+        else:
+            path = text.partition("://")[2] if is_address(text) else text
         return filesystem, str, path.rstrip("/")
     text, _, options = text.partition("?")
     scheme, _, rest = text.partition("://")

@@ -15,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from biaskit.sources.places import File, RemoteFile, opened
+from biaskit.sources.places import File, RemoteFile, fsspec_of, opened
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
@@ -263,7 +263,7 @@ class RemoteBytes:
 
     def _requests(self) -> Callable[[int, int], Any]:
         """How some bytes are asked for, from any thread."""
-        own = getattr(getattr(self._file.filesystem, "handler", None), "fs", None)
+        own = fsspec_of(self._file.filesystem)
         if own is None:
             handle = self.handle
             return lambda start, length: handle.read_at(length, start)
