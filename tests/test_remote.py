@@ -171,7 +171,7 @@ def test_a_filesystem_to_which_a_path_is_an_address() -> None:
     found = biaskit.count("web://here/x.parquet", **ROLES, filesystem=Web())
     assert found.tables == biaskit.count(pa.table(ROWS), **ROLES).tables
     assert asked == [("web://here/x.parquet", 0, len(content))]
-    with pytest.raises(BiaskitError, match="there is no file 'web://here/y.parquet'"):
+    with pytest.raises(BiaskitError, match=r"there is no file 'web://here/y.parquet'"):
         biaskit.count("web://here/y.parquet", **ROLES, filesystem=Web())
 
 
