@@ -40,6 +40,8 @@ _ENGINES = {
 # Up to so many groups come back at once; more are asked for only when they turn out to be none
 # of an identifier, facet by facet.
 _FEW = 100_000
+# No integer of 64 bits is above this.
+_LARGEST = 2**63 - 1
 # Engines that keep the zone of an instant with the column; the others show it in the session's.
 _KEEP_ZONES = {"polars", "Modin", "Dask"}
 # Engines whose frames are of pandas: groups of theirs sum columns, but no expressions.
@@ -207,9 +209,18 @@ class _Query:
             return value
         whole = self._whole_edges(column)
         number = value.cast(nw.Int64 if whole else nw.Float64)
-        # NaN is at most infinity to no engine, be it above every number or beside them.
-        ends: Sequence[float] = whole or (*self._roles.cuts[column], math.inf)
-        return _total([(number <= end).cast(nw.Int16) for end in ends])
+        ends: list[float] = [*(whole or self._roles.cuts[column])]
+        if self._missing_is_0(column):
+            # NaN is at most infinity to no engine, be it above every number or beside them.
+            ends.append(_LARGEST if whole else math.inf)
+        below = [number <= end for end in ends]
+        if self._source.engine == "Modin":  # it makes no integers of flags that may be missing
+            below = [flag.fill_null(value=False) for flag in below]
+        return _total([flag.cast(nw.Int16) for flag in below])
+
+    def _missing_is_0(self, column: str) -> bool:
+        """Whether the key of what is missing is 0; the keys of whole numbers are missing too."""
+        return self._source.engine == "Modin" or self._whole_edges(column) is None
 
     def _whole_edges(self, column: str) -> list[int] | None:
         """Whole numbers to cut a column of integers at; None where it is cut as floats."""
@@ -234,7 +245,7 @@ class _Query:
         if column not in self._roles.cuts:
             return array
         ends = [math.inf, *reversed(self._roles.cuts[column])]
-        by_code = ends if self._whole_edges(column) else [None, *ends]
+        by_code = [None, *ends] if self._missing_is_0(column) else ends
         codes = array.to_pylist()
         return pa.array([None if code is None else by_code[code] for code in codes], pa.float64())
 
