@@ -1,0 +1,255 @@
+"""Limits of a proportion by the tails of its binomial law, to any level, without SciPy.
+
+The lower limit is the proportion at which as many as were counted, or more, have the chance
+``tail``, where the count itself counts half (the mid-p form of C. J. Clopper and E. S. Pearson,
+"The use of confidence or fiducial limits illustrated in the case of the binomial", Biometrika 26,
+1934; H. O. Lancaster, "Significance tests in discrete distributions", JASA 56, 1961). The upper
+limit is one less the lower limit of the others. Counts may be fractions: rows that are weighted are
+worth some number of rows.
+
+What is found for one proportion does not depend on which others are asked for beside it, to the
+bit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["LEAST_TAIL", "Array", "both_reaches", "difference", "reach", "tail_where"]
+
+Array: TypeAlias = NDArray[np.float64]
+
+#: No smaller chance is told apart from this one.
+LEAST_TAIL = 1e-12
+
+# The continued fraction takes more terms where the variance of a count is larger; from the last of
+# these on the saddlepoint's tail is right to a part in a million, and takes its place.
+_VARIANCES, _PAIRS = (60.0, 2500.0), (14, 44)
+_MOST_STEPS = 60
+
+
+def reach(x: Any, n: Any, tail: Any) -> Array:
+    """How far the lower limit of the proportion ``x / n`` lies below it.
+
+    Parameters
+    ----------
+    x, n
+        Counts, and the rows that they are counts of, ``0 <= x <= n``.
+    tail
+        Chance that is left beyond the limit, above 0 and at most a half.
+
+    Returns
+    -------
+    numpy.ndarray
+        Reach, in the shape that the arguments broadcast to; 0 where `x` is 0, NaN where `n` is.
+        The upper limit lies ``reach(n - x, n, tail)`` above the proportion.
+
+    Examples
+    --------
+    >>> reach([0, 1, 40], 40, 0.025).round(4)
+    array([0.    , 0.0237, 0.0722])
+    """
+    x, n, tail = (np.asarray(one, dtype=np.float64) for one in (x, n, tail))
+    shape = np.broadcast_shapes(x.shape, n.shape, tail.shape)
+    x, n, tail = (np.broadcast_to(one, shape).ravel() for one in (x, n, tail))
+    some = n > 0
+    made = np.where(some, 0.0, np.nan)
+    whole = some & (x >= n)
+    if whole.any():
+        made[whole] = -np.expm1(np.log(2 * tail[whole]) / n[whole])
+    inner = some & (x > 0) & (x < n)
+    variance = np.where(inner, x, 0) * (1 - np.divide(x, n, out=np.zeros_like(x), where=inner))
+    least = 0.0
+    for most, pairs in zip((*_VARIANCES, math.inf), (*_PAIRS, 0), strict=True):
+        these = np.flatnonzero(inner & (variance >= least) & (variance < most))
+        if len(these):
+            made[these] = _Tails(x[these], n[these], pairs).reach(np.log(tail[these]))
+        least = most
+    return made.reshape(shape)
+
+
+def both_reaches(x: Any, n: Any, tail: Any) -> tuple[Array, Array]:
+    """How far the limits of the proportion ``x / n`` lie below and above it.
+
+    >>> [one.round(3).tolist() for one in both_reaches([0, 20], [40, 40], 0.025)]
+    [[0.0, 0.152], [0.072, 0.152]]
+    """
+    x, n = np.asarray(x, dtype=np.float64), np.asarray(n, dtype=np.float64)
+    down, up = reach(np.stack([x, n - x]), n, tail)
+    return down, up
+
+
+def difference(
+    x: Any, n: Any, y: Any, m: Any, confidence: float = 0.95
+) -> tuple[Array, Array, Array]:
+    """Difference of two independent proportions, ``x / n - y / m``, and the ends of its interval.
+
+    The reaches of the two are joined as G. Y. Zou and A. Donner have it ("Construction of
+    confidence limits about effect measures", Statistics in Medicine 27, 2008): the root of the sum
+    of their squares.
+
+    >>> [round(float(one), 4) for one in difference(12, 40, 20, 200)]
+    [0.2, 0.0651, 0.3584]
+    """
+    tail = (1 - confidence) / 2
+    x, n, y, m = (np.asarray(one, dtype=np.float64) for one in (x, n, y, m))
+    (down, up), (other_down, other_up) = both_reaches(x, n, tail), both_reaches(y, m, tail)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        estimate = np.asarray(x / n - y / m)
+    return estimate, estimate - _joined(down, other_up), estimate + _joined(up, other_down)
+
+
+def tail_where(reached: Callable[[Array], Array], gap: Array) -> Array:
+    """Chance at which something reaches as far as a gap.
+
+    Parameters
+    ----------
+    reached
+        Reach at some chances, an array like `gap`: 0 at a half, or about that, and the farther the
+        smaller the chance.
+    gap
+        How far is to be reached, 0 or more, shape ``(n,)``.
+
+    Returns
+    -------
+    numpy.ndarray
+        The chance: a half where the gap is 0 or less, 0 where it takes a chance below `LEAST_TAIL`,
+        and NaN where a gap or its reach is.
+    """
+    # With t so that the chance is exp(-t²/2) / 2, a reach is nearly proportional to t.
+    low, high = np.zeros_like(gap), np.full_like(gap, math.sqrt(-2 * math.log(2 * LEAST_TAIL)))
+    at_low = -gap
+    at_high = _at(reached, high) - gap
+    beyond = at_high < 0
+    t = np.where(gap > 0, 2.0, 0.0)
+    open_ = (gap > 0) & (at_high > 0)
+    unknown = np.isnan(gap) | np.isnan(at_high)
+    for step in range(_MOST_STEPS):
+        if not open_.any():
+            break
+        value = _at(reached, t) - gap
+        under = value <= 0
+        low, at_low = np.where(open_ & under, t, low), np.where(open_ & under, value, at_low)
+        high, at_high = np.where(open_ & ~under, t, high), np.where(open_ & ~under, value, at_high)
+        settled = (np.abs(value) <= 1e-13 * gap) | (high - low <= 1e-13 * high)
+        open_ &= ~settled
+        with np.errstate(all="ignore"):
+            chord = low - at_low * (high - low) / (at_high - at_low)
+        # Every third step halves, so that no end of the bracket stays where it is for long.
+        inside = (chord > low) & (chord < high) & (step % 3 < 2)
+        t = np.where(open_, np.where(inside, chord, (low + high) / 2), t)
+    found = np.exp(-t * t / 2) / 2
+    return np.where(unknown, np.nan, np.where(beyond, 0.0, found))
+
+
+def _at(reached: Callable[[Array], Array], t: Array) -> Array:
+    return reached(np.exp(-t * t / 2) / 2)
+
+
+def _joined(one: Array, other: Array) -> Array:
+    return np.asarray(np.sqrt(one * one + other * other))
+
+
+class _Tails:
+    """Upper tails of binomial laws at counts above 0 and below their number of rows.
+
+    With no `pairs` of terms for the continued fraction, tails are the saddlepoint's.
+    """
+
+    def __init__(self, x: Array, n: Array, pairs: int):
+        self.x, self.n, self.rest = x, n, n - x
+        self.share, self.other = x / n, self.rest / n
+        self.variance = x * self.other
+        if pairs:
+            # ln of the law's own height at the proportion itself, as C. Loader has it ("Fast and
+            # accurate computation of binomial probabilities", 2000).
+            self._height = _beyond_stirling(n) - _beyond_stirling(x) - _beyond_stirling(self.rest)
+            self._height -= np.log(2 * math.pi * self.variance) / 2
+            self._fractions = _fractions(x + 1, self.rest, pairs)
+            self._first = self.rest / (x + 1)
+        self._tail = self._by_fraction if pairs else self._by_saddlepoint
+
+    def reach(self, log_tail: Array) -> Array:
+        """Reach to the proportion whose tail this is, by Newton's steps.
+
+        The logarithm of the tail is concave in that of the proportion, so that the steps come from
+        below from the second one on.
+        """
+        z = np.sqrt(np.maximum(-2 * log_tail - 1.38, 0.01))  # near to the normal quantile
+        wide = z * np.sqrt(self.variance + z * z / 4)
+        least = 1e-9 * self.share
+        low = np.clip((self.x + z * z / 2 - wide) / (self.n + z * z), least, self.share - least)
+        at = self.share - low
+        open_ = np.ones(len(at), dtype=bool)
+        for _ in range(_MOST_STEPS):
+            value, slope = self._tail(at)
+            step = np.clip((log_tail - value) / slope, -30, 2)
+            low = self.share - at
+            change = low * np.expm1(step)
+            at = np.where(open_, np.maximum(at - change, 1e-15 * self.share), at)
+            open_ &= np.abs(change) > 1e-7 * at  # the next step would be as its square
+            if not open_.any():
+                break
+        return at
+
+    def _by_fraction(self, reach: Array) -> tuple[Array, Array]:
+        """Logarithm of the tail where the proportion is less by `reach`, and its slope.
+
+        The slope is that by the logarithm of the proportion.
+        """
+        low, high = self.share - reach, self.other + reach
+        gone = self.share * np.log1p(reach / low) + self.other * np.log1p(-reach / high)
+        terms = self._fractions * low
+        below = np.ones_like(low)
+        for term in terms[::-1]:
+            np.divide(term, below, out=below)
+            below += 1
+        times = 0.5 + self._first * low / below  # the tail, in units of the height of its end
+        slope = (self.x + self.rest * low / high) / (2 * times)
+        return self._height - self.n * gone + np.log(times), slope
+
+    def _by_saddlepoint(self, reach: Array) -> tuple[Array, Array]:
+        """The same by the formula of R. Lugannani and S. Rice (1980).
+
+        The count itself counts half, which makes the lattice's correction a hyperbolic cotangent.
+        """
+        low, high = self.share - reach, self.other + reach
+        gone = self.share * np.log1p(reach / low) + self.other * np.log1p(-reach / high)
+        w = np.sqrt(2 * self.n * np.maximum(gone, 0))
+        s = np.log1p(reach / low) - np.log1p(-reach / high)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            more = 0.5 / np.tanh(s / 2) / np.sqrt(self.variance) - 1 / w
+        more = np.where(w > 1e-5, more, 0.0)  # both of its parts are endless at 0
+        height = np.exp(-w * w / 2) / math.sqrt(2 * math.pi)
+        normal = [math.erfc(one / math.sqrt(2)) / 2 for one in w.tolist()]
+        tail = np.array(normal) + height * more
+        slope = height / np.sqrt(self.variance) * (self.x + self.rest * low / high) / (2 * tail)
+        return np.log(tail), slope
+
+
+def _fractions(a: Array, b: Array, pairs: int) -> Array:
+    """Coefficients of the incomplete beta function's continued fraction (DLMF 8.17.22)."""
+    m = np.arange(pairs, dtype=np.float64)[:, np.newaxis]
+    made = np.empty((2 * pairs, len(a)))
+    made[0::2] = -(a + m) * (a + b + m) / ((a + 2 * m) * (a + 2 * m + 1))
+    m += 1
+    made[1::2] = m * (b - m) / ((a + 2 * m - 1) * (a + 2 * m))
+    return made
+
+
+def _beyond_stirling(y: Array) -> Array:
+    """By how much ln y! exceeds Stirling's ``(y + 1/2) ln y - y + ln(2 pi) / 2``, for y above 0."""
+    small = y < 16
+    up = np.where(small, y + 16, y)
+    square = 1 / (up * up)
+    made: Array = (1 / 12 - square * (1 / 360 - square * (1 / 1260 - square / 1680))) / up
+    if small.any():
+        low, up = y[small], up[small]
+        steps = np.log(np.prod(low + np.arange(1, 17)[:, np.newaxis], axis=0))
+        made[small] += (up + 0.5) * np.log(up) - up - steps - (low + 0.5) * np.log(low) + low
+    return made

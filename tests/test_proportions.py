@@ -1,0 +1,78 @@
+"""Limits of proportions, against SciPy's incomplete beta function and binomial law."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import optimize, special
+
+from biaskit.proportions import LEAST_TAIL, both_reaches, difference, reach, tail_where
+
+
+def tail_of(x: float, n: float, p: float) -> float:
+    """Chance of more than x of n, and half of that of x, of incomplete beta functions."""
+    at_least = special.betainc(x, n - x + 1, p) if x > 0 else 1.0
+    more = special.betainc(x + 1, n - x, p) if x < n else 0.0
+    return float(at_least + more) / 2
+
+
+@pytest.mark.parametrize("tail", [0.4, 0.1, 0.025, 1e-3, 1e-6])
+@pytest.mark.parametrize(
+    ("x", "n"),
+    [
+        *[(1, 40), (20, 40), (39, 40), (0.5, 3.2), (3.5, 3.7), (60, 200), (50, 5000), (1500, 5000)],
+        *[(3570, 11_900), (100, 10**5), (30_000, 10**5), (300, 10**7), (10**8, 10**9)],
+    ],
+)
+def test_the_tail_at_the_limit_is_the_one_asked_for(x: float, n: float, tail: float) -> None:
+    exact = optimize.brentq(
+        lambda p: tail_of(x, n, p) - tail, 1e-300, x / n, xtol=1e-300, rtol=1e-14
+    )
+    deviation = np.sqrt(x * (n - x) / n) / n
+    close = max(2e-6 * min(deviation, exact), 1e-16)
+    assert x / n - reach(x, n, tail) == pytest.approx(exact, abs=close)
+
+
+def test_nothing_and_everything_counted() -> None:
+    """The law's tail is a power there, so the limits are known in closed form."""
+    down, up = both_reaches([0, 40], 40, 0.025)
+    assert down.tolist() == pytest.approx([0, 1 - 0.05 ** (1 / 40)])
+    assert up.tolist() == pytest.approx([1 - 0.05 ** (1 / 40), 0])
+    assert np.isnan(reach(0, 0, 0.025))
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 10**6)), min_size=2, max_size=12),
+    st.floats(1e-9, 0.5),
+)
+def test_a_reach_does_not_depend_on_its_neighbours(
+    counts: list[tuple[int, int]], tail: float
+) -> None:
+    x = np.array([one for one, _ in counts])
+    n = x + np.array([rest for _, rest in counts])
+    together = reach(x, n, tail)
+    alone = [float(reach(one, rows, tail)) for one, rows in zip(x, n, strict=True)]
+    assert together.tolist() == pytest.approx(alone, abs=0, rel=0, nan_ok=True)
+    known = ~np.isnan(together)
+    assert (together[known] >= 0).all()
+    assert (together[known] <= (x / np.maximum(n, 1))[known]).all()
+
+
+@given(st.integers(0, 400), st.integers(1, 400), st.integers(0, 9000), st.integers(1, 9000))
+def test_a_difference_swapped_is_mirrored(x: int, more: int, y: int, others: int) -> None:
+    n, m = x + more, y + others
+    estimate, low, high = difference(x, n, y, m)
+    assert low <= estimate <= high
+    assert difference(y, m, x, n) == (-estimate, -high, -low)
+
+
+def test_the_chance_at_which_a_gap_is_reached() -> None:
+    x, n = np.array([3.0, 40, 900, 5, 7]), np.array([20.0, 4000, 2700, 9, 50])
+    gap = np.array([0.05, 0.002, 0.05, 0.6, 0.0])  # the fourth lies beyond 0
+    found = tail_where(lambda tail: reach(x, n, tail), gap)
+    assert found[3:].tolist() == [0, 0.5]
+    exact = [tail_of(a, b, a / b - c) for a, b, c in zip(x, n, gap, strict=True)]
+    assert found[:3].tolist() == pytest.approx(exact[:3], rel=1e-5)
+    assert (found[:3] > LEAST_TAIL).all()
