@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -31,17 +32,18 @@ def by_metric(checked: pd.DataFrame) -> dict[str, tuple[Any, ...]]:
 
 
 def test_a_verdict_is_where_the_interval_lies(report: pd.DataFrame) -> None:
-    """DPL is 0.142 with an interval of 0.113 to 0.172, DD 0.144 with 0.114 to 0.174."""
+    """DPL is 0.142 with an interval of 0.113 to 0.170, DD 0.144 with 0.115 to 0.172."""
     checked = biaskit.check(report, {"DPL": 0.1, "DD": 0.15, "CI": [0.1, 0.3]})
     assert by_metric(checked) == {
         "CI": (0.1, 0.3, "pass"),
         "DPL": (-0.1, 0.1, "fail"),
         "DD": (-0.15, 0.15, "uncertain"),
     }
+    settled = "these rows could tell 0.122 from 0.15; 0.144 takes about 21 times as many rows"
     assert checked["reason"].tolist() == [
         "",
         "the whole interval is above 0.1",
-        "the interval reaches over 0.15",
+        f"the interval reaches over 0.15; {settled}",
     ]
     kept = report[report["metric"].isin(["CI", "DPL", "DD"])].reset_index(drop=True)
     pd.testing.assert_frame_equal(checked[report.columns], kept)
@@ -75,6 +77,7 @@ def test_a_metric_of_ones_own_is_its_own_key() -> None:
         against_d="<",
         swap="inverts",
         kind="ratio",
+        rate=lambda side: (side.n1, side.n),
         reading="The ratio of the shares of positive labels.",
     )
     def ratio(a: Any, d: Any) -> Any:
@@ -148,9 +151,10 @@ def test_what_is_undefined_is_uncertain() -> None:
 
 def test_what_has_no_interval_is_uncertain() -> None:
     without = biaskit.report(biaskit.datasets.berkeley(), **ROLES, confidence=None)
-    checked = biaskit.check(without, {"DPL": 0.5})
-    assert set(checked["verdict"]) == {"uncertain"}
-    assert set(checked["reason"]) == {"no interval, so nothing says how sure it is"}
+    checked = biaskit.check(without, {"DPL": 0.5, "DD": 0.5}).set_index("metric")
+    assert set(checked.loc["DD", "verdict"]) == {"uncertain"}
+    assert set(checked.loc["DD", "reason"]) == {"no interval, so nothing says how sure it is"}
+    assert set(checked.loc["DPL", "verdict"]) == {"pass"}  # its proportions say how sure it is
     df = pd.DataFrame({"sex": list("fm") * 20, "p": [0, 1, 1, 0] * 10, "x": range(40)})
     flips = biaskit.report(df, facet="sex", predicted="p", features="x", metrics="FT")
     checked = biaskit.check(flips, {"FT": 0.1})
@@ -168,8 +172,22 @@ def test_an_infinite_ratio_fails_by_its_interval_alone() -> None:
 # Verdicts
 
 
-def claims_of(numbers: Sequence[tuple[float, float, float]]) -> list[Claim]:
-    return [Claim(e, e - below, e + above, -1.0, 1.0) for e, below, above in numbers]
+def claims_of(
+    numbers: Sequence[tuple[float, float, float]], confidence: float = 0.95
+) -> list[Claim]:
+    """Claims whose intervals have the shape of a normal law at every level."""
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+
+    def doubt(gap: float, reach: float) -> float:
+        return math.erfc(z * abs(gap) / reach / math.sqrt(2))
+
+    return [
+        Claim(
+            *(e, e - below, e + above, -1.0, 1.0),
+            *(doubt(limit - e, below if limit < e else above) for limit in (-1.0, 1.0)),
+        )
+        for e, below, above in numbers
+    ]
 
 
 def with_width(claim: Claim, times: float) -> Claim:
@@ -181,8 +199,6 @@ def with_width(claim: Claim, times: float) -> Claim:
 
 def slowly(claims: Sequence[Claim], confidence: float) -> list[str]:
     """Holm's rule as it is defined: interval by interval, each widened for its place in line."""
-    from statistics import NormalDist
-
     normal = NormalDist()
     alpha, left = 1 - confidence, list(range(len(claims)))
     made = ["uncertain"] * len(claims)
@@ -207,7 +223,7 @@ number = st.tuples(st.floats(-3, 3), st.floats(0.01, 1), st.floats(0.01, 1))
 
 @given(st.lists(number, max_size=8), st.sampled_from([0.8, 0.9, 0.95, 0.99]))
 def test_verdicts_are_holms(numbers: list[tuple[float, float, float]], confidence: float) -> None:
-    claims = claims_of(numbers)
+    claims = claims_of(numbers, confidence)
     made = [one.name for one in verdicts(claims, confidence=confidence)]
     assert made == slowly(claims, confidence)
 
@@ -239,15 +255,78 @@ def test_what_is_withheld_does_not_count_among_those_judged() -> None:
     assert set(made[1:]) == {Verdict("uncertain", "undefined: 0/0", 1.0, judged=False)}
 
 
-def test_a_ratio_is_widened_on_its_own_scale() -> None:
-    """An interval of 0.5 to 0.8 about 0.65 is wider above than it is below in logarithms."""
-    low_end = Claim(0.65, 0.5, 0.8, 0.81, 1.25, math.log)
-    assert verdicts([low_end])[0].name == "fail"
-    twice = math.log(0.8 / 0.65) * 2.2414 / 1.96  # the level of 0.975, for two together
-    touching = low_end._replace(limit_low=0.65 * math.exp(twice) * 1.001)
-    short_of = low_end._replace(limit_low=0.65 * math.exp(twice) * 0.999)
-    assert [one.name for one in verdicts([touching] * 2)] == ["fail"] * 2
-    assert [one.name for one in verdicts([short_of] * 2)] == ["uncertain"] * 2
+@pytest.mark.parametrize("metric", ["DPL", "DI"])
+def test_what_would_settle_it_is_what_settles_it(metric: str) -> None:
+    """So many rows a side, with the same shares, and the verdict is no longer uncertain."""
+
+    def table(times: float) -> pd.DataFrame:
+        n_f, n_m = round(300 * times), round(900 * times)
+        yes = [round(0.4 * n_f), round(0.45 * n_m)]
+        p = [1] * yes[0] + [0] * (n_f - yes[0]) + [1] * yes[1] + [0] * (n_m - yes[1])
+        return pd.DataFrame({"sex": ["f"] * n_f + ["m"] * n_m, "p": p})
+
+    symbol = {"DPL": "DPPL"}.get(metric, metric)
+    limit = {symbol: 0.1 if metric == "DPL" else [0.8, 1.25]}
+    roles = {"facet": "sex", "facet_values": "f", "predicted": "p", "metrics": symbol}
+    checked = biaskit.check(biaskit.report(table(1), **roles), limit)
+    assert checked["verdict"].tolist() == ["uncertain"]
+    told = checked["reason"][0]
+    rows = int(told.split("takes about ")[1].split()[0].replace(",", ""))
+    balanced = rows / 300 * (2 / (1 / 300 + 1 / 900)) ** -1 * 300  # as many times the rows
+    for times, verdict in ((balanced * 1.1, "pass"), (balanced * 0.85, "uncertain")):
+        again = biaskit.check(biaskit.report(table(times), **roles), limit)
+        assert again["verdict"].tolist() == [verdict]
+
+
+def test_beyond_its_own_level_an_interval_reaches_as_nothing_counted_does() -> None:
+    """Two of 21 verdicts on a metric without proportions: CDDL of a report at 95 %."""
+    row = {"estimate": 0.3, "low": 0.2, "high": 0.4}
+    wide = math.log(0.05 / 2) / math.log(0.05)  # of two together
+    for gap, verdict in ((0.1 * wide * 1.001, "fail"), (0.1 * wide * 0.999, "uncertain")):
+        report = pd.DataFrame(
+            {
+                **{name: [value] * 2 for name, value in row.items()},
+                **{name: ["x"] * 2 for name in ("stage", "facet", "value")},
+                **{name: [50] * 2 for name in ("n_a", "n_d", "n_missing")},
+                **{
+                    name: [math.nan] * 2 for name in ("rate_a", "rate_d", "of_a", "of_d", "p_value")
+                },
+                "metric": ["CDDL"] * 2,
+                "note": [""] * 2,
+                "confidence": [0.95] * 2,
+            }
+        )
+        checked = biaskit.check(report, {"CDDL": [-0.5, 0.3 - gap]})
+        assert checked["verdict"].tolist() == [verdict] * 2
+        # A report of 0.1.0 does not say more than it shows.
+        older = report.drop(columns=["confidence", "rate_a", "rate_d", "of_a", "of_d"])
+        assert set(biaskit.check(older, {"CDDL": [-0.5, 0.1]})["verdict"]) == {"uncertain"}
+        alone = biaskit.check(older, {"CDDL": [-0.5, 0.1]}, correction=None)
+        assert set(alone["verdict"]) == {"fail"}
+
+
+def test_an_uncertain_verdict_on_what_is_required_is_a_fail(report: pd.DataFrame) -> None:
+    limits = {"DPL": 0.15, "CI": 0.3}
+    checked = biaskit.check(report, limits, required=["DPL"])
+    assert by_metric(checked)["DPL"][2] == "fail"
+    assert by_metric(checked)["CI"][2] == "pass"
+    reason = checked.set_index("metric").loc["DPL", "reason"]
+    assert reason.startswith("required to be sure, and it is not: the interval reaches over 0.15")
+    with pytest.raises(BiaskitError, match="DD is required, but it has no limit"):
+        biaskit.check(report, limits, required="DD")
+
+
+def test_another_level_than_the_reports(report: pd.DataFrame) -> None:
+    """DPL's proportions give its interval at any level; CDDL's is known at the report's only."""
+    assert biaskit.check(report, {"DPL": 0.11})["verdict"].tolist() == ["fail"]
+    assert biaskit.check(report, {"DPL": 0.11}, confidence=0.99)["verdict"].tolist() == [
+        "uncertain"
+    ]
+    checked = biaskit.check(report, {"DD": 0.05}, confidence=0.99)
+    assert checked["verdict"].tolist() == ["uncertain"]
+    assert checked["reason"][0] == (
+        "its interval has the level 95 %, and 99 % is asked for: report with confidence=0.99"
+    )
 
 
 # The whole gate

@@ -54,7 +54,7 @@ def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
 
 
 CHOICES = {"metrics", "confidence", "seed", "explain", "resume"}
-CHECKS = {"config", "only", "limit", "min_rows", "strict", "dry_run"}
+CHECKS = {"config", "only", "limit", "required", "min_rows", "strict", "dry_run"}
 
 
 def test_flags_are_roles_are_keyword_arguments() -> None:
@@ -85,6 +85,8 @@ def test_report_prints_a_table(data: Path, capsys: Any) -> None:
         "low",
         "high",
         "p_value",
+        "rate_a",
+        "rate_d",
         "n_a",
         "n_d",
         "n_missing",
@@ -106,7 +108,7 @@ def test_report_gives_the_frame_in_every_format(data: Path, capsys: Any) -> None
     code, out, _ = run(capsys, "report", "rows.csv", *flags, "--format", "json")
     found = json.loads(out)
     assert code == 0
-    assert found["biaskit"] == {"version": biaskit.__version__, "schema": 1}
+    assert found["biaskit"] == {"version": biaskit.__version__, "schema": 2}
     assert found["roles"]["positive"] == ["yes"]
     assert len(found["report"]) == len(expected)
     assert found["report"][1]["estimate"] == expected["estimate"][1]

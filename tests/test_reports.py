@@ -17,7 +17,7 @@ from biaskit import METRICS, BiaskitError, lp_norm
 from strategies import columns
 
 COLUMNS = ["stage", "facet", "value", "metric", "estimate", "low", "high", "p_value"]
-COLUMNS += ["n_a", "n_d", "n_missing", "note"]
+COLUMNS += ["confidence", "rate_a", "rate_d", "of_a", "of_d", "n_a", "n_d", "n_missing", "note"]
 
 PRE = [metric.symbol for metric in METRICS.values() if metric.stage == "pre-training"]
 
@@ -194,7 +194,7 @@ def test_notes_on_what_is_undefined_or_small() -> None:
     few = "only 3 rows on side a; only 2 rows on side d"
     assert one(never, "DPL", "F")["note"] == f"{few}; every known y is the same"
     assert math.isnan(one(never, "DD", "F")["estimate"])
-    assert "undefined: no positive labels" in one(never, "DD", "F")["note"]
+    assert "undefined: every label is positive, or none is" in one(never, "DD", "F")["note"]
     assert "no group has both" in one(never, "CDDL", "F")["note"]
     single = biaskit.report(frame(sex=["F", "M", "M", "M", "M"]), facet="sex", label="y")
     assert one(single, "DPL", "F")["note"] == "only 4 rows on side a; one row on side d"

@@ -117,6 +117,9 @@ def _as_smclarify(name: str, function: Callable[[Tally, Tally], Any], **facts: A
         function=wraps(ours.function)(function),  # for the title
         remark=_documented(ours, function),
         kind="point",
+        rate=None,
+        compares=None,
+        form=None,
         without_groups="",
         **facts,
     )

@@ -6,22 +6,24 @@ import math
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from biaskit import store
 from biaskit.addresses import said
+from biaskit.changes import Change
 from biaskit.checks import number, refuse_level
 from biaskit.counts import Counts, same_roles
 from biaskit.errors import DataError, RolesError, did_you_mean
+from biaskit.intervals.figures import evidence_of, share_of
 from biaskit.levels import show
 from biaskit.metrics import FROM_ROWS, METRICS, Metric, named
-from biaskit.reports import NOT_COMPUTED, Row, report_rows
+from biaskit.metrics.forms import Difference, Share
+from biaskit.reports import NOT_COMPUTED, Measured, Row, measured
 from biaskit.roles import Roles, facet_name
 from biaskit.sources import Progress, count_roles, saved_counts
-from biaskit.tables import Table
+from biaskit.tables import Table, divide
 from biaskit.verdicts import UNCERTAIN, Claim, Verdict, verdicts
 
 if TYPE_CHECKING:
@@ -67,14 +69,6 @@ class Allowed(NamedTuple):
     #: One number for every metric, or numbers for some.
     metrics: float | dict[Metric, float]
     shares: dict[str, float]
-
-
-class _Between(NamedTuple):
-    """A number and the ends of its interval."""
-
-    estimate: float
-    low: float
-    high: float
 
 
 def compare(
@@ -131,7 +125,7 @@ def compare(
     -----
     The interval of the change is made of the intervals of the two numbers, taken as independent
     (G. Y. Zou and A. Donner, "Construction of confidence limits about effect measures", Statistics
-    in Medicine 27, 2008).
+    in Medicine 27, 2008), with either sign of both; docs/intervals.md has how, and what it covers.
 
     Examples
     --------
@@ -314,39 +308,56 @@ def _of_metrics(
     metrics = list(limits) if isinstance(limits, dict) else None
     if metrics == []:
         return
-    by_symbol = {one.symbol: one for one in (metrics or METRICS.values())}
     before, after = (
-        report_rows(counts, roles, metrics, confidence, seed) for counts in (then, now)
+        measured(counts, roles, metrics, confidence, seed, tests=False) for counts in (then, now)
     )
-    for was, row in zip(before, after, strict=True):
-        if row.note.startswith(NOT_COMPUTED):
-            raise RolesError(f"there is a limit on {row.metric}, which is {row.note}")
-        if was.n_d and row.n_d:  # the shares say what is new or gone
-            metric = by_symbol[row.metric]
-            limit = limits[metric] if isinstance(limits, dict) else limits
-            yield _of_metric(was, row, metric, limit)
+    changes: dict[int, Change] = {}
+    for was, one in zip(before, after, strict=True):
+        if one.row.note.startswith(NOT_COMPUTED):
+            raise RolesError(f"there is a limit on {one.row.metric}, which is {one.row.note}")
+        if was.row.n_d and one.row.n_d:  # the shares say what is new or gone
+            limit = limits[one.metric] if isinstance(limits, dict) else limits
+            if id(one.series) not in changes:
+                changes[id(one.series)] = Change(was.series, one.series, one.metric, confidence)
+            yield _of_metric(was, one, changes[id(one.series)], limit)
 
 
-def _of_metric(was: Row, row: Row, metric: Metric, limit: float) -> tuple[Drift, Claim]:
-    change = _change(*(_from_parity(_Between(*one[4:7]), metric.parity) for one in (was, row)))
+def _of_metric(was: Measured, one: Measured, change: Change, limit: float) -> tuple[Drift, Claim]:
+    low, high = (float(end[one.at]) for end in change.ends)
     withheld = ""
-    for when, one in (("in the baseline", was), ("today", row)):
-        if not math.isfinite(one.estimate) and not withheld:
-            withheld = f"{one.note or 'infinite'} {when}"
-    if not withheld and math.isnan(change.low):
+    for when, row in (("in the baseline", was.row), ("today", one.row)):
+        if not math.isfinite(row.estimate) and not withheld:
+            withheld = f"{row.note or 'infinite'} {when}"
+    if not withheld and math.isnan(low):
         withheld = "no interval, so nothing says how sure it is"
+    row = one.row
     drift = Drift(
-        *row[:4],
-        was.estimate,
-        row.estimate,
-        *change,
-        limit,
-        "",
-        was.n_d,
-        row.n_d,
-        _reversal(was, row, metric),
+        stage=row.stage,
+        facet=row.facet,
+        value=row.value,
+        metric=row.metric,
+        baseline=was.row.estimate,
+        current=row.estimate,
+        change=float(change.estimate[one.at]),
+        low=low,
+        high=high,
+        limit=limit,
+        verdict="",
+        n_baseline=was.row.n_d,
+        n_current=row.n_d,
+        note=_reversal(was.row, row, one.metric),
     )
-    return drift, Claim(*change, -math.inf, limit, withheld=withheld)
+    least = -limit if math.isnan(one.metric.parity) else -math.inf
+    doubts = [
+        float(change.doubt(end)[one.at]) if math.isfinite(end) and _is_told(low, high, end) else 1.0
+        for end in (least, limit)
+    ]
+    claim = Claim(drift.change, low, high, least, limit, doubts[0], doubts[1], withheld)
+    return drift, claim
+
+
+def _is_told(low: float, high: float, limit: float) -> bool:
+    return high <= limit or low >= limit
 
 
 def _of_shares(
@@ -363,9 +374,7 @@ def _of_shares(
     for name, axis, column, facet in parts:
         limit = allowed.shares.get(name, math.nan)
         tables = then.tables[facet], now.tables[facet]
-        for drift in _shares(name, axis, column, *tables, limit, confidence):
-            claim = Claim(*drift[6:9], -limit, limit, withheld=drift.note)
-            yield drift, None if math.isnan(limit) else claim
+        yield from _shares(name, axis, column, *tables, limit, confidence)
 
 
 def _shares(
@@ -376,68 +385,56 @@ def _shares(
     now: Table,
     limit: float,
     confidence: float,
-) -> Iterator[Drift]:
+) -> Iterator[tuple[Drift, Claim | None]]:
     others = tuple(i for i in range(now.n.ndim) if i != axis)
-    rows = [table.n.sum(axis=others).tolist() for table in (then, now)]
-    shares = [_wilson(table, others, confidence) for table in (then, now)]
+    rows = [table.n.sum(axis=others) for table in (then, now)]
+    was, is_ = (_share_of_rows(table, others) for table in (then, now))
+    shares = [divide(*one) for one in (was, is_)]
+    evidence = evidence_of(Difference(is_, was), shares[1] - shares[0])
+    low, high = evidence.ends((1 - confidence) / 2)
+    limited = not math.isnan(limit)
+    doubts = [2 * evidence.tail_at(one) if limited else low for one in (-limit, limit)]
     for i, level in enumerate(now.levels[axis]):
-        n_then, n_now = rows[0][i], rows[1][i]
-        was, is_ = shares[0][i], shares[1][i]
-        change = _change(was, is_)
+        n_then, n_now = int(rows[0][i]), int(rows[1][i])
         note = "" if n_then and n_now else "new: not in the baseline" if n_now else "gone"
         if not (n_then or n_now):  # a bin of a cut that both have empty
             continue
-        yield Drift(
-            "data",
-            column,
-            show(level),
-            name,
-            was.estimate,
-            is_.estimate,
-            *change,
-            limit,
-            UNCERTAIN if note else "",
-            n_then,
-            n_now,
-            note,
+        drift = Drift(
+            stage="data",
+            facet=column,
+            value=show(level),
+            metric=name,
+            baseline=float(shares[0][i]),
+            current=float(shares[1][i]),
+            change=float(evidence.estimate[i]),
+            low=float(low[i]),
+            high=float(high[i]),
+            limit=limit,
+            verdict=UNCERTAIN if note else "",
+            n_baseline=n_then,
+            n_current=n_now,
+            note=note,
         )
+        ends = drift.change, drift.low, drift.high
+        sure = float(doubts[0][i]), float(doubts[1][i])
+        claim = Claim(*ends, -limit, limit, *sure, withheld=note)
+        yield drift, claim if limited else None
 
 
-def _wilson(table: Table, others: tuple[int, ...], confidence: float) -> list[_Between]:
-    """Share of the rows at each level with Wilson's interval; of weighted rows, as many as count.
-
-    E. B. Wilson, "Probable inference, the law of succession, and statistical inference", Journal of
-    the American Statistical Association 22, 1927. Weighted rows are worth ``(sum of w)² / sum of
-    w²`` rows (L. Kish, "Survey Sampling", 1965).
-    """
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
+def _share_of_rows(table: Table, others: tuple[int, ...]) -> Share:
+    """Share of the rows at each level; of weighted rows, of as many as they are worth."""
     weighed = table.n if table.w is None else table.w
-    n = float(table.n.sum() if table.w2 is None else weighed.sum() ** 2 / table.w2.sum())
-    p = np.asarray(weighed.sum(axis=others) / weighed.sum(), dtype=np.float64)
-    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    low, high = np.clip(middle - half, 0, p), np.clip(middle + half, p, 1)
-    return [_Between(*ends) for ends in zip(p.tolist(), low.tolist(), high.tolist(), strict=True)]
-
-
-def _from_parity(value: _Between, parity: float) -> _Between:
-    """Distance of a number from parity, and its interval."""
-    ends = abs(value.low - parity), abs(value.high - parity)
-    nearest = 0.0 if value.low <= parity <= value.high else min(ends)
-    return _Between(abs(value.estimate - parity), nearest, max(ends))
-
-
-def _change(was: _Between, is_: _Between) -> _Between:
-    """Difference of two independent numbers, and its interval, of their own intervals."""
-    change = is_.estimate - was.estimate
-    low = change - math.hypot(is_.estimate - is_.low, was.high - was.estimate)
-    high = change + math.hypot(is_.high - is_.estimate, was.estimate - was.low)
-    return _Between(change, low, high)
+    by_level = weighed.sum(axis=others)
+    rate = by_level, np.full(by_level.shape, weighed.sum())
+    if table.w2 is None:
+        return share_of(rate)
+    squares = table.w2.sum(axis=others)
+    return share_of(rate, (squares, np.full(squares.shape, squares.sum())))
 
 
 def _reversal(was: Row, row: Row, metric: Metric) -> str:
     """Note where the other side is now the one worse off, beyond chance both times."""
-    if metric.against_d == "!=":
+    if metric.against_d not in ("<", ">"):
         return ""
     up = was.low > metric.parity and row.high < metric.parity
     down = was.high < metric.parity and row.low > metric.parity

@@ -32,10 +32,7 @@ def as_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """
     values = [list(row) for row in rows]
     cells = [[printable(_text(value)) for value in row] for row in values]
-    numeric = [
-        bool(values) and all(isinstance(row[i], (int, float)) for row in values)
-        for i in range(len(columns))
-    ]
+    numeric = [_is_numeric([row[i] for row in values]) for i in range(len(columns))]
     widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
     lines = [
         "  ".join(
@@ -57,8 +54,7 @@ def as_markdown(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """
     values = [list(row) for row in rows]
     rules = [
-        "---:" if values and all(isinstance(row[i], (int, float)) for row in values) else "---"
-        for i in range(len(columns))
+        "---:" if _is_numeric([row[i] for row in values]) else "---" for i in range(len(columns))
     ]
     cells = [[markdown(_text(value)) for value in row] for row in values]
     names = [markdown(name) for name in columns]
@@ -97,6 +93,12 @@ def json_value(value: Any) -> Any:
         case float() if math.isinf(value):
             return "Infinity" if value > 0 else "-Infinity"
     return value
+
+
+def _is_numeric(cells: Sequence[Any]) -> bool:
+    """Whether a column is one of numbers, though some of its cells may be empty."""
+    known = [cell for cell in cells if cell != ""]
+    return bool(known) and all(isinstance(cell, (int, float)) for cell in known)
 
 
 def _text(value: Any) -> str:

@@ -20,16 +20,25 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LEAST_TAIL", "Array", "both_reaches", "difference", "reach", "tail_where"]
+__all__ = [
+    "LEAST_TAIL",
+    "Array",
+    "Reaches",
+    "both_reaches",
+    "difference",
+    "reach",
+    "tail_of_gap",
+    "tail_where",
+]
 
 Array: TypeAlias = NDArray[np.float64]
 
 #: No smaller chance is told apart from this one.
 LEAST_TAIL = 1e-12
 
-# The continued fraction takes more terms where the variance of a count is larger; from the last of
-# these on the saddlepoint's tail is right to a part in a million, and takes its place.
-_VARIANCES, _PAIRS = (60.0, 2500.0), (14, 44)
+# The continued fraction takes more terms where the variance of a count is larger; beyond the last
+# of these the saddlepoint's tail is right to some parts in a million, and takes its place.
+_VARIANCES, _PAIRS = (60.0, 1000.0), (14, 30)
 _MOST_STEPS = 60
 
 
@@ -54,23 +63,31 @@ def reach(x: Any, n: Any, tail: Any) -> Array:
     >>> reach([0, 1, 40], 40, 0.025).round(4)
     array([0.    , 0.0237, 0.0722])
     """
-    x, n, tail = (np.asarray(one, dtype=np.float64) for one in (x, n, tail))
-    shape = np.broadcast_shapes(x.shape, n.shape, tail.shape)
-    x, n, tail = (np.broadcast_to(one, shape).ravel() for one in (x, n, tail))
-    some = n > 0
-    made = np.where(some, 0.0, np.nan)
-    whole = some & (x >= n)
-    if whole.any():
-        made[whole] = -np.expm1(np.log(2 * tail[whole]) / n[whole])
-    inner = some & (x > 0) & (x < n)
-    variance = np.where(inner, x, 0) * (1 - np.divide(x, n, out=np.zeros_like(x), where=inner))
-    least = 0.0
-    for most, pairs in zip((*_VARIANCES, math.inf), (*_PAIRS, 0), strict=True):
-        these = np.flatnonzero(inner & (variance >= least) & (variance < most))
-        if len(these):
-            made[these] = _Tails(x[these], n[these], pairs).reach(np.log(tail[these]))
-        least = most
-    return made.reshape(shape)
+    x, n, tail = np.broadcast_arrays(*(np.asarray(one, dtype=np.float64) for one in (x, n, tail)))
+    return Reaches(x, n)(tail)
+
+
+class Reaches:
+    """Reaches of the same proportions at one level after another; the arguments are as in `reach`.
+
+    >>> Reaches(np.array([1.0, 40.0]), np.array([40.0, 40.0]))(0.025).round(4)
+    array([0.0237, 0.0722])
+    """
+
+    def __init__(self, x: Array, n: Array):
+        self._shape = x.shape
+        self._x, self._n = x.ravel(), n.ravel()
+        self._whole = np.flatnonzero((self._x >= self._n) & (self._n > 0))
+        self._parts = _tails(self._x, self._n)
+
+    def __call__(self, tail: Any) -> Array:
+        """Reaches at chances `tail`, which is broadcast to the proportions."""
+        log_tail = np.broadcast_to(np.log(tail), self._shape).ravel()
+        made = np.where(self._n > 0, 0.0, np.nan)
+        made[self._whole] = -np.expm1((math.log(2) + log_tail[self._whole]) / self._n[self._whole])
+        for these, tails in self._parts:
+            made[these] = tails.reach(log_tail[these])
+        return made.reshape(self._shape)
 
 
 def both_reaches(x: Any, n: Any, tail: Any) -> tuple[Array, Array]:
@@ -104,6 +121,64 @@ def difference(
     return estimate, estimate - _joined(down, other_up), estimate + _joined(up, other_down)
 
 
+def tail_of_gap(x: Any, n: Any, gap: Any) -> Array:
+    """Chance at which proportions together reach as far as a gap.
+
+    Parameters
+    ----------
+    x, n
+        Counts and rows, shape ``(proportions, comparisons)``; their reaches are joined as the root
+        of the sum of their squares.
+    gap
+        How far is to be reached, 0 or more, shape ``(comparisons,)``.
+
+    Returns
+    -------
+    numpy.ndarray
+        The chance: a half where the gap is 0, 0 where it takes a chance below `LEAST_TAIL`, NaN
+        where a number of rows is 0.
+
+    Examples
+    --------
+    >>> tail_of_gap([[40], [20]], [[1000], [40]], [0.1]).round(4)
+    array([0.1027])
+    """
+    x, n, gap = (np.asarray(one, dtype=np.float64) for one in (x, n, gap))
+    shape, least = x.shape, math.log(LEAST_TAIL)
+    x, n = x.ravel(), n.ravel()
+    parts = _tails(x, n)
+    whole = np.flatnonzero((x >= n) & (n > 0))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        variance = (x + 0.5) * (n - x + 0.5) / (n + 1) ** 3
+        z = gap / np.sqrt(variance.reshape(shape).sum(axis=0))
+    log_tail = np.maximum(_log_normal_tail(z), least)
+    at = np.zeros_like(x)
+    for these, tails in parts:
+        at[these] = tails.start(_each(log_tail, shape)[these])
+    open_ = gap > 0
+    for _ in range(_MOST_STEPS):
+        # A step for each reach towards the tail, and one for the tail towards the gap, together.
+        wanted, slope = _each(log_tail, shape), np.zeros_like(x)
+        for these, tails in parts:
+            at[these], slope[these] = tails.step(at[these], wanted[these])
+        at[whole] = -np.expm1((math.log(2) + wanted[whole]) / n[whole])
+        slope[whole] = (at[whole] - 1) / n[whole]
+        reached = np.sqrt((at * at).reshape(shape).sum(axis=0))
+        by_tail = (at * slope).reshape(shape).sum(axis=0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            change = (gap - reached) * reached / by_tail
+        change = np.clip(np.nan_to_num(change, posinf=0, neginf=0), -4, 4)
+        moved = np.clip(log_tail + change, least - 1, math.log(0.5))
+        settled = (np.abs(moved - log_tail) <= 1e-6) & (np.abs(gap - reached) <= 1e-6 * gap)
+        log_tail = np.where(open_, moved, log_tail)
+        open_ = open_ & ~settled & (log_tail > least)
+        if not open_.any():
+            break
+    found = np.where(gap > 0, np.exp(log_tail), 0.5)
+    found = np.where(log_tail <= least, 0.0, found)
+    return np.where(np.isnan(gap) | (n.reshape(shape) <= 0).any(axis=0), np.nan, found)
+
+
 def tail_where(reached: Callable[[Array], Array], gap: Array) -> Array:
     """Chance at which something reaches as far as a gap.
 
@@ -113,7 +188,7 @@ def tail_where(reached: Callable[[Array], Array], gap: Array) -> Array:
         Reach at some chances, an array like `gap`: 0 at a half, or about that, and the farther the
         smaller the chance.
     gap
-        How far is to be reached, 0 or more, shape ``(n,)``.
+        How far is to be reached, 0 or more, shape ``(comparisons,)``.
 
     Returns
     -------
@@ -122,37 +197,53 @@ def tail_where(reached: Callable[[Array], Array], gap: Array) -> Array:
         and NaN where a gap or its reach is.
     """
     # With t so that the chance is exp(-t²/2) / 2, a reach is nearly proportional to t.
-    low, high = np.zeros_like(gap), np.full_like(gap, math.sqrt(-2 * math.log(2 * LEAST_TAIL)))
-    at_low = -gap
-    at_high = _at(reached, high) - gap
-    beyond = at_high < 0
+    most = math.sqrt(-2 * math.log(2 * LEAST_TAIL))
+    low, high = np.zeros_like(gap), np.full_like(gap, most)
+    before, at_before = low, -gap
     t = np.where(gap > 0, 2.0, 0.0)
-    open_ = (gap > 0) & (at_high > 0)
-    unknown = np.isnan(gap) | np.isnan(at_high)
+    open_ = gap > 0
+    unknown = np.isnan(gap)
     for step in range(_MOST_STEPS):
         if not open_.any():
             break
-        value = _at(reached, t) - gap
-        under = value <= 0
-        low, at_low = np.where(open_ & under, t, low), np.where(open_ & under, value, at_low)
-        high, at_high = np.where(open_ & ~under, t, high), np.where(open_ & ~under, value, at_high)
-        settled = (np.abs(value) <= 1e-13 * gap) | (high - low <= 1e-13 * high)
-        open_ &= ~settled
+        value = reached(np.exp(-t * t / 2) / 2) - gap
+        unknown |= open_ & np.isnan(value)
+        open_ &= ~unknown & ~((value < 0) & (t >= most)) & (np.abs(value) > 1e-10 * gap)
+        under = value < 0
+        low, high = np.where(open_ & under, t, low), np.where(open_ & ~under, t, high)
+        open_ &= high - low > 1e-12 * high
         with np.errstate(all="ignore"):
-            chord = low - at_low * (high - low) / (at_high - at_low)
-        # Every third step halves, so that no end of the bracket stays where it is for long.
-        inside = (chord > low) & (chord < high) & (step % 3 < 2)
-        t = np.where(open_, np.where(inside, chord, (low + high) / 2), t)
+            secant = t - value * (t - before) / (value - at_before)
+        # Where a reach jumps, secants are slow: then every other step halves what is left.
+        kept = (secant > low) & (secant < high) & ((step < 8) | (step % 2 == 0))
+        moved = np.where(kept, secant, (low + high) / 2)
+        moved = np.where((secant >= high) & (high == most), most, moved)
+        before, at_before = np.where(open_, t, before), np.where(open_, value, at_before)
+        open_ &= np.abs(moved - t) > 1e-9
+        t = np.where(open_, moved, t)
     found = np.exp(-t * t / 2) / 2
-    return np.where(unknown, np.nan, np.where(beyond, 0.0, found))
+    return np.where(unknown, np.nan, np.where(open_ | (t < most), found, 0.0))
 
 
-def _at(reached: Callable[[Array], Array], t: Array) -> Array:
-    return reached(np.exp(-t * t / 2) / 2)
+def _each(by_comparison: Array, shape: tuple[int, ...]) -> Array:
+    return np.broadcast_to(by_comparison, shape).ravel()
 
 
 def _joined(one: Array, other: Array) -> Array:
     return np.asarray(np.sqrt(one * one + other * other))
+
+
+def _tails(x: Array, n: Array) -> list[tuple[NDArray[np.intp], _Tails]]:
+    """Laws of the counts above 0 and below their number of rows, and where those stand."""
+    inner = (x > 0) & (x < n)
+    variance = np.where(inner, x * (1 - x / np.where(inner, n, 1)), -1.0)
+    made, least = [], 0.0
+    for most, pairs in zip((*_VARIANCES, math.inf), (*_PAIRS, 0), strict=True):
+        these = np.flatnonzero((variance >= least) & (variance < most))
+        if len(these):
+            made.append((these, _Tails(x[these], n[these], pairs)))
+        least = most
+    return made
 
 
 class _Tails:
@@ -175,27 +266,42 @@ class _Tails:
         self._tail = self._by_fraction if pairs else self._by_saddlepoint
 
     def reach(self, log_tail: Array) -> Array:
-        """Reach to the proportion whose tail this is, by Newton's steps.
-
-        The logarithm of the tail is concave in that of the proportion, so that the steps come from
-        below from the second one on.
-        """
-        z = np.sqrt(np.maximum(-2 * log_tail - 1.38, 0.01))  # near to the normal quantile
-        wide = z * np.sqrt(self.variance + z * z / 4)
-        least = 1e-9 * self.share
-        low = np.clip((self.x + z * z / 2 - wide) / (self.n + z * z), least, self.share - least)
-        at = self.share - low
+        """Reach to the proportion whose tail this is, by Newton's steps."""
+        at = self.start(log_tail)
         open_ = np.ones(len(at), dtype=bool)
         for _ in range(_MOST_STEPS):
-            value, slope = self._tail(at)
-            step = np.clip((log_tail - value) / slope, -30, 2)
-            low = self.share - at
-            change = low * np.expm1(step)
-            at = np.where(open_, np.maximum(at - change, 1e-15 * self.share), at)
-            open_ &= np.abs(change) > 1e-7 * at  # the next step would be as its square
+            moved, _ = self.step(at, log_tail)
+            far = np.abs(moved - at) > 1e-6 * at  # the next step would be as the square of this
+            at = np.where(open_, moved, at)
+            open_ &= far
             if not open_.any():
                 break
         return at
+
+    def start(self, log_tail: Array) -> Array:
+        """Reach near to the one whose tail this is: that of E. B. Wilson's limit (1927)."""
+        # The normal quantile to three digits: M. Abramowitz and I. Stegun, 26.2.23.
+        t = np.sqrt(np.maximum(-2 * log_tail, 1.3863))
+        z = t - (2.515517 + t * (0.802853 + t * 0.010328)) / (
+            1 + t * (1.432788 + t * (0.189269 + t * 0.001308))
+        )
+        z = np.maximum(z, 1e-3)
+        wide = z * np.sqrt(self.variance + z * z / 4)
+        low = (self.x + z * z / 2 - wide) / (self.n + z * z)
+        least = 1e-9 * self.share
+        return self.share - np.clip(low, least, self.share - least)
+
+    def step(self, at: Array, log_tail: Array) -> tuple[Array, Array]:
+        """One of Newton's steps from a reach, and how the reach changes with the log of the tail.
+
+        The logarithm of the tail is concave in that of the proportion, so that steps come from
+        below from the second one on.
+        """
+        value, slope = self._tail(at)
+        low = self.share - at
+        change = np.clip((log_tail - value) / slope, -30, 2)
+        at = np.maximum(at - low * np.expm1(change), 1e-15 * self.share)
+        return at, -(self.share - at) / slope
 
     def _by_fraction(self, reach: Array) -> tuple[Array, Array]:
         """Logarithm of the tail where the proportion is less by `reach`, and its slope.
@@ -230,6 +336,12 @@ class _Tails:
         tail = np.array(normal) + height * more
         slope = height / np.sqrt(self.variance) * (self.x + self.rest * low / high) / (2 * tail)
         return np.log(tail), slope
+
+
+def _log_normal_tail(z: Array) -> Array:
+    """Logarithm of the chance that a standard normal variable exceeds z, roughly."""
+    found = [math.erfc(min(one, 30.0) / math.sqrt(2)) / 2 for one in np.nan_to_num(z).tolist()]
+    return np.log(np.maximum(found, 1e-300))
 
 
 def _fractions(a: Array, b: Array, pairs: int) -> Array:

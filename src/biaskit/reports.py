@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,20 +23,25 @@ from biaskit.comparisons import (
 from biaskit.counts import Counts
 from biaskit.errors import DataError, RolesError
 from biaskit.fliptest import flip_tests, sample_for
-from biaskit.intervals import MOST_DRAWN, Resampled, draws_for, interval
+from biaskit.intervals.draws import MOST_DRAWN, Drawn, draws_for, interval
+from biaskit.intervals.evidence import Evidence
+from biaskit.intervals.figures import Figures, evidence_of, figures_of, inside, share_of
 from biaskit.levels import Level, show
 from biaskit.metrics import FROM_ROWS, METRICS, Metric
 from biaskit.roles import Facet, Roles, facet_name
 from biaskit.sources import count_roles, saved_counts
 from biaskit.sources.sample import Sample
-from biaskit.tables import Table, Tally
+from biaskit.tables import Table, Tally, divide
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
     "NOT_COMPUTED",
+    "Measured",
     "Row",
+    "Series",
+    "measured",
     "refuse_choices",
     "report",
     "report_rows",
@@ -49,8 +54,6 @@ NOT_COMPUTED = "not computed"
 
 # Fewer rows than this on a side get a note: their interval is wide, and rests on little.
 _FEW_ROWS = 10
-# Numbers drawn at a time, so that many facet values do not take many times the memory.
-_DRAWN_AT_ONCE = 4_000_000
 _ALL = (*METRICS.values(), *FROM_ROWS.values())
 
 
@@ -65,10 +68,35 @@ class Row(NamedTuple):
     low: float
     high: float
     p_value: float
+    confidence: float
+    rate_a: float
+    rate_d: float
+    of_a: float
+    of_d: float
     n_a: int
     n_d: int
     n_missing: int
     note: str
+
+
+class Series(NamedTuple):
+    """A metric for all comparisons of a facet: arrays with one axis."""
+
+    estimate: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    #: What the rows say of it at any level; None where that is known at the report's own only.
+    evidence: Evidence | None
+
+
+class Measured(NamedTuple):
+    """A row of a report, with what it is a part of."""
+
+    row: Row
+    metric: Metric
+    series: Series
+    #: Which comparison of the series it is.
+    at: int
 
 
 def report(
@@ -110,7 +138,8 @@ def report(
     confidence
         Level of the intervals, between 0 and 1; None for a report without them.
     seed
-        What the draws behind the intervals follow from: equal seeds give equal bits.
+        What is drawn for the intervals of metrics of your own follows from it, if they do not say
+        of which proportions they are made; no other number depends on it.
     filesystem
         Filesystem of pyarrow or fsspec on which the paths lie.
 
@@ -118,10 +147,13 @@ def report(
     -------
     pandas.DataFrame
         A row per facet, facet value (as d) and metric, with the columns ``stage, facet, value,
-        metric, estimate, low, high, p_value, n_a, n_d, n_missing, note``. ``low`` and ``high`` are
-        the ends of the interval, ``p_value`` that of the test of parity (docs/intervals.md). ``n_a
-        + n_d + n_missing`` is the number of rows read. What is undefined is NaN and ``note`` says
-        why; what is infinite is infinite.
+        metric, estimate, low, high, p_value, confidence, rate_a, rate_d, of_a, of_d, n_a, n_d,
+        n_missing, note``. ``low`` and ``high`` are the ends of the interval of the level
+        ``confidence``, ``p_value`` that of the test of parity (docs/intervals.md). Where a metric
+        compares two proportions, ``rate_a`` and ``rate_d`` are those, and ``of_a`` and ``of_d`` the
+        rows that they are taken of (of weighted rows, as many as they are worth); elsewhere NaN.
+        ``n_a + n_d + n_missing`` is the number of rows read. What is undefined is NaN and ``note``
+        says why; what is infinite is infinite.
 
     Raises
     ------
@@ -181,12 +213,31 @@ def report_rows(
     `roles` are those of the counts, or the same with other choices made (`Roles.chosen`). With
     `metrics` None, every metric runs whose roles are given. `sample` has the rows of FT.
     """
+    return [one.row for one in measured(counts, roles, metrics, confidence, seed, sample)]
+
+
+def measured(
+    counts: Counts,
+    roles: Roles,
+    metrics: Sequence[Metric] | None = None,
+    confidence: float | None = 0.95,
+    seed: int = 0,
+    sample: Sample | None = None,
+    *,
+    tests: bool = True,
+) -> list[Measured]:
+    """Rows of `report_rows`, each with what can be said of it at other levels.
+
+    Without `tests` there are no p-values, which take most of the time.
+    """
     refuse_choices(confidence, seed)
     if not counts.rows:
         raise DataError("there are no rows, so there is nothing to report; is the table empty?")
-    made: list[Row] = []
+    made: list[Measured] = []
     for facet in roles.facet:
-        made += _facet_rows(counts.tables[facet], facet, roles, metrics, confidence, seed, sample)
+        made += _of_facet(
+            counts.tables[facet], facet, roles, metrics, confidence, seed, sample, tests
+        )
     return made
 
 
@@ -225,12 +276,15 @@ class _Figures:
     low: NDArray[np.float64]
     high: NDArray[np.float64]
     p_value: NDArray[np.float64]
+    #: Proportions of sides a and d, and of how many rows, shape ``(4, comparisons)``.
+    rates: NDArray[np.float64]
     n_a: NDArray[np.int64]
     n_d: NDArray[np.int64]
     notes: list[str]
+    evidence: Evidence | None = None
 
 
-def _facet_rows(
+def _of_facet(
     table: Table,
     facet: Facet,
     roles: Roles,
@@ -238,7 +292,8 @@ def _facet_rows(
     confidence: float | None,
     seed: int,
     sample: Sample | None,
-) -> list[Row]:
+    tests: bool,
+) -> list[Measured]:
     compared = comparisons(table, facet, roles)
     if metrics is None:
         metrics = [one for one in _ALL if not _not_given(one, roles)]
@@ -260,19 +315,24 @@ def _facet_rows(
             compared.sides, known=known, positive=positive or (), positive_hat=positive_hat
         )
         n_a, n_d = table.side_rows(compared.sides, known)
-        entropy = np.random.SeedSequence([seed, *"/".join([facet_name(facet), *known]).encode()])
-        for metric, figures in zip(
-            together, _figures(together, a, d, roles, confidence, entropy), strict=True
+        for metric, one in zip(
+            together,
+            _figures(together, a, d, n_a, n_d, roles, confidence, seed, tests),
+            strict=True,
         ):
-            found[id(metric)] = replace(
-                figures,
-                n_a=n_a,
-                n_d=n_d,
-                notes=_notes(metric, figures, a, d, n_a, n_d, roles, confidence),
-            )
+            found[id(metric)] = one
     _note_what_groups_change(metrics, found)
+    level = math.nan if confidence is None else confidence
+    series = {
+        key: Series(one.estimate, one.low, one.high, one.evidence) for key, one in found.items()
+    }
     return [
-        _row(metric, found[id(metric)], facet, name, i, table.rows)
+        Measured(
+            _row(metric, found[id(metric)], facet, name, i, table.rows, level),
+            metric,
+            series[id(metric)],
+            i,
+        )
         for i, name in enumerate(compared.names)
         for metric in metrics
     ]
@@ -303,13 +363,16 @@ def _flips(
         low=undefined,
         high=undefined,
         p_value=undefined,
+        rates=np.stack([undefined] * 4),
         n_a=np.array([one.n_a for one in flips]),
         n_d=np.array([one.n_d for one in flips]),
         notes=notes,
     )
 
 
-def _row(metric: Metric, figures: _Figures, facet: Facet, name: str, i: int, rows: int) -> Row:
+def _row(
+    metric: Metric, figures: _Figures, facet: Facet, name: str, i: int, rows: int, level: float
+) -> Row:
     n_a, n_d = int(figures.n_a[i]), int(figures.n_d[i])
     return Row(
         stage=metric.stage,
@@ -320,6 +383,11 @@ def _row(metric: Metric, figures: _Figures, facet: Facet, name: str, i: int, row
         low=float(figures.low[i]),
         high=float(figures.high[i]),
         p_value=float(figures.p_value[i]),
+        confidence=level,
+        rate_a=float(figures.rates[0, i]),
+        rate_d=float(figures.rates[1, i]),
+        of_a=float(figures.rates[2, i]),
+        of_d=float(figures.rates[3, i]),
         n_a=n_a,
         n_d=n_d,
         n_missing=rows - n_a - n_d,
@@ -331,35 +399,101 @@ def _figures(
     metrics: Sequence[Metric],
     a: Tally,
     d: Tally,
+    n_a: NDArray[np.int64],
+    n_d: NDArray[np.int64],
     roles: Roles,
     confidence: float | None,
-    entropy: np.random.SeedSequence,
+    seed: int,
+    tests: bool,
 ) -> list[_Figures]:
-    """Estimates, intervals and p-values of metrics that need the same axes, from the same draws."""
+    """Estimates, intervals and p-values of metrics that need the same axes, with their notes."""
     undefined = np.full(len(a.cells), np.nan)
-    none = np.zeros(len(a.cells), dtype=np.int64)
-    made = []
-    for metric in metrics:
-        estimate = undefined if _not_given(metric, roles) else metric(a, d)
-        made.append(
-            _Figures(estimate, undefined.copy(), undefined.copy(), undefined.copy(), none, none, [])
+    squares = None
+    if a.squares is not None and d.squares is not None:
+        squares = replace(a, cells=a.squares), replace(d, cells=d.squares)
+    estimates = [undefined if _not_given(one, roles) else one(a, d) for one in metrics]
+    known: dict[int, Evidence] = {}
+    for i, (metric, estimate) in enumerate(zip(metrics, estimates, strict=True)):
+        if metric.kind != "point" and not _not_given(metric, roles):
+            form = metric.form_of(a, d)
+            if form is not None:
+                of_squares = None if squares is None else metric.form_of(*squares)
+                known[i] = evidence_of(form, estimate, of_squares)
+    made = dict.fromkeys(range(len(metrics)), Figures(undefined, undefined, undefined))
+    if confidence is not None:
+        found = figures_of(
+            list(known.values()),
+            [_tested(metrics[i]) if tests else math.nan for i in known],
+            [metrics[i].bounds for i in known],
+            confidence,
         )
-    if confidence is None or (drawn := _drawn(a, confidence)) > MOST_DRAWN:
-        return made
-    step = max(1, _DRAWN_AT_ONCE // drawn)
-    for start in range(0, len(a.cells), step):
-        part = slice(start, start + step)
-        resampled = Resampled(a.part(part), d.part(part), entropy.spawn(1)[0], confidence)
-        for metric, figures in zip(metrics, made, strict=True):
-            if metric.kind != "point" and not np.isnan(figures.estimate[part]).all():
-                ends = interval(metric, figures.estimate[part], resampled)
-                figures.low[part], figures.high[part], figures.p_value[part] = ends
-    return made
+        made |= dict(zip(known, found, strict=True))
+        if _drawn(a, confidence) <= MOST_DRAWN:
+            drawn = {i: one for i, one in enumerate(metrics) if _is_drawn(one)}
+            made |= _of_draws(drawn, estimates, a, d, confidence, seed)
+    return [
+        _Figures(
+            estimate=estimates[i],
+            low=made[i].low,
+            high=made[i].high,
+            p_value=made[i].p_value,
+            rates=_rates(metric, a, d, squares),
+            n_a=n_a,
+            n_d=n_d,
+            notes=_notes(metric, estimates[i], made[i].low, a, d, n_a, n_d, roles, confidence),
+            evidence=known.get(i),
+        )
+        for i, metric in enumerate(metrics)
+    ]
+
+
+def _tested(metric: Metric) -> float:
+    """Parity that a metric is tested for; NaN where it compares no facets."""
+    return math.nan if metric.kind == "inequality" else metric.parity
+
+
+def _is_drawn(metric: Metric) -> bool:
+    """Whether a metric's interval is made of draws: it does not say what it is made of."""
+    return metric.kind != "point" and metric.form is None and metric.rate is None
+
+
+def _of_draws(
+    metrics: Mapping[int, Metric],
+    estimates: Sequence[NDArray[np.float64]],
+    a: Tally,
+    d: Tally,
+    confidence: float,
+    seed: int,
+) -> dict[int, Figures]:
+    """Figures of metrics that have draws, comparison by comparison."""
+    if not metrics:
+        return {}
+    made = {i: np.full((3, len(a.cells)), np.nan) for i in metrics}
+    for at in range(len(a.cells)):
+        drawn = Drawn(a.at(at), d.at(at), seed, confidence)
+        for i, metric in metrics.items():
+            made[i][:, at] = interval(metric, float(estimates[i][at]), drawn)
+    return {i: inside(Figures(*made[i]), estimates[i], *metrics[i].bounds) for i in metrics}
+
+
+def _rates(
+    metric: Metric, a: Tally, d: Tally, squares: tuple[Tally, Tally] | None
+) -> NDArray[np.float64]:
+    """Proportions of both sides, and of how many rows they are, of a metric that has some."""
+    if metric.rate is None:
+        return np.full((4, len(a.cells)), np.nan)
+    of = squares or (None, None)
+    shares = [
+        share_of(metric.rate(side), None if square is None else metric.rate(square))
+        for side, square in zip((a, d), of, strict=True)
+    ]
+    return np.stack([*(divide(*one) for one in shares), *(one.rows for one in shares)])
 
 
 def _notes(
     metric: Metric,
-    figures: _Figures,
+    estimate: NDArray[np.float64],
+    low: NDArray[np.float64],
     a: Tally,
     d: Tally,
     n_a: NDArray[np.int64],
@@ -373,16 +507,16 @@ def _notes(
         return [f"{NOT_COMPUTED} without a {what}: give {missing[0]}="] * len(n_a)
     remarks = metric.remark(a, d) if metric.remark else [""] * len(n_a)
     constant = np.count_nonzero((a.by_label + d.by_label) > 0, axis=-1) == 1
-    too_many = confidence is not None and _drawn(a, confidence) > MOST_DRAWN
+    too_many = confidence is not None and _is_drawn(metric) and _drawn(a, confidence) > MOST_DRAWN
     made = []
     for i, remark in enumerate(remarks):
         notes = [_few(side, int(n[i])) for side, n in (("a", n_a), ("d", n_d))]
-        if np.isnan(figures.estimate[i]):
+        if np.isnan(estimate[i]):
             notes.append(f"undefined: {metric.undefined}" if n_a[i] and n_d[i] else "")
         else:
             notes.append(remark)
             notes.append("no interval: too many cells to draw" if too_many else "")
-            weighted = a.squares is not None and not np.isnan(figures.low[i])
+            weighted = a.squares is not None and not np.isnan(low[i])
             notes.append("weighted: the interval is approximate" if weighted else "")
         if constant[i] and "label" in metric.needs and n_a[i] and n_d[i]:
             notes.append(f"every known {roles.label} is the same")
@@ -392,7 +526,8 @@ def _notes(
 
 def _drawn(side: Tally, confidence: float) -> int:
     """How many numbers the draws of one side of one comparison are."""
-    return math.prod(side.cells.shape[1:]) * draws_for(confidence)
+    cells = math.prod(side.cells.shape[1:])
+    return cells * draws_for(confidence, cells)
 
 
 def _few(side: str, n: int) -> str:

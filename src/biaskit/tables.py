@@ -137,10 +137,10 @@ class Tally:
         cells = np.moveaxis(self.cells, -1, -3)[..., np.newaxis]
         return replace(self, cells=cells, squares=None)
 
-    def part(self, comparisons: slice) -> Tally:
-        """Some of the comparisons, which are the first axis."""
-        squares = None if self.squares is None else self.squares[comparisons]
-        return replace(self, cells=self.cells[comparisons], squares=squares)
+    def at(self, comparison: int) -> Tally:
+        """One of the comparisons, which are the first axis."""
+        squares = None if self.squares is None else self.squares[comparison]
+        return replace(self, cells=self.cells[comparison], squares=squares)
 
     @property
     def _hat(self) -> NDArray[np.bool_]:

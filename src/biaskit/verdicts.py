@@ -2,28 +2,23 @@
 
 A verdict is *pass* where the whole interval is inside the limit, *fail* where the whole of it is
 outside, and *uncertain* otherwise. Of a hundred numbers that lie on their limits some would pass
-or fail by chance, so the intervals of numbers that are judged together are widened by Holm's rule
-(S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of
-Statistics 6, 1979): the surest verdict among m needs an interval of level ``1 - alpha / m``, the
-next one of ``1 - alpha / (m - 1)``, and so on until one does not hold. Each number lies either
-inside its limit or outside, so among m numbers at most m verdicts can be wrong, and the chance that
-any is stays below alpha.
+or fail by chance, so numbers that are judged together need wider intervals by Holm's rule (S. Holm,
+"A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6,
+1979): the surest verdict among m needs an interval of level ``1 - alpha / m``, the next one of ``1
+- alpha / (m - 1)``, and so on until one does not hold. Each number lies either inside its limit or
+outside, so among m numbers at most m verdicts can be wrong, and the chance that any is stays below
+alpha.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from statistics import NormalDist
+from collections.abc import Sequence
 from typing import NamedTuple
 
 __all__ = ["FAIL", "PASS", "UNCERTAIN", "Claim", "Verdict", "verdicts"]
 
 PASS, FAIL, UNCERTAIN = "pass", "fail", "uncertain"
-
-
-def _as_it_is(value: float) -> float:
-    return value
 
 
 class Claim(NamedTuple):
@@ -34,8 +29,10 @@ class Claim(NamedTuple):
     high: float
     limit_low: float
     limit_high: float
-    #: Makes of a number one whose interval reaches about as far to either side.
-    scale: Callable[[float], float] = _as_it_is
+    #: Levels, as 1 less themselves, of the intervals of which an end just meets either limit; NaN
+    #: where only the interval's own level is known.
+    doubt_low: float = math.nan
+    doubt_high: float = math.nan
     #: Why it cannot be judged, where it cannot.
     withheld: str = ""
 
@@ -59,7 +56,8 @@ def verdicts(
     Parameters
     ----------
     claims
-        Numbers with their intervals and limits.
+        Numbers with their intervals and limits. One whose doubts are unknown is judged no surer
+        than its own interval shows.
     confidence
         Level of the intervals.
     together
@@ -67,15 +65,15 @@ def verdicts(
 
     Examples
     --------
-    >>> clear, near = Claim(0.3, 0.2, 0.4, -0.1, 0.1), Claim(0.2, 0.105, 0.295, -0.1, 0.1)
+    >>> clear = Claim(0.3, 0.2, 0.4, -0.1, 0.1, 1e-9, 1e-5)
+    >>> near = Claim(0.2, 0.105, 0.295, -0.1, 0.1, 1e-6, 0.04)
     >>> [one.name for one in verdicts([clear, near])]
     ['fail', 'fail']
     >>> [one.name for one in verdicts([near] * 3)]
     ['uncertain', 'uncertain', 'uncertain']
     """
     alpha = 1 - confidence
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
-    alone = [_alone(claim, alpha, z) for claim in claims]
+    alone = [_alone(claim, alpha) for claim in claims]
     if not together:
         return alone
     judged = sorted(
@@ -83,22 +81,22 @@ def verdicts(
     )
     made = list(alone)
     for done, i in enumerate(judged):
-        if alone[i].doubt > alpha / (len(judged) - done):
+        if alone[i].doubt > _share_of(alpha, len(judged) - done):
             for j in judged[done:]:
                 made[j] = _not_among(len(judged), alone[j])
             break
     return made
 
 
-def _alone(claim: Claim, alpha: float, z: float) -> Verdict:
+def _alone(claim: Claim, alpha: float) -> Verdict:
     """Verdict on a claim by its own interval."""
     if claim.withheld:
         return Verdict(UNCERTAIN, claim.withheld, 1.0, judged=False)
     if claim.low > claim.limit_high:
-        doubt = _doubt(claim, claim.low, claim.limit_high, alpha, z)
+        doubt = _known(claim.doubt_high, alpha)
         return Verdict(FAIL, f"the whole interval is above {claim.limit_high:g}", doubt)
     if claim.high < claim.limit_low:
-        doubt = _doubt(claim, claim.high, claim.limit_low, alpha, z)
+        doubt = _known(claim.doubt_low, alpha)
         return Verdict(FAIL, f"the whole interval is below {claim.limit_low:g}", doubt)
     over = [
         f"{limit:g}"
@@ -110,27 +108,18 @@ def _alone(claim: Claim, alpha: float, z: float) -> Verdict:
     ]
     if over:
         return Verdict(UNCERTAIN, f"the interval reaches over {' and '.join(over)}", 1.0)
-    doubt = max(
-        _doubt(claim, claim.low, claim.limit_low, alpha, z),
-        _doubt(claim, claim.high, claim.limit_high, alpha, z),
-    )
+    ends = ((claim.doubt_low, claim.limit_low), (claim.doubt_high, claim.limit_high))
+    doubt = max(0.0 if math.isinf(limit) else _known(doubt, alpha) for doubt, limit in ends)
     return Verdict(PASS, "", doubt)
 
 
-def _doubt(claim: Claim, end: float, limit: float, alpha: float, z: float) -> float:
-    """How wide an interval would just touch the limit, as one less its level.
+def _known(doubt: float, alpha: float) -> float:
+    return alpha if math.isnan(doubt) else min(doubt, alpha)
 
-    Beyond the interval that is given, its shape is taken for that of a normal law on the claim's
-    scale. Where the interval has no such shape (an end at infinity, no width), it is taken to say
-    what it says at its own level, and no more.
-    """
-    if math.isinf(limit):
-        return 0.0
-    estimate, end, limit = map(claim.scale, (claim.estimate, end, limit))
-    reach, gap = abs(end - estimate), abs(limit - estimate)
-    if not (math.isfinite(estimate) and math.isfinite(reach)) or reach == 0:
-        return alpha
-    return min(math.erfc(z * gap / reach / math.sqrt(2)), alpha)
+
+def _share_of(alpha: float, among: int) -> float:
+    # What rests on its own interval alone has the doubt alpha, and that is enough for the last one.
+    return alpha / among * (1 + 1e-9)
 
 
 def _not_among(number: int, alone: Verdict) -> Verdict:

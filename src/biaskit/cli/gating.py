@@ -56,6 +56,12 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
         help="distance from parity that a metric may have, or its range (DI=0.8,1.25); repeat it",
     )
     check.add_argument(
+        "--required",
+        action="append",
+        metavar="DPL",
+        help="metric of which an uncertain verdict is a fail; repeat it",
+    )
+    check.add_argument(
         "--min-rows", type=int, metavar="N", help="rows that each side needs to be judged"
     )
     check.add_argument(
@@ -130,7 +136,7 @@ def _outcomes(args: argparse.Namespace) -> tuple[list[Outcome], int, bool]:
     """Outcomes of what a call names, how many of its files no data set has, and whether strict."""
     if args.limit or any(value is not None for value in roles_given(args).values()):
         return [_outcome(args, _by_hand(args), None, args.strict)], 0, args.strict
-    for flag in ("min_rows", "confidence"):
+    for flag in ("required", "min_rows", "confidence"):
         if getattr(args, flag) is not None:
             raise RolesError(
                 f"--{flag.replace('_', '-')} goes with --facet and --limit; "
@@ -171,7 +177,7 @@ def _by_hand(args: argparse.Namespace) -> DataSet:
     roles = {name: value for name, value in roles_given(args).items() if value is not None}
     if len(args.data) == 1 and (saved := saved_counts(args.data[0])) is not None:
         roles = {**saved.roles.given(), **roles}
-    given = {"min_rows": args.min_rows, "confidence": args.confidence}
+    given = {flag: getattr(args, flag) for flag in ("required", "min_rows", "confidence")}
     return DataSet.of(
         {
             "files": args.data,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from biaskit import __version__, datasets, formats, store
 from biaskit.cli.counting import counted
@@ -18,6 +20,9 @@ from biaskit.sources import count_roles
 from biaskit.words import in_words
 
 __all__ = ["add_verbs"]
+
+# The stage is known from the metric, the level from the call, and n_a and n_d say how many rows.
+_FOR_PROGRAMS = ("stage", "confidence", "of_a", "of_d")
 
 _EXAMPLES = """examples:
   biaskit report loans.parquet --facet gender --label paid
@@ -70,12 +75,14 @@ def _report(args: argparse.Namespace) -> None:
         records = [row._asdict() for row in rows]
         for record, sentence in zip(records, words, strict=False):
             record["words"] = sentence
-        about = {"version": __version__, "schema": 1}
+        about = {"version": __version__, "schema": 2}
         report = {"biaskit": about, "roles": roles.to_json(), "report": records}
         return write(args, formats.as_json(report))
-    if args.format in ("table", "markdown"):  # people know the stage from the metric
-        columns = [name for name in columns if name != "stage"]
+    if args.format in ("table", "markdown"):  # what people do not know without it
+        columns = [name for name in columns if name not in _FOR_PROGRAMS]
     cells = [[getattr(row, name) for name in columns] for row in rows]
+    if args.format in ("table", "markdown"):
+        cells = [_without_empty_rates(columns, line) for line in cells]
     if args.format == "table":
         parts = [summary(counts, roles), formats.as_table(columns, cells)]
         if words:
@@ -85,6 +92,14 @@ def _report(args: argparse.Namespace) -> None:
         columns = [*columns, "words"]
         cells = [[*line, sentence] for line, sentence in zip(cells, words, strict=True)]
     return write(args, tabular(args, columns, cells))
+
+
+def _without_empty_rates(columns: Sequence[str], line: Sequence[Any]) -> list[Any]:
+    """Cells of a row in which a rate that the metric does not have is empty, not undefined."""
+    return [
+        "" if name.startswith("rate_") and math.isnan(cell) else cell
+        for name, cell in zip(columns, line, strict=True)
+    ]
 
 
 def _sentences(rows: Sequence[Row], roles: Roles, asked: Sequence[Metric] | None) -> list[str]:

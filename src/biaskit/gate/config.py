@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from biaskit.addresses import is_address, shown
-from biaskit.checks import Limit, limits_of, refuse_level, refuse_unmet
+from biaskit.checks import Limit, limits_of, refuse_level, refuse_unmet, required_of
 from biaskit.drift import Allowed, allowed_changes
 from biaskit.errors import BiaskitError, DataError, RolesError, did_you_mean
 from biaskit.roles import Roles
@@ -32,6 +32,8 @@ class DataSet:
     #: A counts file or its address, and how much may have changed since.
     baseline: Path | str | None = None
     drift: Allowed | None = None
+    #: Metrics of which an uncertain verdict is a fail.
+    required: frozenset[str] = frozenset()
     min_rows: int = 0
     confidence: float = 0.95
     seed: int = 0
@@ -81,6 +83,7 @@ class DataSet:
             limits=limits,
             baseline=_place(baseline, folder),
             drift=allowed,
+            required=_required(given, limits),
             min_rows=_of_type(given, "min_rows", int, 0),
             confidence=_of_type(given, "confidence", float, 0.95),
             seed=_of_type(given, "seed", int, 0),
@@ -212,6 +215,14 @@ def _roles(given: dict[str, Any]) -> Roles:
     if not given.get("facet"):
         raise RolesError("facet is needed: the column whose values may be favoured or not")
     return Roles.of(**given)
+
+
+def _required(given: Mapping[str, Any], limits: tuple[Limit, ...]) -> frozenset[str]:
+    names = given.get("required", ())
+    names = (names,) if isinstance(names, str) else names
+    if not _texts(names):
+        raise RolesError(f'required is a list of metrics, such as ["DPL"], not {names!r}')
+    return required_of(names, limits)
 
 
 def _texts(value: Any) -> bool:

@@ -75,7 +75,11 @@ def check_data_set(
             metrics = [limit.metric for limit in data.limits]
             rows = report_rows(counts, roles, metrics, data.confidence, data.seed, sample)
             checked = check_rows(
-                rows, data.limits, min_rows=data.min_rows, confidence=data.confidence
+                rows,
+                data.limits,
+                min_rows=data.min_rows,
+                confidence=data.confidence,
+                required=data.required,
             )
             found += of_checked(checked, data.confidence, strict)
             made = replace(made, checked=tuple(checked))

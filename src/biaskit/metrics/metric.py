@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
+from biaskit.errors import RolesError, did_you_mean
+from biaskit.metrics.forms import Array, Difference, Form, One, Quotient, Share
 from biaskit.tables import Tally
 
-__all__ = ["Array", "Metric", "metric"]
+__all__ = ["NEEDS", "Array", "Metric", "metric"]
 
-Array: TypeAlias = NDArray[np.float64]
+#: What a metric may need: columns, and which outcome is positive.
+NEEDS = ("label", "predicted", "group", "positive", "features")
+
+_COMPARED = {
+    "difference": ("a - d", "d - a"),
+    "ratio": ("a / d", "d / a"),
+    "rate": ("a", "d"),
+}
+
+
+Against: TypeAlias = Literal[">", "<", "!=", ""]
+Swap: TypeAlias = Literal["negates", "inverts", "keeps", "changes"]
+Kind: TypeAlias = Literal[
+    "difference", "ratio", "length", "squared length", "inequality", "rate", "point"
+]
+#: What a metric makes of the proportions of two sides, or which side's proportion it is.
+Compares: TypeAlias = Literal["a - d", "d - a", "a / d", "d / a", "a", "d"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,18 +49,28 @@ class Metric:
     bounds
         Least and greatest value.
     parity
-        The value that means no difference.
+        The value that means no difference; NaN where there is none.
     against_d
         ``">"`` or ``"<"``: on which side of parity facet d is worse off; ``"!="`` for a distance,
-        which has no direction.
+        which has no direction and is least at parity; nothing for a rate.
     swap
         What changing a for d does to the value: ``"negates"``, ``"inverts"``, ``"keeps"`` or
         ``"changes"`` it.
     kind
         What sort of number it is, which decides how its interval is made: a ``"difference"`` or a
         ``"ratio"``; a ``"length"``, which obeys the triangle inequality, or the ``"squared
-        length"`` whose root does; an ``"inequality"``, which compares no facets; a ``"point"``,
-        which has no interval. By default a length where `against_d` is ``"!="``, else a difference.
+        length"`` whose root does; an ``"inequality"``, which compares no facets; a ``"rate"``, the
+        proportion of one side, which has no parity and no test; a ``"point"``, which has no
+        interval. By default a length where `against_d` is ``"!="``, else a difference.
+    rate
+        From a tally, how many rows are counted and of how many: the proportion that the metric
+        compares between the sides, or has of one side. It gives the metric an interval by its own
+        tails, at every level; without it (and without `form`) an interval is made of draws.
+    compares
+        What the metric makes of the proportions: ``"a - d"`` (of a difference, by default),
+        ``"d - a"``, ``"d / a"`` (of a ratio), ``"a / d"``, ``"d"`` (of a rate) or ``"a"``.
+    form
+        From both tallies, of which proportions the metric is made (`biaskit.metrics.forms`).
     undefined
         Why the value is NaN when both sides have rows.
     reading
@@ -55,6 +83,11 @@ class Metric:
         Of a metric from rows: keyword arguments for the function that computes it.
     remark
         From the tallies, a note per facet value on how the value came about, or "".
+
+    Raises
+    ------
+    RolesError
+        The facts contradict each other.
     """
 
     symbol: str
@@ -62,23 +95,99 @@ class Metric:
     function: Callable[[Tally, Tally], Any]
     needs: tuple[str, ...]
     bounds: tuple[float, float]
-    parity: float
-    against_d: Literal[">", "<", "!="]
-    swap: Literal["negates", "inverts", "keeps", "changes"]
     reading: str
+    parity: float = math.nan
+    against_d: Against = ""
+    swap: Swap = "changes"
     sentence: str = ""
-    kind: (
-        Literal["difference", "ratio", "length", "squared length", "inequality", "point"] | None
-    ) = None
+    kind: Kind | None = None
+    rate: Callable[[Tally], tuple[Any, Any]] | None = None
+    compares: Compares | None = None
+    form: Callable[[Tally, Tally], Form] | None = None
     undefined: str = "0/0"
     aliases: tuple[str, ...] = ()
     without_groups: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     remark: Callable[[Tally, Tally], list[str]] | None = None
 
+    def __post_init__(self) -> None:
+        if self.kind is None:
+            kind: Kind = "length" if self.against_d == "!=" else "difference"
+            object.__setattr__(self, "kind", kind)
+        if self.rate is not None and self.compares is None:
+            compares = {"difference": "a - d", "ratio": "d / a", "rate": "d"}.get(str(self.kind))
+            object.__setattr__(self, "compares", compares)
+        self._refuse_contradictions()
+
+    def _refuse_contradictions(self) -> None:
+        def refuse(why: str) -> None:
+            raise RolesError(f"metric {self.symbol!r}: {why}")
+
+        for name, known in (
+            ("against_d", get_args(Against)),
+            ("swap", get_args(Swap)),
+            ("kind", get_args(Kind)),
+            ("compares", (*get_args(Compares), None)),
+        ):
+            if (value := getattr(self, name)) not in known:
+                refuse(f"{name}={value!r}; it is one of {', '.join(filter(None, known))}")
+        if unknown := [one for one in self.needs if one not in NEEDS]:
+            refuse(f"needs {unknown[0]!r}; {did_you_mean(unknown[0], NEEDS)}")
+        if self.kind == "rate":
+            if self.against_d or not math.isnan(self.parity):
+                refuse(
+                    'kind="rate" is the proportion of one side: it has no parity and no against_d'
+                )
+        elif self.kind == "point":
+            pass
+        elif math.isnan(self.parity) or not self.against_d:
+            refuse(
+                "parity= and against_d= are needed: which value means no difference, and on which "
+                'side of it is d worse off? A proportion of one side has neither: kind="rate"'
+            )
+        elif self.against_d == "!=" and (
+            self.parity != self.bounds[0]
+            or (self.swap != "keeps" and self.kind != "squared length")
+        ):
+            refuse(
+                'against_d="!=" is for a distance, which is least at parity and the same when the '
+                'sides are swapped (swap="keeps"); for a proportion of one side say kind="rate"'
+            )
+        if self.rate is not None and self.compares not in _COMPARED.get(str(self.kind), ()):
+            refuse(
+                f"rate= goes with a difference, a ratio or a rate; kind is {self.kind!r} and "
+                f"compares is {self.compares!r}"
+            )
+
     def __call__(self, a: Tally, d: Tally) -> Array:
         """Value of the metric, with the leading axes of `a` and `d`."""
         return np.asarray(self.function(a, d), dtype=np.float64)
+
+    def form_of(self, a: Tally, d: Tally) -> Form | None:
+        """Of which proportions the value is made; None where the metric does not say so."""
+        if self.rate is not None:
+            return self._compared(Share(*self.rate(a)), Share(*self.rate(d)))
+        return None if self.form is None else self.form(a, d)
+
+    def form_of_rates(self, rate_a: Any, rate_d: Any, of_a: Any, of_d: Any) -> Form | None:
+        """The same from the proportions of both sides and the rows that they are taken of."""
+        if self.rate is None:
+            return None
+        return self._compared(_counted(rate_a, of_a), _counted(rate_d, of_d))
+
+    def _compared(self, a: Share, d: Share) -> Form | None:
+        match self.compares:
+            case "a - d":
+                return Difference(a, d)
+            case "d - a":
+                return Difference(d, a)
+            case "a / d":
+                return Quotient(a, d)
+            case "d / a":
+                return Quotient(d, a)
+            case "a" | "d":
+                return One(a if self.compares == "a" else d)
+        return None
 
     @property
     def title(self) -> str:
@@ -95,15 +204,23 @@ def metric(symbol: str, formula: str, **facts: Any) -> Callable[[Callable[..., A
     """Decorator that makes a `Metric` of a function of two tallies; `facts` are its other fields.
 
     >>> @metric("RR", "q_d / q_a", needs=("label", "positive"), bounds=(0, float("inf")), parity=1,
-    ...         against_d="<", swap="changes", reading="The ratio of the positive rates.")
+    ...         against_d="<", swap="inverts", kind="ratio", rate=lambda side: (side.n1, side.n),
+    ...         reading="The ratio of the positive rates.")
     ... def rate_ratio(a, d):
     ...     '''Ratio of positive rates.'''
     ...     return divide(d.q, a.q)
-    >>> rate_ratio.title
-    'Ratio of positive rates'
+    >>> rate_ratio.title, rate_ratio.compares
+    ('Ratio of positive rates', 'd / a')
     """
 
     def declare(function: Callable[..., Any]) -> Metric:
         return Metric(symbol, formula, function, **facts)
 
     return declare
+
+
+def _counted(rate: Array, of: Array) -> Share:
+    """Share of a proportion and its rows; a count that rounding alone keeps from a whole is one."""
+    count = np.where(of > 0, rate, 0) * of
+    whole = np.rint(count)
+    return Share(np.where(np.abs(count - whole) <= 1e-9 * np.maximum(whole, 1), whole, count), of)

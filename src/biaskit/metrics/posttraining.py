@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from biaskit.metrics import forms
+from biaskit.metrics.forms import Share
 from biaskit.metrics.metric import Array, metric
-from biaskit.metrics.pretraining import remarks_on_groups, within_groups
+from biaskit.metrics.pretraining import remarks_on_groups, strata, within_groups
 from biaskit.tables import Tally, divide
 
 __all__ = [
@@ -46,6 +48,7 @@ _BOTH = ("label", "predicted", "positive")
     parity=0,
     against_d=">",
     swap="negates",
+    rate=lambda side: (side.n1_hat, side.n),
     sentence="The share predicted positive is {points} {lower} for {d} than for all others.",
     reading="Above 0, facet d has a smaller share of positive predictions than facet a.",
 )
@@ -63,6 +66,7 @@ def difference_in_positive_proportions_in_predicted_labels(a: Tally, d: Tally) -
     against_d="<",
     kind="ratio",
     swap="inverts",
+    rate=lambda side: (side.n1_hat, side.n),
     undefined="neither side has a positive prediction",
     sentence="{d} is predicted positive {value} times as often as all others.",
     reading="Below 1, facet d has a smaller share of positive predictions than facet a. The "
@@ -82,6 +86,7 @@ def disparate_impact(a: Tally, d: Tally) -> Array:
     parity=0,
     against_d="<",
     swap="negates",
+    form=lambda a, d: forms.Curves(*(_quotient(s.tp, s.fn, s.fp) for s in (a, d))),
     undefined="a side has neither positive labels nor positive predictions, or neither side has "
     "positive predictions",
     sentence="For each positive prediction there are {size} {fewer} positive labels among {d} "
@@ -102,6 +107,7 @@ def difference_in_conditional_acceptance(a: Tally, d: Tally) -> Array:
     parity=0,
     against_d="<",
     swap="negates",
+    form=lambda a, d: forms.Curves(*(_quotient(s.tn, s.fp, s.fn) for s in (d, a))),
     undefined="a side has neither negative labels nor negative predictions, or neither side has "
     "negative predictions",
     sentence="For each negative prediction there are {size} {more} negative labels among {d} "
@@ -122,6 +128,8 @@ def difference_in_conditional_rejection(a: Tally, d: Tally) -> Array:
     parity=0,
     against_d=">",
     swap="negates",
+    rate=lambda side: (side.tn, side.tn + side.fp),
+    compares="d - a",
     undefined="a side has no negative labels",
     sentence="Of those whose {label} is not positive, {points} {more} of {d} are rightly "
     "predicted so than of all others.",
@@ -141,6 +149,7 @@ def specificity_difference(a: Tally, d: Tally) -> Array:
     parity=0,
     against_d=">",
     swap="negates",
+    rate=lambda side: (side.tp, side.tp + side.fn),
     undefined="a side has no positive labels",
     sentence="Of those with a positive {label}, the model finds {points} {fewer} of {d} than of "
     "all others.",
@@ -159,6 +168,7 @@ def recall_difference(a: Tally, d: Tally) -> Array:
     parity=0,
     against_d=">",
     swap="negates",
+    rate=lambda side: (side.tp, side.tp + side.fp),
     undefined="a side has no positive predictions",
     sentence="Of those predicted positive, {points} {fewer} of {d} really were than of all others.",
     reading="Above 0, of those predicted positive fewer of facet d really are.",
@@ -176,6 +186,8 @@ def difference_in_acceptance_rates(a: Tally, d: Tally) -> Array:
     parity=0,
     against_d="<",
     swap="negates",
+    rate=lambda side: (side.tn, side.tn + side.fn),
+    compares="d - a",
     undefined="a side has no negative predictions",
     sentence="Of those predicted negative, {points} {more} of {d} really were than of all others.",
     reading="Below 0, of those predicted negative fewer of facet d really are: more of facet d are "
@@ -194,6 +206,7 @@ def difference_in_rejection_rates(a: Tally, d: Tally) -> Array:
     parity=0,
     against_d=">",
     swap="negates",
+    rate=lambda side: (side.tp + side.tn, side.n),
     sentence="The model is right about {points} {fewer} of {d} than of all others.",
     reading="Above 0, the model is right less often about facet d.",
 )
@@ -210,6 +223,10 @@ def accuracy_difference(a: Tally, d: Tally) -> Array:
     parity=0,
     against_d=">",
     swap="negates",
+    form=lambda a, d: forms.Curves(
+        forms.Curve(_odds, (Share(d.fn, d.fn + d.fp),)),
+        forms.Curve(_odds, (Share(a.fn, a.fn + a.fp),)),
+    ),
     undefined="a side has no wrong predictions, or neither side has false positives",
     remark=lambda a, d: _few_false_positives(a, d),
     sentence="For each wrong acceptance there are {size} {more} wrong rejections of {d} than of "
@@ -235,6 +252,7 @@ def _predictions_by_group(a: Tally, d: Tally) -> tuple[Any, Any, Any, Any]:
     parity=0,
     against_d=">",
     swap="negates",
+    form=lambda a, d: strata(*_predictions_by_group(a, d)),
     undefined="no group has both positive and negative predictions",
     without_groups="DPPL",
     remark=lambda a, d: remarks_on_groups(*_predictions_by_group(a, d)),
@@ -256,6 +274,8 @@ def conditional_demographic_disparity_in_predicted_labels(a: Tally, d: Tally) ->
     parity=0,
     against_d="<",
     swap="negates",
+    rate=lambda side: (side.fp, side.fp + side.tn),
+    compares="d - a",
     undefined="a side has no negative labels",
     sentence="Of those whose {label} is not positive, {points} {more} of {d} are wrongly "
     "predicted positive than of all others.",
@@ -275,6 +295,8 @@ def false_positive_rate_difference(a: Tally, d: Tally) -> Array:
     parity=0,
     against_d=">",
     swap="negates",
+    rate=lambda side: (side.fn, side.fn + side.tp),
+    compares="d - a",
     undefined="a side has no positive labels",
     sentence="Of those with a positive {label}, {points} {more} of {d} are wrongly predicted "
     "negative than of all others.",
@@ -294,6 +316,12 @@ def false_negative_rate_difference(a: Tally, d: Tally) -> Array:
     parity=0,
     against_d="!=",
     swap="keeps",
+    form=lambda a, d: forms.Largest(
+        (
+            forms.Difference(Share(d.fp, d.fp + d.tn), Share(a.fp, a.fp + a.tn)),
+            forms.Difference(Share(d.fn, d.fn + d.tp), Share(a.fn, a.fn + a.tp)),
+        )
+    ),
     undefined="a side has no positive, or no negative, labels",
     sentence="The model is wrong {points} more often about one side than about the other, {d} "
     "against all others.",
@@ -316,6 +344,7 @@ def equalized_odds(a: Tally, d: Tally) -> Array:
     against_d="!=",
     kind="inequality",
     swap="keeps",
+    form=lambda a, d: forms.Curves(_inequality(a.n + d.n, a.fp + d.fp, a.fn + d.fn)),
     undefined="every prediction is a false negative: nobody has a benefit",
     remark=lambda a, _: ["of both sides together, so no test"] * len(a.cells),
     sentence="The model gives out its benefits with an inequality of {value}, over all rows; 0 "
@@ -355,6 +384,39 @@ def _difference(one: Array, other: Array) -> Array:
     """Difference in which two equal infinities are undefined, without a warning."""
     with np.errstate(invalid="ignore"):
         return one - other
+
+
+def _odds(share: Array) -> Array:
+    return divide(share, 1 - share)
+
+
+def _quotient(both: Any, over: Any, under: Any) -> forms.Curve:
+    """How ``(both + over) / (both + under)`` is made of two proportions.
+
+    Of all these rows, those that are both; of the others, those that are `over`.
+    """
+    others = over + under
+
+    def value(both: Array, over: Array) -> Array:
+        rest = 1 - both
+        return divide(both + rest * over, both + rest * (1 - over))
+
+    return forms.Curve(value, (Share(both, both + others), _or_a_half(over, others)))
+
+
+def _inequality(n: Any, fp: Any, fn: Any) -> forms.Curve:
+    """How GE is made of the share of wrong predictions, and of the false negatives among them."""
+
+    def value(wrong: Array, negative: Array) -> Array:
+        fp, fn = wrong * (1 - negative), wrong * negative
+        return np.asarray((divide(1 + 3 * fp - fn, np.square(1 + fp - fn)) - 1) / 2)
+
+    return forms.Curve(value, (Share(fp + fn, n), _or_a_half(fn, fp + fn)))
+
+
+def _or_a_half(count: Any, rows: Any) -> Share:
+    """Proportion of some rows; where there are none it may be anything, as half a row of one."""
+    return Share(np.where(rows > 0, count, 0.5), np.where(rows > 0, rows, 1.0))
 
 
 def _few_false_positives(a: Tally, d: Tally) -> list[str]:

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from biaskit.errors import RolesError
+from biaskit.metrics import forms
+from biaskit.metrics.forms import Share
 from biaskit.metrics.metric import Array, Metric, metric
 from biaskit.tables import Tally, divide
 
@@ -37,6 +39,7 @@ __all__ = [
     parity=0,
     against_d=">",
     swap="negates",
+    form=lambda a, d: forms.One(Share(d.n, a.n + d.n), factor=-2.0, offset=1.0),
     sentence="There are {n_d} rows of {d} and {n_a} of all others.",
     reading="Above 0, facet d has fewer rows than facet a.",
 )
@@ -53,6 +56,7 @@ def class_imbalance(a: Tally, d: Tally) -> Array:
     parity=0,
     against_d=">",
     swap="negates",
+    rate=lambda side: (side.n1, side.n),
     sentence="The share with a positive {label} is {points} {lower} for {d} than for all others.",
     reading="Above 0, facet d has a smaller share of positive labels than facet a.",
 )
@@ -70,6 +74,14 @@ def difference_in_proportions_of_labels(a: Tally, d: Tally) -> Array:
     against_d="!=",
     kind="squared length",
     swap="changes",
+    form=lambda a, d: forms.Apart(
+        a.by_label,
+        d.by_label,
+        _relative_entropy,
+        squared=True,
+        slopes=_slopes_of_relative_entropy,
+        chance=lambda null: np.sqrt(null.pearson * null.scale / 2),
+    ),
     sentence="To one who knows only {d}, the labels of all others are a surprise of {value} nats "
     "a row.",
     reading="How surprising facet a's labels would be to one who knows only facet d's, in nats; "
@@ -89,6 +101,14 @@ def kullback_leibler_divergence(a: Tally, d: Tally) -> Array:
     against_d="!=",
     kind="squared length",
     swap="keeps",
+    form=lambda a, d: forms.Apart(
+        a.by_label,
+        d.by_label,
+        _mean_relative_entropy,
+        squared=True,
+        slopes=_slopes_of_mean_relative_entropy,
+        chance=lambda null: np.sqrt(null.pearson * null.scale / 8),
+    ),
     sentence="The labels of {d} and of all others are {value} nats apart; 0.69 would be nothing "
     "in common.",
     reading="How far the label distributions are from their mean, in nats; ln 2 where they share "
@@ -96,8 +116,7 @@ def kullback_leibler_divergence(a: Tally, d: Tally) -> Array:
 )
 def jensen_shannon_divergence(a: Tally, d: Tally) -> Array:
     """Jensen-Shannon divergence."""
-    mean = (a.P + d.P) / 2
-    return (_relative_entropy(a.P, mean) + _relative_entropy(d.P, mean)) / 2
+    return _mean_relative_entropy(a.P, d.P)
 
 
 def lp_norm(p: float) -> Metric:
@@ -114,12 +133,33 @@ def lp_norm(p: float) -> Metric:
     if not p >= 1:
         raise RolesError(f"lp_norm takes an order of 1 or more, not {p!r}")
 
+    def length(shares: Array, others: Array) -> Array:
+        gap = np.abs(shares - others)
+        if p == 2:  # a power's last bit may depend on how many are taken at once; a root's does not
+            return np.asarray(np.sqrt(np.square(gap).sum(axis=-1)))
+        return np.asarray(gap.max(axis=-1) if math.isinf(p) else (gap**p).sum(axis=-1) ** (1 / p))
+
+    def slopes(shares: Array, others: Array) -> tuple[Array, Array]:
+        gap = shares - others
+        unit = divide(gap, length(shares, others)[..., np.newaxis])
+        slope = np.sign(unit) * np.abs(unit) ** (p - 1)
+        return slope, -slope
+
+    def chance(null: Any) -> Array:
+        # No norm of an order above 2 is longer than the Euclidean one, and others not by more.
+        wide = null.shares.shape[-1] ** max(1 / p - 1 / 2, 0)
+        return np.asarray(wide * _euclidean_chance(null))
+
     def norm(a: Tally, d: Tally) -> Any:
         """Lp-norm."""
-        gap = np.abs(a.P - d.P)
-        if p == 2:  # a power's last bit may depend on how many are taken at once; a root's does not
-            return np.sqrt(np.square(gap).sum(axis=-1))
-        return gap.max(axis=-1) if math.isinf(p) else (gap**p).sum(axis=-1) ** (1 / p)
+        return length(a.P, d.P)
+
+    def form(a: Tally, d: Tally) -> forms.Apart:
+        if p == 1:
+            return forms.Apart(a.by_label, d.by_label, length, shape="split", factor=2.0)
+        if math.isinf(p):
+            return forms.Apart(a.by_label, d.by_label, length, shape="largest")
+        return forms.Apart(a.by_label, d.by_label, length, slopes=slopes, chance=chance)
 
     return Metric(
         symbol="LP" if p == 2 else f"LP(p={p:g})",
@@ -130,6 +170,7 @@ def lp_norm(p: float) -> Metric:
         parity=0,
         against_d="!=",
         swap="keeps",
+        form=form,
         sentence="The shares of the labels of {d} and of all others are {value} apart.",
         reading="The length of the difference between the label distributions.",
     )
@@ -146,13 +187,18 @@ euclidean_norm = lp_norm(2)
     parity=0,
     against_d="!=",
     swap="keeps",
+    form=lambda a, d: forms.Apart(a.by_label, d.by_label, _half_the_gaps, shape="split"),
     sentence="To have the labels that all others have, {percent} of {d} would need another one.",
     reading="The share of one facet's rows whose label would have to change for the distributions "
     "to be equal.",
 )
 def total_variation_distance(a: Tally, d: Tally) -> Any:
     """Total variation distance."""
-    return np.abs(a.P - d.P).sum(axis=-1) / 2
+    return _half_the_gaps(a.P, d.P)
+
+
+def _half_the_gaps(shares: Array, others: Array) -> Array:
+    return np.asarray(np.abs(shares - others).sum(axis=-1) / 2)
 
 
 @metric(
@@ -163,18 +209,24 @@ def total_variation_distance(a: Tally, d: Tally) -> Any:
     parity=0,
     against_d="!=",
     swap="keeps",
+    form=lambda a, d: forms.Apart(a.by_label, d.by_label, _largest_gap, shape="largest"),
     sentence="The share of one label differs by {points} between {d} and all others.",
     reading="The largest gap at any one label. (Clarify's definition: the labels have no order, so "
     "it is not the Kolmogorov-Smirnov statistic of cumulative distributions.)",
 )
 def kolmogorov_smirnov(a: Tally, d: Tally) -> Any:
     """Kolmogorov-Smirnov, largest gap between the label distributions."""
-    return np.abs(a.P - d.P).max(axis=-1)
+    return _largest_gap(a.P, d.P)
+
+
+def _largest_gap(shares: Array, others: Array) -> Array:
+    return np.asarray(np.abs(shares - others).max(axis=-1))
 
 
 def disparity(a0: Any, a1: Any, d0: Any, d1: Any) -> Array:
     """Facet d's share of the rejections less its share of the acceptances."""
-    return divide(d0, a0 + d0) - divide(d1, a1 + d1)
+    # So written, the sides swapped give the same number with the other sign, to the bit.
+    return np.asarray((divide(d0 - a0, a0 + d0) - divide(d1 - a1, a1 + d1)) / 2)
 
 
 def within_groups(a0: Any, a1: Any, d0: Any, d1: Any) -> Array:
@@ -186,6 +238,14 @@ def within_groups(a0: Any, a1: Any, d0: Any, d1: Any) -> Array:
     defined = ~np.isnan(each)
     n = np.where(defined, a0 + a1 + d0 + d1, 0)
     return divide((n * np.where(defined, each, 0)).sum(axis=-1), n.sum(axis=-1))
+
+
+def strata(a0: Any, a1: Any, d0: Any, d1: Any) -> forms.Strata:
+    """Proportions that `within_groups` is made of."""
+    zeros, ones = a0 + d0, a1 + d1
+    n = np.where((zeros > 0) & (ones > 0), zeros + ones, 0)
+    weight = np.nan_to_num(divide(n, n.sum(axis=-1, keepdims=True)))
+    return forms.Strata(Share(d0, zeros), Share(d1, ones), weight)
 
 
 def remarks_on_groups(a0: Any, a1: Any, d0: Any, d1: Any) -> list[str]:
@@ -212,7 +272,8 @@ def remarks_on_groups(a0: Any, a1: Any, d0: Any, d1: Any) -> list[str]:
     parity=0,
     against_d=">",
     swap="negates",
-    undefined="no positive labels, or none that are not: a share of none",
+    form=lambda a, d: forms.Difference(Share(d.n0, a.n0 + d.n0), Share(d.n1, a.n1 + d.n1)),
+    undefined="every label is positive, or none is: then one of the two shares is of no rows",
     sentence="Of the rows without a positive {label}, {points} {more} are of {d} than of those "
     "with one.",
     reading="Above 0, facet d has a larger share of the rejections than of the acceptances.",
@@ -238,6 +299,7 @@ def _labels_by_group(a: Tally, d: Tally) -> tuple[Any, Any, Any, Any]:
     swap="negates",
     undefined="no group has both accepted and rejected rows",
     without_groups="DD",
+    form=lambda a, d: strata(*_labels_by_group(a, d)),
     remark=lambda a, d: remarks_on_groups(*_labels_by_group(a, d)),
     sentence="Within the same {group}: of the rows without a positive {label}, {points} {more} "
     "are of {d} than of those with one.",
@@ -247,6 +309,34 @@ def _labels_by_group(a: Tally, d: Tally) -> tuple[Any, Any, Any, Any]:
 def conditional_demographic_disparity_in_labels(a: Tally, d: Tally) -> Array:
     """Conditional demographic disparity in labels."""
     return within_groups(*_labels_by_group(a, d))
+
+
+def _mean_relative_entropy(p: Array, q: Array) -> Array:
+    mean = (p + q) / 2
+    return (_relative_entropy(p, mean) + _relative_entropy(q, mean)) / 2
+
+
+def _slopes_of_relative_entropy(p: Array, q: Array) -> tuple[Array, Array]:
+    """Gradients of the root of a Kullback-Leibler divergence."""
+    twice = 2 * np.sqrt(_relative_entropy(p, q))[..., np.newaxis]
+    return divide(np.log(p / q) + 1, twice), divide(-p / q, twice)
+
+
+def _slopes_of_mean_relative_entropy(p: Array, q: Array) -> tuple[Array, Array]:
+    """Gradients of the root of a Jensen-Shannon divergence."""
+    mean, four = (p + q) / 2, 4 * np.sqrt(_mean_relative_entropy(p, q))[..., np.newaxis]
+    return divide(np.log(p / mean), four), divide(np.log(q / mean), four)
+
+
+def _euclidean_chance(null: Any) -> Array:
+    """Length of a difference that chance alone makes: a sum of squares, nearly a Gamma variable."""
+    p = null.shares
+    mean = (p * (1 - p)).sum(axis=-1)
+    square = np.square(p).sum(axis=-1)
+    variance = 2 * (square - 2 * (p * np.square(p)).sum(axis=-1) + square * square)
+    spread = divide(variance, 9 * mean * mean)
+    square = mean * null.scale * np.maximum(1 - spread + null.z * np.sqrt(spread), 0) ** 3
+    return np.asarray(np.sqrt(square))
 
 
 def _relative_entropy(p: Array, q: Array) -> Array:
