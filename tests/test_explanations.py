@@ -26,7 +26,7 @@ from sklearn.svm import LinearSVC
 
 import biaskit
 import naive_shapley as naive
-from biaskit import dependence, explained, treeshap
+from biaskit import dependence, explained, proportions, treeshap
 from biaskit.cli import main
 from biaskit.errors import BiaskitError, DataError, RolesError
 
@@ -57,6 +57,9 @@ XGB = xgboost.XGBClassifier(n_estimators=6, max_depth=3, n_jobs=1).fit(
 GAP = {"facet": "sex", "facet_values": "F"}
 
 
+FIXED = "the background is from the data and counts as fixed"
+
+
 def parts(report: pd.DataFrame) -> tuple[float, float]:
     """Sum of the features' gaps, and the gap of the output."""
     is_total = report.feature == "(total)"
@@ -79,7 +82,8 @@ def test_the_parts_add_up_to_the_gap_in_the_output(background: Any) -> None:
     assert [*report.n_d.unique()] == [women.sum()]
     assert (report.low <= report.gap).all()
     assert (report.gap <= report.high).all()
-    assert (report.note == "").all()
+    assert report.note[3] == ""
+    assert set(report.note[:3]) == {"" if background is None else FIXED}
 
 
 def test_the_columns() -> None:
@@ -229,6 +233,108 @@ def test_any_function_of_a_frame_or_of_an_array() -> None:
     pd.testing.assert_frame_equal(array, report)
 
 
+@pytest.mark.parametrize(
+    ("hired", "rows", "hired_d"), [(300, 1_000, 0), (5, 5_000, 1), (0, 1_000, 0), (50, 50, 20)]
+)
+def test_decisions_have_the_interval_of_proportions(hired: int, rows: int, hired_d: int) -> None:
+    """That of their one feature as well, where its parts are two values."""
+    sides = [(hired, rows, "a"), (hired_d, 20, "d")]
+    made = [(float(i < yes), name) for yes, n, name in sides for i in range(n)]
+    table = pd.DataFrame(made, columns=["x", "s"])
+    found = biaskit.explain(
+        lambda some: (some["x"] > 0.5) * 1.0,
+        table,
+        facet="s",
+        facet_values="d",
+        features=["x"],
+        background=pd.DataFrame({"x": [0.0, 1.0]}),
+    )
+    expected = [float(one) for one in proportions.difference(hired, rows, hired_d, 20)]
+    assert found.loc[1, ["gap", "low", "high"]].tolist() == pytest.approx(expected, abs=1e-12)
+    if table.x.nunique() == 2:
+        assert found.loc[0, ["gap", "low", "high"]].tolist() == pytest.approx(expected, abs=1e-12)
+    assert (found.note[found.gap != 0] == "").all()
+
+
+def test_the_part_of_the_facet_itself_is_sure() -> None:
+    """Other rows of a side would have the same facet; outputs are decisions all the same."""
+    found = biaskit.explain(
+        Score(0, 0, 1),
+        PEOPLE,
+        facet="tall",
+        facet_values=True,
+        features=FEATURES,
+        background=PEOPLE[:20],
+    )
+    ends = found[["gap", "low", "high"]].to_numpy()
+    assert ends[2] == pytest.approx([-1, -1, -1])
+    assert ends[3] == pytest.approx([-1, -1, -0.95], abs=0.03)
+    assert ends[3, 2] > -1
+
+
+def test_an_offset_of_the_output_leaves_the_interval_as_it_is() -> None:
+    """The interval of the output is that of its one feature."""
+    values = np.random.default_rng(0).normal(size=20_000)
+    rows = pd.DataFrame({"b": values, "s": ["p", "q"] * 10_000})
+    found = biaskit.explain(
+        lambda some: some["b"] + 1e9,
+        rows,
+        facet="s",
+        facet_values="q",
+        features=["b"],
+        background=pd.DataFrame({"b": [0.0, 1.0]}),
+    )
+    assert found.low[1] == pytest.approx(found.low[0], abs=1e-6)
+    assert found.high[1] == pytest.approx(found.high[0], abs=1e-6)
+    assert found.high[1] - found.low[1] < 0.06
+
+
+def test_a_sum_that_few_rows_carry_says_so() -> None:
+    rng = np.random.default_rng(0)
+    rare = np.where(rng.random(2_040) < 0.01, rng.lognormal(size=2_040), 0.0)
+    rows = pd.DataFrame(
+        {"rare": rare, "b": rng.normal(size=2_040), "s": ["a"] * 2_000 + ["d"] * 40}
+    )
+    found = biaskit.explain(
+        lambda some: some["rare"] + some["b"],
+        rows,
+        facet="s",
+        facet_values="d",
+        features=["rare", "b"],
+        background=rows[:10],
+    )
+    assert found.note[0].startswith("few rows carry this sum: about 1 on one side")
+    assert (found.note[1:] == "").all()
+
+
+@pytest.mark.parametrize("form", ["object", "path", "paths", "none"])
+def test_a_background_of_the_data_counts_as_fixed(form: str, tmp_path: Path) -> None:
+    path = tmp_path / "p.parquet"
+    PEOPLE.to_parquet(path)
+    data, background = {
+        "object": (PEOPLE, PEOPLE),
+        "path": (path, str(path)),
+        "paths": ([str(path)], path),
+        "none": (PEOPLE, None),
+    }[form]
+    options: dict[str, Any] = {**GAP, "features": FEATURES}
+    found = biaskit.explain(Score(1, 2, 3), data, background=background, **options)
+    assert set(found.note[:3]) == {FIXED}
+    assert found.note[3] == ""
+    other = biaskit.explain(Score(1, 2, 3), data, background=PEOPLE[:50], **options)
+    assert set(other.note) == {""}
+
+
+def test_where_the_background_is_from_stays_with_the_attributions(tmp_path: Path) -> None:
+    one = biaskit.attribute(XGB, PEOPLE, facet="sex", background=PEOPLE)
+    other = biaskit.attribute(XGB, PEOPLE[:50], facet="sex", background=PEOPLE)
+    for added in (one + other, other + one):
+        added.save(tmp_path / "both")
+        found = biaskit.explain(biaskit.Attributions.load(tmp_path / "both"), facet_values="F")
+        assert set(found.note[:3]) == {FIXED}
+    assert not biaskit.explain(other, facet_values="F").note.str.contains(FIXED).any()
+
+
 def test_many_features_are_sampled_by_shap() -> None:
     rng = np.random.default_rng(0)
     names = [f"f{i}" for i in range(11)]
@@ -253,7 +359,7 @@ def test_a_pipeline_is_explained_by_its_own_columns() -> None:
     report = biaskit.explain(model, PEOPLE, **GAP)
     assert [*report.feature] == [*columns, "(total)"]
     assert set(report.scale) == {"probability"}
-    assert report.note[0] == "this feature is the facet itself"
+    assert report.note[0] == f"this feature is the facet itself; {FIXED}"
     probability = model.predict_proba(PEOPLE[columns])[:, 1]
     women = (PEOPLE.sex == "F").to_numpy()
     added, total = parts(report)

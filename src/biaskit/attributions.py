@@ -1,7 +1,8 @@
-"""Attributions: what one pass over explained rows leaves behind, and what follows from the sums."""
+"""Attributions: what one pass over explained rows leaves behind, and what follows from it."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
@@ -12,10 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from biaskit import store
+from biaskit import means, store
 from biaskit.addresses import said
 from biaskit.errors import DataError, RolesError
 from biaskit.levels import ABSENT, MISSING, Level, from_json, kind, order, to_json
+from biaskit.moments import Moments, joined, no_rows, spread, together
 from biaskit.roles import Facet, Roles, facet_name
 from biaskit.tables import MAX_CELLS, MAX_LEVELS, divide, too_many_values
 
@@ -27,9 +29,14 @@ TOTAL = "(total)"
 #: Parts add up to their whole to this share of the sizes that are added.
 ADDS_UP = 1e-6
 
-_SCHEMA = 1
-#: What is summed: values, squares, absolutes, and the variance that sampling gives the values.
-_SUMS = ("sum", "squares", "absolute", "noise")
+_SCHEMA = 2
+# Columns of a file: of what every cell is, and what is kept of the rows in it.
+_PLACE = ("table", "facet", "output", "feature", "n")
+_KEPT = Moments._fields[1:]
+#: What files of schema 1 kept: sums of the values, their squares, their absolutes, and the noise.
+_KEPT_1 = ("sum", "squares", "absolute", "noise")
+#: What may be unknown, and is NaN then.
+_LOOSE = ("third", "least", "most", "noise")
 
 
 @dataclass(frozen=True)
@@ -46,38 +53,39 @@ class About:
     method: str
     #: Mean output over the background, for each output.
     base: tuple[float, ...]
+    #: Whether the background is the rows that were explained, or some of them.
+    own_background: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class Sums:
-    """Sums over the rows of each level of a facet.
+    """What is kept of the rows of each level of a facet.
 
-    `n` has the shape ``(levels,)``; `sums` has ``(4, levels, outputs, features + 1)``: values,
-    squares, absolutes and the variance of sampling; the last feature is the model's output.
+    The arrays of `moments` have the shape ``(outputs, features + 1, levels)``; the last feature is
+    the model's output.
     """
 
     levels: tuple[Level, ...]
-    n: NDArray[np.int64]
-    sums: NDArray[np.float64]
+    moments: Moments
+
+    @property
+    def n(self) -> NDArray[Any]:
+        """Rows of each level, shape ``(levels,)``."""
+        return self.moments.n
 
     def __add__(self, other: Sums) -> Sums:
         levels = tuple(sorted({*self.levels, *other.levels}, key=order))
         _refuse_mixed(levels)
-        one, more = self._spread(levels), other._spread(levels)
-        return Sums(levels, one[0] + more[0], one[1] + more[1])
-
-    def _spread(self, levels: Sequence[Level]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        place = [levels.index(level) for level in self.levels]
-        n = np.zeros(len(levels), dtype=np.int64)
-        sums = np.zeros((len(_SUMS), len(levels), *self.sums.shape[2:]))
-        n[place] = self.n
-        sums[:, place] = self.sums
-        return n, sums
+        one, more = (
+            spread(sums.moments, [levels.index(level) for level in sums.levels], len(levels))
+            for sums in (self, other)
+        )
+        return Sums(levels, together(one, more))
 
 
 @dataclass(frozen=True)
 class Attributions:
-    """What one pass over explained rows leaves behind: sums of Shapley values per facet value.
+    """What one pass over explained rows leaves behind: moments of Shapley values per facet value.
 
     Attributions of one model explained in one way add, in any order and any grouping, to those of
     all their rows; `sum` works on a list of them. Their size is facet values × features, however
@@ -93,10 +101,10 @@ class Attributions:
     def __add__(self, other: Attributions) -> Attributions:
         if not isinstance(other, Attributions):
             return NotImplemented
-        about = _same_base(self.about, other.about)
+        about, others = _alike(self.about, other.about)
         for field in fields(About):
-            one, more = getattr(about, field.name), getattr(other.about, field.name)
-            if one != more and (field.name != "base" or about is self.about):
+            one, more = getattr(about, field.name), getattr(others, field.name)
+            if one != more:
                 raise RolesError(
                     f"attributions that differ in {field.name} do not add: {_short(one)} and "
                     f"{_short(more)}; explain both with one model and one background"
@@ -121,8 +129,7 @@ class Attributions:
 
     def empty(self) -> Attributions:
         """Attributions of no rows: adding them to these changes nothing."""
-        shape = (len(_SUMS), 0, len(self.about.outputs), len(self.about.features) + 1)
-        none = Sums((), np.zeros(0, dtype=np.int64), np.zeros(shape))
+        none = Sums((), no_rows((len(self.about.outputs), len(self.about.features) + 1), 0))
         return replace(self, sums=dict.fromkeys(self.sums, none), rows=0)
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -135,18 +142,18 @@ class Attributions:
         """
         from biaskit import __version__
 
-        columns: dict[str, list[Any]] = {name: [] for name in _COLUMNS}
+        columns: dict[str, list[Any]] = {name: [] for name in (*_PLACE, *_KEPT)}
         for number, sums in enumerate(self.sums.values()):
-            for at, level in enumerate(sums.levels):
-                for output in range(sums.sums.shape[2]):
-                    for feature in range(sums.sums.shape[3]):
-                        columns["table"].append(number)
-                        columns["facet"].append(json.dumps(to_json(level)))
-                        columns["output"].append(output)
-                        columns["feature"].append(feature)
-                        columns["n"].append(int(sums.n[at]))
-                        for name, array in zip(_SUMS, sums.sums, strict=True):
-                            columns[name].append(float(array[at, output, feature]))
+            cells = itertools.product(*map(range, sums.moments.mean.shape))
+            for output, feature, at in cells:
+                columns["table"].append(number)
+                columns["facet"].append(json.dumps(to_json(sums.levels[at])))
+                columns["output"].append(output)
+                columns["feature"].append(feature)
+                columns["n"].append(int(sums.n[at]))
+                for name in _KEPT:
+                    array = getattr(sums.moments, name)
+                    columns[name].append(float(array[output, feature, at]))
         header = {
             "schema": _SCHEMA,
             "version": __version__,
@@ -166,27 +173,35 @@ class Attributions:
         DataError
             There is no such file, it is cut short, foreign or newer, or does not add up.
         """
-        columns, header = store.read(path, _COLUMNS, MAX_CELLS)
-        if header.get("schema") != _SCHEMA or header.get("kind") != "attributions":
+        found = store.header(path)
+        if found is not None and not (
+            found.get("kind") == "attributions" and found.get("schema") in (1, _SCHEMA)
+        ):
             raise DataError(
-                f"{said(path)} has {header.get('kind')!r} of schema {header.get('schema')!r}, "
-                f"made by biaskit {header.get('version')!r}; this version reads attributions of "
-                f"schema {_SCHEMA}: install a newer biaskit, or explain the data again"
+                f"{said(path)} has {found.get('kind')!r} of schema {found.get('schema')!r}, "
+                f"made by biaskit {found.get('version')!r}; this version reads attributions of "
+                f"schema {_SCHEMA} and 1: install a newer biaskit, or explain the data again"
             )
+        is_first = found is not None and found["schema"] == 1
+        names = (*_PLACE, *(_KEPT_1 if is_first else _KEPT))
+        columns, header = store.read(path, names, MAX_CELLS)
         try:
             return _from_cells(columns, header)
         except (ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
             raise DataError(f"{said(path)} is damaged: {error}; save it again") from error
 
 
-def _same_base(one: About, other: About) -> About:
-    """The first, with the lesser of two bases that only rounding keeps apart."""
+def _alike(one: About, other: About) -> tuple[About, About]:
+    """Both without what does not keep them apart: where the background is from, a base's rounding.
+
+    Of two bases that only rounding keeps apart, both get the lesser.
+    """
+    own = one.own_background or other.own_background
+    one, other = replace(one, own_background=own), replace(other, own_background=own)
     if len(one.base) != len(other.base) or not np.allclose(one.base, other.base, 1e-9, 1e-12):
-        return one
-    return replace(one, base=tuple(map(min, one.base, other.base)))
-
-
-_COLUMNS = ("table", "facet", "output", "feature", "n", *_SUMS)
+        return one, other
+    base = tuple(map(min, one.base, other.base))
+    return replace(one, base=base), replace(other, base=base)
 
 
 class Gap(NamedTuple):
@@ -204,12 +219,22 @@ class Gap(NamedTuple):
     high: NDArray[np.float64]
     #: Standard error that sampling alone gives the gap; 0 where values are exact.
     noise: NDArray[np.float64]
+    #: Number of rows that carry the sum of a side, as `means.Interval` has it.
+    few: NDArray[np.float64]
+    #: Whether the skewness of the values is unknown and taken for none, as in files of biaskit 0.1.
+    is_plain: NDArray[np.bool_]
     n_a: int
     n_d: int
 
 
-def gap(sums: Sums, on_d: NDArray[np.bool_], on_a: NDArray[np.bool_], confidence: float) -> Gap:
-    """Difference of the means of the rows on side a and on side d, with Welch's interval.
+def gap(
+    sums: Sums,
+    on_d: NDArray[np.bool_],
+    on_a: NDArray[np.bool_],
+    confidence: float,
+    is_facet: NDArray[np.bool_] | None = None,
+) -> Gap:
+    """Difference of the means of the rows on side a and on side d, with its interval.
 
     Parameters
     ----------
@@ -219,42 +244,47 @@ def gap(sums: Sums, on_d: NDArray[np.bool_], on_a: NDArray[np.bool_], confidence
         Which levels are on either side, shape ``(levels,)``.
     confidence
         Level of the interval, between 0 and 1.
+    is_facet
+        Which features are the facet itself, shape ``(features + 1,)``. Other rows of a side would
+        have the value that all of its rows have.
 
     Returns
     -------
     Gap
-        ``mean_a - mean_d`` and its interval (B. L. Welch, "The generalization of Student's problem
-        when several different population variances are involved", Biometrika 34, 1947); NaN where
-        a side has fewer than two rows.
+        ``mean_a - mean_d`` and its interval (`means.difference`). Where the values are two, and
+        where outputs are decisions, 0 or 1, it is the interval of a difference of two proportions;
+        of decisions also where only one of the two occurs. NaN where a side has fewer than two
+        rows, of decisions where it has none.
     """
-    from scipy.special import stdtrit
-
-    n, mean, absolute, error, noise = [], [], [], [], []
-    for side in (on_a, on_d):
-        rows = int(sums.n[side].sum())
-        total, squares, absolutes, sampling = sums.sums[:, side].sum(axis=1)
-        n.append(rows)
-        mean.append(divide(total, rows))
-        absolute.append(divide(absolutes, rows))
-        spread = np.maximum(squares - total * divide(total, rows), 0.0)
-        error.append(divide(divide(spread, rows - 1), rows) if rows > 1 else spread * math.nan)
-        noise.append(divide(sampling, rows * rows))
-    variance = error[0] + error[1]
-    freedom = divide(variance**2, sum(e**2 / max(k - 1, 1) for e, k in zip(error, n, strict=True)))
-    reach = np.where(variance > 0, stdtrit(freedom, (1 + confidence) / 2), 0.0) * np.sqrt(variance)
-    difference = mean[0] - mean[1]
+    a, d = (joined(sums.moments.at(side)) for side in (on_a, on_d))
+    least, most = np.minimum(a.least, d.least), np.maximum(a.most, d.most)
+    is_decision = np.zeros(least.shape, dtype=bool)
+    is_decision[:, -1] = _is_0_or_1(least[:, -1]) & _is_0_or_1(most[:, -1])
+    is_alone = np.full(least.shape, min(a.n, d.n) < 2)
+    if is_facet is not None:
+        is_alone |= (a.least == a.most) & (d.least == d.most) & is_facet
+    least = np.where(is_decision, 0.0, np.where(is_alone, np.nan, least))
+    most = np.where(is_decision, 1.0, most)
+    found = means.difference(a, d, least, most, confidence)
+    mean_a, mean_d = (np.where(side.n > 0, side.mean, np.nan) for side in (a, d))
     return Gap(
-        mean[0],
-        mean[1],
-        absolute[0],
-        absolute[1],
-        difference,
-        difference - reach,
-        difference + reach,
-        np.sqrt(noise[0] + noise[1]),
-        n[0],
-        n[1],
+        mean_a,
+        mean_d,
+        divide(a.absolute, a.n),
+        divide(d.absolute, d.n),
+        mean_a - mean_d,
+        found.low,
+        found.high,
+        np.sqrt(sum(divide(divide(side.noise, side.n), side.n) for side in (a, d))),
+        found.few,
+        ~(np.isfinite(a.third) & np.isfinite(d.third)) & ~found.is_proportion,
+        int(a.n),
+        int(d.n),
     )
+
+
+def _is_0_or_1(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    return np.asarray((values == 0) | (values == 1))
 
 
 def _refuse_mixed(levels: Sequence[Level]) -> None:
@@ -281,6 +311,7 @@ def _from_cells(columns: Mapping[str, list[Any]], header: Mapping[str, Any]) -> 
         unit=str(given["unit"]),
         method=str(given["method"]),
         base=tuple(float(base) for base in given["base"]),
+        own_background=bool(given.get("own_background", False)),
     )
     rows, roles = header["rows"], Roles.from_json(header["roles"])
     if type(rows) is not int or rows < 0:
@@ -295,10 +326,14 @@ def _from_cells(columns: Mapping[str, list[Any]], header: Mapping[str, Any]) -> 
             raise ValueError(f"a cell belongs to no {name}")
     if any(type(n) is not int or n < 0 for n in columns["n"]):
         raise ValueError("a cell has fewer rows than none")
-    for name in _SUMS:
-        loose = name == "noise"  # NaN where a method does not know it
+    for name in _KEPT_1 if header["schema"] == 1 else _KEPT:
+        loose = name in _LOOSE
         if any(type(x) is not float or not (math.isfinite(x) or loose) for x in columns[name]):
             raise ValueError(f"a sum ({name}) is missing or not finite")
+    if header["schema"] == 1:
+        columns = {**columns, **_kept_since(columns, len(about.features))}
+    if any(x < 0 for x in columns["second"]):
+        raise ValueError("a sum of squares is negative")
     levels = [from_json(json.loads(text)) for text in columns["facet"]]
     made = {}
     for number, facet in enumerate(facets):
@@ -308,21 +343,39 @@ def _from_cells(columns: Mapping[str, list[Any]], header: Mapping[str, Any]) -> 
         if len(mine) != len(axis) * math.prod(shape):
             raise ValueError(f"facet {facet_name(facet)!r} lacks cells, or has some twice")
         place = {level: i for i, level in enumerate(axis)}
-        n = np.full(len(axis), -1, dtype=np.int64)
-        sums = np.full((len(_SUMS), len(axis), *shape), math.nan)
-        seen = np.zeros((len(axis), *shape), dtype=bool)
+        moments = no_rows(shape, len(axis))
+        moments.n[:] = -1
+        seen = np.zeros((*shape, len(axis)), dtype=bool)
         for i in mine:
-            at = (place[levels[i]], columns["output"][i], columns["feature"][i])
-            if n[at[0]] not in (-1, columns["n"][i]) or seen[at]:
+            at = (columns["output"][i], columns["feature"][i], place[levels[i]])
+            if moments.n[at[2]] not in (-1, columns["n"][i]) or seen[at]:
                 raise ValueError("two cells of one level contradict each other")
             seen[at] = True
-            n[at[0]] = columns["n"][i]
-            for k, name in enumerate(_SUMS):
-                sums[(k, *at)] = columns[name][i]
-        if int(n.sum()) != rows:
+            moments.n[at[2]] = columns["n"][i]
+            for name in _KEPT:
+                getattr(moments, name)[at] = columns[name][i]
+        if int(moments.n.sum()) != rows:
             raise ValueError(f"the rows of facet {facet_name(facet)!r} do not add up to {rows}")
-        made[facet] = Sums(axis, n, sums)
+        made[facet] = Sums(axis, moments)
     return Attributions(about, roles, made, rows)
+
+
+def _kept_since(columns: Mapping[str, list[Any]], total: int) -> dict[str, list[float]]:
+    """What is kept since schema 2, as far as it follows from the sums of schema 1.
+
+    `total` is the number of the output among the features. The least and the most of it are known
+    where it has been 0 or 1 in every row: the sum of the values is that of their squares.
+    """
+    made: dict[str, list[float]] = {name: [] for name in _KEPT if name not in _KEPT_1}
+    sums = ("feature", "n", "sum", "squares", "absolute")
+    for feature, n, summed, squares, absolute in zip(*(columns[k] for k in sums), strict=True):
+        is_decision = feature == total and summed == squares == absolute and 0 <= summed <= n
+        made["mean"].append(summed / max(n, 1))
+        made["second"].append(max(squares - summed * (summed / max(n, 1)), 0.0))
+        made["third"].append(math.nan if n else 0.0)
+        made["least"].append(float(summed == n) if is_decision else math.nan)
+        made["most"].append(float(summed > 0) if is_decision else math.nan)
+    return made
 
 
 def _short(value: object) -> str:

@@ -6,7 +6,7 @@ import contextlib
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from biaskit.errors import DataError, RolesError
 from biaskit.explainers import Values, explainer
 from biaskit.levels import MISSING, Level, order, typed
 from biaskit.models.files import opened
+from biaskit.moments import Moments, joined, no_rows, of_groups, spread, together
 from biaskit.outputs import features_of
 from biaskit.roles import Facet, Roles
 from biaskit.sources import Progress, combinations, source_of
@@ -88,7 +89,17 @@ def attributions_of(
         facet: one.sums(facets.levels(facet, explained.from_text), facets.bins(facet))
         for facet, one in growing.items()
     }
-    return Attributions(explained.about, request.roles, made, rows)
+    own = explained.about.own_background or _is_same_table(request.background, request.data)
+    about = replace(explained.about, own_background=own)
+    return Attributions(about, request.roles, made, rows)
+
+
+def _is_same_table(one: Any, other: Any) -> bool:
+    """Whether two tables are one object, or are read from the same paths."""
+    paths = [table if isinstance(table, (list, tuple)) else [table] for table in (one, other)]
+    if all(isinstance(path, (str, os.PathLike)) for table in paths for path in table):
+        return [os.fspath(path) for path in paths[0]] == [os.fspath(path) for path in paths[1]]
+    return one is other
 
 
 class Rows:
@@ -282,45 +293,30 @@ class _Growing:
     """Sums of one facet that grow batch by batch, an axis for each of its columns."""
 
     def __init__(self, about: About):
-        self._inner = (len(about.outputs), len(about.features) + 1)
-        self._n: NDArray[Any] = np.zeros((), dtype=np.int64)
-        self._sums: NDArray[Any] = np.zeros((4, *self._inner))
-        self._is_new = True
+        self._moments = no_rows((len(about.outputs), len(about.features) + 1), 0)
+        self._shape: tuple[int, ...] | None = None
 
     def add(self, codes: NDArray[np.intp], shape: tuple[int, ...], found: Values) -> None:
         """Add the values of some rows, whose codes are below the product of the shape."""
         size = math.prod(shape)
-        n = np.bincount(codes, minlength=size).reshape(shape)
-        sums = np.zeros((4, size, *self._inner))
-        for output, feature in np.ndindex(*self._inner):
-            values = found.shapley[output, feature]
-            noise = None if found.noise is None else found.noise[output, feature]
-            summed = (values, values * values, np.abs(values), noise)
-            for k, one in enumerate(summed):
-                if one is not None:
-                    sums[k, :, output, feature] = np.bincount(codes, one, minlength=size)
-        sums = sums.reshape(4, *shape, *self._inner)
-        if not self._is_new:
-            corner = tuple(slice(0, k) for k in self._n.shape)
-            n[corner] += self._n
-            sums[(slice(None), *corner)] += self._sums
-        self._n, self._sums, self._is_new = n, sums, False
+        made = of_groups(found.shapley, codes, size, found.noise)
+        if self._shape is not None:
+            corner = tuple(slice(0, k) for k in self._shape)
+            place = np.arange(size).reshape(shape)[corner].ravel()
+            made = together(spread(self._moments, place, size), made)
+        self._moments, self._shape = made, shape
 
     def sums(self, levels: Sequence[Level], keep: Sequence[Level]) -> Sums:
         """Sums by level, in canonical order; levels that repeat are joined."""
-        n = self._n.reshape(-1)
-        sums = self._sums.reshape(4, -1, *self._inner)
-        used = {a for a, rows in zip(levels, n.tolist(), strict=True) if rows} | {*keep}
-        kept = tuple(sorted(used, key=order))
-        made = Sums(
-            kept, np.zeros(len(kept), dtype=np.int64), np.zeros((4, len(kept), *self._inner))
+        places: dict[Level, list[int]] = {level: [] for level in keep}
+        for at, (level, rows) in enumerate(zip(levels, self._moments.n.tolist(), strict=True)):
+            if rows or level in places:
+                places.setdefault(level, []).append(at)
+        kept = tuple(sorted(places, key=order))
+        each = [joined(self._moments.at(places[level])) for level in kept]
+        return Sums(
+            kept, Moments(*(np.stack(arrays, axis=-1) for arrays in zip(*each, strict=True)))
         )
-        place = {level: i for i, level in enumerate(kept)}
-        for at, level in enumerate(levels):
-            if level in place:
-                made.n[place[level]] += n[at]
-                made.sums[:, place[level]] += sums[:, at]
-        return made
 
 
 def _refuse_what_does_not_add_up(about: About, found: Values) -> None:

@@ -231,6 +231,7 @@ class _ByWalks:
             method=f"trees, sampled: 2 orders × {drawn.rows} rows of the {where}, "
             f"seed {plan.seed}{f' ({why})' if why else ''}",
             base=tuple(values.base for values in self._values),
+            own_background=background is None,
         )
 
     def __call__(self, batch: Batch) -> Values:
@@ -380,6 +381,7 @@ class _ByRows:
             unit=unit,
             method=f"{method}, {background.rows} rows of the {where}{why}",
             base=tuple(base[self._chosen].tolist()),
+            own_background=not is_given,
         )
 
     def __call__(self, batch: Batch) -> Values:

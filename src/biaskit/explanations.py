@@ -17,6 +17,7 @@ from biaskit.errors import DataError, RolesError
 from biaskit.explained import MEDIAN_ROWS, Medians, Pass, Request, attributions_of
 from biaskit.explainers import imported_shap
 from biaskit.levels import ABSENT, MISSING
+from biaskit.moments import joined
 from biaskit.outputs import frame
 from biaskit.roles import Facet, Roles, facet_name
 from biaskit.tables import Table
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import shap
 
 __all__ = [
+    "FEW_CARRY",
     "GapRow",
     "ImportanceRow",
     "attribute",
@@ -36,6 +38,8 @@ __all__ = [
 ]
 
 _FEW_ROWS = 10
+#: Rows of a rare value below which intervals of skewed values cover too little.
+FEW_CARRY = 5
 
 
 class GapRow(NamedTuple):
@@ -129,7 +133,9 @@ def explain(
         A row per facet, value (as d) and feature, and one of the output itself, ``(total)``.
         ``gap`` is ``mean_a - mean_d`` of the feature's Shapley values, in the unit of ``scale``;
         the gaps of the features add up to that of the output. ``low`` and ``high`` are the ends of
-        Welch's interval, ``share`` is the part of the whole gap. Without a facet: ``feature,
+        its interval, for the model and the background as they are: for values of two kinds, such
+        as decisions, that of a difference of proportions, and for others one that allows for their
+        skewness. ``share`` is the part of the whole gap. Without a facet: ``feature,
         mean_abs, median, mean_square, mean, n, output, scale, method, note``.
 
     Raises
@@ -299,7 +305,9 @@ def _comparison_rows(
     confidence: float,
 ) -> list[GapRow]:
     about, sums = found.about, found.sums[facet]
-    one = gap(sums, on_d, on_a, confidence)
+    columns = {facet} if isinstance(facet, str) else {*facet}
+    is_facet = [name in columns and name not in found.roles.cuts for name in about.features]
+    one = gap(sums, on_d, on_a, confidence, np.array([*is_facet, False]))
     parts, total = one.gap[:, :-1].sum(axis=1), one.gap[:, -1]
     size = np.abs(one.mean_a[:, :-1]).sum(axis=1) + np.abs(one.mean_d[:, :-1]).sum(axis=1)
     size += np.abs(one.mean_a[:, -1]) + np.abs(one.mean_d[:, -1])
@@ -308,7 +316,6 @@ def _comparison_rows(
             f"the parts of the gap add up to {parts} and not to {total}: the attributions are "
             "damaged; explain the data again"
         )
-    columns = {facet} if isinstance(facet, str) else {*facet}
     rows = []
     for output, feature in itertools.product(
         range(len(about.outputs)), range(len(about.features) + 1)
@@ -323,8 +330,15 @@ def _comparison_rows(
             notes.append("a side has no rows")
         elif min(one.n_a, one.n_d) < _FEW_ROWS:
             notes.append(f"few rows: {min(one.n_a, one.n_d)} on one side")
+        if one.few[at] < FEW_CARRY:
+            carrying = f"about {max(round(one.few[at]), 1)} on one side"
+            notes.append(f"few rows carry this sum: {carrying}; its interval may be too narrow")
+        if one.is_plain[at]:
+            notes.append("saved by biaskit 0.1: the interval is Welch's, which skewness can spoil")
         if one.noise[at] > 0:
             notes.append(f"sampling error {one.noise[at]:.1g}")
+        if about.own_background and named != TOTAL:
+            notes.append("the background is from the data and counts as fixed")
         if whole == 0 and one.n_a and one.n_d:
             notes.append("no gap to have a share of")
         rows.append(
@@ -358,7 +372,8 @@ def importance_rows(
     """Rows of a global explanation: per output and feature, the total last."""
     about = found.about
     sums = next(iter(found.sums.values()))
-    total, squares, absolute, _ = sums.sums.sum(axis=1)
+    all_rows = joined(sums.moments)
+    mean_square = all_rows.second / found.rows + all_rows.mean**2
     rows = []
     for output, feature in itertools.product(
         range(len(about.outputs)), range(len(about.features) + 1)
@@ -370,10 +385,10 @@ def importance_rows(
         rows.append(
             ImportanceRow(
                 feature=(*about.features, TOTAL)[feature],
-                mean_abs=float(absolute[at] / found.rows),
+                mean_abs=float(all_rows.absolute[at] / found.rows),
                 median=math.nan if medians is None else float(medians[at]),
-                mean_square=float(squares[at] / found.rows),
-                mean=float(total[at] / found.rows),
+                mean_square=float(mean_square[at]),
+                mean=float(all_rows.mean[at]),
                 n=found.rows,
                 output=about.outputs[output],
                 scale=about.scale,
