@@ -290,6 +290,19 @@ def test_sides_that_are_swapped_have_the_mirrored_interval(a: Any, d: Any) -> No
     assert low == -high
 
 
+@pytest.mark.parametrize("scale", [1e-110, 1e-40, 1e30, 1e120])
+def test_a_scale_makes_no_interval_unknown(scale: float) -> None:
+    """What is skewed too far for a float to hold the cubes has at least Welch's interval."""
+    rng = np.random.default_rng(0)
+    a, d = rng.lognormal(size=50), rng.lognormal(size=20)
+    low, high = (end / scale for end in ends(a * scale, d * scale))
+    expected = stats.ttest_ind(a, d, equal_var=False).confidence_interval()
+    assert low <= expected.low * (1 - 1e-9)
+    assert high >= expected.high * (1 - 1e-9)
+    if 1e-100 < scale < 1e100:
+        assert (low, high) == pytest.approx(ends(a, d), rel=1e-9)
+
+
 def test_decisions_have_the_interval_of_proportions() -> None:
     """Of a feature as well, whatever its two values are; of outputs even where all are alike."""
     for a, d in ((300, 0), (1000, 20), (0, 0), (1, 19)):
@@ -387,7 +400,7 @@ OLD = Path(__file__).parent / "data" / "v0_1_0" / "model.attributions"
 
 def test_attributions_of_0_1_0_have_welchs_interval_and_say_so() -> None:
     found = explain(Attributions.load(OLD), facet_values="F")
-    assert found.note.str.contains("saved by biaskit 0.1").all()
+    assert found.note.str.contains("files of biaskit 0.1: the interval is Welch's").all()
     cells = pq.read_table(OLD).to_pandas().query("facet != 'null'")
     sums = cells.groupby(["feature", cells.facet == '"F"'])[["n", "sum", "squares"]].sum()
     for feature, row in enumerate(found.itertuples()):

@@ -334,7 +334,9 @@ def _comparison_rows(
             carrying = f"about {max(round(one.few[at]), 1)} on one side"
             notes.append(f"few rows carry this sum: {carrying}; its interval may be too narrow")
         if one.is_plain[at]:
-            notes.append("saved by biaskit 0.1: the interval is Welch's, which skewness can spoil")
+            notes.append(
+                "the skewness is unknown, as in files of biaskit 0.1: the interval is Welch's"
+            )
         if one.noise[at] > 0:
             notes.append(f"sampling error {one.noise[at]:.1g}")
         if about.own_background and named != TOTAL:
