@@ -148,7 +148,7 @@ class _Sample:
             (_ALL, _ALL, np.ones(len(self.matrix), dtype=bool))
         ]
         for facet, found in codes[0].items():
-            for side, on_side in facets.members(facet, found, rows.from_text):
+            for side, on_side in facets.members(facet, found):
                 self.sides.append((facet_name(facet), show(side), on_side))
 
     @staticmethod

@@ -86,8 +86,7 @@ def attributions_of(
             if progress is not None:
                 progress(rows, batch.done)
     made = {
-        facet: one.sums(facets.levels(facet, explained.from_text), facets.bins(facet))
-        for facet, one in growing.items()
+        facet: one.sums(facets.levels(facet), facets.bins(facet)) for facet, one in growing.items()
     }
     own = explained.about.own_background or _is_same_table(request.background, request.data)
     about = replace(explained.about, own_background=own)
@@ -114,14 +113,11 @@ class Rows:
         self.plan = plan._replace(
             output_class=request.output_class, scale=request.scale, seed=request.seed
         )
-        self.from_text = source.from_text
         columns = [*dict.fromkeys([*plan.features, *request.roles.columns()])]
         if request.key is not None and request.key not in columns:
             columns.append(request.key)
         numeric = {*request.roles.cuts, *(plan.features if plan.is_numeric else ())}
-        batches = source.batches(columns, numeric)
-        if source.from_text:
-            batches = _as_numbers(batches, plan.features)
+        batches = _as_numbers(source.batches(columns, numeric), plan.features)
         pieces = _pieces(batches, _AT_ONCE)
         first = next((batch for batch in pieces if batch.rows), None)
         if first is None:
@@ -139,7 +135,6 @@ class Pass:
 
     def __init__(self, request: Request):
         self._rows = Rows(request)
-        self.from_text = self._rows.from_text
         background = None
         if request.background is not None:
             source = _table_source(request.background, self._rows.plan.features, None)
@@ -153,18 +148,16 @@ class Pass:
 
 
 class _Background:
-    """Source of the background, whose columns of numbers are numbers in a text file as well."""
+    """Source of the background, whose texts that stand for numbers are numbers."""
 
     def __init__(self, source: Source):
         self._source = source
-        self.from_text = source.from_text
 
     def names(self) -> list[str]:
         return self._source.names()
 
     def batches(self, columns: Any, numeric: Any) -> Iterator[Batch]:
-        batches = self._source.batches(columns, numeric)
-        return _as_numbers(batches, columns) if self.from_text else batches
+        return _as_numbers(self._source.batches(columns, numeric), columns)
 
 
 def _table_source(data: Any, features: Sequence[str] | None, model: Any) -> Source:
@@ -183,29 +176,26 @@ def _table_source(data: Any, features: Sequence[str] | None, model: Any) -> Sour
 
 
 def _as_numbers(batches: Iterator[Batch], features: Sequence[str]) -> Iterator[Batch]:
-    """Batches of a text file whose features of numbers are numbers, as its first rows have them."""
+    """Batches in which texts that stand for numbers are numbers, if those of the first rows do."""
     import pyarrow as pa
-    import pyarrow.types as t
 
     kinds: dict[str, bool] = {}
     for batch in batches:
-        made = dict(batch.columns)
-        for name in features:
+        made, texts = dict(batch.columns), batch.texts
+        for name in batch.texts.intersection(features):
             column = batch.columns[name]
-            texts = column.dictionary.to_pylist() if t.is_dictionary(column.type) else []
-            if not texts:  # numbers already, or all missing
-                continue
-            values = typed(texts)
+            values = typed(column.dictionary.to_pylist())
             are = all(isinstance(v, (int, float)) for v in values if v is not None)
-            if kinds.setdefault(name, are) and not are:
+            if len(values) and kinds.setdefault(name, are) and not are:
                 raise DataError(
                     f"{batch.where}: column {name!r} holds numbers at first and texts later on; "
                     "make it one type"
                 )
-            if kinds[name]:
+            if kinds.get(name, False):
                 numbers = pa.array([None if v is None else float(v) for v in values], pa.float64())  # type: ignore[arg-type]
                 made[name] = numbers.take(column.indices)
-        yield Batch(made, batch.rows, batch.where, batch.done)
+                texts -= {name}
+        yield replace(batch, columns=made, texts=texts)
 
 
 def _pieces(batches: Iterator[Batch], most: int) -> Iterator[Batch]:
@@ -217,7 +207,7 @@ def _pieces(batches: Iterator[Batch], most: int) -> Iterator[Batch]:
         for start in range(0, batch.rows, most):
             columns = {name: one.slice(start, most) for name, one in batch.columns.items()}
             rows = min(most, batch.rows - start)
-            yield Batch(columns, rows, batch.where, batch.done)
+            yield replace(batch, columns=columns, rows=rows)
 
 
 class Facets:
@@ -239,7 +229,9 @@ class Facets:
     def parts(self, batch: Batch) -> dict[Facet, list[NDArray[np.intp]]]:
         """Codes of each row in each column of each facet; none without a facet."""
         by_column = {
-            column: encoder.encode(batch.columns[column], batch.where)
+            column: encoder.encode(
+                batch.columns[column], batch.where, is_text=column in batch.texts
+            )
             for column, encoder in self._encoders.items()
         }
         return {
@@ -262,14 +254,14 @@ class Facets:
         return flat
 
     def members(
-        self, facet: Facet, parts: NDArray[np.intp], from_text: bool
+        self, facet: Facet, parts: NDArray[np.intp]
     ) -> Iterator[tuple[Level, NDArray[np.bool_]]]:
         """Known levels of a facet in canonical order, and which rows have each.
 
         `parts` has the codes of the rows in each column of the facet, as `parts` gives them.
         """
         flat = self._flat(facet, [*parts], parts.shape[1])
-        levels = self.levels(facet, from_text)
+        levels = self.levels(facet)
         used = {levels[code] for code in np.unique(flat).tolist()} - {MISSING}
         for level in sorted(used, key=order):
             yield level, np.isin(flat, [i for i, one in enumerate(levels) if one == level])
@@ -278,11 +270,11 @@ class Facets:
         """Number of codes of each column of a facet so far."""
         return tuple(encoder.size for encoder in self._of(facet))
 
-    def levels(self, facet: Facet, from_text: bool) -> tuple[Level, ...]:
+    def levels(self, facet: Facet) -> tuple[Level, ...]:
         """Levels of a facet in the order of its codes."""
         if not self._roles.facet:
             return all_rows()
-        return combinations([e.levels(from_text=from_text) for e in self._of(facet)])
+        return combinations([e.levels() for e in self._of(facet)])
 
     def bins(self, facet: Facet) -> tuple[Level, ...]:
         """Levels that stay though no row has them."""

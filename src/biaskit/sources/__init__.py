@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -158,7 +158,7 @@ def count_roles(
     by_column = roles.columns()
     tallies = {facet: _Histogram(roles, facet, encoders) for facet in roles.facet}
     read = [*by_column] if sample is None else [*by_column, *sample.start(source, encoders)]
-    rows, texts = 0, set[str]()
+    rows = 0
     parts: Iterable[Batch | Cells | Groups]
     if isinstance(source, ParquetFiles) and sample is None:
         parts = source.parts(read, roles, encoders)
@@ -173,11 +173,9 @@ def count_roles(
                 for facet in part.facets:
                     tallies[facet].add_groups(codes, part.sizes)
             elif isinstance(part, Cells):
-                texts |= part.texts
                 for facet, tally in tallies.items():
                     tally.add_cells(part.codes, part.counts[facet], *part.sums.get(facet, ()))
             elif part.rows:
-                texts |= part.texts
                 codes, weight = encode(part), None
                 if roles.weight is not None:
                     weight = weights(part.columns[roles.weight], roles.weight, part.where, rows)
@@ -188,9 +186,7 @@ def count_roles(
             rows += part.rows
             if progress is not None:
                 progress(rows, part.done if isinstance(part, Batch | Cells) else None)
-    if source.from_text:
-        texts |= set(encoders)
-    tables = {facet: tally.table(texts) for facet, tally in tallies.items()}
+    tables = {facet: tally.table() for facet, tally in tallies.items()}
     for facet, table in tables.items():
         refuse_large(table.levels, facet_name(facet))
     if sample is not None:
@@ -283,7 +279,9 @@ class _Columns:
 
     def __call__(self, batch: Batch) -> dict[str, NDArray[np.intp]]:
         def encode(encoder: Encoder) -> NDArray[np.intp]:
-            return encoder.encode(batch.columns[encoder.column], batch.where)
+            column = encoder.column
+            is_text = column in batch.texts
+            return encoder.encode(batch.columns[column], batch.where, is_text=is_text)
 
         if self._pool is None and batch.rows >= _WORTH_THREADS and len(self._encoders) > 1:
             from concurrent.futures import ThreadPoolExecutor
@@ -364,9 +362,9 @@ class _Histogram:
             raise DataError(too_many_cells(shape))
         return shape
 
-    def table(self, texts: Collection[str]) -> Table:
-        """Table of what was counted, in canonical form; in `texts`, texts may stand for numbers."""
-        levels = {e.column: e.levels(from_text=e.column in texts) for e in self._axes}
+    def table(self) -> Table:
+        """Table of what was counted, in canonical form."""
+        levels = {e.column: e.levels() for e in self._axes}
         facet = combinations([levels[e.column] for e in self._facets])
         others = [(ABSENT,) if e is None else levels[e.column] for e in self._others]
         shape = [len(facet), *(len(axis) for axis in others)]

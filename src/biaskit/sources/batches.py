@@ -20,15 +20,12 @@ class Batch:
     where: str
     #: Share of the source that is read with this batch, 0 to 1; None where it cannot be known.
     done: float | None = None
-    #: Columns whose values are texts that stand for numbers and booleans too.
+    #: Columns whose values are texts that stand for numbers and booleans too, as in a CSV.
     texts: frozenset[str] = frozenset()
 
 
 class Source(Protocol):
     """Anything whose rows can be read once, batch by batch."""
-
-    #: Whether the values are texts that stand for numbers and booleans too, as in CSV.
-    from_text: bool
 
     def names(self) -> list[str]:
         """Names of the columns; asking leaves all rows to be read."""
@@ -40,10 +37,15 @@ class Source(Protocol):
 
 
 def of_record_batch(
-    batch: Any, columns: Iterable[str], where: str, done: float | None = None
+    batch: Any,
+    columns: Iterable[str],
+    where: str,
+    done: float | None = None,
+    texts: frozenset[str] = frozenset(),
 ) -> Batch:
     """Batch of some columns of an Arrow record batch."""
-    return Batch({name: batch.column(name) for name in columns}, batch.num_rows, where, done)
+    arrays = {name: batch.column(name) for name in columns}
+    return Batch(arrays, batch.num_rows, where, done, texts)
 
 
 def refuse_missing_columns(wanted: Collection[str], names: Iterable[str], where: str) -> None:

@@ -32,6 +32,11 @@ class Dictionaries:
         with self._lock:
             return self._encoders[column].encode(values, where)
 
+    def of_folder(self, column: str, values: Any, where: str) -> NDArray[np.intp]:
+        """Encoder's codes of the value that a file's folders name."""
+        with self._lock:
+            return self._encoders[column].encode(values, where, is_text=True)
+
     def of_entries(
         self, leaf: Leaf, raw: bytes, entries: int, *, missing: bool, where: str
     ) -> NDArray[np.intp]:

@@ -36,6 +36,7 @@ class Encoder:
         for value in (*bins, MISSING) if bins else ():
             self._code(value)
         self._kinds: dict[str, str] = {}
+        self._is_text = False
 
     @property
     def size(self) -> int:
@@ -47,13 +48,22 @@ class Encoder:
         """Code of the missing value, -1 where none has come so far."""
         return self._codes.get(MISSING, -1)
 
-    def levels(self, *, from_text: bool) -> tuple[Level, ...]:
-        """Level of each code; those of a text file become numbers or booleans where all are."""
+    def levels(self) -> tuple[Level, ...]:
+        """Level of each code; texts that stand for numbers or booleans become those if all do."""
         raw = tuple(self._codes)
-        return typed(raw) if from_text and not self.keep else raw  # type: ignore[arg-type]
+        return typed(raw) if self._is_text and not self.keep else raw  # type: ignore[arg-type]
 
-    def encode(self, array: Any, where: str) -> NDArray[np.intp]:
-        """Codes of an Arrow array; `where` names the array's origin in errors."""
+    def encode(self, array: Any, where: str, *, is_text: bool = False) -> NDArray[np.intp]:
+        """Codes of an Arrow array.
+
+        Parameters
+        ----------
+        array, where
+            The values, and the name of their origin in errors.
+        is_text
+            Whether they are texts that stand for numbers and booleans too, as in a CSV.
+        """
+        self._is_text |= is_text
         self._refuse_another_kind(array.type, where)
         try:
             return self._binned(array, where) if self.keep else self._looked_up(array, where)

@@ -55,8 +55,6 @@ class Cells:
     rows: int
     where: str
     done: float | None = None
-    #: Columns whose values are texts that stand for numbers and booleans too.
-    texts: frozenset[str] = frozenset()
 
 
 def counted(
@@ -180,7 +178,7 @@ class _Counter:
         self._chunks = Chunks(file, self._own, shared.encoders, shared.dictionaries)
         in_folders = partition_arrays(self._folders, 1, shared.roles.numeric, self._where)
         self._constant = {
-            column: Axis((), (), shared.dictionaries.encode(column, value, self._where))
+            column: Axis((), (), shared.dictionaries.of_folder(column, value, self._where))
             for column, value in in_folders.items()
         }
 
@@ -224,7 +222,7 @@ class _Counter:
             if weights is not None:
                 sums[facet] = joint_sums(of_facet, buffer, weights)
         codes_of = {column: axis.codes for column, axis in axes.items()}
-        return Cells(counts, sums, codes_of, rows, self._where, texts=frozenset(self._folders))
+        return Cells(counts, sums, codes_of, rows, self._where)
 
     def _axes(
         self, number: int, rows: int, room: Room

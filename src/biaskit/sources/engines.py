@@ -78,8 +78,6 @@ def engine_source(data: Any) -> EngineFrame | None:
 class EngineFrame:
     """A frame of an engine as a source that groups its own rows."""
 
-    from_text = False
-
     def __init__(self, data: Any, engine: str):
         self.engine = engine
         self.where = f"the {engine} frame"

@@ -33,8 +33,6 @@ def frame_source(data: Any) -> Source | None:
 class _Stream:
     """Anything that speaks Arrow's stream protocol: tables, readers, polars frames, relations."""
 
-    from_text = False
-
     def __init__(self, data: Any):
         self._data = data
 
@@ -50,8 +48,6 @@ class _Stream:
 class _Dataset:
     """A pyarrow dataset."""
 
-    from_text = False
-
     def __init__(self, data: Any):
         self._data = data
 
@@ -66,8 +62,6 @@ class _Dataset:
 class _PolarsLazy:
     """A polars lazy frame: only the columns that are needed are collected."""
 
-    from_text = False
-
     def __init__(self, data: Any):
         self._data = data
 
@@ -81,8 +75,6 @@ class _PolarsLazy:
 
 class _Pandas:
     """A pandas frame, of whichever dtypes; it is looked at in slices, and never changed."""
-
-    from_text = False
 
     def __init__(self, data: Any):
         self._data = data

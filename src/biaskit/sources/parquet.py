@@ -40,8 +40,6 @@ class ColumnPath(NamedTuple):
 class ParquetFiles:
     """Parquet files as a source, which may also count their rows where they are read."""
 
-    from_text = False
-
     def __init__(self, files: list[File]):
         self._files = files
         self._is_remote = any(isinstance(file, RemoteFile) for file in files)

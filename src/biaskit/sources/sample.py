@@ -59,7 +59,6 @@ class Sample:
     def start(self, source: Source, encoders: Mapping[str, Encoder]) -> list[str]:
         """Columns to be read for the features; `encoders` are those of the counted columns."""
         self._encoders = encoders
-        self._from_text = source.from_text
         chosen: Sequence[str] = self._roles.features or ()
         if self.is_rest:
             taken = self._roles.columns()
@@ -68,7 +67,7 @@ class Sample:
                 raise DataError(
                     'features="rest": every column has another role, so none is left to compare by'
                 )
-        self.features = [Feature(name, source.from_text, skips=self.is_rest) for name in chosen]
+        self.features = [Feature(name, skips=self.is_rest) for name in chosen]
         return list(chosen)
 
     def add(
@@ -84,7 +83,9 @@ class Sample:
             if column is not None:
                 known &= codes[column] != self._encoders[column].missing
         for feature in self.features:
-            known &= feature.read(batch.columns[feature.column], batch.where)
+            column = feature.column
+            is_text = column in batch.texts
+            known &= feature.read(batch.columns[column], batch.where, is_text=is_text)
         self._count(codes, known)
         tickets = _tickets(np.arange(before, before + batch.rows, dtype=np.uint64))
         kept = np.flatnonzero(known & (tickets <= self._last_ticket))
@@ -137,7 +138,7 @@ class Sample:
         return np.asarray(positive[self._codes[:, -1]])
 
     def _levels(self, column: str) -> tuple[Level, ...]:
-        return self._encoders[column].levels(from_text=self._from_text)
+        return self._encoders[column].levels()
 
     def _level(self, facet: Facet, cell: Sequence[int]) -> Level:
         columns = _columns(facet)
@@ -171,21 +172,25 @@ class Sample:
 class Feature:
     """One feature, batch after batch: numbers as they are, texts as places in `categories`.
 
-    Booleans are the numbers 0 and 1. The texts of a text file become numbers or booleans once all
+    Booleans are the numbers 0 and 1. Texts that stand for numbers or booleans become those once all
     are known, as `biaskit.levels.typed` has it; there, ``nan`` is missing, whatever the others are.
     """
 
-    def __init__(self, column: str, from_text: bool, *, skips: bool):
+    def __init__(self, column: str, *, skips: bool):
         self.column = column
         self.categories: list[str] = []
         self.is_skipped = False
-        self._from_text = from_text
+        self._is_text = False
         self._skips = skips
         self._kinds: dict[str, str] = {}
         self._codes: dict[str, int] = {}
 
-    def read(self, array: Any, where: str) -> NDArray[np.bool_]:
-        """Which values of an Arrow array are known; the array is kept for `take`."""
+    def read(self, array: Any, where: str, *, is_text: bool = False) -> NDArray[np.bool_]:
+        """Which values of an Arrow array are known; the array is kept for `take`.
+
+        `is_text` says that they are texts that stand for numbers and booleans too.
+        """
+        self._is_text |= is_text
         kind = kind_of(array.type)
         self._values, self._texts = np.zeros(len(array)), None
         if kind is None and self._skips:
@@ -232,7 +237,7 @@ class Feature:
         texts = list(self._codes)
         used, where = np.unique(values.astype(np.intp), return_inverse=True)
         found = [texts[code] for code in used.tolist()]
-        levels = typed(found) if self._from_text else tuple(found)
+        levels = typed(found) if self._is_text else tuple(found)
         if levels and not isinstance(levels[0], str):
             numeric = np.array([float(one) for one in levels])  # type: ignore[arg-type]
             return self._finite(numeric[where.ravel()])
@@ -245,7 +250,7 @@ class Feature:
         import pyarrow.compute as pc
 
         missing = np.array(texts.is_null(), dtype=bool)
-        if self._from_text:
+        if self._is_text:
             nan = pc.equal(pc.utf8_lower(texts), "nan").fill_null(True)
             missing |= np.array(nan, dtype=bool)
         return ~missing

@@ -32,8 +32,6 @@ _MAGIC = {
 class CsvFiles:
     """CSV and TSV files as a source."""
 
-    from_text = True
-
     def __init__(self, files: list[File]):
         self._files = files
 
@@ -52,6 +50,7 @@ class CsvFiles:
             name: pa.float64() if name in numeric else pa.dictionary(pa.int32(), pa.string())
             for name in columns
         }
+        texts = frozenset(name for name in columns if name not in numeric)
         sizes = Sizes(self._files)
         with opened_in_turn(self._files, _OpenText) as files:
             for file in files:
@@ -74,14 +73,12 @@ class CsvFiles:
                     text = file.text()
                     for batch in pv.open_csv(text, parse_options=parse, convert_options=convert):
                         done = sizes.done(path, file.bytes_read / sizes.of(path))
-                        made = of_record_batch(batch, own, str(path), done)
+                        made = of_record_batch(batch, own, str(path), done, texts)
                         yield with_folders(made, folders, numeric)
 
 
 class JsonLinesFiles:
     """Files of a JSON object a line as a source."""
-
-    from_text = False
 
     def __init__(self, files: list[File]):
         self._files = files
