@@ -2,7 +2,8 @@
 
 A level is a boolean, a number, a text, an `Interval` of a column that was cut, a tuple of those (an
 intersection of columns), or `MISSING`. Whole floats are kept as integers, so that a column of codes
-gives the same level whether its reader made integers or floats of it.
+gives the same level whether its reader made integers or floats of it. A decimal is the integer or
+the float of the same text; only one of more digits than floats have stays a decimal.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import numbers
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Context, Decimal
 from typing import Any, TypeAlias
 
 from biaskit.errors import DataError
@@ -36,8 +38,10 @@ MISSING = None
 #: The one level of an axis that the table does not have.
 ABSENT = "*"
 
-# Beyond 2**53 a float cannot hold every integer, so it is left as it is.
-_EXACT = 2.0**53
+# A text is short, and what a level's text is must be.
+_MOST_DIGITS = 400
+# No decimal type of Arrow's has more digits.
+_DIGITS = Context(prec=76)
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?|-?inf|nan", re.IGNORECASE)
 _BOOLEAN = {"true": True, "false": False}
 
@@ -56,7 +60,7 @@ class Interval:
     high: float
 
 
-Level: TypeAlias = "bool | int | float | str | Interval | tuple[Any, ...] | None"
+Level: TypeAlias = "bool | int | float | Decimal | str | Interval | tuple[Any, ...] | None"
 
 
 def bins(edges: Sequence[float]) -> tuple[Interval, ...]:
@@ -88,7 +92,7 @@ def level(value: Any) -> Level:
         case None | bool() | Interval():
             return value
         case str():
-            return str(value)
+            return _text(value)
         case tuple():
             parts = tuple(level(part) for part in value)
             return MISSING if any(part is MISSING for part in parts) else parts
@@ -98,6 +102,8 @@ def level(value: Any) -> Level:
         return level(value.item())
     if isinstance(value, numbers.Integral):
         return int(value)
+    if isinstance(value, Decimal):
+        return _decimal(value)
     if isinstance(value, numbers.Number) and hasattr(value, "__float__"):
         return _number(float(value))
     if type(value).__name__ in {"NAType", "NaTType"}:
@@ -113,7 +119,25 @@ def level(value: Any) -> Level:
 def _number(value: float) -> Level:
     if math.isnan(value):
         return MISSING
-    return int(value) if abs(value) < _EXACT and value.is_integer() else value
+    return int(value) if value.is_integer() else value
+
+
+def _decimal(value: Decimal) -> Level:
+    if not value.is_finite():
+        return MISSING if value.is_nan() else float(value)
+    if abs(value.adjusted()) > _MOST_DIGITS:
+        raise DataError(f"a decimal of about {value:.2e} is beyond what can be counted by")
+    if value == value.to_integral_value():
+        return int(value)
+    return number if Decimal(repr(number := float(value))) == value else value.normalize(_DIGITS)
+
+
+def _text(value: str) -> str:
+    """Text of a text; half a pair of UTF-16, which no file can hold, is written out."""
+    plain = str(value)
+    if plain.isascii():
+        return plain
+    return plain.encode("utf-8", "backslashreplace").decode()
 
 
 def kind(a: Level) -> str:
@@ -123,7 +147,7 @@ def kind(a: Level) -> str:
             return "missing"
         case bool():
             return "boolean"
-        case int() | float():
+        case int() | float() | Decimal():
             return "number"
         case Interval():
             return "interval"
@@ -189,17 +213,25 @@ def typed(texts: Sequence[str | None]) -> tuple[Level, ...]:
     >>> typed(["1", "0", None]), typed(["007", "8"]), typed(["true", "False"])
     ((1, 0, None), ('007', '8'), (True, False))
     """
+    if any(text is not None and len(text) > _MOST_DIGITS for text in texts):
+        return tuple(texts)
     known = [text for text in texts if text is not None]
     if known and all(text.lower() in _BOOLEAN for text in known):
         return tuple(None if t is None else _BOOLEAN[t.lower()] for t in texts)
-    if known and all(_NUMBER.fullmatch(text) for text in known):
+    if known and all(_is_number(text) for text in known):
         return tuple(None if t is None else _parsed(t) for t in texts)
     return tuple(texts)
 
 
+def _is_number(text: str) -> bool:
+    """Whether a text is a number that a float comes near; of others, many would be infinity."""
+    if not _NUMBER.fullmatch(text):
+        return False
+    return math.isfinite(float(text)) or text.lstrip("-")[0] in "iInN"
+
+
 def _parsed(text: str) -> Level:
-    # An integer of any length is kept exactly; int() refuses absurd ones, float() does not.
-    return int(text) if text.lstrip("-").isdigit() and len(text) < 40 else _number(float(text))
+    return int(text) if text.lstrip("-").isdigit() else _number(float(text))
 
 
 def to_json(a: Level) -> Any:
@@ -211,6 +243,8 @@ def to_json(a: Level) -> Any:
             return [to_json(part) for part in a]
         case float() if not math.isfinite(a):
             return {"float": str(a)}
+        case Decimal():
+            return {"decimal": str(a)}
     return a
 
 
@@ -230,8 +264,12 @@ def from_json(value: Any) -> Level:
                 return Interval(*numbers_)
         case {"float": ("inf" | "-inf") as text, **rest} if not rest:
             return float(text)
+        case {"decimal": str(text), **rest} if not rest and _NUMBER.fullmatch(text):
+            return _decimal(Decimal(text))
         case list():
             return tuple(from_json(part) for part in value)
+        case str() if not value.isascii() and _text(value) != value:
+            raise ValueError(f"{value!r} is half of a letter")
         case None | bool() | int() | str():
             return value
         case float() if math.isfinite(value):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any, TypeAlias
 
 from biaskit.errors import RolesError, did_you_mean, listed
 from biaskit.levels import Interval, Level, bins, from_json, level, to_json
 
-__all__ = ["Facet", "Roles", "facet_name"]
+__all__ = ["Facet", "Roles", "column_name", "facet_name"]
 
 #: A column, or several whose combinations of values are the facet's values.
 Facet: TypeAlias = "str | tuple[str, ...]"
@@ -24,6 +26,18 @@ def facet_name(facet: Facet) -> str:
     'gender & race'
     """
     return facet if isinstance(facet, str) else " & ".join(facet)
+
+
+def column_name(given: Any) -> Any:
+    """Name of a column as a text: pandas numbers the columns of a table without a header.
+
+    >>> column_name(9), column_name("sex"), column_name((8, "sex"))
+    ('9', 'sex', ('8', 'sex'))
+    """
+    if isinstance(given, tuple):
+        return tuple(column_name(one) for one in given)
+    is_number = isinstance(given, numbers.Integral) and not isinstance(given, bool)
+    return str(given) if is_number else given
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -260,8 +274,9 @@ def _facet_columns(facets: Iterable[Facet]) -> list[str]:
 
 
 def _column(role: str, given: Any) -> str | None:
-    if given is None or isinstance(given, str):
-        return given
+    made = column_name(given)
+    if made is None or isinstance(made, str):
+        return made
     raise RolesError(f"{role} takes one column name, not {given!r}")
 
 
@@ -270,7 +285,8 @@ def _facets(given: Any) -> tuple[Facet, ...]:
         return ()
     facets = list(given) if isinstance(given, list) else [given]
     made: list[Facet] = []
-    for facet in facets:
+    for given in facets:
+        facet = column_name(given)
         whole = isinstance(facet, str) or (
             isinstance(facet, tuple) and len(facet) > 1 and all(isinstance(c, str) for c in facet)
         )
@@ -291,7 +307,9 @@ def _features(given: Any) -> tuple[str, ...] | str | None:
         return None
     if isinstance(given, str) and given == "rest":
         return "rest"
-    columns = [given] if isinstance(given, str) else given
+    columns = [given] if isinstance(column_name(given), str) else given
+    if isinstance(columns, (list, tuple)):
+        columns = [column_name(column) for column in columns]
     if not isinstance(columns, (list, tuple)) or not all(isinstance(c, str) for c in columns):
         raise RolesError(f'features takes a list of column names, or "rest", not {given!r}')
     if not columns:
@@ -321,7 +339,8 @@ def _values_by_facet(
             raise _one_for_several("facet_values", given, facets)
         given = {facets[0]: given}
     made: dict[Facet, tuple[Level, ...]] = {}
-    for facet, values in given.items():
+    for key, values in given.items():
+        facet = column_name(key)
         if facet not in facets:
             raise _no_such_facet("facet_values", facet, facets)
         found = _values("facet_values", values)
@@ -338,6 +357,7 @@ def _by_column(name: str, given: Any, facets: tuple[Facet, ...], read: Any) -> A
             raise _one_for_several(name, given, facets)
         given = {facets[0]: given}
     columns = _facet_columns(facets)
+    given = {column_name(column): value for column, value in given.items()}
     for column in given:
         if column not in columns:
             raise _no_such_facet(name, column, columns)
@@ -362,11 +382,13 @@ def _no_such_facet(name: str, facet: Facet, facets: Iterable[Facet]) -> RolesErr
 def _cut(name: str, given: Any) -> float | None:
     if given is None:
         return None
-    if isinstance(given, bool) or not isinstance(level(given), (int, float)):
+    if isinstance(given, bool) or not isinstance(level(given), (int, float, Decimal)):
         raise RolesError(f"{name} takes a number, not {given!r}")
     cut = float(given)
     if not math.isfinite(cut):
         raise RolesError(f"{name} takes a finite number, not {given!r}")
+    if cut.is_integer() and cut != given:  # a whole number that no float is
+        raise RolesError(f"{name} takes a number of at most 53 bits, not {given!r}; cut beside it")
     return cut
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biaskit.sources.axes import Axis, in_bytes, placed_in_bytes
+from biaskit.sources.cuts import floats_of
 from biaskit.sources.dictionaries import Dictionaries, dictionary_of
 from biaskit.sources.encode import Encoder, kind_of, numbers
 from biaskit.sources.layout import (
@@ -40,6 +41,8 @@ _PLAIN, _PLAIN_DICTIONARY, _RLE, _RLE_DICTIONARY = 0, 2, 3, 8
 # Numbers of the codecs.
 _UNCOMPRESSED, _SNAPPY = 0, 1
 _STREAMED = {2: "gzip", 6: "zstd"}
+# From here on, several integers are one float.
+_EXACT = 2.0**53
 # Bins that a byte can name, beside the missing values.
 _MOST_BINS = 254
 # Entries of a dictionary up to which a byte is a code, beside that of a missing value.
@@ -202,7 +205,9 @@ class Chunks:
             fits = is_integer or is_float or _follows(value, physical, leaf.length)
             fits = fits and (kind_of(value) == "number" or not must_be_numbers)
             in_pages = must_be_numbers and (is_float or t.is_signed_integer(value))
-            in_pages = in_pages and (encoder is None or len(encoder.keep) <= _MOST_BINS)
+            if encoder is not None:  # the kernels make floats of integers
+                is_exact = is_float or all(abs(edge) < _EXACT for edge in encoder.edges)
+                in_pages = in_pages and is_exact and len(encoder.keep) <= _MOST_BINS
         if not fits:
             return None
         is_optional = leaf.max_definition_level == 1
@@ -331,6 +336,7 @@ class Chunks:
 
         leaf, encoder = chunk.leaf, self._encoders[chunk.leaf.column]
         kind = PHYSICAL[leaf.physical][0]
+        is_float = leaf.physical in ("FLOAT", "DOUBLE")
         done = 0
         if chunk.coded:  # these codes are the bins, a byte each
             done = chunk.coded_rows
@@ -345,7 +351,7 @@ class Chunks:
             chunk.codec == _SNAPPY,
             leaf.optional,
             kind,
-            encoder.edges,
+            floats_of(encoder.edges, PHYSICAL[leaf.physical][1] if is_float else np.float64),
             room.array("page", int(table[:, SIZE].max()) + SLACK),
             room.array("levels", most),
             room.array("dense", most),

@@ -9,9 +9,19 @@ from numpy.typing import NDArray
 
 from biaskit.errors import BiaskitError, DataError
 from biaskit.levels import MISSING, Level, level, typed
+from biaskit.sources.arrays import indices_of, missing_of, values_of
+from biaskit.sources.cuts import bins_of
 from biaskit.tables import MAX_LEVELS, too_many_values
 
-__all__ = ["Encoder", "dictionary", "kind_of", "numbers", "taken", "weights"]
+__all__ = [
+    "Encoder",
+    "dictionary",
+    "kind_of",
+    "numbers",
+    "refuse_no_numbers",
+    "taken",
+    "weights",
+]
 
 # A dictionary up to this long is taken over whole; of a longer one, only the values in use.
 _SMALL_DICTIONARY = 256
@@ -31,7 +41,7 @@ class Encoder:
         self.column = column
         self.role = role
         self.keep = bins
-        self.edges = np.array(edges, dtype=np.float64)
+        self.edges = edges
         self._codes: dict[Level, int] = {}
         for value in (*bins, MISSING) if bins else ():
             self._code(value)
@@ -94,7 +104,7 @@ class Encoder:
         if kind == "number" and (codes := self._in_a_small_range(array)) is not None:
             return codes
         encoded = _dictionary_encoded(array)
-        indices = _indices(encoded)
+        indices = indices_of(encoded)
         values = encoded.dictionary
         if len(values) <= _SMALL_DICTIONARY:
             found = [self._code(level(value)) for value in values.to_pylist()]
@@ -120,7 +130,7 @@ class Encoder:
 
         if not t.is_integer(array.type) or array.null_count:
             return None
-        values = _values(array)
+        values = values_of(array)
         least, most = int(values.min()), int(values.max())
         if most - least >= _SMALL_DICTIONARY:
             return None
@@ -134,22 +144,25 @@ class Encoder:
     def _sorted(self, array: Any) -> NDArray[np.intp]:
         """Codes of a few numbers, by sorting them: Arrow's own hashing takes long to load."""
         if len(array) <= _SMALL_DICTIONARY and not array.null_count:
-            found = [self._code(level(value)) for value in _values(array).tolist()]
+            found = [self._code(level(value)) for value in values_of(array).tolist()]
             return np.array(found, dtype=np.intp)
-        distinct, inverse = np.unique(_values(array), return_inverse=True)
+        values = values_of(array)
+        known = (
+            ~missing_of(array) if array.null_count else slice(None)
+        )  # a null may lie on any value
+        distinct, inverse = np.unique(values[known], return_inverse=True)
         place = np.array([self._code(level(value)) for value in distinct.tolist()], dtype=np.intp)
-        codes = np.take(place, inverse)
-        if array.null_count:
-            codes[_missing(array)] = self._code(MISSING)
+        if not array.null_count:
+            return np.take(place, inverse)
+        codes = np.full(len(values), self._code(MISSING), dtype=np.intp)
+        codes[known] = np.take(place, inverse)
         return codes
 
     def _binned(self, array: Any, where: str) -> NDArray[np.intp]:
         if kind_of(array.type) == "missing":
             return np.full(len(array), len(self.keep), dtype=np.intp)
-        values = numbers(array, self.column, self.role, where)
-        codes = np.searchsorted(self.edges, values, side="left")
-        codes[np.isnan(values)] = len(self.keep)
-        return codes
+        refuse_no_numbers(array, self.column, self.role, where)
+        return bins_of(array, self.edges)
 
     def _code(self, value: Level) -> int:
         code = self._codes.get(value)
@@ -213,26 +226,31 @@ def numbers(array: Any, column: str, role: str, where: str) -> NDArray[np.float6
     import pyarrow as pa
     import pyarrow.types as t
 
+    refuse_no_numbers(array, column, role, where)
+    if t.is_dictionary(array.type):
+        values = numbers(array.dictionary, column, role, where)
+        return np.take(np.append(values, np.nan), indices_of(array))
+    if t.is_decimal(array.type) or t.is_float16(array.type):
+        array = array.cast(pa.float64())
+    values = values_of(array).astype(np.float64)
+    if array.null_count:
+        values[missing_of(array)] = np.nan
+    return values
+
+
+def refuse_no_numbers(array: Any, column: str, role: str, where: str) -> None:
+    """Refuse a column that is to be cut or summed but holds no numbers."""
     if kind_of(array.type) != "number":
         raise DataError(
             f"{where}: {role} {column!r} must be numbers to be cut or summed, but it holds "
             f"{array.type}; choose another column, or convert it"
         )
-    if t.is_dictionary(array.type):
-        values = numbers(array.dictionary, column, role, where)
-        return np.take(np.append(values, np.nan), _indices(array))
-    if t.is_decimal(array.type) or t.is_float16(array.type):
-        array = array.cast(pa.float64())
-    values = _values(array).astype(np.float64)
-    if array.null_count:
-        values[_missing(array)] = np.nan
-    return values
 
 
 def dictionary(array: Any) -> tuple[NDArray[Any], Any]:
     """Indices of an Arrow array's values, -1 where they are missing, and the values themselves."""
     encoded = _dictionary_encoded(array)
-    return _indices(encoded), encoded.dictionary
+    return indices_of(encoded), encoded.dictionary
 
 
 def weights(array: Any, column: str, where: str, start: int) -> NDArray[np.float64]:
@@ -288,46 +306,8 @@ def _dictionary_encoded(array: Any) -> Any:
     return array.dictionary_encode()
 
 
-def _indices(array: Any) -> NDArray[Any]:
-    """Indices of a dictionary array, -1 where the value is missing."""
-    raw = array.indices
-    values = _values(raw)
-    if raw.null_count:
-        if values.dtype.kind == "u" or values.dtype.itemsize < 4:
-            values = values.astype(np.int64)
-        values = np.where(_missing(raw), -1, values)
-    lowest = -1 if raw.null_count else 0
-    if len(values) and not lowest <= values.min() <= values.max() < len(array.dictionary):
-        raise DataError(
-            "a dictionary index lies outside of its dictionary; the data are damaged: write them "
-            "again"
-        )
-    return values
-
-
-def _values(array: Any) -> NDArray[Any]:
-    """Values of an Arrow array of numbers as they lie in memory; any value may stand for null."""
-    values = np.frombuffer(array.buffers()[1] or b"", dtype=_dtype(array.type))
-    return values[array.offset : array.offset + len(array)]
-
-
 def _needs_arrow(type_: Any) -> bool:
     """Whether numbers of a type do not lie in memory as NumPy has them."""
     import pyarrow.types as t
 
     return bool(t.is_decimal(type_) or t.is_float16(type_) or t.is_dictionary(type_))
-
-
-def _missing(array: Any) -> NDArray[np.bool_]:
-    """Which values are null, from the validity bitmap (one bit a row, 1 for present)."""
-    bitmap = np.frombuffer(array.buffers()[0], dtype=np.uint8)
-    bits = np.unpackbits(bitmap, count=array.offset + len(array), bitorder="little")
-    return np.equal(bits[array.offset :], 0)
-
-
-def _dtype(type_: Any) -> np.dtype[Any]:
-    import pyarrow.types as t
-
-    if t.is_floating(type_):
-        return np.dtype(f"f{type_.bit_width // 8}")
-    return np.dtype(f"{'i' if t.is_signed_integer(type_) else 'u'}{type_.bit_width // 8}")

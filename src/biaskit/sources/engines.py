@@ -14,6 +14,7 @@ import sys
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any, NoReturn
 
 import numpy as np
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from biaskit.errors import DataError
 from biaskit.roles import Facet, Roles, facet_name
 from biaskit.sources.batches import Batch, refuse_missing_columns
+from biaskit.sources.cuts import at_scale, decimal_of, floats_of, whole_edges
 from biaskit.sources.encode import Encoder
 from biaskit.sources.frames import frame_source
 from biaskit.tables import AXES, MAX_CELLS
@@ -40,8 +42,10 @@ _ENGINES = {
 # Up to so many groups come back at once; more are asked for only when they turn out to be none
 # of an identifier, facet by facet.
 _FEW = 100_000
-# No integer of 64 bits is above this.
-_LARGEST = 2**63 - 1
+# Decimals of so many digits differ by far more than a cast to floats may change them.
+_FLOAT_DIGITS = 14
+# Engines that take a decimal for a text, or for one of fewer digits.
+_NO_DECIMALS = {"Dask", "Ibis"}
 # Engines that keep the zone of an instant with the column; the others show it in the session's.
 _KEEP_ZONES = {"polars", "Modin", "Dask"}
 # Engines whose frames are of pandas: groups of theirs sum columns, but no expressions.
@@ -139,6 +143,18 @@ class EngineFrame:
             raise DataError(f"{self.engine} failed in {what}: {_reason(error)}") from error
 
 
+@dataclass(frozen=True)
+class _Cut:
+    """How a column is compared with the edges at which it is cut."""
+
+    #: What its values are cast to before, if anything.
+    cast: Any
+    ends: list[Any]
+    #: Between these are all values.
+    least: Any
+    most: Any
+
+
 class _Query:
     """The `GROUP BY` that an engine is asked for; columns go by plain names in it."""
 
@@ -205,36 +221,59 @@ class _Query:
         value = nw.col(self._given[column])
         if column not in self._roles.cuts:
             return value
-        whole = self._whole_edges(column)
-        number = value.cast(nw.Int64 if whole else nw.Float64)
-        ends: list[float] = [*(whole or self._roles.cuts[column])]
-        if self._missing_is_0(column):
+        cut = self._cut(column)
+        number = value if cut.cast is None else value.cast(cut.cast)
+        ends = cut.ends
+        if self._missing_is_0(cut):
             # NaN is at most infinity to no engine, be it above every number or beside them.
-            ends.append(_LARGEST if whole else math.inf)
-        below = [number <= end for end in ends]
-        if self._source.engine == "Modin":  # it makes no integers of flags that may be missing
+            ends = [*ends, cut.most]
+        below = [number < cut.least if e < cut.least else number <= min(e, cut.most) for e in ends]
+        if self._source.engine in _OF_PANDAS:  # no integers are made of flags that may be missing
             below = [flag.fill_null(value=False) for flag in below]
         return _total([flag.cast(nw.Int16) for flag in below])
 
-    def _missing_is_0(self, column: str) -> bool:
-        """Whether the key of what is missing is 0; the keys of whole numbers are missing too."""
-        return self._source.engine == "Modin" or self._whole_edges(column) is None
+    def _missing_is_0(self, cut: _Cut) -> bool:
+        """Whether the key of what is missing is 0; that of integers and decimals is missing."""
+        return self._source.engine in _OF_PANDAS or cut.most == math.inf
 
-    def _whole_edges(self, column: str) -> list[int] | None:
-        """Whole numbers to cut a column of integers at; None where it is cut as floats."""
+    def _cut(self, column: str) -> _Cut:
+        """How a column is compared with the edges at which it is cut."""
         import narwhals as nw
 
         dtype = self._schema[self._given[column]]
         edges = self._roles.cuts[column]
-        if dtype not in (nw.Int8, nw.Int16, nw.Int32, nw.Int64):
-            return None
-        if max(map(abs, edges)) >= 2**53:  # from there on, other integers are the same float
-            return None
-        if self._source.engine == "Dask":  # it casts no comparison with what is missing
-            native = self._frame.to_native().dtypes[self._given[column]]
-            if not isinstance(native, np.dtype):
-                return None
-        return [math.floor(edge) for edge in edges]
+        if dtype == nw.Decimal:
+            return self._cut_of_decimals(column, dtype)
+        if dtype.is_integer():
+            if dtype == nw.UInt64:
+                return _Cut(None, whole_edges(edges), 0, 2**64 - 1)
+            if dtype in (nw.Int128, nw.UInt128):
+                return _Cut(None, whole_edges(edges), -(2**127), 2**127 - 1)
+            cast = None if self._source.engine == "Dask" else nw.Int64  # it casts no missing ones
+            return _Cut(cast, whole_edges(edges), -(2**63), 2**63 - 1)
+        floats = floats_of(edges, "f4" if dtype == nw.Float32 else "f8").tolist()
+        return _Cut(nw.Float64, floats, -math.inf, math.inf)
+
+    def _cut_of_decimals(self, column: str, dtype: Any) -> _Cut:
+        import narwhals as nw
+
+        edges = self._roles.cuts[column]
+        digits, scale = getattr(dtype, "precision", None), getattr(dtype, "scale", None)
+        if digits is None or scale is None:  # which narwhals has not always told
+            digits, scale, floors = 38, 0, [decimal_of(edge) for edge in edges]
+        else:
+            floors = [at_scale(edge, scale) for edge in edges]
+        if digits <= _FLOAT_DIGITS:
+            # Half-way between two such decimals, no rounding of a value matters.
+            halves = [float(floor) + 0.5 / 10**scale for floor in floors]
+            return _Cut(nw.Float64, halves, -math.inf, math.inf)
+        if self._source.engine in _NO_DECIMALS:
+            raise DataError(
+                f"{self._source.where}: {column!r} has too many digits ({dtype}) to be cut by "
+                f"{self._source.engine}; cast it to at most {_FLOAT_DIGITS} digits, or to floats"
+            )
+        most = (Decimal(10) ** digits - 1).scaleb(-scale)
+        return _Cut(None, floors, -most, most)
 
     def _uncut(self, column: str, array: Any) -> Any:
         """Values of a group: of a bin, a number that lies in it, for the encoder to put there."""
@@ -243,7 +282,7 @@ class _Query:
         if column not in self._roles.cuts:
             return array
         ends = [math.inf, *reversed(self._roles.cuts[column])]
-        by_code = [None, *ends] if self._missing_is_0(column) else ends
+        by_code = [None, *ends] if self._missing_is_0(self._cut(column)) else ends
         codes = array.to_pylist()
         return pa.array([None if code is None else by_code[code] for code in codes], pa.float64())
 

@@ -8,6 +8,8 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from biaskit.errors import DataError
+from biaskit.levels import level
+from biaskit.roles import column_name
 from biaskit.sources.batches import Batch, Source, of_record_batch, refuse_missing_columns
 
 __all__ = ["frame_source"]
@@ -78,9 +80,10 @@ class _Pandas:
 
     def __init__(self, data: Any):
         self._data = data
+        self._place = {str(name): i for i, name in enumerate(data.columns)}
 
     def names(self) -> list[str]:
-        names = list(self._data.columns)
+        names = [column_name(name) for name in self._data.columns]
         if other := [name for name in names if not isinstance(name, str)]:
             raise DataError(
                 f"the frame: the column {other[0]!r} has no text for a name; "
@@ -90,7 +93,8 @@ class _Pandas:
 
     def batches(self, columns: Collection[str], numeric: Collection[str]) -> Iterator[Batch]:
         refuse_missing_columns(columns, self._data.columns, "the frame")
-        series = {name: _plain_categories(self._data[name]) for name in columns}
+        series = {name: self._data.iloc[:, self._place[name]] for name in columns}
+        series = {name: _plain_categories(one) for name, one in series.items()}
         total = len(self._data)
         for start in range(0, total, _ROWS):
             part = {name: one.iloc[start : start + _ROWS] for name, one in series.items()}
@@ -103,7 +107,7 @@ def _pandas_slice(part: dict[str, Any], done: float) -> Iterator[Batch]:
     arrays = {}
     for name, series in part.items():
         try:
-            arrays[name] = pa.array(series, from_pandas=True)
+            arrays[name] = _array(series)
         except (pa.ArrowException, TypeError, OverflowError) as error:
             types = sorted({type(value).__name__ for value in series.dropna().iloc[:10_000]})
             raise DataError(
@@ -112,6 +116,16 @@ def _pandas_slice(part: dict[str, Any], done: float) -> Iterator[Batch]:
             ) from error
     for batch in pa.table(arrays).to_batches():
         yield of_record_batch(batch, part, "the frame", done)
+
+
+def _array(series: Any) -> Any:
+    import pyarrow as pa
+
+    try:
+        return pa.array(series, from_pandas=True)
+    except UnicodeEncodeError:  # half a pair of UTF-16, for which Arrow has no place
+        values = [level(one) if isinstance(one, str) else one for one in series]
+        return pa.array(values, from_pandas=True)
 
 
 def _plain_categories(series: Any) -> Any:

@@ -11,6 +11,7 @@ from contextlib import closing
 from typing import Any
 
 from biaskit.errors import DataError
+from biaskit.levels import level
 from biaskit.sources.batches import Batch, of_record_batch, refuse_missing_columns
 from biaskit.sources.opening import opened_in_turn
 from biaskit.sources.partitions import names_with_folders, of_folders, with_folders
@@ -133,8 +134,11 @@ def _json_batches(
 def _json_array(records: Sequence[Mapping[str, Any]], name: str, where: str, line: int) -> Any:
     import pyarrow as pa
 
+    values = [record.get(name) for record in records]
     try:
-        return pa.array([record.get(name) for record in records])
+        return pa.array(values)
+    except UnicodeEncodeError:  # half a pair of UTF-16, for which Arrow has no place
+        return pa.array([level(one) if isinstance(one, str) else one for one in values])
     except (pa.ArrowException, OverflowError) as error:
         raise DataError(
             f"{where}: column {name!r} holds values of different types up to "
