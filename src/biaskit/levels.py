@@ -20,6 +20,7 @@ from biaskit.errors import DataError
 
 __all__ = [
     "ABSENT",
+    "MAX_TEXT",
     "MISSING",
     "Interval",
     "Level",
@@ -35,6 +36,8 @@ __all__ = [
 ]
 
 MISSING = None
+#: Bytes of the longest text that is counted by; longer ones are documents, not groups of people.
+MAX_TEXT = 1 << 16
 #: The one level of an axis that the table does not have.
 ABSENT = "*"
 

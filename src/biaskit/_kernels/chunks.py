@@ -54,7 +54,7 @@ def page_body(source: Any, at: int, packed: int, size: int, is_snappy: bool, out
     out
         Place for the content where it must be decompressed.
     """
-    if at < 0 or packed < 0 or size < 0 or at + packed > source.size - SLACK:
+    if at < 0 or packed < 0 or size < 0 or packed > source.size - SLACK - at:
         return BAD
     if not is_snappy:
         return at if packed == size else BAD

@@ -99,7 +99,7 @@ _KINDS = np.array([field[2] for field in _FIELDS], np.int64)
 def page_table(
     source: Any, start: int, end: int, rows: int, stack: Any, events: Any, table: Any
 ) -> int:
-    """Pages between two offsets, one in each row of `table`, until they hold `rows` values.
+    """Pages between two offsets, one in each row of `table`, which hold `rows` values together.
 
     Parameters
     ----------
@@ -125,11 +125,9 @@ def page_table(
     at = start
     pages = 0
     values = 0
-    while values < rows:
+    while at < end:
         if pages == table.shape[0]:
             return pages + 1
-        if at == end:
-            return OTHER_ROWS
         found, at = fields(source, at, end, _PATHS, stack, events)
         if found < 0:
             return BAD
@@ -182,4 +180,4 @@ def page_table(
         elif kind != DICTIONARY or pages:
             return BAD
         pages += 1
-    return pages
+    return pages if values == rows else OTHER_ROWS

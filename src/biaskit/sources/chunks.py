@@ -29,6 +29,7 @@ from biaskit.sources.layout import (
     pages_of,
 )
 from biaskit.sources.opening import OpenParquet
+from biaskit.sources.pages import of_another_length
 from biaskit.sources.ranges import Extent
 
 __all__ = ["Chunks"]
@@ -231,8 +232,10 @@ class Chunks:
         if leaf is None:
             raise Odd("no flat column of a kind that the kernels know")
         elsewhere, physical, codec, values, packed, *_ = chunks[leaf.index].tolist()
-        if elsewhere != NONE or values != rows or physical != PHYSICAL[leaf.physical][0]:
-            raise Odd("the chunk is elsewhere, encrypted, or of another length or type")
+        if values != rows:
+            raise of_another_length(self._where, rows)
+        if elsewhere != NONE or physical != PHYSICAL[leaf.physical][0]:
+            raise Odd("the chunk is elsewhere, encrypted, or of another type")
         if codec not in {_UNCOMPRESSED, _SNAPPY, *_STREAMED}:
             raise Odd("an unknown codec")
         source = self._read(*self._extent(number, leaf.index), room)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from biaskit.errors import DataError
+from biaskit.sources.pages import of_another_length
 from biaskit.sources.ranges import Bytes
 
 __all__ = [
@@ -142,10 +142,12 @@ def footer_of(data: Bytes, groups: int, levels: Sequence[tuple[int, int]]) -> Fo
     if tail[4:] != b"PAR1" or not 0 < length <= size - 12:
         return None
     columns = len(levels)
+    if groups * columns > length:  # each chunk takes a byte, or the footer contradicts itself
+        return None
     source = np.frombuffer(data.read(size - 8 - length, length), np.uint8).copy()
     wanted = _wanted()
     rows_field, group, chunk, repetitions, definitions = range(len(_CHUNK_FIELDS), len(wanted))
-    most = 2 * groups + groups * sum(len(wanted) + a + b for a, b in levels)
+    most = min(length, 2 * groups + groups * sum(len(wanted) + a + b for a, b in levels))
     events = np.empty((most, 3), np.int64)
     count, _ = fields(source, 0, len(source), wanted, np.empty(STACK, np.int64), events)
     event, type_, number = events[: max(count, 0)].T
@@ -189,11 +191,7 @@ def pages_of(
         table = table[: most * FIELDS].reshape(most, FIELDS)
         pages = page_table(source, 0, length, rows, stack, events, table)
         if pages == OTHER_ROWS:
-            # Arrow may read such a column with its values in other rows, and say nothing.
-            raise DataError(
-                f"{where} has a row group of {rows:,} rows with a column of another length; "
-                "it is damaged: write it again"
-            )
+            raise of_another_length(where, rows)
         if pages < 0:
             raise Odd("odd page headers")
         if pages <= most:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol, TypeVar
 
 from biaskit.errors import DataError
+from biaskit.footers import Group, Odd
 from biaskit.sources.ahead import in_order
 from biaskit.sources.batches import refuse_missing_columns
+from biaskit.sources.pages import ROWS, Pages
 from biaskit.sources.partitions import names_with_folders
 from biaskit.sources.places import File, RemoteFile
 from biaskit.sources.ranges import Bytes, Fetcher, RemoteBytes, open_bytes
@@ -17,7 +20,8 @@ from biaskit.sources.reading import readable
 
 __all__ = ["OpenParquet", "open_parquet", "opened_in_turn"]
 
-_ROWS = 1 << 17
+# Row groups of so many rows are decoded together.
+_TOGETHER = 1 << 20
 # Of a remote file, row groups of about so many bytes, decoded, are read ahead by Arrow.
 _AHEAD = 1 << 26
 # Files far away that are opened before they are read, each by a thread of its own.
@@ -88,24 +92,53 @@ class OpenParquet:
         return list(self.file.schema_arrow.names)
 
     def batches(self, columns: Sequence[str]) -> Iterator[Any]:
-        """Record batches of some columns of all rows, columns of texts as dictionaries."""
-        if isinstance(self.data, RemoteBytes) and not self.data.is_whole:
-            # Ranges that lie together are asked for together, several at a time.
-            file = self._decoding(columns, self.data.handle, pre_buffer=True)
-            windows = self._windows()
-        else:
-            # A file that is read ahead is in memory whole before its last batch is handed over.
-            file = self._decoding(columns, self.data.source(), pre_buffer=False)
-            windows = iter([[*range(self.metadata.num_row_groups)]])
-        for groups in windows:
-            yield from file.iter_batches(batch_size=_ROWS, row_groups=groups, columns=columns)
+        """Record batches of some columns of all rows, columns of texts as dictionaries.
+
+        Raises
+        ------
+        DataError
+            A column has other rows than its row group, or values that take too much memory.
+        """
+        is_far = isinstance(self.data, RemoteBytes) and not self.data.is_whole
+        # Ranges that lie together are asked for together, several at a time.
+        options: dict[str, Any] = {"pre_buffer": is_far}
+        for window, rows in self._windows(columns):
+            yield from self._decoded(columns, window, rows, **options)
 
     def batches_of(self, group: int, columns: Sequence[str]) -> Iterator[Any]:
         """Record batches of some columns of one row group, made without threads of Arrow's."""
-        file = self._decoding(columns, self.data.source(), pre_buffer=False)
-        yield from file.iter_batches(
-            batch_size=_ROWS, row_groups=[group], columns=columns, use_threads=False
-        )
+        rows = self._pages.rows_at_once(self._groups(columns)[group], with_headers=True)
+        yield from self._decoded(columns, [group], rows, use_threads=False)
+
+    def _decoded(
+        self,
+        columns: Sequence[str],
+        groups: list[int],
+        rows: int,
+        *,
+        pre_buffer: bool = False,
+        use_threads: bool = True,
+    ) -> Iterator[Any]:
+        """Record batches of so many rows, columns of texts as dictionaries where Arrow can."""
+        import pyarrow as pa
+
+        given = 0
+        for texts in (self._texts(columns), []):
+            file = self._decoding(texts, pre_buffer=pre_buffer)
+            seen = 0
+            try:
+                for batch in file.iter_batches(
+                    batch_size=rows, row_groups=groups, columns=columns, use_threads=use_threads
+                ):
+                    seen += batch.num_rows
+                    if (new := seen - given) > 0:
+                        yield batch.slice(batch.num_rows - new)
+                        given = seen
+            except (OSError, pa.ArrowException):
+                if not texts:  # of texts in the delta encodings Arrow makes no dictionaries
+                    raise
+            else:
+                return
 
     def refuse_other_rows(self, rows: int) -> None:
         """Refuse a file of which another number of rows was read than its footer says.
@@ -131,35 +164,62 @@ class OpenParquet:
         self.file.close(force=True)
         self.data.close()
 
-    def _decoding(self, columns: Collection[str], source: Any, *, pre_buffer: bool) -> Any:
+    def _decoding(self, texts: Collection[str], *, pre_buffer: bool) -> Any:
         import pyarrow.parquet as pq
 
-        names = self.names
-        texts = [name for name in columns if name in names and self._is_bytes(name)]
+        data = self.data
         return pq.ParquetFile(
-            source, metadata=self.metadata, read_dictionary=texts, pre_buffer=pre_buffer
+            data.handle if pre_buffer and isinstance(data, RemoteBytes) else data.source(),
+            metadata=self.metadata,
+            read_dictionary=texts,
+            pre_buffer=pre_buffer,
         )
 
-    def _is_bytes(self, name: str) -> bool:
-        """Whether a column is stored as byte arrays, which can be read as a dictionary."""
-        type_ = str(self.file.schema_arrow.field(name).type)
-        return type_ in {"string", "large_string", "string_view", "binary", "large_binary"}
+    def _texts(self, columns: Collection[str]) -> list[str]:
+        """Columns that are stored as byte arrays, which can be read as dictionaries."""
+        schema = self.file.schema_arrow
+        kinds = {"string", "large_string", "string_view", "binary", "large_binary"}
+        own = [name for name in columns if name in schema.names]
+        return [name for name in own if str(schema.field(name).type) in kinds]
 
-    def _windows(self) -> Iterator[list[int]]:
-        """Row groups that are read together, so that what is read ahead stays bounded.
+    def _windows(self, columns: Sequence[str]) -> Iterator[tuple[list[int], int]]:
+        """Row groups that are read together, and how many rows at a time.
 
-        Of their columns nothing is asked: pyarrow ends the process where those are contradictory.
+        What is read ahead, and what is decoded at a time, stays bounded. Of their columns nothing
+        is asked of Arrow: it ends the process where those are contradictory.
         """
+        is_far = isinstance(self.data, RemoteBytes) and not self.data.is_whole
+        most = _AHEAD if is_far else _TOGETHER
         window: list[int] = []
-        size = 0
-        for group in range(self.metadata.num_row_groups):
-            window.append(group)
-            size += max(0, self.metadata.row_group(group).total_byte_size)
-            if size >= _AHEAD:
-                yield window
-                window, size = [], 0
+        size, rows = 0, ROWS
+        for number, group in enumerate(self._groups(columns)):
+            window.append(number)
+            rows = min(rows, self._pages.rows_at_once(group))
+            about = self.metadata.row_group(number)
+            size += max(0, about.total_byte_size if is_far else about.num_rows)
+            if size >= most:
+                yield window, rows
+                window, size, rows = [], 0, ROWS
         if window:
-            yield window
+            yield window, rows
+
+    @cached_property
+    def _pages(self) -> Pages:
+        return Pages(self.data, self.metadata, str(self.path))
+
+    @cached_property
+    def _known_groups(self) -> dict[tuple[str, ...], list[Group]]:
+        return {}
+
+    def _groups(self, columns: Sequence[str]) -> list[Group]:
+        """Row groups as the footer has them; read once for the same columns."""
+        key = tuple(columns)
+        if key not in self._known_groups:
+            groups = self._pages.groups(key)
+            if len(groups) != self.metadata.num_row_groups:
+                raise Odd("the footer has other row groups than Arrow finds")
+            self._known_groups[key] = groups
+        return self._known_groups[key]
 
 
 def open_parquet(path: File, columns: Collection[str], fetcher: Fetcher) -> OpenParquet:

@@ -47,8 +47,9 @@ class LocalBytes:
         self.size = os.fstat(self._file.fileno()).st_size
 
     def source(self) -> Any:
-        """What Arrow reads the file from."""
-        return str(self._path)
+        """What Arrow reads the file from: this very file, though another may have its name now."""
+        descriptor = Path(f"/dev/fd/{self._file.fileno()}")
+        return str(descriptor if descriptor.exists() else self._path)
 
     def read(self, start: int, length: int) -> Any:
         """So many bytes, fewer where the file ends."""
