@@ -21,7 +21,8 @@ import loopback
 from biaskit import BiaskitError, Counts
 from biaskit.cli import main
 from biaskit.sources import ranges
-from biaskit.sources.places import RemoteFile, _pattern, _place, remote_files
+from biaskit.sources.globs import matcher
+from biaskit.sources.places import RemoteFile, _place, remote_files
 
 ROWS = {"sex": ["F", "M", "M", None], "y": [1, 0, 1, 1], "w": [1.0, 2.0, 3.0, 4.0]}
 ROLES: dict[str, Any] = {"facet": "sex", "label": "y"}
@@ -220,7 +221,7 @@ def test_globs_match_as_those_of_this_machine() -> None:
         ("a/[a-c].csv", "a/b.csv", True),
         ("a/(b|c).csv", "a/b.csv", False),
     ):
-        assert bool(_pattern(glob).fullmatch(path)) is matches, (glob, path)
+        assert matcher(glob)(path) is matches, (glob, path)
 
 
 def test_the_command_line_reads_an_address(

@@ -154,6 +154,8 @@ def _opened(path: str | os.PathLike[str]) -> Any:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    if Path(path).exists() and not Path(path).is_file():
+        raise DataError(f"{said(path)} is no file: a folder, a pipe or a device")
     try:
         return pq.ParquetFile(os.fspath(path), page_checksum_verification=True)
     except FileNotFoundError as error:

@@ -11,13 +11,22 @@ from numpy.typing import NDArray
 
 from biaskit.errors import DataError
 
-__all__ = ["MOST_DEPTH", "UNREACHED", "Ensemble", "TreeModel", "Trees", "TreesUnsupported"]
+__all__ = [
+    "MOST_DEPTH",
+    "UNREACHED",
+    "Ensemble",
+    "TreeModel",
+    "Trees",
+    "TreesUnsupported",
+    "refuse_large",
+]
 
 #: A tree that is deeper than this is refused.
 MOST_DEPTH = 1_000
 #: Parent of a node that no way leads to, such as one that was pruned.
 UNREACHED = -2
 _MOST_NODES = 50_000_000
+_MOST_VALUES = 10_000_000
 
 
 class TreesUnsupported(Exception):  # noqa: N818 - not an error: another method takes over
@@ -126,6 +135,21 @@ class Ensemble:
             above = nodes[inner[nodes]]
             splits[above] = 1 + splits[self.left[above]] + splits[self.right[above]]
         return parent, splits
+
+
+def refuse_large(outputs: int, features: int) -> None:
+    """Refuse a model of so many outputs and features that no table of its values could be held.
+
+    Raises
+    ------
+    DataError
+        They are too many.
+    """
+    if outputs * features > _MOST_VALUES:
+        raise DataError(
+            f"the model says it has {outputs:,} outputs of {features:,} features; at most "
+            f"{_MOST_VALUES:,} are explained together"
+        )
 
 
 class Trees:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biaskit.errors import DataError
-from biaskit.models.ensembles import TreeModel, Trees, TreesUnsupported
+from biaskit.models.ensembles import TreeModel, Trees, TreesUnsupported, refuse_large
 
 __all__ = ["from_lightgbm"]
 
@@ -44,12 +44,13 @@ def _read(text: str) -> TreeModel:
     if not head.startswith("tree"):
         raise DataError("this is no model that LightGBM wrote: its first line is not 'tree'")
     about = _entries(head)
-    features = about["feature_names"].split(" ")
+    features = tuple(about["feature_names"].split(" "))  # one for all outputs
     if len(features) != int(about["max_feature_idx"]) + 1:
         raise DataError("the model is damaged: it has other names than features")
     outputs = int(about["num_tree_per_iteration"])
     if not 0 < outputs <= 10_000 or len(blocks) % outputs:
         raise DataError("the model is damaged: its trees are no multiple of its outputs")
+    refuse_large(outputs, len(features))
     average = "average_output" in head.splitlines()
     scale = outputs / len(blocks) if average and blocks else 1.0
     parts = [Trees() for _ in range(outputs)]
@@ -69,7 +70,7 @@ def _read(text: str) -> TreeModel:
         )
         for k, part in enumerate(parts)
     }
-    named = features != [f"Column_{i}" for i in range(len(features))]
+    named = features != tuple(f"Column_{i}" for i in range(len(features)))
     return TreeModel("LightGBM", made, unit, is_log_odds=is_log_odds, has_names=named)
 
 

@@ -39,6 +39,8 @@ class _Reader:
     def __init__(self, content: bytes):
         self._content = content
         self.at = 0
+        # Items that take no byte of their own: so many may be said to be there.
+        self._left = len(content)
 
     def _take(self, count: int) -> bytes:
         if not 0 <= count <= len(self._content) - self.at:
@@ -95,10 +97,11 @@ class _Reader:
                 raise DataError("the UBJSON has a typed container without a count")
         if marker == "#":
             count, marker = self._length(), ""
-            if not 0 <= count <= len(self._content) - self.at and kind not in ("Z", "T", "F"):
+            takes_none = kind in ("Z", "T", "F")
+            most = self._left if takes_none else len(self._content) - self.at
+            if not 0 <= count <= most:
                 raise DataError("the UBJSON says a count that it does not have")
-            if count > len(self._content):
-                raise DataError("the UBJSON says a count that it does not have")
+            self._left -= count * takes_none
         return kind, count, marker
 
     def _array(self, depth: int) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from biaskit.errors import DataError
-from biaskit.models.ensembles import Ensemble, TreeModel, Trees, TreesUnsupported
+from biaskit.models.ensembles import Ensemble, TreeModel, Trees, TreesUnsupported, refuse_large
 from biaskit.models.ubjson import from_ubjson
 
 __all__ = ["from_xgboost", "from_xgboost_file"]
@@ -77,12 +77,13 @@ def _read(learner: Mapping[str, Any]) -> TreeModel:
     size = int(parameters["num_feature"])
     if not 0 < size <= _MOST_FEATURES:
         raise DataError(f"the model says it has {size:,} features; {_MOST_FEATURES:,} is the most")
-    features = names or [f"f{i}" for i in range(size)]
+    features = tuple(names or [f"f{i}" for i in range(size)])  # one for all classes
     if len(features) != size:
         raise DataError("the model is damaged: it has other names than features")
     classes = max(1, int(parameters["num_class"]))
     if classes > _MOST_CLASSES:
         raise DataError(f"the model says it has {classes:,} classes; {_MOST_CLASSES:,} is the most")
+    refuse_large(classes, size)
     bases = _bases(parameters["base_score"], objective, classes)
     if len(infos) != len(trees) or (weights is not None and len(weights) != len(trees)):
         raise DataError("the model is damaged: it has other classes than trees")

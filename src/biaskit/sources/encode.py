@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biaskit.errors import BiaskitError, DataError
-from biaskit.levels import MISSING, Level, level, typed
+from biaskit.levels import MAX_TEXT, MISSING, Level, level, typed
 from biaskit.sources.arrays import indices_of, missing_of, values_of
 from biaskit.sources.cuts import bins_of
 from biaskit.tables import MAX_LEVELS, too_many_values
@@ -27,6 +27,8 @@ __all__ = [
 _SMALL_DICTIONARY = 256
 # Up to so many numbers, sorting them is quicker than to load Arrow's compute functions.
 _SMALL_BATCH = 10_000
+# Letters that the texts of a column may have together.
+_MOST_BYTES = 1 << 26
 
 
 class Encoder:
@@ -47,6 +49,7 @@ class Encoder:
             self._code(value)
         self._kinds: dict[str, str] = {}
         self._is_text = False
+        self._bytes = 0
 
     @property
     def size(self) -> int:
@@ -106,6 +109,8 @@ class Encoder:
         encoded = _dictionary_encoded(array)
         indices = indices_of(encoded)
         values = encoded.dictionary
+        if _is_text(values.type) and values.nbytes > MAX_TEXT:
+            self._refuse_long(values)
         if len(values) <= _SMALL_DICTIONARY:
             found = [self._code(level(value)) for value in values.to_pylist()]
             # Index -1, the missing value, looks up the last place.
@@ -168,9 +173,27 @@ class Encoder:
         code = self._codes.get(value)
         if code is None:
             code = self._codes[value] = len(self._codes)
+            if isinstance(value, str):
+                self._bytes += len(value)
+                if self._bytes > _MOST_BYTES:
+                    raise DataError(
+                        f"the texts of {self.role} {self.column!r} have more than "
+                        f"{_MOST_BYTES >> 20} MB together; choose another column, or shorten them"
+                    )
             if (known := len(self._codes) - (MISSING in self._codes)) > MAX_LEVELS[self.role]:
                 self._refuse(known)
         return code
+
+    def _refuse_long(self, values: Any) -> None:
+        """Refuse texts that are documents rather than the names of groups."""
+        import pyarrow.compute as pc
+
+        longest = pc.max(pc.binary_length(values)).as_py() or 0
+        if longest > MAX_TEXT:
+            raise DataError(
+                f"{self.role} {self.column!r} holds a text of {longest:,} bytes; what is counted "
+                f"by has {MAX_TEXT:,} at most: choose another column, or shorten its texts"
+            )
 
     def _refuse(self, seen: int) -> None:
         raise DataError(too_many_values(self.role, f"{self.role} {self.column!r}", seen))

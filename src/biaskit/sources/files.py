@@ -67,6 +67,7 @@ def files_of(
                 raise DataError(f"folder {text!r} has no file ending in {listed([*FORMATS])}")
             files += found
         elif path.exists():
+            _refuse_special(path)
             files.append(path)
         elif glob.has_magic(text):
             matches = glob.glob(text, recursive=True)  # noqa: PTH207 - an absolute pattern too
@@ -77,6 +78,8 @@ def files_of(
             files += found
         else:
             _refuse_dvc([f"{text}.dvc"])
+            if text == "-":
+                raise DataError("standard input is not read; write the rows to a file first")
             raise DataError(f"there is no file {text!r}{_nearby(path)}")
     if not files:
         raise DataError("no files were given; name at least one")
@@ -140,6 +143,15 @@ def _is_data(path: Path, folder: Path) -> bool:
     hidden = any(part.startswith((".", "_")) for part in parts)
     known = any(suffix.lower() in FORMATS for suffix in path.suffixes[-2:])
     return path.is_file() and known and not hidden
+
+
+def _refuse_special(path: Path) -> None:
+    """Refuse what can be read once only, or without an end."""
+    if not path.is_file():
+        raise DataError(
+            f"{str(path)!r} is a pipe or a device, and a file is read from any place in it; write "
+            "the rows to a file first"
+        )
 
 
 def _refuse_pointer(path: Path) -> None:

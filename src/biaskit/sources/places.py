@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
 
 from biaskit.addresses import is_address, said, without_secrets
 from biaskit.errors import BiaskitError, DataError, listed
+from biaskit.sources.globs import matcher
 
 __all__ = [
     "File",
@@ -130,8 +131,8 @@ def remote_files(text: str, filesystem: Any, suffixes: Collection[str]) -> list[
         elif magic is not None:
             base = path[: magic.start()].rpartition("/")[0]
             deep = "**" in path or "/" in path[magic.start() :]
-            wanted = _pattern(path)
-            found = [f for f in _listed(place, base, deep) if wanted.fullmatch(f.path)]
+            matches = matcher(path)
+            found = [f for f in _listed(place, base, deep) if matches(f.path)]
         elif info is not None and info.type.name == "Directory":
             found = [
                 one for one in _listed(place, path, True) if _is_data(one.path, path, suffixes)
@@ -184,22 +185,6 @@ def _is_data(path: str, folder: str, suffixes: Collection[str]) -> bool:
     inner = PurePosixPath(path[len(folder) :].lstrip("/"))
     hidden = any(part.startswith((".", "_")) for part in inner.parts)
     return not hidden and any(suffix.lower() in suffixes for suffix in inner.suffixes[-2:])
-
-
-def _pattern(glob: str) -> re.Pattern[str]:
-    """Pattern of the paths that a glob matches: ``*`` within a folder, ``**/`` across folders."""
-    parts = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    tokens: Sequence[str] = re.findall(r"\*\*/|\*\*|\*|\?|\[!?\]?[^]]*\]|.", glob, re.DOTALL)
-    made = ""
-    for token in tokens:
-        if token in parts:
-            made += parts[token]
-        elif token[0] == "[" and len(token) > 1:
-            inner = token[1:-1].replace("\\", "\\\\")
-            made += f"[{'^' + inner[1:] if inner.startswith('!') else inner}]"
-        else:
-            made += re.escape(token)
-    return re.compile(made, re.DOTALL)
 
 
 @contextlib.contextmanager

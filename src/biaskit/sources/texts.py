@@ -6,7 +6,7 @@ import csv
 import io
 import itertools
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -22,6 +22,9 @@ from biaskit.sources.reading import COMPRESSIONS, Sizes, readable
 __all__ = ["CsvFiles", "JsonLinesFiles"]
 
 _ROWS = 1 << 17
+# Letters of lines that are read at a time, and of one line.
+_LETTERS = 1 << 25
+_LINE = 1 << 23
 _MAGIC = {
     b"PAR1": "Parquet",
     b"\x1f\x8b": "gzip",
@@ -89,9 +92,13 @@ class JsonLinesFiles:
         path, found = self._files[0], dict[str, None]()
         with opened_in_turn(self._files[:1], _OpenText) as files, readable(path):
             (file,) = files
+            letters = 0
             for line, record in enumerate(itertools.islice(file.lines(), _ROWS), 1):
                 if record.strip():
                     found.update(dict.fromkeys(_record(record, str(path), line)))
+                letters += len(record)
+                if letters > _LETTERS:
+                    break
         return names_with_folders(list(found), path)
 
     def batches(self, columns: Collection[str], numeric: Collection[str]) -> Iterator[Batch]:
@@ -107,34 +114,57 @@ def _json_batches(
     file: _OpenText, columns: Collection[str], numeric: Collection[str], sizes: Sizes
 ) -> Iterator[Batch]:
     path, where = file.path, str(file.path)
-    seen, line = dict.fromkeys(columns, False), 0
+    seen: set[str] = set()
     names: dict[str, None] = {}
     folders: dict[str, str | None] | None = None
+    line = 0
     file.fetch()
-    lines = file.lines()
-    while chunk := list(itertools.islice(lines, _ROWS)):
-        records = [_record(t, where, line + i) for i, t in enumerate(chunk, 1) if t.strip()]
+    for chunk in _chunks(file.lines()):
+        # Of a record only what is needed is kept: one may have a thousand keys.
+        records = 0
+        values: dict[str, list[Any]] = {name: [] for name in columns}
+        for number, text in enumerate(chunk, line + 1):
+            if not text.strip():
+                continue
+            record = _record(text, where, number)
+            if not records:
+                names.update(dict.fromkeys(record))
+            records += 1
+            for name, column in values.items():
+                if name in record:
+                    seen.add(name)
+                column.append(record.get(name))
         line += len(chunk)
-        for record in records[:1]:
-            names.update(dict.fromkeys(record))
         if folders is None:
-            first = {name for record in records for name in record}
-            folders = of_folders(columns, first, path)
-        own = [name for name in columns if name not in folders]
-        for name in own:
-            seen[name] = seen[name] or any(name in record for record in records)
-        arrays = {name: _json_array(records, name, where, line) for name in own}
+            folders = of_folders(columns, seen, path)
+        arrays = {
+            name: _json_array(column, name, where, line)
+            for name, column in values.items()
+            if name not in folders
+        }
         done = sizes.done(path, file.bytes_read / sizes.of(path))
-        yield with_folders(Batch(arrays, len(records), where, done), folders, numeric)
+        yield with_folders(Batch(arrays, records, where, done), folders, numeric)
     if line:
-        unseen = [name for name in columns if not seen[name] and name not in (folders or ())]
+        unseen = [name for name in columns if name not in seen and name not in (folders or ())]
         refuse_missing_columns(unseen, names_with_folders([*names], path), where)
 
 
-def _json_array(records: Sequence[Mapping[str, Any]], name: str, where: str, line: int) -> Any:
+def _chunks(lines: Iterator[str]) -> Iterator[list[str]]:
+    """Lines, so many at a time that they are neither too many nor too long together."""
+    chunk, letters = list[str](), 0
+    for line in lines:
+        chunk.append(line)
+        letters += len(line)
+        if len(chunk) == _ROWS or letters > _LETTERS:
+            yield chunk
+            chunk, letters = [], 0
+    if chunk:
+        yield chunk
+
+
+def _json_array(values: Sequence[Any], name: str, where: str, line: int) -> Any:
     import pyarrow as pa
 
-    values = [record.get(name) for record in records]
     try:
         return pa.array(values)
     except UnicodeEncodeError:  # half a pair of UTF-16, for which Arrow has no place
@@ -160,6 +190,7 @@ class _OpenText:
         self.is_closed = False
         self._data: RemoteBytes | None = None
         self._raw: Any = None
+        self._lines: Any = None
         try:
             with readable(path):
                 if isinstance(path, RemoteFile):
@@ -187,9 +218,19 @@ class _OpenText:
         compression = COMPRESSIONS.get(self.path.suffix.lower())
         return pa.CompressedInputStream(raw, compression) if compression else raw
 
-    def lines(self, **options: Any) -> io.TextIOWrapper:
-        """Lines of the text from its start."""
-        return io.TextIOWrapper(self.text(), encoding="utf-8-sig", **options)
+    def lines(self, **options: Any) -> Iterator[str]:
+        """Lines of the text from its start, none of them longer than `_LINE`."""
+        text = io.TextIOWrapper(self.text(), encoding="utf-8-sig", **options)
+        self._lines = text  # it would close the file as it goes
+        number = 0
+        while line := text.readline(_LINE):
+            number += 1
+            if len(line) == _LINE:
+                raise DataError(
+                    f"{str(self.path)!r} has more than {_LINE:,} letters in line {number:,}; "
+                    "what is counted has a row a line"
+                )
+            yield line
 
     def close(self) -> None:
         """Let go of the file."""
@@ -224,7 +265,12 @@ def _csv_header(file: _OpenText, delimiter: str) -> list[str]:
     with readable(file.path):
         # Bytes that are no UTF-8 matter only in the columns that are read, and Arrow sees to those.
         lines = file.lines(errors="surrogateescape", newline="")
-        return next(csv.reader(lines, delimiter=delimiter), [])
+        try:
+            return next(csv.reader(lines, delimiter=delimiter), [])
+        except csv.Error as error:
+            raise DataError(
+                f"{str(file.path)!r} has no header that can be read: {error}"
+            ) from error
 
 
 def _record(text: str, where: str, line: int) -> dict[str, Any]:

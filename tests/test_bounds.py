@@ -1,0 +1,228 @@
+"""Small files that ask for much: an error, or the right counts, in bounded memory and time."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import re
+import struct
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import biaskit
+from biaskit import BiaskitError
+from biaskit.errors import DataError
+from biaskit.models.lightgbm_text import from_lightgbm
+from biaskit.models.ubjson import from_ubjson
+from biaskit.models.xgboost_json import from_xgboost
+from biaskit.sources import texts
+from biaskit.sources.globs import matcher
+
+MEGABYTE = 1 << 20
+
+
+def refuses(path: Path, match: str, **roles: Any) -> None:
+    start = time.monotonic()
+    with pytest.raises(BiaskitError, match=match):
+        biaskit.count(path, **{"facet": "g", "label": "y", **roles})
+    assert time.monotonic() - start < 5
+
+
+@pytest.mark.parametrize("choice", ["never", "always"])
+def test_long_texts_are_not_counted_by(
+    choice: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BIASKIT_KERNELS", choice)
+    path = tmp_path / "x.parquet"
+    names = [f"v{i}" for i in range(200)]
+    for g in (["x" * MEGABYTE] * 20 + names, [*names, "y" * 70_000]):
+        table = pa.table({"g": g, "y": [0, 1] * (len(g) // 2) + [1] * (len(g) % 2)})
+        for use_dictionary in (True, False):
+            pq.write_table(table, path, compression="zstd", use_dictionary=use_dictionary)
+            refuses(
+                path, "of (70,000|1,048,576) bytes; what is counted by has 65,536|not counted by"
+            )
+        refuses_table(table)
+    table = pa.table({"g": ["x" * 60_000, "F"], "y": [0, 1]})
+    pq.write_table(table, path)
+    assert biaskit.count(path, facet="g", label="y").rows == 2
+
+
+def refuses_table(table: pa.Table) -> None:
+    with pytest.raises(BiaskitError, match="what is counted by has 65,536 at most"):
+        biaskit.count(table, facet="g", label="y")
+
+
+def test_all_texts_of_a_column_together() -> None:
+    strata = [f"{i}" + "x" * 60_000 for i in range(1_200)]
+    with pytest.raises(BiaskitError, match="have more than 64 MB together"):
+        biaskit.count(pa.table({"s": ["F"] * 1_200, "g": strata}), facet="s", group="g")
+
+
+@pytest.mark.parametrize("choice", ["never", "always"])
+def test_a_page_that_says_it_is_large(
+    choice: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BIASKIT_KERNELS", choice)
+    path = tmp_path / "x.parquet"
+    table = pa.table({"g": ["x" * (90 * MEGABYTE), "z"], "y": [0, 1]})
+    pq.write_table(table, path, compression="zstd", use_dictionary=False)
+    assert path.stat().st_size < MEGABYTE
+    refuses(path, "has a page of .* bytes for 2 values")
+
+
+def test_a_footer_of_very_many_empty_row_groups(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Columns times row groups would be a thousand million numbers, of which none is there."""
+    from taken_apart import BINARY, I32, I64, LIST, STRUCT, Fields, Listed, written
+
+    def column(name: bytes) -> Fields:
+        return Fields({1: (I32, 1), 3: (I32, 0), 4: (BINARY, name)})
+
+    names = [b"g", b"y", *(b"c%d" % i for i in range(9_998))]
+    root = Fields({4: (BINARY, b"schema"), 5: (I32, len(names))})
+    group = Fields({1: (LIST, Listed(STRUCT, [])), 2: (I64, 0), 3: (I64, 0)})
+    footer = written(
+        Fields(
+            {
+                1: (I32, 2),
+                2: (LIST, Listed(STRUCT, [root, *map(column, names)])),
+                3: (I64, 0),
+                4: (LIST, Listed(STRUCT, [group] * 100_000)),
+            }
+        )
+    )
+    path = tmp_path / "x.parquet"
+    path.write_bytes(b"PAR1" + footer + struct.pack("<I", len(footer)) + b"PAR1")
+    for choice in ("always", "never"):
+        monkeypatch.setenv("BIASKIT_KERNELS", choice)
+        refuses(path, "only 0 columns")
+
+
+# ------------------------------------------------------------------------------------ texts
+
+
+def test_wide_json_lines_are_read_in_little_memory(tmp_path: Path) -> None:
+    """131,072 lines of 300 keys took 4 GB, all of it dictionaries of what nobody asked for."""
+    path = tmp_path / "wide.jsonl.gz"
+    keys = ",".join(f'"c{i}":{i}' for i in range(300))
+    with gzip.open(path, "wt", compresslevel=1) as file:
+        for g in ("F", "M"):
+            file.write(f'{{"g":"{g}","y":1,{keys}}}\n' * 30_000)
+    program = f"""
+        import biaskit
+        counts = biaskit.count({str(path)!r}, facet="g", label="y")
+        assert counts.to_frame()["n"].tolist() == [30_000, 30_000]
+    """
+    assert megabytes_of(program) < 600
+
+
+def megabytes_of(program: str) -> int:
+    """Most memory that a process of its own takes for a program."""
+    program = textwrap.dedent(program) + "print(open('/proc/self/status').read())"
+    if not Path("/proc/self/status").exists():
+        pytest.skip("this system does not tell how much memory a process took")
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert told.returncode == 0, told.stderr
+    return int(told.stdout.partition("VmHWM:")[2].split()[0]) >> 10
+
+
+@pytest.mark.parametrize("name", ["x.csv.gz", "x.jsonl.gz", "x.csv"])
+def test_one_endless_line(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    line = b'{"g":"' + b"x" * (64 * MEGABYTE)
+    path.write_bytes(gzip.compress(line, 1) if name.endswith("gz") else line)
+    refuses(path, "has more than 8,388,608 letters in line 1")
+
+
+def test_a_header_cell_that_is_too_long(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("g,y," + "x" * 200_000 + "\nF,1,2\n")
+    refuses(tmp_path / "x.csv", "has no header that can be read")
+
+
+def test_batches_of_json_lines_are_bounded_by_letters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.jsonl"
+    rows = [{"g": "FM"[i % 2], "y": i % 3, "z": None} for i in range(1_000)]
+    path.write_text("".join(json.dumps(row) + "\n\n" for row in rows))
+    whole = biaskit.count(path, facet="g", label="y")
+    monkeypatch.setattr(texts, "_LETTERS", 500)
+    assert biaskit.count(path, facet="g", label="y") == whole
+
+
+# ------------------------------------------------------------------------------ other things
+
+
+def test_pipes_and_devices_are_refused(tmp_path: Path) -> None:
+    pipe = tmp_path / "x.csv"
+    os.mkfifo(pipe)
+    for path in (pipe, "/dev/zero"):
+        refuses(Path(path), "is a pipe or a device")
+    with pytest.raises(BiaskitError, match="is no file"):
+        biaskit.Counts.load(pipe)
+    with pytest.raises(BiaskitError, match="standard input is not read"):
+        biaskit.count("-", facet="g")
+    read, write = os.pipe()
+    with pytest.raises(BiaskitError, match="is a pipe or a device"):
+        biaskit.count(f"/dev/fd/{read}", facet="g")
+    os.close(read)
+    os.close(write)
+
+
+def test_items_that_take_no_bytes_are_bounded_together() -> None:
+    inner = b"[$T#l" + struct.pack(">i", 9_000)
+    with pytest.raises(DataError, match="says a count that it does not have"):
+        from_ubjson(b"[#l" + struct.pack(">i", 1_000) + inner * 1_000)
+    honest = b"[$T#U\x03"
+    assert from_ubjson(b"[" + honest + honest + b"]") == [[True] * 3] * 2
+
+
+def test_models_of_very_many_outputs_and_features() -> None:
+    parameters = {"num_feature": "100000", "num_class": "10000", "base_score": "0.5"}
+    learner = {
+        "gradient_booster": {"name": "gbtree", "model": {"trees": [], "tree_info": []}},
+        "learner_model_param": parameters,
+        "objective": {"name": "multi:softprob"},
+    }
+    names = " ".join(["a"] * 100_000)
+    text = (
+        "tree\nnum_class=10000\nnum_tree_per_iteration=10000\nmax_feature_idx=99999\n"
+        f"objective=multiclass\nfeature_names={names}\n"
+    )
+    for read, model in ((from_xgboost, {"learner": learner}), (from_lightgbm, text)):
+        with pytest.raises(DataError, match="10,000 outputs of 100,000 features"):
+            read(model)  # type: ignore[operator]
+    parameters["num_class"] = "100"
+    made = from_xgboost({"learner": learner})
+    assert len({id(ensemble.features) for ensemble in made.outputs.values()}) == 1
+
+
+PARTS = st.sampled_from(["*", "**", "**/", "?", "/", "a", "b", ".", "[ab]", "[!a]"])
+
+
+@given(st.lists(PARTS, max_size=8).map("".join), st.text("ab/.", max_size=8))
+def test_a_glob_matches_what_its_regular_expression_does(glob: str, path: str) -> None:
+    tokens = re.findall(r"\*\*/|\*\*|\*|\?|\[!?[^]]*\]|.", glob)
+    parts = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]", "[!a]": "[^a]"}
+    expected = "".join(parts.get(t, t if t[0] == "[" else re.escape(t)) for t in tokens)
+    assert matcher(glob)(path) is bool(re.fullmatch(expected, path))
+
+
+def test_a_glob_takes_no_longer_than_its_length_times_the_paths() -> None:
+    start = time.monotonic()
+    assert not matcher("*a" * 30 + "b")("a" * 200)
+    assert not matcher("**/" * 30 + "x")("a/" * 100)
+    assert time.monotonic() - start < 2
