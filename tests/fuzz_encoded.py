@@ -1,12 +1,16 @@
 """Damaged Parquet files, counted with and without the kernels: the same counts, or an error.
 
-Run as a program for a long time: ``python tests/fuzz_encoded.py 100000``.
+Run as a program for a long time: ``python tests/fuzz_encoded.py 100000``. With ``--guard``, a page
+that nobody may touch follows each buffer of the kernels: one byte too far ends the process.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
+import ctypes
 import json
+import mmap
 import os
 import random
 import sys
@@ -22,8 +26,10 @@ import pyarrow.parquet as pq
 from pyarrow.fs import LocalFileSystem
 
 import biaskit
-from biaskit.sources import parquet, ranges
+from biaskit.sources import encoded, parquet, ranges
+from biaskit.sources.layout import Room
 from biaskit.tables import Table
+from taken_apart import I64, File, Page, varint
 
 ROLES = [
     {"facet": "sex", "label": "hired"},
@@ -63,7 +69,7 @@ def table(rows: int, rng: np.random.Generator) -> pa.Table:
 def files(rng: np.random.Generator) -> list[bytes]:
     """Undamaged files, each written in another way."""
     made = []
-    for codec in ("snappy", "none", "zstd", "gzip"):
+    for codec in ("snappy", "none", "zstd", "gzip", "lz4", "brotli"):
         for version in ("1.0", "2.0"):
             for size in (1 << 20, 64):
                 sink = pa.BufferOutputStream()
@@ -78,7 +84,118 @@ def files(rng: np.random.Generator) -> list[bytes]:
                     row_group_size=170,
                 )
                 made.append(sink.getvalue().to_pybytes())
-    return made
+    sink = pa.BufferOutputStream()
+    texts = {"sex": "DELTA_BYTE_ARRAY", "place": "DELTA_LENGTH_BYTE_ARRAY"}
+    pq.write_table(
+        table(300, rng), sink, use_dictionary=["hired"], column_encoding=texts, row_group_size=170
+    )
+    return [*made, sink.getvalue().to_pybytes()]
+
+
+_EDGES = [0, 1, 2, 7, 8, 9, 31, 32, 64, 127, 128, 255, 256, 299, 300, 65_535, 1 << 20, 1 << 26]
+_EDGES += [(1 << 31) - 1, 1 << 31, (1 << 32) - 1, 1 << 62, (1 << 63) - 1, -1, -8, -(1 << 31)]
+
+
+def number(rand: random.Random, old: int) -> int:
+    """Number that is a little off, or one at the end of what some type holds."""
+    near = [old - 1, old + 1, 2 * old, old // 2, -old, rand.randrange(400)]
+    return rand.choice([rand.choice(_EDGES), rand.choice(near)])
+
+
+def lying(source: bytes, rand: random.Random) -> bytes:
+    """A file whose pages, chunks or footer say what is not so; its form is whole."""
+    file = File(source)
+    for _ in range(rand.choice([1, 1, 1, 2, 3])):
+        chunk = rand.choice(rand.choice(file.groups))
+        kind = rand.randrange(10)
+        if kind < 6 and chunk.pages:
+            _change_page(chunk.pages, rand)
+        elif kind < 8:
+            field = rand.choice([5, 5, 7, 9, 11])
+            chunk.lies[field] = number(rand, chunk.about.value(field, 4))
+        elif kind == 8:
+            chunk.about.put(rand.choice([1, 4]), rand.randrange(-1, 9))
+        else:
+            _change_footer(file, rand)
+    return file.content()
+
+
+def _change_page(pages: list[Page], rand: random.Random) -> None:
+    at = rand.randrange(len(pages))
+    page = pages[at]
+    about = page.header.value({0: 5, 2: 7, 3: 8}.get(page.header.value(1), 5))
+    match rand.randrange(9):
+        case 0:
+            pages.insert(at, copy.deepcopy(page))
+        case 1:
+            del pages[at]
+        case 2:
+            rand.shuffle(pages)
+        case 3 if about is not None:
+            field = rand.choice([field for field, (kind, _) in about.items() if kind == 5])
+            about.put(field, number(rand, about.value(field)))
+        case 4:
+            page.header.put(rand.choice([1, 2, 3]), number(rand, page.header.value(2)))
+        case 5:  # a page of nothing
+            other = copy.deepcopy(page)
+            other.header.put(2, 0)
+            other.header.put(3, 0)
+            if about is not None:
+                other.header.value({2: 7, 3: 8}.get(page.header.value(1), 5)).put(1, 0)
+            pages.insert(at, Page(other.header, b""))
+        case 6:
+            page.body = page.body[: rand.randrange(len(page.body) + 1)]
+            page.header.put(3, len(page.body))
+        case 7:  # a run of codes that is longer than all
+            run = varint(rand.choice([1 << 30, (1 << 34) + 1, 601, 300 << 1, 7])) + b"\1"
+            page.body = page.body[: rand.randrange(len(page.body) + 1)] + run + page.body[:9]
+            page.header.put(3, len(page.body))
+        case _:
+            page.body = page.body + bytes(rand.randrange(256) for _ in range(rand.randrange(1, 20)))
+            page.header.put(3, len(page.body))
+
+
+def _change_footer(file: File, rand: random.Random) -> None:
+    groups = file.footer.value(4)
+    group = rand.choice(groups.items)
+    match rand.randrange(6):
+        case 0:
+            file.footer.put(3, number(rand, file.footer.value(3)), I64)
+        case 1:
+            group.put(3, number(rand, group.value(3)), I64)
+        case 2:
+            column = rand.choice(file.footer.value(2).items[1:])
+            column.put(rand.choice([1, 3]), rand.randrange(9))
+        case 3:
+            groups.items.insert(0, group)
+            file.groups.insert(0, file.groups[0])
+        case 4:
+            rand.shuffle(group.value(1).items)
+        case _:
+            group.value(1).items.pop(rand.randrange(len(group.value(1).items)))
+
+
+class GuardedRoom(Room):
+    """Buffers that end where a page begins that nobody may touch."""
+
+    def array(self, name: str, size: int, dtype: Any = np.uint8) -> np.ndarray[Any, Any]:
+        found = self._arrays.get(name)
+        if found is None or len(found) < size:
+            found = self._arrays[name] = _guarded(size, np.dtype(dtype))
+        return found
+
+
+def _guarded(size: int, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    length = size * dtype.itemsize
+    pages = -(-length // mmap.PAGESIZE) * mmap.PAGESIZE
+    memory = mmap.mmap(-1, pages + mmap.PAGESIZE)
+    start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    protect = ctypes.CDLL(None, use_errno=True).mprotect
+    if protect(ctypes.c_void_p(start + pages), mmap.PAGESIZE, mmap.PROT_READ & 0):
+        raise OSError(ctypes.get_errno(), "mprotect")
+    whole = np.frombuffer(memory, np.uint8, pages)
+    whole[:] = 0xA5
+    return whole[pages - length :].view(dtype)
 
 
 def mutant(source: bytes, rand: random.Random) -> bytes:
@@ -130,7 +247,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("mutants", type=int)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--guard", action="store_true")
     args = parser.parse_args()
+    if args.guard:
+        encoded.Room = GuardedRoom  # type: ignore[misc]
     sources = files(np.random.default_rng(args.seed))
     rand = random.Random(args.seed)
     seen: Counter[str] = Counter()
@@ -138,7 +258,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "mutant.parquet")
         for number in range(args.mutants):
-            path.write_bytes(mutant(rand.choice(sources), rand))
+            change = rand.choice([mutant, lying])
+            path.write_bytes(change(rand.choice(sources), rand))
             roles = rand.choice(ROLES)
             parquet._WORTH_THREADS = number % 2 << 21  # every other file's row groups go to threads
             if os.environ.get("BIASKIT_FUZZ_KEEP"):
