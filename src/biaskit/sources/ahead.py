@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import queue
+import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import suppress
 from itertools import islice
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-__all__ = ["in_order"]
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+__all__ = ["Daemons", "elsewhere", "in_order"]
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
@@ -33,13 +39,65 @@ def in_order(
     from concurrent.futures import ThreadPoolExecutor
 
     items = iter(items)
-    with ThreadPoolExecutor(threads) as pool:
+    pool = ThreadPoolExecutor(threads)
+    is_whole = False
+    try:
         waiting = deque(pool.submit(function, item) for item in islice(items, most))
-        try:
-            while waiting:
-                first = waiting.popleft()
-                waiting.extend(pool.submit(function, item) for item in islice(items, 1))
-                yield first.result()
-        finally:
-            for future in waiting:
-                future.cancel()
+        while waiting:
+            first = waiting.popleft()
+            waiting.extend(pool.submit(function, item) for item in islice(items, 1))
+            yield first.result()
+        is_whole = True
+    finally:
+        # What was interrupted may wait for bytes that only who closes the files can give up.
+        pool.shutdown(wait=is_whole, cancel_futures=True)
+
+
+class Daemons:
+    """Threads that nobody waits for: a process ends though they are still at work."""
+
+    def __init__(self, most: int):
+        self._most = most
+        self._threads = 0
+        self._tasks: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]]] = queue.SimpleQueue()
+        self._idle = threading.Semaphore(0)
+        self._lock = threading.Lock()
+
+    def submit(self, function: Callable[..., _Out], *args: Any) -> Future[_Out]:
+        """Future result of a function."""
+        from concurrent.futures import Future
+
+        future: Future[_Out] = Future()
+        self._tasks.put((future, lambda: function(*args)))
+        with self._lock:
+            if not self._idle.acquire(blocking=False) and self._threads < self._most:
+                self._threads += 1
+                threading.Thread(target=self._work, daemon=True).start()
+        return future
+
+    def _work(self) -> None:
+        from concurrent.futures import InvalidStateError
+
+        while True:
+            future, task = self._tasks.get()
+            if future.set_running_or_notify_cancel():
+                with suppress(InvalidStateError):  # somebody has given it up meanwhile
+                    try:
+                        future.set_result(task())
+                    except BaseException as error:  # noqa: BLE001 - whoever waits for it has it
+                        future.set_exception(error)
+            del future, task
+            self._idle.release()
+
+
+def elsewhere(items: Iterable[_Out]) -> Iterator[_Out]:
+    """Items that a thread of its own makes, so that who waits for them can be interrupted."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    made, end = iter(items), object()
+    pool = ThreadPoolExecutor(1)  # which a process waits for, since Arrow may be at work in it
+    try:
+        while (one := pool.submit(next, made, end).result()) is not end:
+            yield one  # type: ignore[misc]
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 from biaskit.errors import DataError
 from biaskit.footers import Group, Odd
-from biaskit.sources.ahead import in_order
+from biaskit.sources.ahead import elsewhere, in_order
 from biaskit.sources.batches import refuse_missing_columns
 from biaskit.sources.pages import ROWS, Pages
 from biaskit.sources.partitions import names_with_folders
@@ -101,9 +101,13 @@ class OpenParquet:
         """
         is_far = isinstance(self.data, RemoteBytes) and not self.data.is_whole
         # Ranges that lie together are asked for together, several at a time.
-        options: dict[str, Any] = {"pre_buffer": is_far}
-        for window, rows in self._windows(columns):
-            yield from self._decoded(columns, window, rows, **options)
+        batches = (
+            batch
+            for window, rows in self._windows(columns)
+            for batch in self._decoded(columns, window, rows, pre_buffer=is_far)
+        )
+        # While Arrow waits for a store, nothing else would reach this thread.
+        yield from elsewhere(batches) if isinstance(self.data, RemoteBytes) else batches
 
     def batches_of(self, group: int, columns: Sequence[str]) -> Iterator[Any]:
         """Record batches of some columns of one row group, made without threads of Arrow's."""
@@ -170,7 +174,7 @@ class OpenParquet:
 
         data = self.data
         return pq.ParquetFile(
-            data.handle if pre_buffer and isinstance(data, RemoteBytes) else data.source(),
+            data.ahead() if pre_buffer and isinstance(data, RemoteBytes) else data.source(),
             metadata=self.metadata,
             read_dictionary=texts,
             pre_buffer=pre_buffer,

@@ -11,14 +11,16 @@ import threading
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from biaskit.sources.ahead import Daemons
 from biaskit.sources.places import File, RemoteFile, fsspec_of, opened
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future, ThreadPoolExecutor
+    from concurrent.futures import Future
 
 __all__ = ["Bytes", "Extent", "Fetcher", "LocalBytes", "RemoteBytes", "open_bytes"]
 
@@ -36,6 +38,8 @@ _HOLE = 1 / 8
 _REQUESTS = 16
 # So many bytes are asked for before those that are there are done with.
 _AHEAD = 1 << 26
+# A store that answers nothing for so many seconds is given up.
+_PATIENCE = 120
 
 
 class LocalBytes:
@@ -94,7 +98,10 @@ class Fetcher:
         self._waiting: deque[_Range] = deque()
         self._held = 0
         self._lock = threading.Lock()
-        self._pool: ThreadPoolExecutor | None = None
+        self._requests = Daemons(_REQUESTS)
+        self._asked: set[Future[Any]] = set()
+        self._answers = 0
+        self._is_closed = False
 
     def queue(self, ranges: Iterable[_Range]) -> None:
         """Ask for ranges, in their turn."""
@@ -109,7 +116,19 @@ class Fetcher:
                 self._ask(wanted)
             future = wanted.future
         assert future is not None
-        return future.result()
+        return self._answer(future)
+
+    def fetch(self, ask: Callable[[], Any]) -> Any:
+        """Answer to a request that is made at once.
+
+        Raises
+        ------
+        OSError
+            The store has not answered anything for `_PATIENCE` seconds.
+        """
+        with self._lock:
+            future = self._submit(ask)
+        return self._answer(future)
 
     def forget(self, ranges: Iterable[_Range]) -> None:
         """Let go of ranges that are not needed any more."""
@@ -122,11 +141,17 @@ class Fetcher:
             self._go_on()
 
     def close(self) -> None:
-        """Give up what is still to come."""
+        """Give up what is still to come, and whoever waits for it."""
+        from concurrent.futures import InvalidStateError
+
         with self._lock:
             self._waiting.clear()
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
+            self._is_closed = True
+            asked = [*self._asked]
+        for future in asked:
+            if not future.cancel():
+                with suppress(InvalidStateError):
+                    future.set_exception(OSError("the file is not read any more"))
 
     def _go_on(self) -> None:
         while self._waiting:
@@ -138,12 +163,35 @@ class Fetcher:
             self._waiting.popleft()
 
     def _ask(self, wanted: _Range) -> None:
-        if self._pool is None:
-            from concurrent.futures import ThreadPoolExecutor
-
-            self._pool = ThreadPoolExecutor(_REQUESTS)
         self._held += wanted.length
-        wanted.future = self._pool.submit(wanted.fetch, wanted.start, wanted.length)
+        wanted.future = self._submit(lambda: wanted.fetch(wanted.start, wanted.length))
+
+    def _submit(self, ask: Callable[[], Any]) -> Future[Any]:
+        if self._is_closed:
+            raise OSError("the file is not read any more")
+        future = self._requests.submit(ask)
+        self._asked.add(future)
+        future.add_done_callback(self._note)
+        return future
+
+    def _note(self, future: Future[Any]) -> None:
+        self._asked.discard(future)
+        self._answers += 1
+
+    def _answer(self, future: Future[Any]) -> Any:
+        """Answer to a request, while any answers come."""
+        from concurrent.futures import wait
+
+        while True:
+            before = self._answers
+            done, _ = wait([future], timeout=_PATIENCE)
+            if done:
+                return future.result()
+            if self._answers == before:
+                raise OSError(
+                    f"the store has not answered for {_PATIENCE:,} seconds; is it there, and is "
+                    "the line? Try again"
+                )
 
 
 class RemoteBytes:
@@ -165,7 +213,7 @@ class RemoteBytes:
         self._ask = self._requests()
         length = min(self.size, _FIRST if self.size > _WHOLE else self.size)
         #: What is fetched at first, the end of the file or its start, and kept.
-        self._first = _fetched(0 if from_start else self.size - length, length, self._fetch)
+        self._first = self._fetched(0 if from_start else self.size - length, length)
         self._ranges = [self._first]
         self._starts = [self._first.start]
         self._needed: dict[int, list[_Range]] = {}
@@ -181,6 +229,13 @@ class RemoteBytes:
         if self._handle is None:
             self._handle = opened(self._file)
         return self._handle
+
+    def ahead(self) -> Any:
+        """What Arrow reads the file from if it asks for what lies together: its own handle.
+
+        A filesystem of fsspec, which may stall, is asked here, for no longer than it answers.
+        """
+        return self.handle if fsspec_of(self._file.filesystem) is None else self.source()
 
     def source(self, *, once: bool = False) -> Any:
         """What Arrow reads the file from: what is here already, and the rest by requests.
@@ -248,7 +303,16 @@ class RemoteBytes:
         return [
             memoryview(self._fetcher.content(one))[at - one.start : to - one.start]
             for one, at, to in self._covering(start, end)
-        ] or [memoryview(self._fetch(start, end - start))]
+        ] or [memoryview(self._fetcher.fetch(lambda: self._fetch(start, end - start)))]
+
+    def _fetched(self, start: int, length: int) -> _Range:
+        """Range that is there at once."""
+        from concurrent.futures import Future
+
+        made = _Range(start, start + length, self._fetch)
+        made.future = Future()
+        made.future.set_result(self._fetcher.fetch(lambda: self._fetch(start, length)))
+        return made
 
     def _covering(self, start: int, end: int) -> list[tuple[_Range, int, int]]:
         """Ranges that hold some bytes, and which of them each; none where any byte is missing."""
@@ -273,7 +337,14 @@ class RemoteBytes:
         return lambda start, length: own.cat_file(path, start=start, end=start + length)
 
     def _fetch(self, start: int, length: int) -> Any:
-        found = self._ask(start, length) if length else b""
+        try:
+            found = self._ask(start, length) if length else b""
+        except (OSError, MemoryError):
+            raise
+        except Exception as error:  # filesystems of fsspec raise what their libraries do
+            raise OSError(f"{type(error).__name__}: {error}") from error
+        if not isinstance(found, (bytes, bytearray, memoryview)):
+            raise OSError(f"the filesystem gave a {type(found).__name__}, not bytes")
         if len(found) != length:
             raise OSError(
                 f"{length:,} bytes from {start:,} on were asked for, and {len(found):,} came; "
@@ -332,16 +403,6 @@ class _Stream:
 def open_bytes(file: File, fetcher: Fetcher) -> Bytes:
     """Bytes of a file, wherever it is."""
     return RemoteBytes(file, fetcher) if isinstance(file, RemoteFile) else LocalBytes(file)
-
-
-def _fetched(start: int, length: int, fetch: Callable[[int, int], Any]) -> _Range:
-    """Range that is there at once."""
-    from concurrent.futures import Future
-
-    made = _Range(start, start + length, fetch)
-    made.future = Future()
-    made.future.set_result(fetch(start, length))
-    return made
 
 
 def _add(

@@ -12,6 +12,7 @@ from typing import Any
 
 from biaskit.errors import DataError
 from biaskit.levels import level
+from biaskit.sources.ahead import elsewhere
 from biaskit.sources.batches import Batch, of_record_batch, refuse_missing_columns
 from biaskit.sources.opening import opened_in_turn
 from biaskit.sources.partitions import names_with_folders, of_folders, with_folders
@@ -74,11 +75,17 @@ class CsvFiles:
                 parse = pv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
                 with readable(path), closing(file):
                     file.fetch()
-                    text = file.text()
-                    for batch in pv.open_csv(text, parse_options=parse, convert_options=convert):
+                    batches = _csv_batches(file, parse, convert)
+                    for batch in elsewhere(batches) if file.is_far else batches:
                         done = sizes.done(path, file.bytes_read / sizes.of(path))
                         made = of_record_batch(batch, own, str(path), done, texts)
                         yield with_folders(made, folders, numeric)
+
+
+def _csv_batches(file: _OpenText, parse: Any, convert: Any) -> Iterator[Any]:
+    import pyarrow.csv as pv
+
+    yield from pv.open_csv(file.text(), parse_options=parse, convert_options=convert)
 
 
 class JsonLinesFiles:
@@ -209,6 +216,11 @@ class _OpenText:
         """Ask for all of the file, where it is far away."""
         if self._data is not None:
             self._data.plan_all()
+
+    @property
+    def is_far(self) -> bool:
+        """Whether the file is behind a filesystem."""
+        return self._data is not None
 
     def text(self) -> Any:
         """Stream of the text from its start, decompressed as the name says."""
