@@ -446,6 +446,14 @@ assert isinstance(joint_counts._cache, NullCache)
 """
 
 
+FULL = """
+from biaskit._kernels import kept
+def full(*_):
+    raise OSError(28, "no place")
+kept._Files._open_for_write = full
+"""
+
+
 @pytest.fixture
 def counted_apart(tmp_path):
     """Start of a process that counts a file: some code before it, `BIASKIT_KERNELS`, and the rest.
@@ -490,6 +498,38 @@ def test_kernels_work_where_no_folder_can_be_written(tmp_path, counted_apart):
 
 
 @compiled
+def test_damage_to_the_kept_kernels_is_said_and_mended(tmp_path, counted_apart):
+    """A power cut leaves empty files, and a worn disk flips bytes of what Numba would run."""
+    expected = output_of(counted_apart("never"))
+    where = {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    assert output_of(counted_apart("always", **where)) == expected
+    indices = sorted((tmp_path / "cache").rglob("*.nbi"))
+    codes = sorted((tmp_path / "cache").rglob("*.nbc"))
+    for path, damage in (
+        (indices[0], lambda content: b""),
+        (indices[1], lambda content: content[: len(content) // 2]),
+        (codes[2], lambda content: b""),
+        (codes[3], lambda content: content[:3_000] + b"\xff" * 16 + content[3_016:]),
+    ):
+        path.write_bytes(damage(path.read_bytes()))
+    out, err = counted_apart("always", **where).communicate(timeout=240)
+    assert out == expected
+    assert "is damaged; they are compiled anew" in err
+    assert err.count("RuntimeWarning") == 1
+    assert output_of(counted_apart("always", **where)) == expected
+
+
+@compiled
+def test_kernels_that_find_no_place_on_the_disk(tmp_path, counted_apart):
+    expected = output_of(counted_apart("never"))
+    where = {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    out, err = counted_apart("always", FULL, **where).communicate(timeout=240)
+    assert out == expected
+    assert "cannot be written (OSError: [Errno 28] no place)" in err
+    assert err.count("RuntimeWarning") == 1
+
+
+@compiled
 def test_processes_that_compile_into_one_folder_at_once(tmp_path, counted_apart):
     expected = output_of(counted_apart("never"))
     cache = tmp_path / "cache"
@@ -509,6 +549,10 @@ def test_damaged_files_give_arrows_counts_or_an_error():
     program = Path(__file__).with_name("fuzz_encoded.py")
     mutants = "40" if os.environ.get("NUMBA_DISABLE_JIT") == "1" else "400"
     done = subprocess.run(
-        [sys.executable, program, mutants], capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, program, mutants, "--guard"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -20,6 +20,8 @@ import numpy as np
 from numba import config, njit, types
 from numba.extending import intrinsic
 
+from biaskit._kernels.kept import Kept
+
 __all__ = [
     "BAD",
     "SLACK",
@@ -73,12 +75,12 @@ def _compiled(function: _F, **flags: bool) -> _F:
         return np.errstate(over="ignore")(function)
     function.__qualname__ += f"-{_STAMP:x}"
     flags |= _FLAGS
+    made = njit(**flags)(function)
     try:
-        made = njit(cache=True, **flags)(function)
+        made._cache = Kept(function)  # as `cache=True` does, with a cache of Numba's own
     except RuntimeError as error:
         if "locator" not in str(error):
             raise
-        made = njit(**flags)(function)
     return made  # type: ignore[no-any-return]
 
 
