@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -79,7 +80,7 @@ def test_a_page_that_says_it_is_large(
     table = pa.table({"g": ["x" * (90 * MEGABYTE), "z"], "y": [0, 1]})
     pq.write_table(table, path, compression="zstd", use_dictionary=False)
     assert path.stat().st_size < MEGABYTE
-    refuses(path, "has a page of .* bytes for 2 values")
+    refuses(path, "a page has .* bytes for 2 values")
 
 
 def test_a_footer_of_very_many_empty_row_groups(
@@ -161,6 +162,67 @@ def test_batches_of_json_lines_are_bounded_by_letters(
     whole = biaskit.count(path, facet="g", label="y")
     monkeypatch.setattr(texts, "_LETTERS", 500)
     assert biaskit.count(path, facet="g", label="y") == whole
+
+
+# ----------------------------------------------------------------------------------- counts
+
+
+def saved(path: Path, cells: dict[str, Any]) -> Path:
+    """Counts file of some cells of one row each, of which `cells` has the values."""
+    one = pa.table({"g": ["F"], "y": [0], "p": [1]})
+    biaskit.count(one, facet="g", label="y", predicted="p").save(path)
+    header = json.loads(pq.read_schema(path).metadata[b"biaskit"])
+    header["rows"] = rows = len(cells["label"])
+    columns = {
+        "table": np.zeros(rows, np.int64),
+        "group": pa.array(['"*"'] * rows),
+        "n": np.ones(rows, np.int64),
+        "w": pa.nulls(rows, pa.float64()),
+        "w2": pa.nulls(rows, pa.float64()),
+    }
+    told = {b"biaskit": json.dumps(header).encode()}
+    table = pa.table({**columns, **cells}).replace_schema_metadata(told)
+    pq.write_table(table, path, compression="zstd")
+    return path
+
+
+def repeated(texts: list[str], codes: Any) -> pa.Array:
+    """Texts that stand in a file once, however many rows have them."""
+    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), pa.array(texts))
+
+
+@pytest.mark.parametrize("length", [100_000, 1_000_000])
+def test_a_long_text_that_a_counts_file_repeats(length: int, tmp_path: Path) -> None:
+    zeros = np.zeros(6_000, np.int32)
+    facet = repeated([json.dumps("x" * length)], zeros)
+    cells = {axis: repeated(["0"], zeros) for axis in ("label", "predicted")}
+    path = saved(tmp_path / "x.counts", {"facet": facet, **cells})
+    program = f"""
+        import biaskit
+        try:
+            biaskit.Counts.load({str(path)!r})
+        except biaskit.BiaskitError as error:
+            assert "is damaged" in str(error), error
+        else:
+            raise SystemExit("it was loaded")
+    """
+    assert megabytes_of(program) < 300
+
+
+def test_counts_of_a_million_cells_take_little_memory(tmp_path: Path) -> None:
+    values = [str(i) for i in range(1_000)]
+    label, predicted = (part.ravel() for part in np.indices((1_000, 1_000)))
+    cells = {
+        "facet": repeated(['"F"'], np.zeros(1_000_000, np.int32)),
+        "label": repeated(values, label),
+        "predicted": repeated(values, predicted),
+    }
+    path = saved(tmp_path / "x.counts", cells)
+    program = f"""
+        import biaskit
+        assert biaskit.Counts.load({str(path)!r}).rows == 1_000_000
+    """
+    assert megabytes_of(program) < 300
 
 
 # ------------------------------------------------------------------------------ other things

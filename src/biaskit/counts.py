@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from biaskit import store
 from biaskit.addresses import said
 from biaskit.errors import DataError, RolesError
-from biaskit.levels import from_json, order, to_json
+from biaskit.levels import Level, from_json, order, to_json
 from biaskit.roles import Facet, Roles, facet_name
 from biaskit.tables import AXES, MAX_CELLS, Table, empty_table, refuse_large, refuse_mixed
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["Counts", "cells_and_header", "same_roles"]
 
 _SCHEMA = 1
+# Numbers that the tables of a file may have together, of 8 bytes each.
+_MOST_NUMBERS = 1 << 26
 
 
 @dataclass(frozen=True)
@@ -187,59 +191,82 @@ def _added(facet: Facet, one: Table, other: Table) -> Table:
     return one + other
 
 
-def _from_cells(columns: Mapping[str, list[Any]], header: Mapping[str, Any]) -> Counts:
+def _from_cells(columns: Mapping[str, Any], header: Mapping[str, Any]) -> Counts:
     """Counts of the cells in a file, checked: they come from outside."""
     roles, rows = Roles.from_json(header.get("roles")), header.get("rows")
     if not isinstance(rows, int) or isinstance(rows, bool) or rows < 0:
         raise ValueError(f"rows is {rows!r}")
-    if any(type(n) is not int or n <= 0 for n in columns["n"]):
+    if any(isinstance(columns[name], store.Texts) for name in ("table", "n", "w", "w2")):
+        raise ValueError("a number is a text")
+    if columns["n"].dtype.kind != "i" or np.any(columns["n"] <= 0):
         raise ValueError("a cell has no rows, or fewer than none")
-    numbers = range(len(roles.facet))
-    if any(number not in numbers for number in columns["table"]):
+    of_facet = columns["table"]
+    if of_facet.dtype.kind != "i" or np.any((of_facet < 0) | (of_facet >= len(roles.facet))):
         raise ValueError("a cell belongs to no facet")
-    tables = {}
+    levels = {axis: _levels(columns[axis]) for axis in AXES}
+    tables, size = {}, 0
     for number, facet in enumerate(roles.facet):
-        cells = [i for i, t in enumerate(columns["table"]) if t == number]
-        table = _table_of_cells(
-            roles, facet, {k: [v[i] for i in cells] for k, v in columns.items()}
-        )
-        if table.rows != rows or sum(columns["n"][i] for i in cells) != rows:
+        chosen = slice(None) if len(roles.facet) == 1 else np.flatnonzero(of_facet == number)
+        codes = {axis: columns[axis].codes[chosen] for axis in AXES}
+        cells = {name: columns[name][chosen] for name in ("n", "w", "w2")}
+        n = cells["n"]
+        if (int((n >> 32).sum()) << 32) + int((n & 0xFFFFFFFF).sum()) != rows:  # without a wrap
             raise ValueError(
                 f"the cells of facet {facet_name(facet)!r} do not add up to {rows} rows"
             )
-        tables[facet] = table
+        tables[facet] = table = _table_of_cells(roles, facet, levels, codes, cells)
+        size += table.n.size * (1 if table.w is None else 3)
+        if size > _MOST_NUMBERS:
+            raise ValueError(f"its tables have more than {_MOST_NUMBERS:,} numbers")
     return Counts(roles, tables, rows)
 
 
-def _table_of_cells(roles: Roles, facet: Facet, cells: Mapping[str, list[Any]]) -> Table:
+def _levels(texts: store.Texts) -> list[Level]:
+    """Level that each text of an axis stands for."""
+    if not isinstance(texts, store.Texts):
+        raise ValueError("a level is no text")
+    return [from_json(json.loads(text)) for text in texts.distinct]
+
+
+def _table_of_cells(
+    roles: Roles,
+    facet: Facet,
+    levels: Mapping[str, list[Level]],
+    codes: Mapping[str, NDArray[np.int32]],
+    cells: Mapping[str, NDArray[Any]],
+) -> Table:
     empty = empty_table(roles, facet)
-    by_axis = [[from_json(json.loads(text)) for text in cells[axis]] for axis in AXES]
-    levels = tuple(
-        tuple(sorted({*seen, *kept}, key=order))
-        for seen, kept in zip(by_axis, empty.levels, strict=True)
-    )
-    for axis, seen, kept in zip(AXES, levels, empty.levels, strict=True):
-        if axis != "facet" and getattr(roles, axis) is None and seen != kept and cells["n"]:
+    axes: list[tuple[Level, ...]] = []
+    for axis, kept in zip(AXES, empty.levels, strict=True):
+        used = np.flatnonzero(np.bincount(codes[axis], minlength=len(levels[axis])))
+        seen = {levels[axis][code] for code in used.tolist()}
+        axes.append(tuple(sorted({*seen, *kept}, key=order)))
+        if axis != "facet" and getattr(roles, axis) is None and seen - {*kept}:
             raise ValueError(f"{axis} has values but no column")
-    refuse_mixed(levels)
-    refuse_large(levels, facet_name(facet))
-    shape = [len(axis) for axis in levels]
-    places = [{level: i for i, level in enumerate(axis)} for axis in levels]
-    where = tuple(
-        np.array([place[a] for a in seen], dtype=np.intp)
-        for place, seen in zip(places, by_axis, strict=True)
-    )
-    if len(set(zip(*(w.tolist() for w in where), strict=True))) < len(cells["n"]):
+    refuse_mixed(axes)
+    refuse_large(axes, facet_name(facet))
+    shape = [len(axis) for axis in axes]
+    flat = np.zeros(len(cells["n"]), dtype=np.int64)
+    for name, known in zip(AXES, axes, strict=True):
+        place = {level: i for i, level in enumerate(known)}
+        of_code = np.array([place.get(level, -1) for level in levels[name]], dtype=np.int64)
+        flat *= len(known)
+        flat += np.take(of_code, codes[name])
+    is_there = np.zeros(math.prod(shape), dtype=bool)
+    is_there[flat] = True
+    if np.count_nonzero(is_there) < len(flat):
         raise ValueError("a cell stands in it twice")
-    n = np.zeros(shape, dtype=np.int64)
-    n[where] = cells["n"]
+
+    def table_of(name: str, dtype: Any) -> NDArray[Any]:
+        made = np.zeros(math.prod(shape), dtype=dtype)
+        made[flat] = cells[name]
+        return made.reshape(shape)
+
+    n = table_of("n", np.int64)
     if roles.weight is None:
-        return Table(levels, n)
-    sums = []
+        return Table(tuple(axes), n)
     for name in ("w", "w2"):
-        if any(type(x) is not float or not 0 <= x < float("inf") for x in cells[name]):
+        sums = cells[name]
+        if sums.dtype.kind != "f" or not np.all(np.isfinite(sums) & (sums >= 0)):
             raise ValueError(f"a sum of weights ({name}) is negative, missing or not finite")
-        total = np.zeros(shape)
-        total[where] = cells[name]
-        sums.append(total)
-    return Table(levels, n, *sums)
+    return Table(tuple(axes), n, table_of("w", np.float64), table_of("w2", np.float64))

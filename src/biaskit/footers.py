@@ -10,7 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-__all__ = ["DATA_2", "DICTIONARY", "Chunk", "Group", "Odd", "Page", "groups_of", "pages_of"]
+__all__ = [
+    "ROWS",
+    "Chunk",
+    "Group",
+    "Odd",
+    "OtherRows",
+    "Page",
+    "TooLarge",
+    "groups_of",
+    "pages_of",
+    "rows_at_once",
+]
 
 #: Some bytes of a file: from where, and how many.
 Read: TypeAlias = "Callable[[int, int], Any]"
@@ -23,12 +34,30 @@ _LIST, _SET, _MAP, _STRUCT = 9, 10, 11, 12
 _MOST_NESTED = 32
 # A page header is read in so many bytes; one with long statistics in more of them.
 _HEADER, _MOST_HEADER = 1 << 8, 1 << 24
-#: Kinds of pages.
+# Kinds of pages.
 DATA, DICTIONARY, DATA_2 = 0, 2, 3
+#: Rows that are decoded at a time, if they are not too many bytes.
+ROWS = 1 << 17
+# No page that is read has more bytes, nor values of more bytes on average, with their lengths.
+_MOST_BYTES = 1 << 27
+_MOST_EACH = (1 << 16) + 4
+# So many bytes of a column are decoded at a time, as far as headers tell.
+_AT_ONCE = 1 << 26
+# Texts that begin as those before them may be as long as their page, each.
+_DELTA_TEXTS = 7
+_AT_WORST = 1 << 29
 
 
 class Odd(ValueError):  # noqa: N818 - the same word as in the kernels' layout
     """What is no footer or no page header of Parquet's."""
+
+
+class OtherRows(Odd):
+    """A column with another number of values than its row group has rows."""
+
+
+class TooLarge(Odd):
+    """A page that is not read, since its values take too much memory."""
 
 
 class Chunk(NamedTuple):
@@ -114,6 +143,37 @@ def pages_of(read: Read, chunk: Chunk) -> Iterator[Page]:
         if min(size, packed, values) < 0 or at > end:
             raise Odd("a page contradicts itself")
         yield Page(kind, size, values, rows, encoding)
+
+
+def rows_at_once(read: Read, group: Group, index: int) -> int:
+    """How many values of a chunk may be decoded at a time, as far as its headers tell.
+
+    Raises
+    ------
+    OtherRows
+        The chunk has other values than its row group has rows.
+    TooLarge
+        A page has too many bytes, or too many for its values.
+    Odd
+        A header is none.
+    """
+    chunk, rows, values = group.chunks[index], ROWS, 0
+    if chunk.values != group.rows:
+        raise OtherRows("a column has another length than its row group")
+    for page in pages_of(read, chunk) if group.rows else ():
+        if page.kind != DICTIONARY:
+            values += page.values
+        if page.rows != page.values:
+            raise OtherRows("a page has other values than rows")
+        each = page.size // max(1, page.values)
+        if page.size > _MOST_BYTES or (each > _MOST_EACH and page.size > 2 * _MOST_EACH):
+            raise TooLarge(f"a page has {page.size:,} bytes for {page.values:,} values")
+        rows = min(rows, _AT_ONCE // max(1, each))
+        if page.encoding == _DELTA_TEXTS:
+            rows = min(rows, _AT_WORST // max(1, page.size))
+    if values != group.rows:
+        raise OtherRows("the pages of a column have another length than its row group")
+    return max(1, rows)
 
 
 def _header(read: Read, at: int, end: int) -> tuple[dict[int, Any], int]:

@@ -5,17 +5,22 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from biaskit.addresses import is_address, said, without_secrets
 from biaskit.errors import DataError
+from biaskit.footers import ROWS, groups_of, rows_at_once
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
+    "Texts",
     "atomically",
     "extra",
     "frame",
@@ -27,6 +32,7 @@ __all__ = [
 
 _KEY = b"biaskit"
 _MAX_HEADER = 1 << 20
+_MOST_LETTERS = 1 << 26
 
 
 def refuse_unwritable(path: str | os.PathLike[str]) -> None:
@@ -109,8 +115,8 @@ def extra(path: str | os.PathLike[str], key: str, most: int) -> dict[str, Any] |
 
 def read(
     path: str | os.PathLike[str], names: tuple[str, ...], most_rows: int
-) -> tuple[dict[str, list[Any]], dict[str, Any]]:
-    """Columns and header of a file that `write` made.
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Columns and header of a file that `write` made: `Texts`, and numbers, NaN where missing.
 
     Raises
     ------
@@ -134,13 +140,92 @@ def read(
     if missing:
         raise DataError(f"{said(path)} has no column {missing[0]!r}; save the counts again")
     try:
-        table = file.read(columns=list(names))
-        columns = {name: table.column(name).to_pylist() for name in names}
-    except (OSError, ValueError, pa.ArrowException) as error:
+        with Path(path).open("rb") as source:
+            return _columns(source, file, names), found
+    except (OSError, ValueError, TypeError, pa.ArrowException) as error:
         raise DataError(
             f"{said(path)} is damaged: {without_secrets(str(error))}; save the counts again"
         ) from error
-    return columns, found
+
+
+class Texts(NamedTuple):
+    """Texts that repeat themselves: each once, and which of them stands in each row."""
+
+    distinct: list[str]
+    codes: NDArray[np.int32]
+
+
+def _columns(source: IO[bytes], opened: Any, names: Sequence[str]) -> dict[str, Any]:
+    """Columns of a Parquet file, read in batches that are bounded by bytes."""
+    import pyarrow.parquet as pq
+    import pyarrow.types as t
+
+    size = opened.metadata.num_rows
+    kinds = {name: opened.schema_arrow.field(name).type for name in names}
+    texts = [name for name, kind in kinds.items() if t.is_string(_plain(kind))]
+    rows = _rows_at_once(source, opened.metadata, names)
+    file = pq.ParquetFile(source, read_dictionary=texts, page_checksum_verification=True)
+    codes = {name: np.empty(size, np.int32) for name in texts}
+    places: dict[str, dict[str, int]] = {name: {} for name in texts}
+    numbers: dict[str, NDArray[Any]] = {
+        name: np.empty(size, _dtype(kind)) for name, kind in kinds.items() if name not in texts
+    }
+    at = letters = 0
+    for batch in file.iter_batches(batch_size=rows, columns=[*names]):
+        end = at + batch.num_rows
+        for name in texts:
+            column, place = batch.column(name), places[name]
+            if column.null_count:
+                raise ValueError(f"a {name} is missing")
+            found = column.dictionary.to_pylist()
+            letters += sum(len(text) for text in found if text not in place)
+            if letters > _MOST_LETTERS:
+                raise ValueError(f"its texts have more than {_MOST_LETTERS:,} letters")
+            known = [place.setdefault(text, len(place)) for text in found]
+            codes[name][at:end] = np.array(known, np.int32)[np.asarray(column.indices)]
+        for name, array in numbers.items():
+            column = batch.column(name)
+            if array.dtype.kind != "f" and column.null_count:
+                raise ValueError(f"a number ({name}) is missing")
+            array[at:end] = column.to_numpy(zero_copy_only=False)
+        at = end
+    if at != size:
+        raise ValueError("it has other rows than it says")
+    return {**numbers, **{name: Texts([*places[name]], codes[name]) for name in texts}}
+
+
+def _plain(kind: Any) -> Any:
+    import pyarrow.types as t
+
+    return kind.value_type if t.is_dictionary(kind) else kind
+
+
+def _dtype(kind: Any) -> str:
+    """NumPy's type for numbers of an Arrow type; all missing, they are floats."""
+    import pyarrow.types as t
+
+    if t.is_integer(kind):
+        return "int64"
+    if t.is_floating(kind) or t.is_null(kind):
+        return "float64"
+    raise TypeError(f"a column is of type {kind}")
+
+
+def _rows_at_once(source: IO[bytes], metadata: Any, names: Sequence[str]) -> int:
+    """How many rows are decoded at a time, so that a small file takes little memory."""
+
+    def read(start: int, length: int) -> bytes:
+        source.seek(start)
+        return source.read(length)
+
+    size = source.seek(0, os.SEEK_END)
+    length = int.from_bytes(read(size - 8, 4), "little")
+    paths = [metadata.schema.column(i).path for i in range(len(metadata.schema))]
+    rows = ROWS
+    for group in groups_of(read(size - 8 - length, length), [paths.index(name) for name in names]):
+        for index in group.chunks:
+            rows = min(rows, rows_at_once(read, group, index))
+    return rows
 
 
 def frame(columns: Mapping[str, Any]) -> pd.DataFrame:

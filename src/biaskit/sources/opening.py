@@ -9,10 +9,10 @@ from functools import cached_property
 from typing import Any, Protocol, TypeVar
 
 from biaskit.errors import DataError
-from biaskit.footers import Group, Odd
+from biaskit.footers import ROWS, Group, Odd
 from biaskit.sources.ahead import elsewhere, in_order
 from biaskit.sources.batches import refuse_missing_columns
-from biaskit.sources.pages import ROWS, Pages
+from biaskit.sources.pages import Pages
 from biaskit.sources.partitions import names_with_folders
 from biaskit.sources.places import File, RemoteFile
 from biaskit.sources.ranges import Bytes, Fetcher, RemoteBytes, open_bytes

@@ -10,21 +10,11 @@ from typing import Any
 
 from biaskit import footers
 from biaskit.errors import DataError
-from biaskit.footers import DATA_2, DICTIONARY, Group
+from biaskit.footers import ROWS, Group
 from biaskit.levels import MAX_TEXT
 from biaskit.sources.ranges import Bytes, RemoteBytes
 
-__all__ = ["ROWS", "Pages", "of_another_length"]
-
-#: Rows that are decoded at a time, if they are not too many bytes.
-ROWS = 1 << 17
-# No page that is read has more bytes: one of a million numbers has 8 MB.
-_MOST_BYTES = 1 << 27
-# So many bytes of a column are decoded at a time, as far as headers tell.
-_AT_ONCE = 1 << 26
-# Texts that begin as those before them may be as long as their page, each.
-_DELTA_TEXTS = 7
-_AT_WORST = 1 << 29
+__all__ = ["Pages", "of_another_length"]
 
 
 class Pages:
@@ -77,31 +67,21 @@ class Pages:
         for index, chunk in group.chunks.items():
             if chunk.values != group.rows:
                 raise of_another_length(self._where, group.rows)
-            if group.rows and (self._reads_headers if with_headers is None else with_headers):
+            if self._reads_headers if with_headers is None else with_headers:
                 rows = min(rows, self._rows_of_chunk(group, index))
         return rows
 
     def _rows_of_chunk(self, group: Group, index: int) -> int:
-        rows, values = ROWS, 0
-        for page in footers.pages_of(self._data.read, group.chunks[index]):
-            if page.kind != DICTIONARY:
-                values += page.values
-            if page.kind == DATA_2 and page.rows != page.values:
-                raise of_another_length(self._where, group.rows)
-            each = page.size // max(1, page.values)
-            if page.size > _MOST_BYTES or (each > MAX_TEXT + 4 and page.size > 2 * MAX_TEXT):
-                raise DataError(
-                    f"{self._where}: column {self._names[index]!r} has a page of {page.size:,} "
-                    f"bytes for {page.values:,} values; values of more than {MAX_TEXT:,} bytes are "
-                    "not counted by, nor are pages read of more than "
-                    f"{_MOST_BYTES >> 20} MB: shorten the values, or write smaller pages"
-                )
-            rows = min(rows, _AT_ONCE // max(1, each))
-            if page.encoding == _DELTA_TEXTS:
-                rows = min(rows, _AT_WORST // max(1, page.size))
-        if values != group.rows:
-            raise of_another_length(self._where, group.rows)
-        return max(1, rows)
+        try:
+            return footers.rows_at_once(self._data.read, group, index)
+        except footers.OtherRows as error:
+            raise of_another_length(self._where, group.rows) from error
+        except footers.TooLarge as error:
+            raise DataError(
+                f"{self._where}: column {self._names[index]!r} is not read: {error}; values of "
+                f"more than {MAX_TEXT:,} bytes are not counted by: choose another column, shorten "
+                "its values, or write smaller pages"
+            ) from error
 
 
 def of_another_length(where: str, rows: int) -> DataError:
