@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 import biaskit
 from biaskit import BiaskitError
 from biaskit.errors import DataError
+from biaskit.formats import as_csv, as_json, as_markdown, as_table
 from biaskit.models.lightgbm_text import from_lightgbm
 from biaskit.models.ubjson import from_ubjson
 from biaskit.models.xgboost_json import from_xgboost
@@ -228,6 +229,15 @@ def test_counts_of_a_million_cells_take_little_memory(tmp_path: Path) -> None:
 # ------------------------------------------------------------------------------ other things
 
 
+def test_long_names_are_cut_where_people_read_and_whole_in_json() -> None:
+    name = "x" * 60_000
+    for table in (as_table, as_markdown):
+        assert "x" * 997 + "..." in table(["value"], [[name]])
+        assert len(table(["value"], [[name]])) < 4_000
+    assert name in as_json({"value": name})
+    assert name in as_csv(["value"], [[name]])
+
+
 def test_pipes_and_devices_are_refused(tmp_path: Path) -> None:
     pipe = tmp_path / "x.csv"
     os.mkfifo(pipe)
@@ -250,6 +260,17 @@ def test_items_that_take_no_bytes_are_bounded_together() -> None:
         from_ubjson(b"[#l" + struct.pack(">i", 1_000) + inner * 1_000)
     honest = b"[$T#U\x03"
     assert from_ubjson(b"[" + honest + honest + b"]") == [[True] * 3] * 2
+
+
+def test_a_base_score_that_is_nested_deep() -> None:
+    parameters = {"num_feature": "1", "num_class": "0", "base_score": "[" * 3_000}
+    learner = {
+        "gradient_booster": {"name": "gbtree", "model": {"trees": [], "tree_info": []}},
+        "learner_model_param": parameters,
+        "objective": {"name": "binary:logistic"},
+    }
+    with pytest.raises(DataError, match="is no model that XGBoost wrote"):
+        from_xgboost({"learner": learner})
 
 
 def test_models_of_very_many_outputs_and_features() -> None:

@@ -22,7 +22,7 @@ from biaskit.tables import AXES, MAX_CELLS, Table, empty_table, refuse_large, re
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Counts", "cells_and_header", "same_roles"]
+__all__ = ["Counts", "cells_and_header", "from_cells", "same_roles"]
 
 _SCHEMA = 1
 # Numbers that the tables of a file may have together, of 8 bytes each.
@@ -96,7 +96,7 @@ class Counts:
                 f"{_SCHEMA}: install a newer biaskit, or count the data again"
             )
         try:
-            return _from_cells(columns, header)
+            return from_cells(columns, header)
         except (ValueError, TypeError, RecursionError, OverflowError) as error:
             raise DataError(f"{said(path)} is damaged: {error}; save the counts again") from error
 
@@ -191,8 +191,14 @@ def _added(facet: Facet, one: Table, other: Table) -> Table:
     return one + other
 
 
-def _from_cells(columns: Mapping[str, Any], header: Mapping[str, Any]) -> Counts:
-    """Counts of the cells in a file, checked: they come from outside."""
+def from_cells(columns: Mapping[str, Any], header: Mapping[str, Any]) -> Counts:
+    """Counts of the cells in a file, as `store.read` gives them, checked: they come from outside.
+
+    Raises
+    ------
+    ValueError
+        They are not what `cells_and_header` makes.
+    """
     roles, rows = Roles.from_json(header.get("roles")), header.get("rows")
     if not isinstance(rows, int) or isinstance(rows, bool) or rows < 0:
         raise ValueError(f"rows is {rows!r}")

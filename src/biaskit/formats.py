@@ -19,6 +19,8 @@ __all__ = [
     "printable",
 ]
 
+# Of a longer text people see the beginning; JSON and CSV have it whole.
+_MOST_LETTERS = 1_000
 _MARKDOWN = str.maketrans({char: f"\\{char}" for char in "\\`*_{}[]<>()#|!~&"})
 
 
@@ -103,8 +105,10 @@ def _is_numeric(cells: Sequence[Any]) -> bool:
 
 def _text(value: Any) -> str:
     match value:
-        case bool() | str():
+        case bool():
             return str(value)
+        case str():
+            return value if len(value) <= _MOST_LETTERS else f"{value[: _MOST_LETTERS - 3]}..."
         case int():
             return f"{value:,}"
         case float() if math.isnan(value):

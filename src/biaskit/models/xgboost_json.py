@@ -52,7 +52,14 @@ def from_xgboost(model: Any) -> TreeModel:
     """
     try:
         return _read(model["learner"])
-    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+    except (
+        LookupError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
         if isinstance(error, DataError):
             raise
         raise DataError(
