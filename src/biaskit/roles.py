@@ -36,6 +36,8 @@ def column_name(given: Any) -> Any:
     """
     if isinstance(given, tuple):
         return tuple(column_name(one) for one in given)
+    if isinstance(given, str) and given.encode("utf-8", "replace").decode() != given:
+        raise RolesError(f"a column is named {given!r}, which holds half of a letter; rename it")
     is_number = isinstance(given, numbers.Integral) and not isinstance(given, bool)
     return str(given) if is_number else given
 
