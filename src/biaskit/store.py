@@ -140,12 +140,22 @@ def read(
     if missing:
         raise DataError(f"{said(path)} has no column {missing[0]!r}; save the counts again")
     try:
-        with Path(path).open("rb") as source:
+        with _bytes_of(path) as source:
             return _columns(source, file, names), found
     except (OSError, ValueError, TypeError, pa.ArrowException) as error:
         raise DataError(
             f"{said(path)} is damaged: {without_secrets(str(error))}; save the counts again"
         ) from error
+
+
+def _bytes_of(path: str | os.PathLike[str]) -> Any:
+    """Open file of bytes, here or behind an address."""
+    if not is_address(os.fspath(path)):
+        return Path(path).open("rb")
+    from pyarrow import fs
+
+    place, inner = fs.FileSystem.from_uri(os.fspath(path))
+    return place.open_input_file(inner)
 
 
 class Texts(NamedTuple):
