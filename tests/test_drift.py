@@ -249,6 +249,24 @@ def test_ndcg_is_that_of_clarifys_example_and_of_scikit_learn() -> None:
     assert math.isnan(biaskit.ndcg({"x": 1.0}, {"x": 0.0}))
 
 
+@pytest.mark.parametrize("size", [2, 3, 8, 40])
+def test_ndcg_breaks_ties_as_scikit_learn_does(size: int) -> None:
+    rng = np.random.default_rng(size)
+    names = [f"x{i}" for i in range(size)]
+    for values in (1, 2, 4, size):
+        for _ in range(10):
+            then, now = rng.integers(0, values + 1, size), rng.integers(0, values, size)
+            then[0] = 1
+            pairs = list(zip(names, then.tolist(), now.tolist(), strict=True))
+            found = set()
+            for order in (pairs, pairs[::-1], [pairs[i] for i in rng.permutation(size)]):
+                baseline = {name: one for name, one, _ in order}
+                found.add(biaskit.ndcg({name: one for name, _, one in order}, baseline))
+            (made,) = found  # the order of the mapping is no order of the features
+            assert made == pytest.approx(ndcg_score([then], [now]), rel=1e-12)
+            assert biaskit.ndcg(baseline, baseline) == 1
+
+
 @pytest.mark.parametrize(
     ("today", "message"),
     [
