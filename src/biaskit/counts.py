@@ -15,7 +15,16 @@ from biaskit.addresses import said
 from biaskit.errors import DataError, RolesError
 from biaskit.levels import from_json, order, to_json
 from biaskit.roles import Facet, Roles, facet_name
-from biaskit.tables import AXES, MAX_CELLS, Table, empty_table, refuse_large, refuse_mixed
+from biaskit.tables import (
+    AXES,
+    MAX_CELLS,
+    MAX_ROWS,
+    Table,
+    empty_table,
+    refuse_large,
+    refuse_many_rows,
+    refuse_mixed,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,6 +60,7 @@ class Counts:
     def __add__(self, other: Counts) -> Counts:
         if not isinstance(other, Counts):
             return NotImplemented
+        refuse_many_rows(self.rows + other.rows)
         return Counts(
             same_roles(self.roles, other.roles),
             {
@@ -190,7 +200,7 @@ def _added(facet: Facet, one: Table, other: Table) -> Table:
 def _from_cells(columns: Mapping[str, list[Any]], header: Mapping[str, Any]) -> Counts:
     """Counts of the cells in a file, checked: they come from outside."""
     roles, rows = Roles.from_json(header.get("roles")), header.get("rows")
-    if not isinstance(rows, int) or isinstance(rows, bool) or rows < 0:
+    if not isinstance(rows, int) or isinstance(rows, bool) or not 0 <= rows <= MAX_ROWS:
         raise ValueError(f"rows is {rows!r}")
     if any(type(n) is not int or n <= 0 for n in columns["n"]):
         raise ValueError("a cell has no rows, or fewer than none")

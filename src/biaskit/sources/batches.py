@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from numbers import Number
 from typing import Any, Protocol
 
 from biaskit.errors import DataError, did_you_mean
 
-__all__ = ["Batch", "Source", "of_record_batch", "refuse_missing_columns"]
+__all__ = ["Batch", "Source", "of_another_type", "of_record_batch", "refuse_missing_columns"]
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Batch:
     where: str
     #: Share of the source that is read with this batch, 0 to 1; None where it cannot be known.
     done: float | None = None
-    #: Columns whose values are texts that stand for numbers and booleans too.
+    #: Columns whose values are texts that stand for numbers and booleans too, as in a CSV.
     texts: frozenset[str] = frozenset()
 
 
@@ -40,10 +41,31 @@ class Source(Protocol):
 
 
 def of_record_batch(
-    batch: Any, columns: Iterable[str], where: str, done: float | None = None
+    batch: Any,
+    columns: Iterable[str],
+    where: str,
+    done: float | None = None,
+    texts: frozenset[str] = frozenset(),
 ) -> Batch:
     """Batch of some columns of an Arrow record batch."""
-    return Batch({name: batch.column(name) for name in columns}, batch.num_rows, where, done)
+    arrays = {name: batch.column(name) for name in columns}
+    return Batch(arrays, batch.num_rows, where, done, texts)
+
+
+def of_another_type(values: Iterable[Any]) -> int:
+    """Place of the first value, None aside, of another type than those before it; -1 for none.
+
+    >>> of_another_type([2, None, 2.5, "two"])
+    3
+    """
+    first = None
+    for place, value in enumerate(values):
+        is_number = isinstance(value, Number) and not isinstance(value, bool)
+        type_ = Number if is_number else type(value)
+        first = first or (None if value is None else type_)
+        if value is not None and type_ is not first:
+            return place
+    return -1
 
 
 def refuse_missing_columns(wanted: Collection[str], names: Iterable[str], where: str) -> None:

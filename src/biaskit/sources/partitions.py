@@ -79,4 +79,5 @@ def with_folders(batch: Batch, partition: dict[str, str | None], numeric: Collec
     if not partition:
         return batch
     added = partition_arrays(partition, batch.rows, numeric, batch.where)
-    return replace(batch, columns={**batch.columns, **added}, texts=frozenset(partition))
+    texts = batch.texts.union(name for name in partition if name not in numeric)
+    return replace(batch, columns={**batch.columns, **added}, texts=texts)

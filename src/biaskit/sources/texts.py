@@ -11,7 +11,7 @@ from contextlib import closing
 from typing import Any
 
 from biaskit.errors import DataError
-from biaskit.sources.batches import Batch, of_record_batch, refuse_missing_columns
+from biaskit.sources.batches import Batch, of_another_type, of_record_batch, refuse_missing_columns
 from biaskit.sources.opening import opened_in_turn
 from biaskit.sources.partitions import names_with_folders, of_folders, with_folders
 from biaskit.sources.places import File, RemoteFile, opened
@@ -52,6 +52,7 @@ class CsvFiles:
             name: pa.float64() if name in numeric else pa.dictionary(pa.int32(), pa.string())
             for name in columns
         }
+        texts = frozenset(name for name in columns if name not in numeric)
         sizes = Sizes(self._files)
         with opened_in_turn(self._files, _OpenText) as files:
             for file in files:
@@ -74,7 +75,7 @@ class CsvFiles:
                     text = file.text()
                     for batch in pv.open_csv(text, parse_options=parse, convert_options=convert):
                         done = sizes.done(path, file.bytes_read / sizes.of(path))
-                        made = of_record_batch(batch, own, str(path), done)
+                        made = of_record_batch(batch, own, str(path), done, texts)
                         yield with_folders(made, folders, numeric)
 
 
@@ -115,7 +116,8 @@ def _json_batches(
     file.fetch()
     lines = file.lines()
     while chunk := list(itertools.islice(lines, _ROWS)):
-        records = [_record(t, where, line + i) for i, t in enumerate(chunk, 1) if t.strip()]
+        at = [line + i for i, text in enumerate(chunk, 1) if text.strip()]
+        records = [_record(chunk[i - line - 1], where, i) for i in at]
         line += len(chunk)
         for record in records[:1]:
             names.update(dict.fromkeys(record))
@@ -125,7 +127,7 @@ def _json_batches(
         own = [name for name in columns if name not in folders]
         for name in own:
             seen[name] = seen[name] or any(name in record for record in records)
-        arrays = {name: _json_array(records, name, where, line) for name in own}
+        arrays = {name: _json_array(records, name, where, at) for name in own}
         done = sizes.done(path, file.bytes_read / sizes.of(path))
         yield with_folders(Batch(arrays, len(records), where, done), folders, numeric)
     if line:
@@ -133,12 +135,17 @@ def _json_batches(
         refuse_missing_columns(unseen, names_with_folders([*names], path), where)
 
 
-def _json_array(records: Sequence[Mapping[str, Any]], name: str, where: str, line: int) -> Any:
+def _json_array(
+    records: Sequence[Mapping[str, Any]], name: str, where: str, at: Sequence[int]
+) -> Any:
+    """Array of what records have under a name; `at` are their lines."""
     import pyarrow as pa
 
+    values = [record.get(name) for record in records]
     try:
-        return pa.array([record.get(name) for record in records])
+        return pa.array(values)
     except (pa.ArrowException, OverflowError) as error:
+        line = at[of_another_type(values)]
         raise DataError(
             f"{where}: column {name!r} holds values of different types up to "
             f"line {line:,}: {error}; make it one type"
