@@ -55,7 +55,7 @@ __all__ = [
 # Smaller batches are encoded sooner than threads have started.
 _WORTH_THREADS = 50_000
 
-#: Called after each batch with the rows read so far and the share of the source, if it is known.
+#: Called after each batch with the rows counted so far and the share of the source, if it is known.
 Progress: TypeAlias = "Callable[[int, float | None], None]"
 
 

@@ -223,14 +223,13 @@ class _Query:
 
         column = str(self._roles.frequency)
         number, dtype = self._column(column), self._schema[self._given[column]]
-        if not dtype.is_integer():
-            number = number.cast(nw.Float64)
-        right, whole = _fitting(number, is_signed=dtype in _signed())
-        if not dtype.is_integer():
-            right = right & (whole.cast(nw.Float64) == number)
-        low = whole % _PART
-        high = (whole - low).cast(nw.Float64)
-        return nw.when(right).then(high).otherwise(nw.lit(float("inf"))), low
+        right = number >= 0 if dtype in _signed() else _is_frequency(number)
+        whole = nw.when(right).then(number).otherwise(nw.lit(0)).cast(nw.Int64)
+        # Of the largest numbers the float is 2**63, and so many parts would be beyond an integer.
+        parts = (whole.cast(nw.Float64) / _PART - 1).round(0)
+        high = (parts * _PART).cast(nw.Float64)
+        high = nw.when(right).then(high).otherwise(nw.lit(float("inf")))
+        return high, whole - parts.cast(nw.Int64) * _PART
 
     def _joined(self, high: Any, low: Any) -> NDArray[np.int64]:
         """Sums of frequencies from those of their parts."""
@@ -331,14 +330,13 @@ class _Query:
         import narwhals as nw
 
         f = nw.col("w")
-        known = ~(f.is_null() | f.is_nan())
-        fits, whole = _fitting(f)
+        finite, infinite, negative = f - f == 0, f == float("inf"), f < 0
         wrong = {
-            "missing or not a number": ~known,
-            "negative": known & (f < 0),
-            "infinite": known & (f == float("inf")),
-            "not a whole number": fits & (whole.cast(nw.Float64) != f),
-            f"more than {MAX_ROWS:,}": known & ~fits,
+            "missing or not a number": f.is_null() | ~(finite | infinite | negative),
+            "negative": negative,
+            "infinite": infinite,
+            "not a whole number": _fits(f) & ~_is_frequency(f),
+            f"more than {MAX_ROWS:,}": finite & ~_fits(f),
         }
         what = f"frequency {self._roles.frequency!r}"
         self._refuse_wrong(str(self._roles.frequency), what, wrong, "whole number")
@@ -380,14 +378,24 @@ def _signed() -> tuple[Any, ...]:
     return nw.Int8, nw.Int16, nw.Int32, nw.Int64
 
 
-def _fitting(number: Any, *, is_signed: bool = False) -> tuple[Any, Any]:
-    """Whether a number is one that 64 bits hold, of 0 or more, and its whole part if so."""
+def _fits(number: Any) -> Any:
+    """Whether a number of 0 or more fits an integer of 64 bits."""
     import narwhals as nw
 
-    fits = number >= 0
-    if not is_signed:
-        fits = fits & (number.cast(nw.Float64) < 2.0**63)
-    return fits, nw.when(fits).then(number).otherwise(nw.lit(0)).cast(nw.Int64)
+    # Where the footer of a Parquet file has the least and the most of a column, DuckDB takes it
+    # that none of its numbers is NaN, unless it has to calculate.
+    finite = number - number == 0
+    return finite & (number >= 0) & (number.cast(nw.Float64) < 2.0**63)
+
+
+def _is_frequency(number: Any) -> Any:
+    """Whether a number is a whole one of 0 or more that fits an integer of 64 bits."""
+    import narwhals as nw
+
+    fits = _fits(number)
+    # Ibis rounds to integers, and fails where a number is none.
+    bounded = nw.when(fits).then(number).otherwise(nw.lit(0)).cast(nw.Float64)
+    return fits & (bounded.round(0) == bounded)
 
 
 def _total(terms: Sequence[Any]) -> Any:
