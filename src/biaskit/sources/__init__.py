@@ -129,6 +129,9 @@ def count(
     >>> df = pd.DataFrame({"sex": ["F", "F", "M", "M"], "hired": [0, 1, 1, 1]})
     >>> biaskit.count(df, facet="sex", label="hired").rows
     4
+    >>> cells = pd.DataFrame({"sex": ["F", "M"], "hired": [0, 1], "people": [40, 60]})
+    >>> biaskit.count(cells, facet="sex", label="hired", frequency="people").rows
+    100
     """
     roles = Roles.of(
         facet=facet,
@@ -332,8 +335,8 @@ class _Histogram:
         amounts: list[NDArray[Any] | None] = [times]
         if weight is not None:
             with np.errstate(over="ignore"):
-                often = 1.0 if times is None else times.astype(np.float64)
-                amounts += [often * weight, often * (weight * weight)]
+                of_one = (weight, weight * weight)
+                amounts += of_one if times is None else [times * one for one in of_one]
         for i, amount in enumerate(amounts):
             sums = _sums(flat, amount, cells).reshape(shape)
             corner = tuple(slice(0, size) for size in self._arrays[i].shape)
