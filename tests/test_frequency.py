@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -238,6 +239,17 @@ def test_frequencies_are_exact_and_bounded(name: str, apart: bool, tmp_path: Pat
             (table,) = counts.tables.values()
             assert counts.rows == MOST
             assert table.n.ravel().tolist() == ([MOST - 2, 2] if apart else [MOST - 1, 1])
+
+
+@pytest.mark.parametrize(
+    "name", ["arrow table", "arrow dictionaries", "parquet", "duckdb relation"]
+)
+def test_whole_decimals_are_exact(name: str, tmp_path: Path) -> None:
+    """As a database sums integers: what no float holds is no float on the way."""
+    times = [Decimal(2**53 + 1), Decimal(0), Decimal("7.00")]
+    data = CONSTRUCTORS[name]({"sex": [*"FMX"], "Freq": times}, tmp_path)
+    (table,) = biaskit.count(data, facet="sex", frequency="Freq").tables.values()
+    assert (table.levels[0], table.n.ravel().tolist()) == (("F", "X"), [2**53 + 1, 7])
 
 
 def test_integers_and_decimals_that_64_bits_do_not_hold() -> None:

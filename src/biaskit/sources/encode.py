@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -313,13 +314,17 @@ def _number(text: str) -> float:
 
 
 def _whole(array: Any, column: str, where: str) -> NDArray[Any]:
-    """Numbers of an Arrow array: integers as they are, others as floats, NaN where missing."""
+    """Numbers of an Arrow array: whole ones exactly, others as floats, NaN where missing."""
+    import pyarrow as pa
     import pyarrow.types as t
 
     if t.is_null(array.type):
         return np.full(len(array), np.nan)
     if t.is_dictionary(array.type):
         array = array.dictionary_decode()
+    if t.is_decimal(array.type):
+        with contextlib.suppress(pa.ArrowInvalid):  # one is not whole, or is too large
+            array = array.cast(pa.int64())
     if t.is_integer(array.type) and not array.null_count:
         return _values(array)
     return numbers(array, column, "frequency", where)
