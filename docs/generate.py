@@ -195,6 +195,7 @@ LIKENESS = (
     "  more than 100,000 rows a sample of 100,000 is compared, and the note says so; it depends on",
     "  the places of the rows in the table alone. `n_a` and `n_d` count all of them.",
     "* Where rows are weighted, F+, F- and n_d are sums of weights; each neighbour has one vote.",
+    "  Rows with a `frequency` are repeated so often, and each of them is a neighbour by itself.",
     "* In a text file, a feature that says `nan` is missing.",
     "",
     "smclarify 0.5 has the opposite sign to the documents, leaves the features unscaled (so that",

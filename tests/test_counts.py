@@ -28,6 +28,7 @@ ROLES: list[dict[str, Any]] = [
     {"facet": "sex", "label": "y"},
     {"facet": ["sex", ("sex", "race")], "label": "outcome", "group": "group", "predicted": "y"},
     {"facet": "age", "facet_edges": [25, 40, 65], "label": "y", "weight": "weight"},
+    {"facet": ("sex", "race"), "label": "outcome", "frequency": "weight"},
     {"facet": ["age", "race"], "facet_above": {"age": 40}, "label": "outcome"},
     {"facet": ("age", "sex"), "facet_edges": {"age": [30]}, "label": "y"},
     {
@@ -44,6 +45,10 @@ each_roles = pytest.mark.parametrize("roles", ROLES, ids=range(len(ROLES)))
 def count(table: dict[str, list[Any]], roles: dict[str, Any]) -> Counts:
     # Arrow keeps integers with missing values integers, and knows the type of an empty part.
     return biaskit.count(pa.table(table, schema=SCHEMA), **roles)
+
+
+def rows_in(table: dict[str, list[Any]], roles: dict[str, Any]) -> int:
+    return sum(table[roles["frequency"]]) if "frequency" in roles else len(table["y"])
 
 
 SCHEMA = pa.schema(
@@ -73,7 +78,7 @@ def test_parts_add_to_the_whole_in_any_order(
     whole = count(table, roles)
     assert sum(data.draw(st.permutations(parts)), Counts.empty(whole.roles)) == whole
     assert sum(parts) == whole
-    assert whole.rows == rows
+    assert whole.rows == rows_in(table, roles)
 
 
 @each_roles
@@ -92,7 +97,7 @@ def test_adding_is_commutative_and_associative(
 def test_every_row_is_in_one_cell(roles: dict[str, Any], table: dict[str, list[Any]]) -> None:
     counts = count(table, roles)
     for facet_table in counts.tables.values():
-        assert facet_table.rows == counts.rows == len(table["y"])
+        assert facet_table.rows == counts.rows == rows_in(table, roles)
 
 
 @each_roles

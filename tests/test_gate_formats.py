@@ -372,6 +372,7 @@ def assert_json(made: Sequence[Outcome]) -> None:
         for one, checked in zip(record["checked"], outcome.checked, strict=True):
             assert list(one) == [
                 *("stage", "facet", "value", "metric", "estimate", "low", "high", "p_value"),
+                *("confidence", "rate_a", "rate_d", "of_a", "of_d"),
                 *("n_a", "n_d", "n_missing", "note"),
                 *("limit_low", "limit_high", "verdict", "reason", "judged"),
             ]

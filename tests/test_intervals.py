@@ -351,7 +351,7 @@ def test_a_plain_rate_has_the_interval_of_a_proportion() -> None:
         ({"kind": None}, "parity= and against_d= are needed"),
         ({"kind": "rates"}, "kind='rates'; it is one of"),
         ({"swap": "keep"}, "swap='keep'; it is one of"),
-        ({"needs": ("lable",)}, "needs 'lable'; did you mean 'label'"),
+        ({"needs": ("labels",)}, "needs 'labels'; did you mean 'label'"),
         ({"parity": 0.0}, "it has no parity"),
         ({"rate": lambda side: (side.n1, side.n), "compares": "a - d"}, "compares is 'a - d'"),
     ],

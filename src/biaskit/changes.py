@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from biaskit.metrics import Metric
 from biaskit.proportions import Array, tail_where
 from biaskit.reports import Series
 
 __all__ = ["Change"]
+
+# Estimate of a number, and the low and the high end of its interval.
+_Between: TypeAlias = "tuple[Array, Array, Array]"
 
 
 class Change:
@@ -20,8 +25,7 @@ class Change:
     The distance of a number is the number itself with one of two signs. With either sign of both
     numbers their difference has an interval of their own reaches, joined as the root of the sum of
     the squares (MOVER); the change is the larger, over the signs of the number of today, of the
-    smaller, over those of the baseline, and so are its ends. Where an interval holds parity the
-    sign is not known, and there a number has half the chance to lie beyond either end.
+    smaller, over those of the baseline, and so are its ends.
 
     Parameters
     ----------
@@ -43,7 +47,8 @@ class Change:
     @cached_property
     def ends(self) -> tuple[Array, Array]:
         """Low and high ends of the interval of the change."""
-        return self._ends(np.full_like(self.estimate, (1 - self.confidence) / 2))
+        with np.errstate(invalid="ignore"):
+            return self._ends(np.full_like(self.estimate, (1 - self.confidence) / 2))
 
     def doubt(self, limit: float) -> Array:
         """Level, as 1 less itself, at which an end of the interval meets a limit.
@@ -70,61 +75,55 @@ class Change:
         return value if math.isnan(parity) else np.abs(value - parity)
 
     def _ends(self, tail: Array) -> tuple[Array, Array]:
-        was, is_ = (self._between(one, tail) for one in (self.was, self.is_))
         parity = self.metric.parity
-        with np.errstate(invalid="ignore"):
-            if math.isnan(parity):
-                return _difference(is_, was)
-            if parity <= self.metric.bounds[0]:
-                return _of_distances(is_, was)
-            now, then = _with_signs(is_, parity), _with_signs(was, parity)
-            found = [[_difference(one, other) for other in then] for one in now]
-            return tuple(  # type: ignore[return-value]
-                np.maximum(*(np.minimum(*(pair[end] for pair in of_one)) for of_one in found))
-                for end in (0, 1)
+        was, is_ = (self._between(one, tail) for one in (self.was, self.is_))
+        if math.isnan(parity):
+            return _difference(is_, was)
+        # Where the interval of half the chance holds parity, the sign may be either.
+        wide_was, wide_is = (self._between(one, tail / 2) for one in (self.was, self.is_))
+        if parity <= self.metric.bounds[0]:
+            near = (wide_is[1] <= parity) | (wide_was[1] <= parity)
+            low, high = _difference(is_, was)
+            # Near to parity a distance is too large on average, so that its reach says little:
+            # there the ends themselves are subtracted.
+            return (
+                np.where(near, wide_is[1] - wide_was[2], low),
+                np.where(near, wide_is[2] - wide_was[1], high),
             )
+        now, then = (
+            _with_signs(_where((wide[1] <= parity) & (wide[2] >= parity), wide, one), parity)
+            for one, wide in ((is_, wide_is), (was, wide_was))
+        )
+        found = [[_difference(one, other) for other in then] for one in now]
+        low, high = (
+            np.maximum(*(np.minimum(*(pair[end] for pair in of_one)) for of_one in found))
+            for end in (0, 1)
+        )
+        return low, high
 
-    def _between(self, one: Series, tail: Array) -> tuple[Array, Array, Array]:
+    def _between(self, one: Series, tail: Array) -> _Between:
         """Estimate and ends of a number."""
         if one.evidence is None:
             return one.estimate, one.low, one.high
         low, high = one.evidence.ends(tail)
-        parity = self.metric.parity
-        folds = (low <= parity) & (high >= parity) & (parity > self.metric.bounds[0])
-        if folds.any():
-            wide = one.evidence.ends(tail / 2)
-            low, high = np.where(folds, wide[0], low), np.where(folds, wide[1], high)
-        low, high = np.minimum(low, one.estimate), np.maximum(high, one.estimate)
         least, most = self.metric.bounds
+        low, high = np.minimum(low, one.estimate), np.maximum(high, one.estimate)
         return one.estimate, np.maximum(low, least), np.minimum(high, most)
 
 
-def _with_signs(
-    value: tuple[Array, Array, Array], parity: float
-) -> list[tuple[Array, Array, Array]]:
+def _where(these: NDArray[np.bool_], one: _Between, other: _Between) -> _Between:
+    return one[0], np.where(these, one[1], other[1]), np.where(these, one[2], other[2])
+
+
+def _with_signs(value: _Between, parity: float) -> list[_Between]:
     """What a number is away from parity, and the same with the other sign."""
     estimate, low, high = (one - parity for one in value)
     return [(estimate, low, high), (-estimate, -high, -low)]
 
 
-def _difference(
-    one: tuple[Array, Array, Array], other: tuple[Array, Array, Array]
-) -> tuple[Array, Array]:
+def _difference(one: _Between, other: _Between) -> tuple[Array, Array]:
     """Ends of the difference of two independent numbers, of their own ends."""
     estimate = one[0] - other[0]
     below = np.sqrt((one[0] - one[1]) ** 2 + (other[2] - other[0]) ** 2)
     above = np.sqrt((one[2] - one[0]) ** 2 + (other[0] - other[1]) ** 2)
     return estimate - below, estimate + above
-
-
-def _of_distances(
-    is_: tuple[Array, Array, Array], was: tuple[Array, Array, Array]
-) -> tuple[Array, Array]:
-    """Ends of the change of a number that is never below parity.
-
-    Near to parity such a number is too large on average, so that its reach says little: there the
-    ends themselves are subtracted.
-    """
-    near = (is_[1] <= 0) | (was[1] <= 0)
-    low, high = _difference(is_, was)
-    return np.where(near, is_[1] - was[2], low), np.where(near, is_[2] - was[1], high)

@@ -17,7 +17,16 @@ from biaskit.addresses import said
 from biaskit.errors import DataError, RolesError
 from biaskit.levels import Level, from_json, order, to_json
 from biaskit.roles import Facet, Roles, facet_name
-from biaskit.tables import AXES, MAX_CELLS, Table, empty_table, refuse_large, refuse_mixed
+from biaskit.tables import (
+    AXES,
+    MAX_CELLS,
+    MAX_ROWS,
+    Table,
+    empty_table,
+    refuse_large,
+    refuse_many_rows,
+    refuse_mixed,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,6 +64,7 @@ class Counts:
     def __add__(self, other: Counts) -> Counts:
         if not isinstance(other, Counts):
             return NotImplemented
+        refuse_many_rows(self.rows + other.rows)
         return Counts(
             same_roles(self.roles, other.roles),
             {
@@ -200,7 +210,7 @@ def from_cells(columns: Mapping[str, Any], header: Mapping[str, Any]) -> Counts:
         They are not what `cells_and_header` makes.
     """
     roles, rows = Roles.from_json(header.get("roles")), header.get("rows")
-    if not isinstance(rows, int) or isinstance(rows, bool) or rows < 0:
+    if not isinstance(rows, int) or isinstance(rows, bool) or not 0 <= rows <= MAX_ROWS:
         raise ValueError(f"rows is {rows!r}")
     if any(isinstance(columns[name], store.Texts) for name in ("table", "n", "w", "w2")):
         raise ValueError("a number is a text")

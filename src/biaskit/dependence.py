@@ -50,6 +50,7 @@ def partial_dependence(
     facet: Any = None,
     facet_above: Any = None,
     facet_edges: Any = None,
+    frequency: str | None = None,
     grid: int = 15,
     columns: Sequence[str] | None = None,
     output_class: Any = None,
@@ -66,6 +67,8 @@ def partial_dependence(
         Features to set, each by itself; by default all that the model takes.
     facet, facet_above, facet_edges
         Also the means over the rows of each facet value, as in `biaskit.count`.
+    frequency
+        Column that says how many rows each row stands for, as in `biaskit.count`.
     grid
         How many values a feature of numbers is set to at most: its quantiles, or all of its values
         where they are no more. Categories are set as they are.
@@ -101,7 +104,9 @@ def partial_dependence(
     """
     if grid < 2:
         raise RolesError(f"grid is a number of 2 or more, not {grid!r}")
-    roles = Roles.of(facet=facet, facet_above=facet_above, facet_edges=facet_edges)
+    roles = Roles.of(
+        facet=facet, facet_above=facet_above, facet_edges=facet_edges, frequency=frequency
+    )
     request = Request(
         model,
         data,

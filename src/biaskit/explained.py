@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,6 +24,7 @@ from biaskit.roles import Facet, Roles
 from biaskit.sources import Progress, combinations, source_of
 from biaskit.sources.batches import Batch, Source
 from biaskit.sources.encode import Encoder
+from biaskit.sources.repeats import repeated
 from biaskit.tables import MAX_CELLS, too_many_cells
 
 __all__ = [
@@ -117,7 +118,8 @@ class Rows:
         if request.key is not None and request.key not in columns:
             columns.append(request.key)
         numeric = {*request.roles.cuts, *(plan.features if plan.is_numeric else ())}
-        batches = _as_numbers(source.batches(columns, numeric), plan.features)
+        rows = _rows_of(source, columns, numeric, request.roles.frequency)
+        batches = _as_numbers(rows, plan.features)
         pieces = _pieces(batches, _AT_ONCE)
         first = next((batch for batch in pieces if batch.rows), None)
         if first is None:
@@ -138,7 +140,7 @@ class Pass:
         background = None
         if request.background is not None:
             source = _table_source(request.background, self._rows.plan.features, None)
-            background = _Background(source)
+            background = _Background(source, request.roles.frequency)
         self._explainer = explainer(self._rows.plan, background, self._rows.first)
         self.about = self._explainer.about
 
@@ -148,16 +150,21 @@ class Pass:
 
 
 class _Background:
-    """Source of the background, whose texts that stand for numbers are numbers."""
+    """Source of the background, whose texts that stand for numbers are numbers.
 
-    def __init__(self, source: Source):
+    Where it has a column of the frequency too, its rows are repeated like those of the data.
+    """
+
+    def __init__(self, source: Source, frequency: str | None):
         self._source = source
+        has_it = frequency is not None and frequency in source.names()
+        self._frequency = frequency if has_it else None
 
     def names(self) -> list[str]:
         return self._source.names()
 
     def batches(self, columns: Any, numeric: Any) -> Iterator[Batch]:
-        return _as_numbers(self._source.batches(columns, numeric), columns)
+        return _as_numbers(_rows_of(self._source, columns, numeric, self._frequency), columns)
 
 
 def _table_source(data: Any, features: Sequence[str] | None, model: Any) -> Source:
@@ -173,6 +180,16 @@ def _table_source(data: Any, features: Sequence[str] | None, model: Any) -> Sour
             )
         return source_of(store.frame(dict(zip(names, data.T, strict=True))))
     return source_of(data)
+
+
+def _rows_of(
+    source: Source, columns: Collection[str], numeric: Collection[str], frequency: str | None
+) -> Iterator[Batch]:
+    """Batches of a source, each row as often as its frequency says."""
+    if frequency is None:
+        return source.batches(columns, numeric)
+    batches = source.batches([*dict.fromkeys([*columns, frequency])], numeric)
+    return repeated(batches, frequency, _AT_ONCE)
 
 
 def _as_numbers(batches: Iterator[Batch], features: Sequence[str]) -> Iterator[Batch]:
@@ -218,7 +235,7 @@ class Facets:
         self._roles = roles
         self._encoders = {
             column: Encoder(column, role, roles.bins(column), roles.cuts.get(column, ()))
-            for column, role in roles.columns().items()
+            for column, role in roles.counted_columns().items()
         }
 
     def _of(self, facet: Facet) -> list[Encoder]:

@@ -88,6 +88,7 @@ def explain(
     facet_values: Any = None,
     facet_above: Any = None,
     facet_edges: Any = None,
+    frequency: str | None = None,
     background: Any = None,
     features: Sequence[str] | None = None,
     output_class: Any = None,
@@ -109,6 +110,9 @@ def explain(
     facet, facet_values, facet_above, facet_edges
         Whose outputs are compared, as in `biaskit.count`. Without a facet, the table says how
         important each feature is in all rows.
+    frequency
+        Column that says how many rows each row stands for, as in `biaskit.count`: rows are repeated
+        so often, those of a background that has the column as well.
     background
         Rows that the explained rows are compared with, in any form; the data themselves are one.
         Without it, trees say what they know of their training rows (path-dependent values), and
@@ -162,11 +166,15 @@ def explain(
     """
     refuse_confidence(confidence)
     if isinstance(model, Attributions):
-        given = {"facet": facet, "facet_values": facet_values}
+        given = {"facet": facet, "facet_values": facet_values, "frequency": frequency}
         rows = gap_rows(model, model.roles.chosen(**given), confidence)
         return store.frame(_columns(GapRow._fields, rows))
     roles = Roles.of(
-        facet=facet, facet_values=facet_values, facet_above=facet_above, facet_edges=facet_edges
+        facet=facet,
+        facet_values=facet_values,
+        facet_above=facet_above,
+        facet_edges=facet_edges,
+        frequency=frequency,
     )
     request = Request(
         model, data, roles, background, features, output_class, scale, seed, trust_pickle
@@ -186,6 +194,7 @@ def attribute(
     facet_values: Any = None,
     facet_above: Any = None,
     facet_edges: Any = None,
+    frequency: str | None = None,
     background: Any = None,
     features: Sequence[str] | None = None,
     output_class: Any = None,
@@ -213,7 +222,11 @@ def attribute(
     [1.0, 1.0]
     """
     roles = Roles.of(
-        facet=facet, facet_values=facet_values, facet_above=facet_above, facet_edges=facet_edges
+        facet=facet,
+        facet_values=facet_values,
+        facet_above=facet_above,
+        facet_edges=facet_edges,
+        frequency=frequency,
     )
     return attributions_of(
         Request(model, data, roles, background, features, output_class, scale, seed, trust_pickle)
@@ -224,6 +237,7 @@ def shap_values(
     model: Any,
     data: Any,
     *,
+    frequency: str | None = None,
     background: Any = None,
     features: Sequence[str] | None = None,
     output_class: Any = None,
@@ -259,8 +273,9 @@ def shap_values(
     import pandas as pd
 
     library = imported_shap()
+    roles = Roles.of(frequency=frequency)
     request = Request(
-        model, data, Roles(), background, features, output_class, scale, seed, trust_pickle
+        model, data, roles, background, features, output_class, scale, seed, trust_pickle
     )
     values, rows = [], []
     explained = Pass(request)

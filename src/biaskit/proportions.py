@@ -40,6 +40,7 @@ LEAST_TAIL = 1e-12
 # of these the saddlepoint's tail is right to some parts in a million, and takes its place.
 _VARIANCES, _PAIRS = (60.0, 1000.0), (14, 30)
 _MOST_STEPS = 60
+_LN_2 = math.log(2)
 
 
 def reach(x: Any, n: Any, tail: Any) -> Array:
@@ -84,7 +85,7 @@ class Reaches:
         """Reaches at chances `tail`, which is broadcast to the proportions."""
         log_tail = np.broadcast_to(np.log(tail), self._shape).ravel()
         made = np.where(self._n > 0, 0.0, np.nan)
-        made[self._whole] = -np.expm1((math.log(2) + log_tail[self._whole]) / self._n[self._whole])
+        made[self._whole] = -np.expm1((_LN_2 + log_tail[self._whole]) / self._n[self._whole])
         for these, tails in self._parts:
             made[these] = tails.reach(log_tail[these])
         return made.reshape(self._shape)
@@ -161,7 +162,7 @@ def tail_of_gap(x: Any, n: Any, gap: Any) -> Array:
         wanted, slope = _each(log_tail, shape), np.zeros_like(x)
         for these, tails in parts:
             at[these], slope[these] = tails.step(at[these], wanted[these])
-        at[whole] = -np.expm1((math.log(2) + wanted[whole]) / n[whole])
+        at[whole] = -np.expm1((_LN_2 + wanted[whole]) / n[whole])
         slope[whole] = (at[whole] - 1) / n[whole]
         reached = np.sqrt((at * at).reshape(shape).sum(axis=0))
         by_tail = (at * slope).reshape(shape).sum(axis=0)
@@ -219,8 +220,9 @@ def tail_where(reached: Callable[[Array], Array], gap: Array) -> Array:
         moved = np.where(kept, secant, (low + high) / 2)
         moved = np.where((secant >= high) & (high == most), most, moved)
         before, at_before = np.where(open_, t, before), np.where(open_, value, at_before)
-        open_ &= np.abs(moved - t) > 1e-9
+        near = np.abs(moved - t) <= 1e-6  # the next step would be as the square of this
         t = np.where(open_, moved, t)
+        open_ &= ~near
     found = np.exp(-t * t / 2) / 2
     return np.where(unknown, np.nan, np.where(open_ | (t < most), found, 0.0))
 
@@ -264,10 +266,21 @@ class _Tails:
             self._fractions = _fractions(x + 1, self.rest, pairs)
             self._first = self.rest / (x + 1)
         self._tail = self._by_fraction if pairs else self._by_saddlepoint
+        self._before: tuple[Array, Array] | None = None
 
     def reach(self, log_tail: Array) -> Array:
-        """Reach to the proportion whose tail this is, by Newton's steps."""
-        at = self.start(log_tail)
+        """Reach to the proportion whose tail this is, by Newton's steps.
+
+        They start from the reach of the level before, if there is one: levels are asked for that
+        come ever nearer to each other.
+        """
+        if self._before is None:
+            at = self.start(log_tail)
+        else:
+            before, reached = self._before
+            # It is nearly in proportion to the root of the logarithm of twice the tail.
+            logs = [np.maximum(-_LN_2 - one, 1e-12) for one in (log_tail, before)]
+            at = np.minimum(reached * np.sqrt(logs[0] / logs[1]), self.share * (1 - 1e-9))
         open_ = np.ones(len(at), dtype=bool)
         for _ in range(_MOST_STEPS):
             moved, _ = self.step(at, log_tail)
@@ -276,6 +289,7 @@ class _Tails:
             open_ &= far
             if not open_.any():
                 break
+        self._before = log_tail, at
         return at
 
     def start(self, log_tail: Array) -> Array:
@@ -299,7 +313,7 @@ class _Tails:
         """
         value, slope = self._tail(at)
         low = self.share - at
-        change = np.clip((log_tail - value) / slope, -30, 2)
+        change = np.minimum(np.maximum((log_tail - value) / slope, -30), 2)
         at = np.maximum(at - low * np.expm1(change), 1e-15 * self.share)
         return at, -(self.share - at) / slope
 

@@ -107,6 +107,7 @@ def report(
     predicted: str | None = None,
     group: str | None = None,
     weight: str | None = None,
+    frequency: str | None = None,
     positive: Any = None,
     positive_above: float | None = None,
     predicted_above: float | None = None,
@@ -126,7 +127,7 @@ def report(
     data
         Anything that `biaskit.count` takes, or a `Counts` (or the path of a saved one), which
         brings its roles along; `facet`, `positive` and `facet_values` may then be chosen anew.
-    facet, label, predicted, group, weight, positive, positive_above, predicted_above
+    facet, label, predicted, group, weight, frequency, positive, positive_above, predicted_above
         The roles of the columns, as in `biaskit.count`.
     facet_values, facet_above, facet_edges
         Which values of the facet are d, as in `biaskit.count`.
@@ -178,6 +179,7 @@ def report(
         "predicted": predicted,
         "group": group,
         "weight": weight,
+        "frequency": frequency,
         "positive": positive,
         "positive_above": positive_above,
         "predicted_above": predicted_above,
@@ -265,6 +267,8 @@ def what_was_read(counts: Counts, roles: Roles) -> str:
         parts.append(f"positive is {roles.label} = {' or '.join(show(a) for a in positive)}")
     if roles.weight is not None:
         parts.append(f"weighted by {roles.weight}")
+    if roles.frequency is not None:
+        parts.append(f"repeated by {roles.frequency}")
     return "; ".join(parts)
 
 

@@ -56,6 +56,7 @@ class Roles:
     predicted: str | None = None
     group: str | None = None
     weight: str | None = None
+    frequency: str | None = None
     positive: tuple[Level, ...] | None = None
     positive_above: float | None = None
     predicted_above: float | None = None
@@ -168,7 +169,7 @@ class Roles:
 
     @property
     def numeric(self) -> set[str]:
-        """Columns that are needed as numbers: those that are cut, and the weight."""
+        """Columns that are needed as floats: those that are cut, and the weight."""
         return {*self.cuts, *(() if self.weight is None else (self.weight,))}
 
     def bins(self, column: str) -> tuple[Interval, ...]:
@@ -177,12 +178,16 @@ class Roles:
         return () if edges is None else bins(edges)
 
     def columns(self) -> dict[str, str]:
-        """Role by column, for every column that must be counted, facets first."""
+        """Role by column, for every column that the pass over the rows reads, facets first."""
         by_column = dict.fromkeys(_facet_columns(self.facet), "facet")
         for role in _SINGLE:
             if (column := getattr(self, role)) is not None:
                 by_column[column] = role
         return by_column
+
+    def counted_columns(self) -> dict[str, str]:
+        """Role by column, for the columns by whose values rows are counted."""
+        return {column: role for column, role in self.columns().items() if role not in _SUMMED}
 
     def to_json(self) -> dict[str, Any]:
         """JSON object of the roles that were given, for a counts file or a report."""
@@ -267,7 +272,9 @@ class Roles:
             yield "features", column
 
 
-_SINGLE = ("label", "predicted", "group", "weight")
+# Columns of which rows have amounts: these are summed, and not counted by.
+_SUMMED = ("weight", "frequency")
+_SINGLE = ("label", "predicted", "group", *_SUMMED)
 
 
 def _facet_columns(facets: Iterable[Facet]) -> list[str]:

@@ -19,11 +19,13 @@ __all__ = [
     "AXES",
     "MAX_CELLS",
     "MAX_LEVELS",
+    "MAX_ROWS",
     "Table",
     "Tally",
     "divide",
     "empty_table",
     "refuse_large",
+    "refuse_many_rows",
     "refuse_mixed",
     "too_many_cells",
     "too_many_values",
@@ -35,6 +37,8 @@ AXES = ("facet", "label", "predicted", "group")
 #: many values is an identifier or a measurement, not a facet or a label. Strata may be many.
 MAX_LEVELS = {"facet": 1_000, "label": 1_000, "predicted": 1_000, "group": 100_000}
 MAX_CELLS = 10_000_000
+#: More rows than this are no integer of 64 bits.
+MAX_ROWS = 2**63 - 1
 
 
 def divide(numerator: Any, denominator: Any) -> NDArray[np.float64]:
@@ -334,6 +338,15 @@ def refuse_large(levels: Sequence[Collection[Level]], facet: str) -> None:
             raise DataError(too_many_values(axis, name, known))
     if math.prod(map(len, levels)) > MAX_CELLS:
         raise DataError(too_many_cells([len(values) for values in levels]))
+
+
+def refuse_many_rows(rows: int) -> None:
+    """Refuse more rows than `MAX_ROWS`; only frequencies make so many."""
+    if rows > MAX_ROWS:
+        raise DataError(
+            f"{rows:,} rows are more than counts can hold ({MAX_ROWS:,}); "
+            "look at the column of the frequency: is it a number of rows?"
+        )
 
 
 def too_many_values(axis: str, name: str, seen: int) -> str:

@@ -49,6 +49,7 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
     explain.add_argument(
         "--facet-edges", type=edges_of, action=Once, metavar="N,N", help=ROLE_HELP["facet_edges"]
     )
+    explain.add_argument("--frequency", action=Once, metavar="COLUMN", help=ROLE_HELP["frequency"])
     explain.add_argument(
         "--background",
         action="append",
@@ -103,7 +104,7 @@ def _explain(args: argparse.Namespace) -> None:
     settle_output(args)
     if args.values is not None:
         store.refuse_unwritable(args.values)
-    asked = ("facet", "facet_values", "facet_above", "facet_edges")
+    asked = ("facet", "facet_values", "facet_above", "facet_edges", "frequency")
     roles = Roles.of(**{name: getattr(args, name) for name in asked})
     request = Request(
         model=args.model,

@@ -30,6 +30,7 @@ ROLE_HELP = {
     "predicted": "column of the model's outcome",
     "group": "column of the strata of CDDL, such as a department",
     "weight": "column of the rows' weights",
+    "frequency": "column of how many rows each row stands for, as in a table of cells",
     "positive": "value of the label that one would want; repeat it for several "
     "(default: true or 1 of a boolean or 0/1 label)",
     "positive_above": "cut a numeric label: above this number is positive",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from functools import cached_property
+from functools import cached_property, lru_cache
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from biaskit.intervals.evidence import ACROSS, ALONG, Evidence, OfDifference
 from biaskit.metrics import forms
 from biaskit.metrics.forms import Share
-from biaskit.proportions import Array, both_reaches, reach
+from biaskit.proportions import Array, Reaches, both_reaches, reach
 from biaskit.tables import divide
 
 __all__ = ["LEAST_PART", "Null", "OfDistance", "gamma_tail", "normal_tail"]
@@ -54,43 +54,64 @@ class _OfTwoLabels(Evidence):
     def __init__(self, form: forms.Apart, estimate: Array):
         super().__init__(estimate)
         label = np.argmax(form.a + form.d, axis=-1)[:, np.newaxis]
-        self.value = form.value
         x, y = (np.take_along_axis(side, label, axis=-1)[:, 0] for side in (form.a, form.d))
-        self.x, self.n, self.y, self.m = x, form.a.sum(axis=-1), y, form.d.sum(axis=-1)
-        shares = divide(self.x, self.n), divide(self.y, self.m)
-        self.shares = shares
-        self.gap = OfDifference(
-            forms.Difference(Share(self.x, self.n), Share(self.y, self.m)), shares[0] - shares[1]
-        )
+        self.value = form.value
+        self.gap = _gap_of(np.stack([x, form.a.sum(axis=-1), y, form.d.sum(axis=-1)]).tobytes())
 
     def _ends(self, tail: Array) -> tuple[Array, Array]:
-        (a_down, a_up), (d_down, d_up) = (
-            both_reaches(self.x, self.n, tail),
-            both_reaches(self.y, self.m, tail),
-        )
+        gap, ((a_down, a_up), (d_down, d_up)) = self.gap.size, self.gap.reaches(tail)
         lower, higher = self._around(-a_down, d_up), self._around(a_up, -d_down)
-        low, high = self.gap._ends(tail)
-        above = self.gap.estimate > 0
+        above = gap > 0
         near = np.where(above, lower.min(axis=0), higher.min(axis=0))
         far = np.where(above, higher.max(axis=0), lower.max(axis=0))
         across = np.where(above, lower.max(axis=0), higher.max(axis=0))
-        holds_0 = (low <= 0) & (high >= 0)
+        square = np.where(above, a_down * a_down + d_up * d_up, a_up * a_up + d_down * d_down)
+        holds_0 = gap * gap <= square
         return np.where(holds_0, 0.0, near), np.where(holds_0, np.maximum(far, across), far)
 
     def _p_value(self, parity: Array) -> Array:
-        return self.gap._p_value(0 * parity)
+        return self.gap.p_value
 
     def _around(self, a: Array, d: Array) -> Array:
         """Distances on the quarter of the ellipse that these reaches span."""
         size = np.sqrt(a * a + d * d)
         # Among the directions is the one in which the gap changes most.
-        along = np.vstack([np.broadcast_to(ALONG, (len(ALONG), len(a))), _part(np.abs(a), size)])
-        across = np.vstack([np.broadcast_to(ACROSS, (len(ALONG), len(a))), _part(np.abs(d), size)])
+        wide = (len(ALONG), len(a))
+        along = np.vstack([np.broadcast_to(ALONG, wide), _part(np.abs(a), size)])
+        across = np.vstack([np.broadcast_to(ACROSS, wide), _part(np.abs(d), size)])
         p, q = (
             np.clip(share + one * part, 0, 1)
-            for share, one, part in zip(self.shares, (a, d), (along, across), strict=True)
+            for share, one, part in zip(self.gap.shares, (a, d), (along, across), strict=True)
         )
         return self.value(np.stack([p, 1 - p], axis=-1), np.stack([q, 1 - q], axis=-1))
+
+
+class _Gap:
+    """Gap between the shares of a label on the two sides, which all distances have in common."""
+
+    def __init__(self, x: Array, n: Array, y: Array, m: Array):
+        self.shares = divide(x, n), divide(y, m)
+        self.size = self.shares[0] - self.shares[1]
+        self.difference = OfDifference(forms.Difference(Share(x, n), Share(y, m)), self.size)
+        self._reach = Reaches(np.array([[x, n - x], [y, m - y]]), np.array([[n, n], [m, m]]))
+        self._last: tuple[bytes, Array] = b"", self.size
+
+    def reaches(self, tail: Array) -> Array:
+        """Reaches of both shares down and up, shape ``(2, 2, comparisons)``."""
+        if self._last[0] != tail.tobytes():
+            self._last = tail.tobytes(), self._reach(tail)
+        return self._last[1]
+
+    @cached_property
+    def p_value(self) -> Array:
+        """Level at which an end of the gap's interval meets 0."""
+        return np.asarray(self.difference.p_value(0.0))
+
+
+@lru_cache(maxsize=2)
+def _gap_of(counts: bytes) -> _Gap:
+    """Gap of counts and rows, found once for the distances that are reported one after another."""
+    return _Gap(*np.frombuffer(counts).reshape(4, -1))
 
 
 def _part(one: Array, size: Array) -> Array:

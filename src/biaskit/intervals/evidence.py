@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biaskit.metrics import forms
-from biaskit.proportions import Array, Reaches, both_reaches, reach, tail_of_gap, tail_where
+from biaskit.proportions import Array, Reaches, reach, tail_of_gap, tail_where
 from biaskit.tables import divide
 
 __all__ = [
@@ -105,14 +106,20 @@ class OfOne(Evidence):
 
     def __init__(self, form: forms.One, estimate: Array):
         super().__init__(estimate)
-        self.form = form
+        self.size, falls = abs(form.factor), form.factor < 0
+        count, rows = (np.asarray(one, dtype=np.float64) for one in form.share)
+        # The rows whose limit from below makes the low end of the number, and the high one.
+        self.counts = np.stack([rows - count, count] if falls else [count, rows - count])
+        self.rows = rows
 
     def _ends(self, tail: Array) -> tuple[Array, Array]:
-        down, up = both_reaches(*self.form.share, tail)
-        if self.form.factor < 0:
-            down, up = up, down
-        size = abs(self.form.factor)
-        return self.estimate - size * down, self.estimate + size * up
+        down, up = self.size * reach(self.counts, self.rows, tail)
+        return self.estimate - down, self.estimate + up
+
+    def _tail_at(self, value: Array) -> Array:
+        count = np.where(value < self.estimate, self.counts[0], self.counts[1])
+        gap = np.abs(value - self.estimate) / self.size
+        return tail_of_gap(count[np.newaxis], self.rows[np.newaxis], gap)
 
 
 class OfDifference(Evidence):
@@ -242,13 +249,23 @@ class OfCurves(Evidence):
 
     def __init__(self, form: forms.Curves, estimate: Array):
         super().__init__(estimate)
-        self.plus = _Around(form.plus)
-        self.minus = None if form.minus is None else _Around(form.minus)
+        self.curves = [form.plus] if form.minus is None else [form.plus, form.minus]
+        counts, rows = (
+            np.array([[share[i] for share in curve.shares] for curve in self.curves], np.float64)
+            for i in (0, 1)
+        )
+        self.shares = divide(counts, rows)
+        self.reach = Reaches(np.stack([counts, rows - counts]), np.stack([rows, rows]))
 
     def _ends(self, tail: Array) -> tuple[Array, Array]:
-        value, (low, high) = self.plus.value, self.plus.extremes(tail)
-        if self.minus is not None:
-            other, (least, most) = self.minus.value, self.minus.extremes(tail)
+        down, up = self.reach(tail)
+        found = [
+            _extremes(curve.function, shares, np.stack([-below, above], axis=1))
+            for curve, shares, below, above in zip(self.curves, self.shares, down, up, strict=True)
+        ]
+        value, low, high = found[0]
+        if len(found) == 2:
+            other, least, most = found[1]
             below = np.sqrt((value - low) ** 2 + (most - other) ** 2)
             above = np.sqrt((high - value) ** 2 + (other - least) ** 2)
             # What is endless has no reach, but it has an end: then ends are subtracted.
@@ -258,34 +275,31 @@ class OfCurves(Evidence):
         return np.where(np.isnan(low), -np.inf, low), np.where(np.isnan(high), np.inf, high)
 
 
-class _Around:
-    """A curve at its proportions and around them."""
+def _extremes(
+    function: Callable[..., Array], shares: Array, steps: Array
+) -> tuple[Array, Array, Array]:
+    """A function at its proportions, and its least and greatest on the ellipse about them.
 
-    def __init__(self, curve: forms.Curve):
-        self.function = curve.function
-        self.shares = [divide(*share) for share in curve.shares]
-        counts, rows = (
-            np.stack([np.asarray(share[i], dtype=np.float64) for share in curve.shares])
-            for i in (0, 1)
-        )
-        self.reach = Reaches(np.stack([counts, rows - counts]), np.stack([rows, rows]))
-        with np.errstate(all="ignore"):
-            self.value = curve.function(*self.shares)
-
-    def extremes(self, tail: Array) -> tuple[Array, Array]:
-        """Least and greatest value on the ellipse that the reaches span."""
-        down, up = self.reach(tail)
-        steps = np.stack([-down, up], axis=1)
-        if len(steps) == 1:
-            places = [self.shares[0] + steps[0]]
-        else:
-            places = [
-                self.shares[0] + steps[0][:, np.newaxis, np.newaxis] * ALONG,
-                self.shares[1] + steps[1][np.newaxis, :, np.newaxis] * ACROSS,
-            ]
-        found = self.function(*(np.clip(one, 0, 1) for one in places))
-        found = found.reshape(-1, found.shape[-1])
-        return np.fmin(self.value, found.min(axis=0)), np.fmax(self.value, found.max(axis=0))
+    Parameters
+    ----------
+    function
+        The function of one or two proportions.
+    shares
+        Proportions, shape ``(one or two, comparisons)``.
+    steps
+        Reaches below (negative) and above them, shape ``(one or two, 2, comparisons)``.
+    """
+    if len(shares) == 1:
+        places = [shares[0] + steps[0]]
+    else:
+        places = [
+            shares[0] + steps[0][:, np.newaxis, np.newaxis] * ALONG,
+            shares[1] + steps[1][np.newaxis, :, np.newaxis] * ACROSS,
+        ]
+    value = function(*shares)
+    found = function(*(np.minimum(np.maximum(one, 0), 1) for one in places))
+    found = found.reshape(-1, found.shape[-1])
+    return value, np.fmin(value, found.min(axis=0)), np.fmax(value, found.max(axis=0))
 
 
 class OfLargest(Evidence):

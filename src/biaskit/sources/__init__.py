@@ -20,16 +20,17 @@ from biaskit.levels import ABSENT, MISSING, Level, level
 from biaskit.roles import Facet, Roles, facet_name
 from biaskit.sources.batches import Batch, Source, refuse_missing_columns
 from biaskit.sources.choice import kernels_choice
-from biaskit.sources.encode import Encoder, weights
+from biaskit.sources.encode import Encoder
 from biaskit.sources.encoded import Cells
 from biaskit.sources.engines import EngineFrame, Groups, engine_source
 from biaskit.sources.files import column_paths, expanded, file_source, files_of
 from biaskit.sources.frames import frame_source
 from biaskit.sources.parquet import ColumnPath, ParquetFiles
 from biaskit.sources.places import File, RemoteFile
+from biaskit.sources.repeats import counted_rows
 from biaskit.sources.resume import Resumed, count_files, merged_record, save_with
 from biaskit.sources.sample import Sample
-from biaskit.tables import AXES, MAX_CELLS, Table, refuse_large, too_many_cells
+from biaskit.tables import AXES, MAX_CELLS, Table, refuse_large, refuse_many_rows, too_many_cells
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -54,7 +55,7 @@ __all__ = [
 # Smaller batches are encoded sooner than threads have started.
 _WORTH_THREADS = 50_000
 
-#: Called after each batch with the rows read so far and the share of the source, if it is known.
+#: Called after each batch with the rows counted so far and the share of the source, if it is known.
 Progress: TypeAlias = "Callable[[int, float | None], None]"
 
 
@@ -66,6 +67,7 @@ def count(
     predicted: str | None = None,
     group: str | None = None,
     weight: str | None = None,
+    frequency: str | None = None,
     positive: Any = None,
     positive_above: float | None = None,
     predicted_above: float | None = None,
@@ -89,6 +91,9 @@ def count(
         their intersection.
     label, predicted, group, weight
         Columns of the observed outcome, the model's outcome, the stratum, and the rows' weights.
+    frequency
+        Column that says how many rows each row stands for, as in a table of cells: whole numbers
+        of 0 or more. Counts are those of the rows repeated so often; a weight is that of each.
     positive
         Value or list of values of the label that one would want. Needed for a report unless the
         label is boolean or 0/1.
@@ -124,6 +129,9 @@ def count(
     >>> df = pd.DataFrame({"sex": ["F", "F", "M", "M"], "hired": [0, 1, 1, 1]})
     >>> biaskit.count(df, facet="sex", label="hired").rows
     4
+    >>> cells = pd.DataFrame({"sex": ["F", "M"], "hired": [0, 1], "people": [40, 60]})
+    >>> biaskit.count(cells, facet="sex", label="hired", frequency="people").rows
+    100
     """
     roles = Roles.of(
         facet=facet,
@@ -131,6 +139,7 @@ def count(
         predicted=predicted,
         group=group,
         weight=weight,
+        frequency=frequency,
         positive=positive,
         positive_above=positive_above,
         predicted_above=predicted_above,
@@ -167,7 +176,7 @@ def count_roles(
     else:
         parts = source.batches(read, roles.numeric)
     with _Columns(encoders) as encode:
-        for part in parts:
+        for part in counted_rows(parts, roles):
             if isinstance(part, Groups):
                 codes = encode(part.values)
                 for facet in part.facets:
@@ -176,16 +185,15 @@ def count_roles(
                 for facet, tally in tallies.items():
                     tally.add_cells(part.codes, part.counts[facet], *part.sums.get(facet, ()))
             elif part.rows:
-                codes, weight = encode(part), None
-                if roles.weight is not None:
-                    weight = weights(part.columns[roles.weight], roles.weight, part.where, rows)
+                codes = encode(part.batch)
                 for tally in tallies.values():
-                    tally.add(codes, weight)
+                    tally.add(codes, part.weight, part.times)
                 if sample is not None:
-                    sample.add(part, codes, weight, rows)
+                    part.keep(sample, codes, rows)
             rows += part.rows
+            refuse_many_rows(rows)
             if progress is not None:
-                progress(rows, part.done if isinstance(part, Batch | Cells) else None)
+                progress(rows, None if isinstance(part, Groups) else part.done)
     tables = {facet: tally.table() for facet, tally in tallies.items()}
     for facet, table in tables.items():
         refuse_large(table.levels, facet_name(facet))
@@ -255,8 +263,7 @@ def _encoders(roles: Roles) -> dict[str, Encoder]:
         raise RolesError("facet is needed: the column whose values may be favoured or not")
     return {
         column: Encoder(column, role, roles.bins(column), roles.cuts.get(column, ()))
-        for column, role in roles.columns().items()
-        if role != "weight"
+        for column, role in roles.counted_columns().items()
     }
 
 
@@ -311,22 +318,28 @@ class _Histogram:
         self._arrays: list[NDArray[Any]] = [np.zeros(empty, dtype=one) for one in count_types]
 
     def add(
-        self, codes: Mapping[str, NDArray[np.intp]], weight: NDArray[np.float64] | None
+        self,
+        codes: Mapping[str, NDArray[np.intp]],
+        weight: NDArray[np.float64] | None,
+        times: NDArray[np.int64] | None,
     ) -> None:
-        """Add rows: the codes of each column, and the weights."""
+        """Add rows: the codes of each column, the weights, and how often each row counts."""
         shape = self._shape()
         flat = codes[self._axes[0].column]
         for encoder in self._axes[1:]:
             flat = flat * encoder.size
             flat += codes[encoder.column]
         cells = int(np.prod(shape))
-        with np.errstate(over="ignore"):
-            weightings = (None,) if weight is None else (None, weight, weight * weight)
-        for i, weighting in enumerate(weightings):
-            total = np.bincount(flat, weighting, minlength=cells).reshape(shape)
+        amounts: list[NDArray[Any] | None] = [times]
+        if weight is not None:
+            with np.errstate(over="ignore"):
+                of_one = (weight, weight * weight)
+                amounts += of_one if times is None else [times * one for one in of_one]
+        for i, amount in enumerate(amounts):
+            sums = _sums(flat, amount, cells).reshape(shape)
             corner = tuple(slice(0, size) for size in self._arrays[i].shape)
-            total[corner] += self._arrays[i]
-            self._arrays[i] = total
+            sums[corner] += self._arrays[i]
+            self._arrays[i] = sums
 
     def add_cells(
         self,
@@ -382,6 +395,17 @@ class _Histogram:
         made = np.zeros([encoder.size for encoder in self._axes], dtype=array.dtype)
         made[tuple(slice(0, size) for size in array.shape)] = array
         return made
+
+
+def _sums(
+    codes: NDArray[np.intp], amounts: NDArray[Any] | None, cells: int
+) -> NDArray[np.int64] | NDArray[np.float64]:
+    """Sum of the amounts of each code, or number of its places where there are no amounts."""
+    if amounts is None or amounts.dtype.kind == "f":
+        return np.bincount(codes, amounts, minlength=cells)
+    sums = np.zeros(cells, dtype=amounts.dtype)
+    np.add.at(sums, codes, amounts)
+    return sums
 
 
 def source_of(data: Any, filesystem: Any = None) -> Source:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from numbers import Number
 from typing import Any, Protocol
 
 from biaskit.errors import DataError, did_you_mean
 
-__all__ = ["Batch", "Source", "of_record_batch", "refuse_missing_columns"]
+__all__ = ["Batch", "Source", "of_another_type", "of_record_batch", "refuse_missing_columns"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,22 @@ def of_record_batch(
     """Batch of some columns of an Arrow record batch."""
     arrays = {name: batch.column(name) for name in columns}
     return Batch(arrays, batch.num_rows, where, done, texts)
+
+
+def of_another_type(values: Iterable[Any]) -> int:
+    """Place of the first value, None aside, of another type than those before it; -1 for none.
+
+    >>> of_another_type([2, None, 2.5, "two"])
+    3
+    """
+    first = None
+    for place, value in enumerate(values):
+        is_number = isinstance(value, Number) and not isinstance(value, bool)
+        type_ = Number if is_number else type(value)
+        first = first or (None if value is None else type_)
+        if value is not None and type_ is not first:
+            return place
+    return -1
 
 
 def refuse_missing_columns(wanted: Collection[str], names: Iterable[str], where: str) -> None:

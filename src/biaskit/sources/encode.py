@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,16 +13,18 @@ from biaskit.errors import BiaskitError, DataError
 from biaskit.levels import MAX_TEXT, MISSING, Level, level, typed
 from biaskit.sources.arrays import indices_of, missing_of, values_of
 from biaskit.sources.cuts import bins_of
-from biaskit.tables import MAX_LEVELS, too_many_values
+from biaskit.tables import MAX_LEVELS, MAX_ROWS, too_many_values
 
 __all__ = [
     "Encoder",
     "dictionary",
+    "frequencies",
     "kind_of",
     "numbers",
     "refuse_no_numbers",
     "taken",
     "weights",
+    "without_views",
 ]
 
 # A dictionary up to this long is taken over whole; of a longer one, only the values in use.
@@ -276,8 +280,12 @@ def dictionary(array: Any) -> tuple[NDArray[Any], Any]:
     return indices_of(encoded), encoded.dictionary
 
 
-def weights(array: Any, column: str, where: str, start: int) -> NDArray[np.float64]:
+def weights(
+    array: Any, column: str, where: str, start: int, counting: NDArray[np.bool_] | None = None
+) -> NDArray[np.float64]:
     """Weights of the rows: finite numbers of at least 0. `start` is the number of rows before.
+
+    Where only some rows are `counting`, the others may have any.
 
     Raises
     ------
@@ -287,19 +295,106 @@ def weights(array: Any, column: str, where: str, start: int) -> NDArray[np.float
     if kind_of(array.type) == "missing" and len(array):
         raise DataError(f"{where}: weight {column!r} is missing in every row; give every row one")
     values = numbers(array, column, "weight", where)
-    for what, bad in (
-        ("missing or not a number", np.isnan(values)),
-        ("negative", values < 0),
-        ("infinite", np.isinf(values)),
-    ):
-        if count := int(bad.sum()):
-            raise DataError(
-                f"{where}: weight {column!r} is {what} in {count:,} rows "
-                f"of the {len(values):,} read from row {start + 1:,} on "
-                f"(first in row {start + int(np.argmax(bad)) + 1:,}); "
-                "give every row a finite weight of 0 or more, or leave those rows out"
-            )
+    wrong = {
+        "missing or not a number": np.isnan(values),
+        "negative": values < 0,
+        "infinite": np.isinf(values),
+    }
+    if counting is not None:
+        wrong = {what: rows & counting for what, rows in wrong.items()}
+    _refuse_wrong(wrong, f"{where}: weight {column!r}", start, "finite weight")
     return values
+
+
+def frequencies(
+    array: Any, column: str, where: str, start: int, *, is_text: bool
+) -> NDArray[np.int64]:
+    """How many rows each row stands for: whole numbers of at least 0.
+
+    `start` is the number of rows before. With `is_text`, texts may stand for numbers.
+
+    Raises
+    ------
+    DataError
+        A frequency is missing or no such number; the message counts them and names the first row.
+    """
+    kind = kind_of(array.type)
+    if kind == "text" and is_text:
+        values = _parsed(array)
+    elif kind in ("number", "missing"):
+        values = _whole(array, column, where)
+    else:
+        raise DataError(
+            f"{where}: frequency {column!r} must be whole numbers, but from row {start + 1:,} on "
+            f"it holds {array.type}; choose another column, or convert it"
+        )
+    wrong = {
+        "missing or not a number": np.isnan(values),
+        "negative": values < 0,
+        "infinite": np.isinf(values),
+        "not a whole number": values != np.floor(values),
+        f"more than {MAX_ROWS:,}": values >= MAX_ROWS + 1,
+    }
+    _refuse_wrong(wrong, f"{where}: frequency {column!r}", start, "whole number")
+    return values.astype(np.int64)
+
+
+def _parsed(array: Any) -> NDArray[Any]:
+    """Numbers that texts stand for, NaN where one stands for none: integers where all are such."""
+    indices, texts = dictionary(array)
+    found = [_number(text) for text in texts.to_pylist()]
+    if -1 not in indices and all(isinstance(one, int) for one in found):
+        return np.take(np.array(found, np.int64), indices)
+    return np.take(np.array([*found, np.nan], np.float64), indices)
+
+
+def _number(text: str) -> float:
+    try:
+        if text.isdecimal() and len(text) <= len(str(MAX_ROWS)) and int(text) <= MAX_ROWS:
+            return int(text)
+        return float(text) if "_" not in text else np.nan
+    except ValueError:
+        return np.nan
+
+
+def _whole(array: Any, column: str, where: str) -> NDArray[Any]:
+    """Numbers of an Arrow array: whole ones exactly, others as floats, NaN where missing."""
+    import pyarrow as pa
+    import pyarrow.types as t
+
+    if t.is_null(array.type):
+        return np.full(len(array), np.nan)
+    if t.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    if t.is_decimal(array.type):
+        with contextlib.suppress(pa.ArrowInvalid):  # one is not whole, or is too large
+            array = array.cast(pa.int64())
+    if t.is_integer(array.type) and not array.null_count:
+        return values_of(array)
+    return numbers(array, column, "frequency", where)
+
+
+def _refuse_wrong(
+    wrong: Mapping[str, NDArray[np.bool_]], what: str, start: int, right: str
+) -> None:
+    """Refuse rows whose amounts are wrong, and how; `start` is the number of rows before them."""
+    for how, rows in wrong.items():
+        if count := int(rows.sum()):
+            raise DataError(
+                f"{what} is {how} in {count:,} rows "
+                f"of the {len(rows):,} read from row {start + 1:,} on "
+                f"(first in row {start + int(np.argmax(rows)) + 1:,}); "
+                f"give every row a {right} of 0 or more, or leave those rows out"
+            )
+
+
+def without_views(array: Any) -> Any:
+    """Array in which texts follow each other: of views of texts, Arrow computes little."""
+    import pyarrow as pa
+
+    if "view" not in str(array.type):
+        return array
+    return array.cast(pa.large_string() if "string" in str(array.type) else pa.large_binary())
 
 
 def _is_text(type_: Any) -> bool:
@@ -324,9 +419,7 @@ def _dictionary_encoded(array: Any) -> Any:
         return array
     if t.is_float16(array.type):
         array = array.cast(pa.float64())
-    elif "view" in str(array.type):
-        array = array.cast(pa.large_string() if "string" in str(array.type) else pa.large_binary())
-    return array.dictionary_encode()
+    return without_views(array).dictionary_encode()
 
 
 def _needs_arrow(type_: Any) -> bool:

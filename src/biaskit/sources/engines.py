@@ -1,9 +1,9 @@
 """Frames of other engines as sources: the engine groups its rows, and only the groups come back.
 
 What an engine is asked for is one ``GROUP BY``, through narwhals: the columns that roles name, cut
-where they are cut, with the number of rows of each group and the sums of its weights. The groups
-are rows like any other for the encoders, so that missing values, whole floats and kinds mean what
-they mean in every other source.
+where they are cut, with the number of rows of each group (or the sum of their frequencies) and the
+sums of its weights. The groups are rows like any other for the encoders, so that missing values,
+whole floats and kinds mean what they mean in every other source.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from biaskit.sources.batches import Batch, refuse_missing_columns
 from biaskit.sources.cuts import at_scale, decimal_of, floats_of, whole_edges
 from biaskit.sources.encode import Encoder
 from biaskit.sources.frames import frame_source
-from biaskit.tables import AXES, MAX_CELLS
+from biaskit.sources.repeats import total
+from biaskit.tables import AXES, MAX_CELLS, MAX_ROWS, refuse_many_rows
 
 __all__ = ["EngineFrame", "Groups", "engine_source"]
 
@@ -42,13 +43,16 @@ _ENGINES = {
 # Up to so many groups come back at once; more are asked for only when they turn out to be none
 # of an identifier, facet by facet.
 _FEW = 100_000
+# Frequencies are summed in two parts, since engines wrap round or fail where a sum is too large:
+# multiples of this as floats, which hold their sums exactly, and what is over as integers.
+_PART = 2**32
 # Decimals of so many digits differ by far more than a cast to floats may change them.
 _FLOAT_DIGITS = 14
 # Engines that take a decimal for a text, or for one of fewer digits.
 _NO_DECIMALS = {"Dask", "Ibis"}
 # Engines that keep the zone of an instant with the column; the others show it in the session's.
 _KEEP_ZONES = {"polars", "Modin", "Dask"}
-# Engines whose frames are of pandas: groups of theirs sum columns, but no expressions.
+# Engines whose frames are of pandas.
 _OF_PANDAS = {"Modin", "Dask"}
 # Engines of one machine whose rows may be streamed; the others would send all of them here.
 _STREAM = {"polars", "DuckDB"}
@@ -60,8 +64,8 @@ class Groups:
 
     facets: tuple[Facet, ...]
     values: Batch
-    #: Of each group: the number of its rows and, where rows are weighted, the sums of their weights
-    #: and of the squares of those.
+    #: Of each group: the number of its rows (each as often as its frequency) and, where rows are
+    #: weighted, the sums of their weights and of the squares of those.
     sizes: list[NDArray[Any]]
     #: Rows of the source that are told of here for the first time.
     rows: int
@@ -105,8 +109,7 @@ class EngineFrame:
     def groups(self, roles: Roles, encoders: Mapping[str, Encoder]) -> Iterator[Groups]:
         """Groups of the rows: of all facets at once where those are few, else facet by facet."""
         query = _Query(self, roles)
-        all_columns = [column for column, role in roles.columns().items() if role != "weight"]
-        together = query.answer(all_columns, _FEW + 1)
+        together = query.answer([*roles.counted_columns()], _FEW + 1)
         if sum(len(one.sizes[0]) for one in together) <= _FEW:
             for one in together:
                 yield replace(one, facets=roles.facet)
@@ -172,6 +175,9 @@ class _Query:
             self._schema = self._frame.collect_schema()
         for column, role in wanted.items():
             self._refuse_unfit(column, role)
+        if roles.frequency is not None:  # rows of frequency 0 are no rows
+            times = self._column(roles.frequency)
+            self._frame = self._frame.filter((times != 0) | times.is_null())
 
     def answer(self, columns: Sequence[str], most: int) -> list[Groups]:
         """At most so many groups of the rows by some columns."""
@@ -179,46 +185,82 @@ class _Query:
 
         names = {column: f"k{i}" for i, column in enumerate(columns)}
         read = [self._key(column).alias(name) for column, name in names.items()]
-        sizes = [nw.len().alias("n")]
-        weight = self._roles.weight
-        if weight is not None:
+        sizes = {"n": nw.len()}
+        often = None
+        if self._roles.frequency is not None:
+            high, low = self._parts_of_frequency()
+            read += [high.alias("f1"), low.alias("f0")]
+            sizes = {"sf1": nw.col("f1").sum(), "sf0": nw.col("f0").sum()}
+            often = high + low.cast(nw.Float64)
+        if (weight := self._roles.weight) is not None:
             # A weight that is none makes its group's sum infinite, or not a number.
-            w = nw.col(self._given[weight]).cast(nw.Float64)
+            w = self._column(weight).cast(nw.Float64)
             w = nw.when(w >= 0).then(w).otherwise(nw.lit(float("inf")))
-            read.append(w.alias("w"))
-            square = nw.col("w") * nw.col("w")
-            if self._source.engine in _OF_PANDAS:
-                read.append((w * w).alias("w2"))
-                square = nw.col("w2")
-            sizes += [nw.col("w").sum().alias("sw"), square.sum().alias("sw2")]
+            square = w * w
+            if often is not None:
+                w, square = often * w, often * square
+            read += [w.alias("w"), square.alias("w2")]
+            sizes |= {"sw": nw.col("w").sum(), "sw2": nw.col("w2").sum()}
         said = ", ".join(map(repr, columns))
         with self._source.errors(f"the GROUP BY of {said}"):
             rows = self._frame.select(*read)
-            grouped = rows.group_by(*names.values()).agg(*sizes)
+            sums = [size.alias(name) for name, size in sizes.items()]
+            grouped = rows.group_by(*names.values()).agg(*sums)
             made = _in_memory(grouped.head(most))
         source = frame_source(made)
         if source is None:
             raise DataError(f"{self._source.where} gave a {type(made).__qualname__} for its groups")
-        wanted = [*names.values(), "n", *(("sw", "sw2") if weight is not None else ())]
+        wanted = [*names.values(), *sizes]
         with self._source.errors(f"the groups of {said}"):
             return [self._groups(batch, names) for batch in source.batches(wanted, wanted)]
 
     def _groups(self, batch: Batch, names: Mapping[str, str]) -> Groups:
         cells = batch.columns
-        sizes = [_array(cells["n"], "int64")]
+        if self._roles.frequency is None:
+            sizes = [_array(cells["n"], "int64")]
+        else:
+            sizes = [self._joined(cells["sf1"], cells["sf0"])]
         if self._roles.weight is not None:
             sizes += [_array(cells[name], "float64") for name in ("sw", "sw2")]
             if not np.isfinite(sizes).all():
                 self._refuse_weights()
         values = {column: self._uncut(column, cells[name]) for column, name in names.items()}
-        rows = int(sizes[0].sum())
+        rows = total(sizes[0])
         return Groups((), Batch(values, batch.rows, self._source.where), sizes, rows)
+
+    def _column(self, column: str) -> Any:
+        import narwhals as nw
+
+        return nw.col(self._given[column])
+
+    def _parts_of_frequency(self) -> tuple[Any, Any]:
+        """Multiples of `_PART` in the frequencies, and what is over; infinite where one is none."""
+        import narwhals as nw
+
+        column = str(self._roles.frequency)
+        number, dtype = self._column(column), self._schema[self._given[column]]
+        right = number >= 0 if dtype in _signed() else _is_frequency(number)
+        whole = nw.when(right).then(number).otherwise(nw.lit(0)).cast(nw.Int64)
+        # Of the largest numbers the float is 2**63, and so many parts would be beyond an integer.
+        parts = (whole.cast(nw.Float64) / _PART - 1).round(0)
+        high = (parts * _PART).cast(nw.Float64)
+        high = nw.when(right).then(high).otherwise(nw.lit(float("inf")))
+        return high, whole - parts.cast(nw.Int64) * _PART
+
+    def _joined(self, high: Any, low: Any) -> NDArray[np.int64]:
+        """Sums of frequencies from those of their parts."""
+        multiples, over = _array(high, "float64"), _array(low, "int64")
+        if not np.isfinite(multiples).all():
+            self._refuse_frequencies()
+        refuse_many_rows(sum(map(int, multiples.tolist())) + total(over))
+        sums: NDArray[np.int64] = multiples.astype(np.int64) + over
+        return sums
 
     def _key(self, column: str) -> Any:
         """Expression to group by: a column or, where it is cut, how many ends lie at or above."""
         import narwhals as nw
 
-        value = nw.col(self._given[column])
+        value = self._column(column)
         if column not in self._roles.cuts:
             return value
         cut = self._cut(column)
@@ -289,7 +331,7 @@ class _Query:
     def _refuse_unfit(self, column: str, role: str) -> None:
         dtype = self._schema[self._given[column]]
         where = self._source.where
-        if role == "weight" or column in self._roles.cuts:
+        if column in self._roles.cuts or column not in self._roles.counted_columns():
             if not dtype.is_numeric():
                 raise DataError(
                     f"{where}: {role} {column!r} must be numbers to be cut or summed, but it holds "
@@ -310,32 +352,56 @@ class _Query:
         """Say what is wrong with weights whose sum is not a finite number."""
         import narwhals as nw
 
-        weight = self._roles.weight
-        assert weight is not None
         w = nw.col("w")
-        unknown = w.is_null() | w.is_nan()
-        bad = {
-            "missing or not a number": unknown,
-            "negative": ~unknown & (w < 0),
-            "infinite": ~unknown & (w == float("inf")),
+        known = ~(w.is_null() | w.is_nan())
+        wrong = {
+            "missing or not a number": ~known,
+            "negative": known & (w < 0),
+            "infinite": known & (w == float("inf")),
         }
+        what = f"weight {self._roles.weight!r}"
+        self._refuse_wrong(str(self._roles.weight), what, wrong, "finite weight")
+        raise DataError(
+            f"{self._source.where}: {what} has sums that are beyond what a float holds; "
+            "make it smaller"
+        )
+
+    def _refuse_frequencies(self) -> NoReturn:
+        """Say what is wrong with frequencies of which one is none."""
+        import narwhals as nw
+
+        f = nw.col("w")
+        finite, infinite, negative = f - f == 0, f == float("inf"), f < 0
+        wrong = {
+            "missing or not a number": f.is_null() | ~(finite | infinite | negative),
+            "negative": negative,
+            "infinite": infinite,
+            "not a whole number": _fits(f) & ~_is_frequency(f),
+            f"more than {MAX_ROWS:,}": finite & ~_fits(f),
+        }
+        what = f"frequency {self._roles.frequency!r}"
+        self._refuse_wrong(str(self._roles.frequency), what, wrong, "whole number")
+        raise AssertionError(f"{what} is right after all")
+
+    def _refuse_wrong(self, column: str, what: str, wrong: Mapping[str, Any], right: str) -> None:
+        """Refuse rows whose amount ``w`` is wrong, by what it is."""
+        import narwhals as nw
+
         flags = [
             nw.when(one).then(nw.lit(1)).otherwise(nw.lit(0)).alias(f"b{i}")
-            for i, one in enumerate(bad.values())
+            for i, one in enumerate(wrong.values())
         ]
-        with self._source.errors(f"the check of weight {weight!r}"):
-            number = nw.col(self._given[weight]).cast(nw.Float64).alias("w")
+        with self._source.errors(f"the check of {what}"):
+            number = self._column(column).cast(nw.Float64).alias("w")
             sums = self._frame.select(number).select(*flags).select(nw.all().sum())
             found = nw.from_native(_in_memory(sums), eager_only=True)
-            rows = [int(found[f"b{i}"].item()) for i in range(len(bad))]
-        where = f"{self._source.where}: weight {weight!r}"
-        for what, count in zip(bad, rows, strict=True):
+            rows = [int(found[f"b{i}"].item()) for i in range(len(wrong))]
+        for how, count in zip(wrong, rows, strict=True):
             if count:
                 raise DataError(
-                    f"{where} is {what} in {count:,} rows; "
-                    "give every row a finite weight of 0 or more, or leave those rows out"
+                    f"{self._source.where}: {what} is {how} in {count:,} rows; "
+                    f"give every row a {right} of 0 or more, or leave those rows out"
                 )
-        raise DataError(f"{where} has sums that are beyond what a float holds; make it smaller")
 
 
 def _narwhals(data: Any) -> Any:
@@ -344,6 +410,33 @@ def _narwhals(data: Any) -> Any:
     with warnings.catch_warnings():  # of where its support of Dask moves to
         warnings.simplefilter("ignore", FutureWarning)
         return nw.from_native(data)
+
+
+def _signed() -> tuple[Any, ...]:
+    """Types of integers of up to 64 bits with a sign."""
+    import narwhals as nw
+
+    return nw.Int8, nw.Int16, nw.Int32, nw.Int64
+
+
+def _fits(number: Any) -> Any:
+    """Whether a number of 0 or more fits an integer of 64 bits."""
+    import narwhals as nw
+
+    # Where the footer of a Parquet file has the least and the most of a column, DuckDB takes it
+    # that none of its numbers is NaN, unless it has to calculate.
+    finite = number - number == 0
+    return finite & (number >= 0) & (number.cast(nw.Float64) < 2.0**63)
+
+
+def _is_frequency(number: Any) -> Any:
+    """Whether a number is a whole one of 0 or more that fits an integer of 64 bits."""
+    import narwhals as nw
+
+    fits = _fits(number)
+    # Ibis rounds to integers, and fails where a number is none.
+    bounded = nw.when(fits).then(number).otherwise(nw.lit(0)).cast(nw.Float64)
+    return fits & (bounded.round(0) == bounded)
 
 
 def _total(terms: Sequence[Any]) -> Any:

@@ -10,7 +10,13 @@ from typing import Any
 from biaskit.errors import DataError
 from biaskit.levels import level
 from biaskit.roles import column_name
-from biaskit.sources.batches import Batch, Source, of_record_batch, refuse_missing_columns
+from biaskit.sources.batches import (
+    Batch,
+    Source,
+    of_another_type,
+    of_record_batch,
+    refuse_missing_columns,
+)
 
 __all__ = ["frame_source"]
 
@@ -98,10 +104,10 @@ class _Pandas:
         total = len(self._data)
         for start in range(0, total, _ROWS):
             part = {name: one.iloc[start : start + _ROWS] for name, one in series.items()}
-            yield from _pandas_slice(part, min(1.0, (start + _ROWS) / total))
+            yield from _pandas_slice(part, start, min(1.0, (start + _ROWS) / total))
 
 
-def _pandas_slice(part: dict[str, Any], done: float) -> Iterator[Batch]:
+def _pandas_slice(part: dict[str, Any], start: int, done: float) -> Iterator[Batch]:
     import pyarrow as pa
 
     arrays = {}
@@ -110,9 +116,11 @@ def _pandas_slice(part: dict[str, Any], done: float) -> Iterator[Batch]:
             arrays[name] = _array(series)
         except (pa.ArrowException, TypeError, OverflowError) as error:
             types = sorted({type(value).__name__ for value in series.dropna().iloc[:10_000]})
+            place = of_another_type(series.astype(object).where(series.notna(), None))
+            first = f" (row {start + place + 1:,} is the first of another)" if place >= 0 else ""
             raise DataError(
                 f"the frame: column {name!r} (dtype {series.dtype}) cannot be read as one type: it "
-                f"holds {', '.join(types)}; convert it, for instance with .astype(str)"
+                f"holds {', '.join(types)}{first}; convert it, for instance with .astype(str)"
             ) from error
     for batch in pa.table(arrays).to_batches():
         yield of_record_batch(batch, part, "the frame", done)

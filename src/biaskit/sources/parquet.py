@@ -102,6 +102,8 @@ def _against(file: OpenParquet, roles: Roles) -> str:
     """Why Arrow decodes a file; empty where its row groups are counted as they are encoded."""
     if roles.weight is not None and roles.weight not in file.names:
         return "the weight is in the folders' names"
+    if roles.frequency is not None:
+        return "the kernels count each row once, whatever its frequency"
     return against_kernels(file.rows)
 
 

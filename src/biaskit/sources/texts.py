@@ -13,7 +13,7 @@ from typing import Any
 from biaskit.errors import DataError
 from biaskit.levels import level
 from biaskit.sources.ahead import elsewhere
-from biaskit.sources.batches import Batch, of_record_batch, refuse_missing_columns
+from biaskit.sources.batches import Batch, of_another_type, of_record_batch, refuse_missing_columns
 from biaskit.sources.opening import opened_in_turn
 from biaskit.sources.partitions import names_with_folders, of_folders, with_folders
 from biaskit.sources.places import File, RemoteFile, opened
@@ -128,15 +128,15 @@ def _json_batches(
     file.fetch()
     for chunk in _chunks(file.lines()):
         # Of a record only what is needed is kept: one may have a thousand keys.
-        records = 0
+        at: list[int] = []
         values: dict[str, list[Any]] = {name: [] for name in columns}
         for number, text in enumerate(chunk, line + 1):
             if not text.strip():
                 continue
             record = _record(text, where, number)
-            if not records:
+            if not at:
                 names.update(dict.fromkeys(record))
-            records += 1
+            at.append(number)
             for name, column in values.items():
                 if name in record:
                     seen.add(name)
@@ -145,12 +145,12 @@ def _json_batches(
         if folders is None:
             folders = of_folders(columns, seen, path)
         arrays = {
-            name: _json_array(column, name, where, line)
+            name: _json_array(column, name, where, at)
             for name, column in values.items()
             if name not in folders
         }
         done = sizes.done(path, file.bytes_read / sizes.of(path))
-        yield with_folders(Batch(arrays, records, where, done), folders, numeric)
+        yield with_folders(Batch(arrays, len(at), where, done), folders, numeric)
     if line:
         unseen = [name for name in columns if name not in seen and name not in (folders or ())]
         refuse_missing_columns(unseen, names_with_folders([*names], path), where)
@@ -169,7 +169,8 @@ def _chunks(lines: Iterator[str]) -> Iterator[list[str]]:
         yield chunk
 
 
-def _json_array(values: Sequence[Any], name: str, where: str, line: int) -> Any:
+def _json_array(values: Sequence[Any], name: str, where: str, at: Sequence[int]) -> Any:
+    """Array of what records have under a name; `at` are their lines."""
     import pyarrow as pa
 
     try:
@@ -177,6 +178,7 @@ def _json_array(values: Sequence[Any], name: str, where: str, line: int) -> Any:
     except UnicodeEncodeError:  # half a pair of UTF-16, for which Arrow has no place
         return pa.array([level(one) if isinstance(one, str) else one for one in values])
     except (pa.ArrowException, OverflowError) as error:
+        line = at[of_another_type(values)]
         raise DataError(
             f"{where}: column {name!r} holds values of different types up to "
             f"line {line:,}: {error}; make it one type"
