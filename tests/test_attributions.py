@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from biaskit import Attributions, BiaskitError, Counts, attribute, explain
+from biaskit import Attributions, BiaskitError, Counts, attribute, explain, report
 from biaskit.attributions import About, Sums, gap
 from biaskit.errors import DataError, RolesError
 from biaskit.levels import order
@@ -440,3 +440,22 @@ def test_attributions_of_parts_add_to_those_of_the_whole() -> None:
     parts = [attribute(score, rows[i : i + 20], **options) for i in range(0, 50, 20)]
     added = sum(parts)
     assert same(replace(added, about=whole.about), whole, 1e-13)
+
+
+def test_the_total_of_decisions_is_the_gap_of_the_report() -> None:
+    """`explain` and `report` say the same of the same number, to twelve digits."""
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"s": ["a"] * 1000 + ["d"] * 20, "x": rng.random(1020)})
+    table["p"] = (table["x"] < np.where(table["s"] == "a", 0.3, 0.05)).astype(int)
+    found = explain(
+        lambda rows: (rows["p"] > 0).astype(float),
+        table,
+        facet="s",
+        facet_values="d",
+        features=["p"],
+        background=table.head(50),
+    )
+    total = found[found["feature"] == "(total)"].iloc[0]
+    decided = report(table, facet="s", facet_values="d", predicted="p", metrics="DPPL")
+    expected = decided.loc[0, ["estimate", "low", "high"]].tolist()
+    assert total[["gap", "low", "high"]].tolist() == pytest.approx(expected, abs=1e-12)
