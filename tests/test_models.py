@@ -476,31 +476,36 @@ def product(rows: Any) -> Any:
 
 def sorted_rows(rows: int = 300) -> pd.DataFrame:
     rng = np.random.default_rng(0)
-    return pd.DataFrame({"a": np.repeat([0.0, 1.0], rows // 2), "b": rng.normal(size=rows)})
+    made = pd.DataFrame({"a": np.repeat([0.0, 1.0], rows // 2), "b": rng.normal(size=rows)})
+    return made.assign(side=np.repeat(["p", "q"], rows // 2))
+
+
+def in_chunks(rows: pd.DataFrame) -> pa.Table:
+    """Table whose first batch has rows of one side only."""
+    return pa.Table.from_batches(pa.Table.from_pandas(rows, preserve_index=False).to_batches(60))
 
 
 def test_the_background_is_drawn_from_all_of_the_data(tmp_path: Path) -> None:
     rows = sorted_rows()
-    expected = biaskit.explain(product, rows, features=["a", "b"])
+    asked = {"features": ["a", "b"], "facet": "side", "facet_values": "p"}
+    expected = biaskit.explain(product, rows, **asked)
     assert expected.method[0] == "shap's Exact, 50 rows of the data"
-    for size in (60, 300):
-        path = tmp_path / f"{size}.parquet"
-        pq.write_table(pa.Table.from_pandas(rows), path, row_group_size=size)
-        pd.testing.assert_frame_equal(
-            biaskit.explain(product, path, features=["a", "b"]), expected, rtol=1e-9
-        )
-    values = biaskit.shap_values(product, tmp_path / "60.parquet", features=["a", "b"])
+    pq.write_table(in_chunks(rows), tmp_path / "rows.parquet", row_group_size=60)
+    for data in (in_chunks(rows), tmp_path / "rows.parquet", [str(tmp_path / "rows.parquet")]):
+        found = biaskit.explain(product, data, **asked)
+        pd.testing.assert_frame_equal(found, expected, rtol=1e-9)
+    values = biaskit.shap_values(product, in_chunks(rows), features=["a", "b"])
     assert values.base_values[0] > 0.1  # of the first batch alone it would be 0
-    boosted = xgboost.XGBClassifier(n_estimators=3, n_jobs=1).fit(rows, rows.a > 0)
-    of_trees = biaskit.shap_values(boosted, tmp_path / "60.parquet", scale="probability")
+    numbers = rows[["a", "b"]]
+    boosted = xgboost.XGBClassifier(n_estimators=3, n_jobs=1).fit(numbers, rows.a > 0)
+    of_trees = biaskit.shap_values(boosted, in_chunks(numbers), scale="probability")
     assert 0.3 < of_trees.base_values[0] < 0.7
-    linear = LinearRegression().fit(rows, rows.a)
-    assert 0.3 < biaskit.shap_values(linear, tmp_path / "60.parquet").base_values[0] < 0.7
+    linear = LinearRegression().fit(numbers, rows.a)
+    assert 0.3 < biaskit.shap_values(linear, in_chunks(numbers)).base_values[0] < 0.7
 
 
 def test_of_a_stream_the_first_rows_are_the_background_and_that_is_said() -> None:
-    batches = pa.Table.from_pandas(sorted_rows(), preserve_index=False).to_batches(60)
-    reader = pa.RecordBatchReader.from_batches(batches[0].schema, batches)
+    reader = in_chunks(sorted_rows()).to_reader()
     report = biaskit.explain(product, reader, features=["a", "b"])
     assert report.method[0] == "shap's Exact, 50 of the first 60 rows"
     assert (report.n == 300).all()
