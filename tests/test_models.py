@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from threadpoolctl import threadpool_limits
 import biaskit
 import naive_shapley as naive
 from biaskit import explained, treeshap
-from biaskit.errors import DataError
+from biaskit.errors import BiaskitError, DataError, RolesError
 from biaskit.models.xgboost_json import from_xgboost_file
 from biaskit.treeshap import TreeOutputs
 
@@ -161,7 +162,7 @@ def test_rounds_after_the_best_are_left_out_where_the_model_leaves_them_out(
         assert dependence["mean"][0] == pytest.approx(margin.mean(), abs=1e-4)
 
 
-def test_early_stopping_with_categories() -> None:
+def test_early_stopping_with_categories(tmp_path: Path) -> None:
     columns = X.astype({"dept": "category"})
     model = xgboost.XGBClassifier(
         n_estimators=40, learning_rate=1.0, early_stopping_rounds=4, n_jobs=1, max_cat_to_onehot=1,
@@ -171,10 +172,12 @@ def test_early_stopping_with_categories() -> None:
     model.fit(columns[:80], Y[:80] ^ noise[:80], eval_set=[(columns[80:], Y[80:])], verbose=False)
     assert model.best_iteration + 1 < model.get_booster().num_boosted_rounds()
     margin = model.predict(columns[:20], output_margin=True).astype(float)
-    for background in (None, ROWS[:5]):
-        found = biaskit.shap_values(model, ROWS[:20], background=background)
+    model.save_model(tmp_path / "model.json")
+    for one, background in [(model, None), (model, ROWS[:5]), (tmp_path / "model.json", None)]:
+        asked = {"background": background, "trust_model": True}
+        found = biaskit.shap_values(one, ROWS[:20], **asked)
         assert found.values.sum(axis=1) + found.base_values == pytest.approx(margin, abs=1e-4)
-        method = biaskit.explain(model, ROWS[:4], background=background).method[0]
+        method = biaskit.explain(one, ROWS[:4], **asked).method[0]
         assert f"the best {model.best_iteration + 1} of" in method
 
 
@@ -464,6 +467,144 @@ def test_partial_dependence_takes_no_texts_for_numbers() -> None:
     model = xgboost.XGBClassifier(n_estimators=3, n_jobs=1).fit(X, Y)
     with pytest.raises(DataError, match=r"'age' holds .* takes numbers"):
         biaskit.partial_dependence(model, ROWS.assign(age="old"), "pay")
+
+
+# ---------------------------------------------------------------------------
+# Files that nobody vouches for
+
+
+CATEGORICAL_TEXT = {
+    "num_leaves": 3,
+    "num_cat": 1,
+    "split_feature": "0 0",
+    "split_gain": "1 1",
+    "threshold": "0 0",
+    "decision_type": "1 1",
+    "left_child": "-1 -2",
+    "right_child": "1 -3",
+    "leaf_value": "1 2 3",
+    "leaf_weight": "1 1 1",
+    "leaf_count": "1 1 1",
+    "internal_value": "0 0",
+    "internal_weight": "0 0",
+    "internal_count": "3 2",
+    "cat_boundaries": "0 1",
+    "cat_threshold": "3",
+    "is_linear": 0,
+    "shrinkage": 1,
+}
+
+
+def lightgbm_text(**changes: Any) -> str:
+    """LightGBM's text of one tree of categorical splits."""
+    lines = "\n".join(f"{name}={value}" for name, value in {**CATEGORICAL_TEXT, **changes}.items())
+    head = (
+        "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nlabel_index=0\nmax_feature_idx=0\n"
+        f"objective=regression\nfeature_names=pay\nfeature_infos=[0:9]\ntree_sizes={len(lines) + 8}"
+    )
+    return f"{head}\n\nTree=0\n{lines}\n\n\nend of trees\n\npandas_categorical:null\n"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"left_child": "99999999 1", "right_child": "88888888 1"},
+        {"left_child": "1 0", "right_child": "1 0"},
+        {"split_feature": "99999999 5"},
+        {"cat_boundaries": "0 999999999"},
+        {"is_linear": 1, "num_features": "99999999 1 1"},
+    ],
+    ids=str,
+)
+def test_no_text_of_lightgbm_is_loaded_by_it_without_consent(
+    changes: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Loaded all the same, most of these end the process."""
+    (tmp_path / "model.txt").write_text(lightgbm_text(**changes))
+    monkeypatch.setattr(lightgbm, "Booster", None)
+    with pytest.raises(BiaskitError, match=r"--trust-model|damaged") as caught:
+        biaskit.explain(tmp_path / "model.txt", ROWS)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["model.json", "model.ubj"])
+def test_no_file_of_xgboost_is_loaded_by_it_without_consent(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, own = numbered("xgboost")
+    model.save_model(tmp_path / name)
+    refused = biaskit.explain, biaskit.attribute, biaskit.shap_values, biaskit.partial_dependence
+    with monkeypatch.context() as patch:
+        patch.setattr(xgboost, "Booster", None)
+        for call in refused:
+            with pytest.raises(RolesError, match=r"which only XGBoost reads.*--trust-model"):
+                call(tmp_path / name, ROWS)
+    expected = own(X.to_numpy(dtype=float))
+    found = biaskit.shap_values(tmp_path / name, ROWS, trust_model=True)
+    assert found.values.sum(axis=1) + found.base_values == pytest.approx(expected, abs=1e-5)
+    for call in (biaskit.attribute, biaskit.partial_dependence):
+        call(tmp_path / name, ROWS[:20], trust_model=True)
+
+
+def test_a_file_of_categories_with_consent(tmp_path: Path) -> None:
+    model, own = numbered("lightgbm")
+    model.booster_.save_model(tmp_path / "model.txt")
+    found = biaskit.shap_values(tmp_path / "model.txt", ROWS, trust_model=True)
+    expected = own(X.to_numpy(dtype=float))
+    assert found.values.sum(axis=1) + found.base_values == pytest.approx(expected)
+    (tmp_path / "model.txt").write_text(lightgbm_text(num_leaves=3, leaf_value="1 2"))
+    with pytest.raises(DataError, match=r"damaged|cannot read it"):
+        biaskit.explain(tmp_path / "model.txt", ROWS, trust_model=True)
+
+
+@pytest.mark.parametrize("suffix", [".onnx", ".skops", ".pkl", ".joblib"])
+def test_what_other_libraries_open_needs_consent(
+    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("onnxruntime", "skops", "skops.io", "joblib", "pickle"):
+        monkeypatch.setitem(sys.modules, module, None)  # importing it fails
+    (tmp_path / f"model{suffix}").write_bytes(b"anything")
+    with pytest.raises(RolesError, match="--trust-model"):
+        biaskit.explain(tmp_path / f"model{suffix}", ROWS)
+
+
+@pytest.mark.parametrize(
+    ("package", "old", "name"),
+    [
+        ("lightgbm", "4.5.0", "model.txt"),
+        ("skops", "0.12.1", "model.skops"),
+        ("onnxruntime", "1.26.0", "model.onnx"),
+    ],
+)
+def test_libraries_with_known_holes_open_no_file(
+    package: str, old: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pytest.importorskip(package), "__version__", old)
+    (tmp_path / name).write_text(lightgbm_text())
+    with pytest.raises(DataError, match=f"{package} {old} has holes .* install '{package}>="):
+        biaskit.explain(tmp_path / name, ROWS, trust_model=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("s3://key:secret@bucket/model", "'s3://bucket/model' is an address"),
+        ("s3://bucket/model.json", "is an address"),
+        ("s3:/bucket/model", "which kind of model"),
+        ("s3:", "which kind of model"),
+        ("s3:model()", "which kind of model"),
+    ],
+)
+def test_an_address_is_no_module(
+    name: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "s3.py").write_text("open('run', 'w').close()\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    with pytest.raises(RolesError, match=message):
+        biaskit.explain(name, ROWS)
+    assert not (tmp_path / "run").exists()
 
 
 # ---------------------------------------------------------------------------

@@ -57,7 +57,7 @@ class Request:
     output_class: Any = None
     scale: str = "auto"
     seed: int = 0
-    trust_pickle: bool = False
+    trust_model: bool = False
     #: Parquet file for the values of each row, and the column that is the rows' key.
     values_to: str | os.PathLike[str] | None = None
     key: str | None = None
@@ -110,7 +110,7 @@ class Rows:
     def __init__(self, request: Request):
         if request.data is None:
             raise RolesError("data is needed: the rows to explain")
-        model = opened(request.model, trust_pickle=request.trust_pickle)
+        model = opened(request.model, trust_model=request.trust_model)
         source = _table_source(request.data, request.features, model)
         plan = features_of(model, request.features, source.names())
         self.plan = plan._replace(
