@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from biaskit.errors import DataError, listed
 from biaskit.levels import MISSING, Level
-from biaskit.metrics import FROM_ROWS, Metric
+from biaskit.metrics import Metric
 from biaskit.roles import Facet, Roles
 from biaskit.sources.sample import SEED, Feature, Sample
 
@@ -58,7 +58,7 @@ def sample_for(roles: Roles, metrics: Collection[Metric] | None) -> Sample | Non
 
     With `metrics` None, every metric is asked for whose roles are given.
     """
-    asked = metrics is None or any(one.symbol in FROM_ROWS for one in metrics)
+    asked = metrics is None or any(one.is_of_rows for one in metrics)
     given = roles.features is not None and roles.predicted is not None
     return Sample(roles) if asked and given else None
 
