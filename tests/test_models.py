@@ -376,6 +376,17 @@ def test_categories_that_are_given_as_their_numbers() -> None:
     assert found.values.sum(axis=1) + found.base_values == pytest.approx(margin)
 
 
+def test_ordered_categories_are_not_taken_for_their_numbers(tmp_path: Path) -> None:
+    """LightGBM numbers them as categories and splits them as numbers."""
+    columns = X.assign(dept=pd.Categorical(X.dept, ordered=True))
+    model = lightgbm.LGBMClassifier(n_estimators=4, n_jobs=1, verbose=-1).fit(columns, Y)
+    with pytest.raises(DataError, match="nothing says whose they are"):
+        biaskit.explain(model, ROWS)
+    model.booster_.save_model(tmp_path / "model.txt")
+    with pytest.raises(RolesError, match="categories of pandas"):
+        biaskit.explain(tmp_path / "model.txt", ROWS)
+
+
 def test_linear_leaves() -> None:
     model = lightgbm.LGBMRegressor(n_estimators=4, n_jobs=1, verbose=-1, linear_tree=True)
     model.fit(X.astype(float), ROWS.pay * ROWS.age)

@@ -86,13 +86,13 @@ def of_xgboost(model: Any) -> Native:
     booster = model.get_booster() if is_wrapper else model
     options = xgboost_options(model)
     learner = json.loads(booster.save_config())["learner"]
-    is_linear = learner["gradient_booster"]["name"] == "gblinear"
-    until = (0, options.rounds or 0)
-    if is_linear:
-        until = (0, 0)
+    is_linear = (
+        learner["gradient_booster"]["name"] == "gblinear"
+    )  # which has no rounds to leave out
+    rounds = None if is_linear else options.rounds
     names, types = booster.feature_names, booster.feature_types
 
-    def predicted(rows: Rows, **options_: Any) -> NDArray[np.float64]:
+    def predicted(rows: Rows, **asked: Any) -> NDArray[np.float64]:
         data = xgboost.DMatrix(
             rows,
             missing=options.missing,
@@ -100,7 +100,7 @@ def of_xgboost(model: Any) -> Native:
             feature_types=types,
             enable_categorical=True,
         )
-        return np.asarray(booster.predict(data, iteration_range=until, **options_), np.float64)
+        return np.asarray(booster.predict(data, iteration_range=(0, rounds or 0), **asked), float)
 
     def margin(rows: Rows) -> NDArray[np.float64]:
         if is_wrapper:  # its own prediction, so that nothing it does is forgotten here
@@ -116,7 +116,6 @@ def of_xgboost(model: Any) -> Native:
         return found.reshape(len(rows), -1, rows.shape[1] + 1)
 
     several = int(learner["learner_model_param"]["num_class"]) > 1
-    total = booster.num_boosted_rounds()
     return Native(
         library="XGBoost",
         features=tuple(names or (f"f{i}" for i in range(booster.num_features()))),
@@ -129,7 +128,7 @@ def of_xgboost(model: Any) -> Native:
         classes=tuple(map(str, model.classes_)) if several and hasattr(model, "classes_") else (),
         categories=_xgboost_categories(booster),
         refuses_other_categories=True,
-        remark=best_rounds(options.rounds, total),
+        remark=best_rounds(rounds, booster.num_boosted_rounds()),
     )
 
 
@@ -159,8 +158,8 @@ def of_lightgbm(model: Any) -> Native:
     objective = next((one for one in lines if one.startswith("objective=")), "objective=")
     is_linear = "is_linear=1" in lines
 
-    def predicted(rows: Rows, **options: Any) -> NDArray[np.float64]:
-        return np.asarray(booster.predict(rows, **options), np.float64)
+    def predicted(rows: Rows, **asked: Any) -> NDArray[np.float64]:
+        return np.asarray(booster.predict(rows, **asked), float)
 
     def contributions(rows: Rows) -> NDArray[np.float64]:
         if is_linear:
