@@ -321,6 +321,71 @@ def test_the_rest_is_what_can_be_compared() -> None:
         flips(frame, features="rest")
 
 
+def twins(rows: int = 60) -> Columns:
+    """Columns among which are the label in other words, the score, and its rounded form."""
+    rng = np.random.default_rng(0)
+    score = rng.random(rows).round(3)
+    label = (rng.random(rows) < 0.4).astype(int)
+    return {
+        "sex": ["F", "M"] * (rows // 2),
+        "p": (score > 0.5).astype(int).tolist(),
+        "y": label.tolist(),
+        "age": rng.integers(20, 60, rows).tolist(),
+        "town": rng.choice(["Ulm", "Bonn"], rows).tolist(),
+        "income": [">50K" if one else "<=50K" for one in label],
+        "score": score.tolist(),
+        "decile": np.floor(score * 10).tolist(),
+        "branch": [f"{int(one > 0.5)}{i % 5}" for i, one in enumerate(score)],
+    }
+
+
+def test_the_rest_takes_no_column_that_determines_the_outcome() -> None:
+    made = pa.table(twins())
+    honest = ["sex", "p", "y", "age", "town"]
+    for name, what in [
+        ("income", "label"),
+        ("score", "prediction"),
+        ("decile", "prediction"),
+        ("branch", "prediction"),
+    ]:
+        with pytest.raises(BiaskitError, match=f"'{name}' determines the {what}.*'age', 'town'"):
+            flips(made.select([*honest, name]), features="rest", label="y")
+    with pytest.raises(BiaskitError, match="'income' determines the label, and 'score' determines"):
+        flips(made, features="rest", label="y")
+    note = flips(made, features=["age", "income", "score"], label="y")["note"][0]
+    assert "feature 'income' determines the label; feature 'score' determines the" in note
+    note = flips(made.select(honest), features="rest", label="y")["note"][0]
+    assert note == "features: 'age', 'town'; no interval"
+    # Without a label, the twin of one says nothing of the prediction.
+    assert "determines" not in flips(made, features=["income", "age"])["note"][0]
+    # Nor does a constant, or a prediction of which there is one only.
+    one = {**twins(), "p": [1] * 60, "age": [3] * 60}
+    assert "determines" not in flips(pa.table(one), features=["age", "score"])["note"][0]
+
+
+def test_chance_determines_nothing() -> None:
+    """Values that hardly recur, few rows, and an outcome of one row."""
+    rng = np.random.default_rng(0)
+    cases = [
+        ([0, 1] * 30, rng.permutation(60)),  # no value recurs
+        ([0, 0, 0, 1, 1, 1], np.arange(6)),  # of 6 rows, one in 10 orders is as good
+        ([0] * 59 + [1], np.arange(60)),  # one row is always at some end
+        ([0] * 59 + [1], np.append(np.arange(59) // 2, 99)),
+    ]
+    for p, x in cases:
+        made = {"sex": ["F", "M"] * (len(p) // 2), "p": p, "x": x.tolist()}
+        assert "determines" not in flips(pa.table(made), features="rest")["note"][0]
+
+
+def test_every_feature_of_the_rest_is_named() -> None:
+    names = [f"feature number {i} of many with a long name that is not cut off" for i in range(20)]
+    rng = np.random.default_rng(0)
+    made = {"sex": ["F", "M"] * 20, "p": rng.integers(0, 2, 40).tolist()}
+    made.update({name: rng.normal(size=40).tolist() for name in names})
+    note = flips(pa.table(made), features="rest")["note"][0]
+    assert all(repr(name) in note for name in names)
+
+
 def test_a_feature_is_of_one_kind(tmp_path: Path) -> None:
     for name, x in (("a", [1, 2]), ("b", ["u", "v"])):
         pq.write_table(

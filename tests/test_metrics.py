@@ -6,10 +6,12 @@ import math
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import biaskit
 import naive
 from biaskit import METRICS, BiaskitError, lp_norm
 from biaskit.metrics import Metric, chosen
@@ -152,3 +154,17 @@ def test_metrics_are_found_by_symbol_alias_and_object() -> None:
     assert chosen(None) is None
     with pytest.raises(BiaskitError, match="did you mean 'DPL'"):
         chosen("DPLL")
+
+
+def test_a_metric_that_forgets_its_predictions_is_refused() -> None:
+    rows = pd.DataFrame({"sex": ["F", "M"] * 20, "p": [0, 1, 1, 1] * 10})
+    forgetful = replace(METRICS["DPPL"], symbol="OWN", needs=())
+    with pytest.raises(BiaskitError, match="name 'predicted' and 'positive' in its needs"):
+        biaskit.report(rows, facet="sex", predicted="p", metrics=[forgetful])
+
+
+def test_a_metric_of_ones_own_that_is_called_as_the_flip_test() -> None:
+    rows = pd.DataFrame({"sex": ["F", "M"] * 20, "p": [0, 1, 1, 1] * 10, "x": range(40)})
+    own = replace(METRICS["DPPL"], symbol="FT")
+    report = biaskit.report(rows, facet="sex", predicted="p", metrics=[own], features=["x"])
+    assert report.estimate.tolist() == [0.5, -0.5]

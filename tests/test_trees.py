@@ -393,8 +393,7 @@ def test_what_the_kernels_do_not_read_is_named() -> None:
     with pytest.raises(TreesUnsupported, match="categorical"):
         tree_model(gbm)
     linear = xgboost.train({"booster": "gblinear"}, xgboost.DMatrix(FULL, LABEL), 2)
-    with pytest.raises(TreesUnsupported, match="gblinear"):
-        tree_model(linear)
+    assert tree_model(linear) is None
     hist = sk.HistGradientBoostingClassifier(categorical_features=[0], max_iter=2)
     hist.fit((FULL - FULL.min()).round(), LABEL)
     with pytest.raises(TreesUnsupported, match="categorical"):
@@ -539,6 +538,18 @@ def test_a_damaged_text_is_refused(old: str, new: str) -> None:
     assert old in text
     with pytest.raises(DataError):
         from_lightgbm(text.replace(old, new))
+
+
+@pytest.mark.parametrize("name", ["left_child", "right_child", "split_feature", "decision_type"])
+@pytest.mark.parametrize("value", ["nan", "inf", "1e30", "1.5"])
+def test_an_index_in_a_text_is_a_whole_number(name: str, value: str) -> None:
+    parameters = {"objective": "binary", "num_leaves": 4, "verbose": -1, "num_threads": 1}
+    text = lightgbm.train(parameters, lightgbm.Dataset(FULL, LABEL), 2).model_to_string()
+    lines = text.splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith(f"{name}="))
+    lines[at] = f"{name}={value} " + lines[at].partition("=")[2].partition(" ")[2]
+    with pytest.raises(DataError, match="not a whole number"):
+        from_lightgbm("\n".join(lines))
 
 
 def test_damaged_bytes_are_refused_or_read() -> None:

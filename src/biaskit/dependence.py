@@ -55,13 +55,14 @@ def partial_dependence(
     columns: Sequence[str] | None = None,
     output_class: Any = None,
     scale: str = "auto",
+    trust_model: bool = False,
     trust_pickle: bool = False,
 ) -> pd.DataFrame:
     """Tidy table of a model's mean output where one feature is set to a value in every row.
 
     Parameters
     ----------
-    model, data, output_class, scale, trust_pickle
+    model, data, output_class, scale, trust_model, trust_pickle
         As for `biaskit.explain`.
     features
         Features to set, each by itself; by default all that the model takes.
@@ -114,7 +115,7 @@ def partial_dependence(
         features=columns,
         output_class=output_class,
         scale=scale,
-        trust_pickle=trust_pickle,
+        trust_model=trust_model or trust_pickle,
     )
     rows = Rows(request)
     names = rows.plan.features

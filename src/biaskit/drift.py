@@ -19,7 +19,7 @@ from biaskit.counts import Counts, same_roles
 from biaskit.errors import DataError, RolesError, did_you_mean
 from biaskit.intervals.figures import evidence_of, share_of
 from biaskit.levels import show
-from biaskit.metrics import FROM_ROWS, METRICS, Metric, named
+from biaskit.metrics import METRICS, Metric, named
 from biaskit.metrics.forms import Difference, Share
 from biaskit.reports import NOT_COMPUTED, Measured, Row, measured
 from biaskit.roles import Roles, facet_name
@@ -199,7 +199,7 @@ def allowed_changes(limits: float | Mapping[Any, float]) -> Allowed:
         except RolesError:
             known = [*SHARES, *METRICS]
             raise RolesError(f"no metric {name!r}; {did_you_mean(str(name), known)}") from None
-        if metric.symbol in FROM_ROWS:
+        if metric.is_of_rows:
             raise RolesError(f"{metric.symbol} is made of rows, so counts cannot be compared by it")
         metrics[metric] = _allowed(metric.symbol, value)
     return Allowed(metrics, shares)

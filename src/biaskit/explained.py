@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from biaskit import store
 from biaskit.attributions import ADDS_UP, TOTAL, About, Attributions, Sums, all_rows
 from biaskit.errors import DataError, RolesError
-from biaskit.explainers import Values, explainer
+from biaskit.explainers import Compared, Values, explainer
 from biaskit.levels import MISSING, Level, order, typed
 from biaskit.models.files import opened
 from biaskit.moments import Moments, joined, no_rows, of_groups, spread, together
@@ -56,7 +57,7 @@ class Request:
     output_class: Any = None
     scale: str = "auto"
     seed: int = 0
-    trust_pickle: bool = False
+    trust_model: bool = False
     #: Parquet file for the values of each row, and the column that is the rows' key.
     values_to: str | os.PathLike[str] | None = None
     key: str | None = None
@@ -108,7 +109,7 @@ class Rows:
     def __init__(self, request: Request):
         if request.data is None:
             raise RolesError("data is needed: the rows to explain")
-        model = opened(request.model, trust_pickle=request.trust_pickle)
+        model = opened(request.model, trust_model=request.trust_model)
         source = _table_source(request.data, request.features, model)
         plan = features_of(model, request.features, source.names())
         self.plan = plan._replace(
@@ -141,12 +142,29 @@ class Pass:
         if request.background is not None:
             source = _table_source(request.background, self._rows.plan.features, None)
             background = _Background(source, request.roles.frequency)
-        self._explainer = explainer(self._rows.plan, background, self._rows.first)
+        again = None
+        if _reads_again(request.data):
+            data = _table_source(request.data, request.features, self._rows.plan.model)
+            again = _Background(data, request.roles.frequency)
+        compared = Compared(background, self._rows.first, again)
+        self._explainer = explainer(self._rows.plan, compared)
         self.about = self._explainer.about
 
     def __iter__(self) -> Iterator[tuple[Batch, Values]]:
         for batch in _pieces(iter(self._rows), self._explainer.at_once):
             yield batch, self._explainer(batch)
+
+
+def _reads_again(data: Any) -> bool:
+    """Whether a table has the same rows when it is read a second time: no stream or pipe has."""
+    paths = data if isinstance(data, (list, tuple)) else [data]
+    if all(isinstance(path, (str, os.PathLike)) for path in paths):
+        return not any(Path(path).is_fifo() or Path(path).is_char_device() for path in paths)
+    if type(data).__module__.partition(".")[0] in ("pandas", "polars", "numpy"):
+        return True
+    import pyarrow as pa
+
+    return isinstance(data, (pa.Table, pa.RecordBatch))
 
 
 class _Background:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -15,12 +16,23 @@ from numpy.typing import NDArray
 
 from biaskit.attributions import About
 from biaskit.errors import DataError, RolesError, did_you_mean, first_line
-from biaskit.models import TreeModel, TreesUnsupported, library_of
-from biaskit.outputs import SCALES, Plan, RowTable, chosen_outputs, frame, matrix, output_of
+from biaskit.models import Native, TreeModel, TreesUnsupported, library_of
+from biaskit.outputs import (
+    CHECKED,
+    SCALES,
+    Plan,
+    RowTable,
+    chosen_outputs,
+    frame,
+    matrix,
+    output_names,
+    output_of,
+    refuse_other_outputs,
+    walked_outputs,
+)
 from biaskit.sources.batches import Batch, Source
-from biaskit.sources.encode import kind_of
 
-__all__ = ["Explainer", "Values", "explainer", "imported_shap"]
+__all__ = ["Compared", "Explainer", "Values", "explainer", "imported_shap"]
 
 #: Rows that are drawn as the background of a model that needs one and is given none, or too many.
 DRAWN = 50
@@ -28,9 +40,8 @@ DRAWN = 50
 _FEW_FEATURES = 10
 # Orders of the features that shap samples for each row, each there and back.
 _ORDERS = 10
-# Outputs may differ by so much from the library's own, which add up float32.
-_SAME = 1e-4
-_CHECKED = 1_000
+# Sums of tables differ from sums of leaves by rounding only.
+_ROUNDING = 1e-9
 # Rows that are explained at a time where that takes long, so that progress shows.
 _FEW_AT_ONCE = 2_000
 
@@ -65,17 +76,25 @@ def imported_shap() -> Any:
     return shap
 
 
-def explainer(plan: Plan, background: Source | None, first: Batch) -> Explainer:
+class Compared(NamedTuple):
+    """What rows can be compared with."""
+
+    #: Rows that the caller gives; None to take what the method has.
+    background: Source | None
+    #: The first rows of the data, and all of them where they can be read once more.
+    first: Batch
+    data: Source | None = None
+
+
+def explainer(plan: Plan, compared: Compared) -> Explainer:
     """Explainer of a plan.
 
     Parameters
     ----------
     plan
         What is to be explained.
-    background
-        Rows to compare with; None to take what the method has.
-    first
-        The first rows of the data.
+    compared
+        Rows to compare with.
 
     Raises
     ------
@@ -86,40 +105,46 @@ def explainer(plan: Plan, background: Source | None, first: Batch) -> Explainer:
     """
     if plan.scale not in SCALES:
         raise RolesError(f"no scale {plan.scale!r}; {did_you_mean(plan.scale, SCALES)}")
-    if plan.trees is not None:
+    trees, why = plan.trees, plan.without_trees
+    if trees is not None:
         try:
-            return _of_trees(plan, plan.trees, background, first)
+            return _of_trees(plan, trees, compared)
         except TreesUnsupported as error:
             why = str(error)
-        if background is not None or isinstance(plan.model, TreeModel):
+        if compared.background is not None or isinstance(plan.model, TreeModel):
             with contextlib.suppress(TreesUnsupported):
-                return _ByWalks(plan, plan.trees, background, first, why)
-        plan = plan._replace(without_trees=why, trees=None)
-    if plan.without_trees and isinstance(plan.model, TreeModel):
+                return _ByWalks(plan, trees, compared, why)
+    plan = plan._replace(without_trees=why, trees=None)
+    if isinstance(plan.model, TreeModel):
         raise DataError(
-            f"the model has {plan.without_trees}, which needs its library: load the model with it "
-            "and give the object"
+            f"the model has {why}, which needs its library: load the model with it and give the "
+            "object"
         )
-    is_shaps = library_of(plan.model) in ("xgboost", "lightgbm", "catboost") or plan.without_trees
-    if is_shaps and background is None and plan.scale != "probability":
-        return _ByShapsTrees(plan, first)
-    return _ByRows(plan, _drawn(plan, background, first), background is not None, first)
+    if compared.background is None and plan.scale != "probability":
+        try:
+            if plan.native is not None and why:
+                return _ByLibrary(plan, plan.native, compared.first)
+            if trees is not None or library_of(plan.model) == "catboost":
+                return _ByShapsTrees(plan, trees, compared.first)
+        except TreesUnsupported as error:
+            plan = plan._replace(without_trees=f"{why}; {error}")
+    return _ByRows(plan, compared)
 
 
-def _of_trees(plan: Plan, trees: TreeModel, background: Source | None, first: Batch) -> Explainer:
+def _of_trees(plan: Plan, trees: TreeModel, compared: Compared) -> Explainer:
     if plan.scale == "probability" and not trees.is_probability:
         if not trees.is_log_odds:
             raise RolesError(
                 f"this model has no probability of one class ({trees.unit} of "
                 f"{len(trees.outputs)} outputs); leave scale out, or say scale='raw'"
             )
-        return _ByWalks(plan, trees, background, first)
+        return _ByWalks(plan, trees, compared)
     if plan.scale == "raw" and trees.is_probability:
         raise RolesError(
             "the trees of this model add up to a probability and have no other scale; "
             "leave scale out, or say scale='probability'"
         )
-    return _ByTrees(plan, trees, background, first)
+    return _ByTrees(plan, trees, compared)
 
 
 class _ByTrees:
@@ -127,9 +152,10 @@ class _ByTrees:
 
     at_once = 1 << 16
 
-    def __init__(self, plan: Plan, trees: TreeModel, background: Source | None, first: Batch):
-        from biaskit.treeshap import TreeOutputs, TreeValues
+    def __init__(self, plan: Plan, trees: TreeModel, compared: Compared):
+        from biaskit.treeshap import TreeValues
 
+        background = compared.background
         names = [*trees.outputs]
         chosen = chosen_outputs(names, plan.output_class)
         self._features = plan.features
@@ -155,45 +181,28 @@ class _ByTrees:
                 raise DataError("the background has no rows; give it one at least") from error
             self._values.append(made)
             bases.append(made.base)
-        self._own, self._chosen = trees.own, chosen
         how = "path-dependent" if background is None else f"{rows:,} background rows"
         self.about = About(
             features=plan.features,
             outputs=tuple(names[at] for at in chosen),
             scale="probability" if trees.is_probability else "raw",
             unit=trees.unit,
-            method=f"trees, exact, {how}",
+            method=f"trees, exact, {how}{trees.remark}",
             base=tuple(bases),
         )
-        self._check(first, [TreeOutputs(trees.outputs[names[at]]) for at in chosen])
+        some = matrix(_head(compared.first), self._features, compared.first.where)
+        ours = np.stack([values(some)[-1] for values in self._values], axis=1)
+        refuse_other_outputs(ours, walked_outputs(trees, chosen, some), _ROUNDING)
 
     def __call__(self, batch: Batch) -> Values:
         columns = matrix(batch, self._features, batch.where)
         return Values(np.stack([values(columns) for values in self._values]))
 
-    def _check(self, first: Batch, walks: Sequence[Callable[[Any], Any]]) -> None:
-        """Compare some outputs with those of the library, or of a walk down the trees."""
-        columns = [c[:_CHECKED] for c in matrix(first, self._features, first.where)]
-        ours = np.stack([values(columns)[-1] for values in self._values], axis=1)
-        walked = np.stack([walk(columns) for walk in walks], axis=1)
-        theirs = walked
-        if self._own is not None:
-            try:
-                theirs = self._own(np.stack(columns, axis=1))[:, self._chosen]
-            except ValueError as error:
-                raise DataError(
-                    f"the model does not take these rows: {first_line(error)}"
-                ) from error
-        for others, near in ((walked, 1e-9), (theirs, _SAME)):
-            if not np.allclose(ours, others, rtol=near, atol=near):
-                raise _other_outputs(ours, others)
 
-
-def _other_outputs(ours: NDArray[np.float64], others: NDArray[np.float64]) -> DataError:
-    return DataError(
-        "the outputs that follow from the trees are not the model's own: they differ by "
-        f"{np.abs(ours - others).max():.3g}; give a function that calls the model instead"
-    )
+def _head(first: Batch) -> Batch:
+    """Rows whose outputs are compared with the model's own."""
+    columns = {name: column[:CHECKED] for name, column in first.columns.items()}
+    return replace(first, columns=columns, rows=min(CHECKED, first.rows))
 
 
 class _ByWalks:
@@ -201,20 +210,15 @@ class _ByWalks:
 
     at_once = _FEW_AT_ONCE
 
-    def __init__(
-        self,
-        plan: Plan,
-        trees: TreeModel,
-        background: Source | None,
-        first: Batch,
-        why: str = "",
-    ):
+    def __init__(self, plan: Plan, trees: TreeModel, compared: Compared, why: str = ""):
         from biaskit.treeshap import TreeWalks
 
         names = [*trees.outputs]
         chosen = chosen_outputs(names, plan.output_class)
         self._features = plan.features
-        drawn = _drawn(plan, background, first)
+        some = matrix(_head(compared.first), plan.features, compared.first.where)
+        walked_outputs(trees, chosen, some)
+        drawn, whence = _drawn(plan, compared)
         columns = matrix(drawn, plan.features, "the background")
         logistic = plan.scale == "probability" and trees.is_log_odds
         is_probability = logistic or trees.is_probability
@@ -222,16 +226,15 @@ class _ByWalks:
             TreeWalks(trees.outputs[names[at]], columns, logistic=logistic, seed=plan.seed)
             for at in chosen
         ]
-        where = "background" if background is not None else "data"
         self.about = About(
             features=plan.features,
             outputs=tuple(names[at] for at in chosen),
             scale="probability" if is_probability else "raw",
             unit="probability" if is_probability else trees.unit,
-            method=f"trees, sampled: 2 orders × {drawn.rows} rows of the {where}, "
-            f"seed {plan.seed}{f' ({why})' if why else ''}",
+            method=f"trees, sampled: 2 orders × {whence}, seed {plan.seed}"
+            f"{f' ({why})' if why else ''}{trees.remark}",
             base=tuple(values.base for values in self._values),
-            own_background=background is None,
+            own_background=compared.background is None,
         )
 
     def __call__(self, batch: Batch) -> Values:
@@ -240,44 +243,63 @@ class _ByWalks:
         return Values(np.stack(values), np.stack(noise))
 
 
-class _ByShapsTrees:
-    """Path-dependent values of trees that only their own library, or shap, reads."""
+class _ByLibrary:
+    """Path-dependent values of trees that only their own library reads: its contributions."""
 
     at_once = _FEW_AT_ONCE
 
-    def __init__(self, plan: Plan, first: Batch):
+    def __init__(self, plan: Plan, native: Native, first: Batch):
+        self._native = native
+        self._table = RowTable(plan.features, first)
+        codes = self._table.codes(self._table.rows(_head(first)), native)
+        found = native.contributions(codes)
+        refuse_other_outputs(found.sum(axis=2), native.margin(codes))
+        names = output_names(native.classes, found.shape[1])
+        self._chosen = chosen_outputs(names, plan.output_class)
+        self.about = About(
+            features=plan.features,
+            outputs=tuple(names[at] for at in self._chosen),
+            scale="raw",
+            unit="margin",
+            method=f"{native.library}'s own contributions, path-dependent "
+            f"({plan.without_trees}){native.remark}",
+            base=tuple(found[0, self._chosen, -1].tolist()),
+        )
+
+    def __call__(self, batch: Batch) -> Values:
+        codes = self._table.codes(self._table.rows(batch), self._native)
+        found = self._native.contributions(codes)[:, self._chosen]
+        values = found.transpose(1, 2, 0)
+        return Values(np.concatenate([values[:, :-1], values.sum(axis=1, keepdims=True)], axis=1))
+
+
+class _ByShapsTrees:
+    """Path-dependent values by shap: of CatBoost, and of trees too deep for the kernels."""
+
+    at_once = _FEW_AT_ONCE
+
+    def __init__(self, plan: Plan, trees: TreeModel | None, first: Batch):
         shap = imported_shap()
         self._features = plan.features
-        self._model = plan.model
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
                 self._shap = shap.TreeExplainer(plan.model)
             except Exception as error:
-                raise DataError(
-                    f"shap cannot read the trees of this model: {first_line(error)}"
-                ) from error
-        _refuse_old_categories(plan, first)
-        some = frame(first, plan.features).iloc[:_CHECKED]
-        values, bases = self._of(some)
-        own = _own_margin(plan.model, some)
-        found = bases + values.sum(axis=1).T
-        if own is not None and not np.allclose(found, own, rtol=_SAME, atol=_SAME):
-            raise _other_outputs(found, own)
-        names = [str(k) for k in range(len(values))] if len(values) > 1 else [""]
+                raise TreesUnsupported(f"shap cannot read it: {first_line(error)}") from error
         classes = [str(one) for one in getattr(plan.model, "classes_", ())]
-        if len(classes) == len(values) > 1:
-            names = classes
+        # Of two classes whose probabilities shap gives both, the second says all of the first.
+        self._skipped = int(trees is not None and trees.is_probability and len(classes) == 2)
+        values, bases = self._of(frame(_head(first), plan.features))
+        refuse_other_outputs(bases + values.sum(axis=1).T, _own_outputs(plan, trees, first))
+        names = output_names(classes, len(values)) if trees is None else [*trees.outputs]
         self._chosen = chosen_outputs(names, plan.output_class)
         why = f" ({plan.without_trees})" if plan.without_trees else ""
-        is_probability = library_of(plan.model) == "sklearn" and hasattr(
-            plan.model, "predict_proba"
-        )
         self.about = About(
             features=plan.features,
             outputs=tuple(names[at] for at in self._chosen),
-            scale="probability" if is_probability else "raw",
-            unit="probability" if is_probability else "margin",
+            scale="probability" if trees is not None and trees.is_probability else "raw",
+            unit="margin" if trees is None else trees.unit,
             method=f"shap's TreeExplainer, path-dependent{why}",
             base=tuple(bases[self._chosen].tolist()),
         )
@@ -301,47 +323,17 @@ class _ByShapsTrees:
         values = values[:, :, np.newaxis] if values.ndim == 2 else values
         bases = np.atleast_2d(np.asarray(found.base_values, dtype=np.float64))
         bases = bases.reshape(len(values), -1)[0] if len(values) else bases[0]
-        return values.transpose(2, 1, 0), bases
+        return values.transpose(2, 1, 0)[self._skipped :], bases[self._skipped :]
 
 
-def _refuse_old_categories(plan: Plan, first: Batch) -> None:
-    """Refuse texts for an XGBoost that takes categories by their numbers, whatever they mean."""
-    if library_of(plan.model) != "xgboost":
-        return
-    import xgboost
-
-    texts = [name for name in plan.features if kind_of(first.columns[name].type) == "text"]
-    version = tuple(int(part) for part in xgboost.__version__.split(".")[:2])
-    if texts and version < (3, 1):
-        raise DataError(
-            f"feature {texts[0]!r} holds texts, and before 3.1 XGBoost does not know which of its "
-            "categories they are; install a newer XGBoost and train the model with it"
-        )
-
-
-def _own_margin(model: Any, rows: Any) -> NDArray[np.float64] | None:
-    """Outputs of trees by their library, shape ``(rows, outputs)``; None where it is unclear."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        match library_of(model):
-            case "xgboost":
-                import xgboost
-
-                if not isinstance(model, xgboost.Booster):
-                    found = model.predict(rows, output_margin=True)
-                else:
-                    data = xgboost.DMatrix(rows, enable_categorical=True)
-                    found = model.predict(data, output_margin=True)
-            case "lightgbm":
-                found = model.predict(rows, raw_score=True)
-            case "catboost":
-                found = model.predict(rows, prediction_type="RawFormulaVal")
-            case "sklearn" if not hasattr(model, "classes_"):
-                found = model.predict(rows)
-            case _:
-                return None
-    found = np.asarray(found, dtype=np.float64)
-    return found[:, np.newaxis] if found.ndim == 1 else found
+def _own_outputs(plan: Plan, trees: TreeModel | None, first: Batch) -> NDArray[np.float64]:
+    """What a model itself answers for the first rows, shape ``(rows, outputs)``."""
+    some = _head(first)
+    if trees is None:
+        found = plan.model.predict(frame(some, plan.features), prediction_type="RawFormulaVal")
+        return np.asarray(found, dtype=np.float64).reshape(some.rows, -1)
+    assert trees.own is not None  # there is an object, so its library is at hand
+    return trees.own(np.stack(matrix(some, plan.features, some.where), axis=1))
 
 
 class _ByRows:
@@ -349,9 +341,10 @@ class _ByRows:
 
     at_once = _FEW_AT_ONCE
 
-    def __init__(self, plan: Plan, background: Batch, is_given: bool, first: Batch):
-        self._features = plan.features
-        self._table = RowTable(plan.features, background if is_given else first, plan.model)
+    def __init__(self, plan: Plan, compared: Compared):
+        background, whence = _drawn(plan, compared)
+        is_given = compared.background is not None
+        self._table = RowTable(plan.features, background if is_given else compared.first)
         self._background = self._table.rows(background)
         self._linear = None
         base: NDArray[np.float64]
@@ -361,6 +354,8 @@ class _ByRows:
             self._chosen = chosen_outputs(names, plan.output_class)
             method = "linear, exact"
             base = linear(self._background).mean(axis=0)
+            some = self._table.rows(_head(compared.first))
+            refuse_other_outputs(linear(some), linear.own(self._table, some))
         else:
             self._output, names, scale, unit = output_of(plan, self._table, self._background)
             self._chosen = chosen_outputs(names, plan.output_class)
@@ -372,14 +367,14 @@ class _ByRows:
                 else (f"shap's Permutation, {_ORDERS} orders there and back, seed {plan.seed}")
             )
             self._shap = self._explainer(plan, few)
-        where = "background" if is_given else "data"
         why = f"; {plan.without_trees}: no kernels" if plan.without_trees else ""
+        remark = "" if plan.native is None else plan.native.remark
         self.about = About(
             features=plan.features,
             outputs=tuple(names[at] for at in self._chosen),
             scale=scale,
             unit=unit,
-            method=f"{method}, {background.rows} rows of the {where}{why}",
+            method=f"{method}, {whence}{why}{remark}",
             base=tuple(base[self._chosen].tolist()),
             own_background=not is_given,
         )
@@ -415,10 +410,17 @@ class _ByRows:
 class _Linear(NamedTuple):
     """Linear function of numbers, an output a row of `weights`."""
 
+    model: Any
     weights: NDArray[np.float64]
     at_zero: NDArray[np.float64]
     outputs: list[str]
     unit: str
+
+    def own(self, table: RowTable, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Outputs of the model itself, shape ``(rows, outputs)``."""
+        call = getattr(self.model, "decision_function", self.model.predict)
+        shaped = table.frame if hasattr(self.model, "feature_names_in_") else table.array
+        return np.asarray(call(shaped(rows)), dtype=np.float64).reshape(len(rows), -1)
 
     def __call__(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         found: NDArray[np.float64] = rows @ self.weights.T + self.at_zero
@@ -454,40 +456,51 @@ def _linear(model: Any, table: RowTable) -> _Linear | None:
     at_zero = np.broadcast_to(np.asarray(model.intercept_, dtype=np.float64), (len(weights),))
     classes = [str(one) for one in getattr(model, "classes_", ())]
     unit = "output" if not classes else "log-odds" if len(weights) == 1 else "margin"
-    return _Linear(weights, at_zero, classes if len(weights) > 1 else [""], unit)
+    return _Linear(model, weights, at_zero, output_names(classes, len(weights)), unit)
 
 
-def _drawn(plan: Plan, background: Source | None, first: Batch) -> Batch:
-    """Rows of the background, `DRAWN` of them at most, drawn at random; else of the data."""
-    numeric = plan.features if plan.is_numeric else ()
-    source: Iterator[Batch] = (
-        iter([first]) if background is None else background.batches(plan.features, numeric)
-    )
-    rng = np.random.default_rng(plan.seed)
-    parts: list[Mapping[str, Any]] = []
-    tickets: list[NDArray[np.float64]] = []
+def _drawn(plan: Plan, compared: Compared) -> tuple[Batch, str]:
+    """Rows to compare with, `DRAWN` of them at most, drawn at random, and whence they are.
+
+    Without a background they are of all the data; where these can be read once only, of their first
+    rows.
+    """
     import pyarrow as pa
 
-    for batch in source:
-        ticket = rng.random(batch.rows)
-        kept = np.sort(np.argsort(ticket)[:DRAWN])
+    numeric = plan.features if plan.is_numeric else ()
+    source = compared.background or compared.data
+    batches = iter([compared.first]) if source is None else source.batches(plan.features, numeric)
+    rng = np.random.default_rng(plan.seed)
+    parts: list[Any] = []
+    ticket = np.empty(0)  # one for each row of the parts
+    last = np.inf
+    for batch in batches:
+        drawn = rng.random(batch.rows)
+        kept = np.flatnonzero(drawn <= last)
+        if not len(kept):
+            continue
+        if len(kept) > DRAWN:
+            kept = np.sort(kept[np.argsort(drawn[kept])[:DRAWN]])
         place = pa.array(kept)
-        parts.append({name: batch.columns[name].take(place) for name in plan.features})
-        tickets.append(ticket[kept])
-    ticket = np.concatenate(tickets) if tickets else np.empty(0)
+        parts.append(pa.table({name: batch.columns[name].take(place) for name in plan.features}))
+        ticket = np.concatenate([ticket, drawn[kept]])
+        if len(ticket) >= DRAWN:
+            last = np.partition(ticket, DRAWN - 1)[DRAWN - 1]
     if not len(ticket):
         raise DataError("the background has no rows; give it one at least")
-    place = pa.array(np.sort(np.argsort(ticket)[:DRAWN]))
-    tables = [pa.table(dict(part)) for part in parts]
     try:
-        joined = pa.concat_tables(tables, promote_options="permissive")
+        joined = pa.concat_tables(parts, promote_options="permissive")
     except pa.ArrowException as error:
         raise DataError(f"the background's columns change their type: {error}") from error
-    table = joined.take(place).combine_chunks()
+    table = joined.take(pa.array(np.sort(np.argsort(ticket)[:DRAWN]))).combine_chunks()
     columns = {
         name: table.column(name).chunk(0)
         if table.column(name).num_chunks
         else pa.array([], table.column(name).type)
         for name in plan.features
     }
-    return Batch(columns, table.num_rows, "the background")
+    whence = f"{table.num_rows} of the first {compared.first.rows:,} rows"
+    if source is not None:
+        of = "data" if compared.background is None else "background"
+        whence = f"{table.num_rows} rows of the {of}"
+    return Batch(columns, table.num_rows, "the background"), whence

@@ -95,6 +95,7 @@ def explain(
     scale: str = "auto",
     confidence: float = 0.95,
     seed: int = 0,
+    trust_model: bool = False,
     trust_pickle: bool = False,
 ) -> pd.DataFrame:
     """Tidy table of the features that make the gap between the outputs of two sides.
@@ -128,8 +129,11 @@ def explain(
         Level of the intervals, between 0 and 1.
     seed
         What is drawn at random follows from it.
+    trust_model
+        Whether a library may open a model file that biaskit does not read itself: a pickle runs the
+        code that is in it, and the loaders of ONNX, skops and of categorical splits can be crashed.
     trust_pickle
-        Whether a pickled model may be opened, which runs the code that is in it.
+        The same, as it was called first.
 
     Returns
     -------
@@ -176,9 +180,8 @@ def explain(
         facet_edges=facet_edges,
         frequency=frequency,
     )
-    request = Request(
-        model, data, roles, background, features, output_class, scale, seed, trust_pickle
-    )
+    trust = trust_model or trust_pickle
+    request = Request(model, data, roles, background, features, output_class, scale, seed, trust)
     medians = None if roles.facet else Medians()
     found = attributions_of(request, medians=medians)
     if medians is not None:
@@ -200,6 +203,7 @@ def attribute(
     output_class: Any = None,
     scale: str = "auto",
     seed: int = 0,
+    trust_model: bool = False,
     trust_pickle: bool = False,
 ) -> Attributions:
     """Sums of the Shapley values of all rows per facet value, which add up across files and days.
@@ -228,8 +232,9 @@ def attribute(
         facet_edges=facet_edges,
         frequency=frequency,
     )
+    trust = trust_model or trust_pickle
     return attributions_of(
-        Request(model, data, roles, background, features, output_class, scale, seed, trust_pickle)
+        Request(model, data, roles, background, features, output_class, scale, seed, trust)
     )
 
 
@@ -243,6 +248,7 @@ def shap_values(
     output_class: Any = None,
     scale: str = "auto",
     seed: int = 0,
+    trust_model: bool = False,
     trust_pickle: bool = False,
 ) -> shap.Explanation:
     """Shapley values of every row, as shap's own object, which all of shap's plots take.
@@ -274,9 +280,8 @@ def shap_values(
 
     library = imported_shap()
     roles = Roles.of(frequency=frequency)
-    request = Request(
-        model, data, roles, background, features, output_class, scale, seed, trust_pickle
-    )
+    trust = trust_model or trust_pickle
+    request = Request(model, data, roles, background, features, output_class, scale, seed, trust)
     values, rows = [], []
     explained = Pass(request)
     about = explained.about

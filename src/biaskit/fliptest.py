@@ -12,7 +12,7 @@ F- and n_d are sums of weights; a neighbour has one vote, whatever it weighs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from biaskit.errors import DataError, listed
 from biaskit.levels import MISSING, Level
-from biaskit.metrics import FROM_ROWS, Metric
+from biaskit.metrics import Metric
 from biaskit.roles import Facet, Roles
 from biaskit.sources.sample import SEED, Feature, Sample
 
@@ -33,6 +33,8 @@ _FEW_ROWS = 10
 MAX_CATEGORIES = 1_000
 # In a space of more columns than this a tree is slower than to compare all.
 _TREE_COLUMNS = 16
+# A feature that settles the outcome of every row, where chance would do so less often than this.
+_CHANCE = 1e-3
 # Squared distances that differ by less than this share are the same but for rounding.
 _ROUNDING = 1e-9
 # Distances that are looked at in one go.
@@ -56,7 +58,7 @@ def sample_for(roles: Roles, metrics: Collection[Metric] | None) -> Sample | Non
 
     With `metrics` None, every metric is asked for whose roles are given.
     """
-    asked = metrics is None or any(one.symbol in FROM_ROWS for one in metrics)
+    asked = metrics is None or any(one.is_of_rows for one in metrics)
     given = roles.features is not None and roles.predicted is not None
     return Sample(roles) if asked and given else None
 
@@ -78,8 +80,17 @@ def flip_tests(
     Raises
     ------
     DataError
-        The features have too many categories.
+        The features have too many categories; or nobody named them, and one of them determines the
+        label or the prediction, so that by it rows are alike in what is asked about.
     """
+    telling = _telling(sample, positive_hat)
+    if telling and sample.is_rest:
+        others = [one.column for one in sample.features if repr(one.column) not in telling]
+        said = ", and ".join(f"{name} determines the {what}" for name, what in telling.items())
+        raise DataError(
+            f'features="rest": {said}, so rows are compared by their own outcome; name the columns '
+            f"to compare by, such as {listed(others)}"
+        )
     levels, of_row = sample.facet(facet)
     known = np.array([level is not MISSING for level in levels], dtype=bool)[of_row]
     # Rows with the same features are one point, so that ties cost nothing.
@@ -93,7 +104,7 @@ def flip_tests(
     for group in groups:
         on_d = np.array([level in group for level in levels], dtype=bool)[of_row]
         n_a, n_d = _side_rows(sample, facet, group)
-        remarks = _remarks(sample)
+        remarks = _remarks(sample, telling)
         estimate = np.nan
         if on_d.any() and not on_d.all():
 
@@ -121,15 +132,54 @@ def _side_rows(sample: Sample, facet: Facet, group: Collection[Level]) -> tuple[
     return sum(n for level, n in rows.items() if level is not MISSING) - n_d, n_d
 
 
-def _remarks(sample: Sample) -> list[str]:
+def _remarks(sample: Sample, telling: Mapping[str, str]) -> list[str]:
     remarks = []
     if sample.complete > len(sample.values):
         remarks.append(
             f"a sample of {len(sample.values):,} of {sample.complete:,} rows (seed {SEED})"
         )
     if sample.is_rest:
-        remarks.append(f"features: {listed([one.column for one in sample.features])}")
+        remarks.append(f"features: {', '.join(repr(one.column) for one in sample.features)}")
+    remarks += [f"feature {name} determines the {what}" for name, what in telling.items()]
     return remarks
+
+
+def _telling(sample: Sample, positive_hat: Sequence[Level]) -> dict[str, str]:
+    """Features that determine the label or the prediction, quoted, and which of the two."""
+    outcomes = {"label": sample.labels(), "prediction": sample.is_positive(positive_hat)}
+    return {
+        repr(feature.column): what
+        for feature, values in zip(sample.features, sample.values.T, strict=True)
+        for what, outcome in outcomes.items()
+        if outcome is not None and _determines(values, outcome, is_number=not feature.categories)
+    }
+
+
+def _determines(values: NDArray[np.float64], outcome: NDArray[Any], *, is_number: bool) -> bool:
+    """Whether a feature settles the outcome of each row, by its values or by one threshold.
+
+    By its values: all rows of a value have one outcome, and there are two rows a value on average.
+    What would come of outcomes that are dealt to the rows at random is not counted.
+    """
+    from scipy.special import gammaln, logsumexp
+
+    _, outcome, times = np.unique(outcome, return_inverse=True, return_counts=True)
+    if len(times) < 2:
+        return False
+    distinct, which, rows = np.unique(values, return_inverse=True, return_counts=True)
+    pairs = np.unique(which.ravel() * len(times) + outcome.ravel())
+    if len(pairs) == len(distinct) and len(values) >= 2 * len(distinct):
+        # The chance that so many rows have one outcome, whichever, multiplied over the values.
+        shares = np.log(times / len(values))
+        sizes, values_of_size = np.unique(rows, return_counts=True)
+        chance = logsumexp(sizes[:, np.newaxis] * shares, axis=1) @ values_of_size
+        return bool(chance < np.log(_CHANCE))
+    if not is_number or len(times) > 2:
+        return False
+    first, second = (values[outcome.ravel() == k] for k in (0, 1))
+    is_split = first.max() < second.min() or second.max() < first.min()
+    orders = gammaln(len(values) + 1) - gammaln(times + 1).sum()
+    return bool(is_split and np.log(2) - orders < np.log(_CHANCE))
 
 
 def _coordinates(

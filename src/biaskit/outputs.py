@@ -9,12 +9,20 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from biaskit.errors import DataError, RolesError, did_you_mean, listed
-from biaskit.models import TreeModel, TreesUnsupported, library_of, tree_model
+from biaskit.errors import DataError, RolesError, did_you_mean, first_line, listed
+from biaskit.models import (
+    Native,
+    TreeModel,
+    TreesUnsupported,
+    library_of,
+    native_of,
+    tree_model,
+)
 from biaskit.sources.batches import Batch
 from biaskit.sources.encode import dictionary, kind_of, numbers
 
 __all__ = [
+    "CHECKED",
     "SCALES",
     "Plan",
     "RowTable",
@@ -24,11 +32,18 @@ __all__ = [
     "features_of",
     "frame",
     "matrix",
+    "output_names",
     "output_of",
+    "refuse_other_outputs",
     "scores",
+    "walked_outputs",
 ]
 
 SCALES = ("auto", "raw", "probability")
+#: Rows whose outputs are compared with those of the model itself.
+CHECKED = 1_000
+# Outputs may differ by so much from the library's own, which add up float32.
+_SAME = 1e-4
 
 
 class Plan(NamedTuple):
@@ -39,6 +54,8 @@ class Plan(NamedTuple):
     #: Trees of the model, where it has some that the kernels read; else why not, if it has trees.
     trees: TreeModel | None
     without_trees: str
+    #: The model as XGBoost or LightGBM answers, where it is one of theirs.
+    native: Native | None = None
     output_class: Any = None
     scale: str = "auto"
     seed: int = 0
@@ -68,12 +85,13 @@ def features_of(model: Any, given: Sequence[str] | None, names: Sequence[str]) -
     DataError
         The data lack a column that it takes.
     """
-    trees, why = None, ""
+    trees, why, native = None, "", native_of(model)
     try:
         trees = tree_model(model)
     except TreesUnsupported as error:
         why = str(error)
-    own = _own_features(model, trees)
+    described = trees or native
+    own = described.features if described is not None else _own_features(model)
     if given is not None:
         features = tuple(given)
         if own and len(own) != len(features):
@@ -82,9 +100,9 @@ def features_of(model: Any, given: Sequence[str] | None, names: Sequence[str]) -
             )
         if own and set(own) == set(features):
             features = own
-    elif own and (trees is None or trees.has_names):
+    elif own and (described is None or described.has_names):
         features = own
-    elif trees is not None or own:
+    elif own:
         raise RolesError(
             f"the model does not say which columns it takes; name its {len(own)} in their order "
             f"with features=; the data have {listed([*names])}"
@@ -102,19 +120,15 @@ def features_of(model: Any, given: Sequence[str] | None, names: Sequence[str]) -
             f"{f' (as {len(missing) - 1} more)' if len(missing) > 1 else ''}; "
             f"{did_you_mean(missing[0], names)}"
         )
-    return Plan(model, features, trees, why)
+    return Plan(model, features, trees, why, native)
 
 
-def _own_features(model: Any, trees: TreeModel | None) -> tuple[str, ...]:
+def _own_features(model: Any) -> tuple[str, ...]:
     """Columns that a model says it takes, in their order; none where it says nothing."""
-    if trees is not None:
-        return next(iter(trees.outputs.values())).features
     for name in ("feature_names_in_", "feature_names_", "feature_names", "columns"):
         found = getattr(model, name, None)
         if callable(found):
             found = found()
-        if found is None and name == "feature_names" and hasattr(model, "feature_name"):
-            found = model.feature_name()
         if found is not None and len(found) and all(isinstance(str(one), str) for one in found):
             return tuple(str(one) for one in found)
     return ()
@@ -152,11 +166,11 @@ def scores(plan: Plan, first: Batch) -> Scores:
     RolesError, DataError
         As for `explainer`.
     """
-    table = RowTable(plan.features, first, plan.model)
+    table = RowTable(plan.features, first)
     some = table.rows(first)
     if plan.trees is not None:
         try:
-            return _scores_of_trees(plan, plan.trees, table)
+            return _scores_of_trees(plan, plan.trees, table, first)
         except TreesUnsupported as error:
             plan = plan._replace(without_trees=str(error), trees=None)
     if plan.without_trees and isinstance(plan.model, TreeModel):
@@ -173,7 +187,7 @@ def scores(plan: Plan, first: Batch) -> Scores:
     )
 
 
-def _scores_of_trees(plan: Plan, trees: TreeModel, table: RowTable) -> Scores:
+def _scores_of_trees(plan: Plan, trees: TreeModel, table: RowTable, first: Batch) -> Scores:
     from biaskit.treeshap import TreeOutputs
 
     names = [*trees.outputs]
@@ -182,6 +196,7 @@ def _scores_of_trees(plan: Plan, trees: TreeModel, table: RowTable) -> Scores:
         raise RolesError("this model has no probability of one class; leave scale out")
     logistic = plan.scale == "probability" and not trees.is_probability
     walks = [TreeOutputs(trees.outputs[names[at]]) for at in chosen]
+    walked_outputs(trees, chosen, [c[:CHECKED] for c in matrix(first, plan.features, first.where)])
 
     def outputs(rows: NDArray[np.float64]) -> NDArray[np.float64]:
         found = np.stack([walk([*rows.T]) for walk in walks], axis=1)
@@ -192,10 +207,56 @@ def _scores_of_trees(plan: Plan, trees: TreeModel, table: RowTable) -> Scores:
     return Scores(table.rows, outputs, chosen_names, scale, table.value, table.is_number)
 
 
+def walked_outputs(
+    trees: TreeModel, chosen: Sequence[int], columns: Sequence[NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """Outputs of some rows by a walk down the trees, shape ``(rows, outputs)``.
+
+    Raises
+    ------
+    DataError
+        They are not what the library itself says, where it is at hand.
+    """
+    from biaskit.treeshap import TreeOutputs
+
+    ensembles = [*trees.outputs.values()]
+    walked = np.stack([TreeOutputs(ensembles[at])(columns) for at in chosen], axis=1)
+    if trees.own is not None:
+        try:
+            own = trees.own(np.stack(columns, axis=1))[:, chosen]
+        except ValueError as error:
+            raise DataError(f"the model does not take these rows: {first_line(error)}") from error
+        refuse_other_outputs(walked, own)
+    return walked
+
+
+def refuse_other_outputs(
+    ours: NDArray[np.float64], own: NDArray[np.float64], near: float = _SAME
+) -> None:
+    """Refuse outputs that an explanation adds up to, where the model itself answers others.
+
+    Raises
+    ------
+    DataError
+        They differ by more than the rounding of a library that adds up float32.
+    """
+    if ours.shape != own.shape or not np.allclose(ours, own, rtol=near, atol=near):
+        by = f" by {np.abs(ours - own).max():.3g}" if ours.shape == own.shape else " in shape"
+        raise DataError(
+            f"the outputs that follow from the explanation are not the model's own: they differ{by}"
+            "; give a function that calls the model instead"
+        )
+
+
 def output_of(
     plan: Plan, table: RowTable, some: NDArray[np.float64]
 ) -> tuple[Callable[[NDArray[np.float64]], NDArray[np.float64]], list[str], str, str]:
     """Function of a table's rows to outputs; the outputs' names, the scale and the unit."""
+    if plan.native is not None:
+        call, scale, unit = _native_call(plan, plan.native, table)
+        output = _finite(call)
+        width = output(some[:2]).shape[1]
+        return output, output_names(plan.native.classes, width), scale, unit
     model, classes = plan.model, [str(one) for one in getattr(plan.model, "classes_", ())]
     is_classifier = bool(classes) or hasattr(model, "predict_proba")
     binary = len(classes) == 2
@@ -204,17 +265,6 @@ def output_of(
         call = lambda rows: model.predict(rows, prediction_type="RawFormulaVal")  # noqa: E731
         unit = "margin" if is_classifier else "output"
         binary = False
-    elif library_of(model) == "lightgbm" and not hasattr(model, "predict_proba"):
-        call = lambda rows: model.predict(rows, raw_score=plan.scale != "probability")  # noqa: E731
-        scale = "probability" if plan.scale == "probability" else "raw"
-    elif library_of(model) == "xgboost" and not hasattr(model, "predict_proba"):
-        import xgboost
-
-        def call(rows: Any) -> Any:
-            data = xgboost.DMatrix(rows, enable_categorical=True)
-            return model.predict(data, output_margin=plan.scale != "probability")
-
-        scale = "probability" if plan.scale == "probability" else "raw"
     elif is_classifier and plan.scale == "raw" and hasattr(model, "decision_function"):
         call, unit = model.decision_function, "margin"
         binary = False
@@ -237,18 +287,56 @@ def output_of(
             "and cannot be called"
         )
     if plan.scale == "probability" and scale != "probability":
-        raise RolesError("this model says no probability; leave scale out, or say scale='raw'")
+        raise RolesError(_NO_PROBABILITY)
     as_log_odds = plan.scale == "raw" and scale == "probability"
     if as_log_odds and not binary:
         raise RolesError("this model has no raw scale; leave scale out")
     take = _reader(call, table, some)
 
-    def output(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    def scored(rows: NDArray[np.float64]) -> NDArray[np.float64]:
         found = take(rows)
         found = found[:, 1:] if binary and found.shape[1] == 2 else found
         if as_log_odds:
             with np.errstate(divide="ignore"):
                 found = np.log(found) - np.log1p(-found)
+        return found
+
+    output = _finite(scored)
+    width = output(some[:2]).shape[1]
+    if as_log_odds:
+        scale, unit = "raw", "log-odds"
+    return output, output_names(classes, width), scale, unit
+
+
+_NO_PROBABILITY = "this model says no probability; leave scale out, or say scale='raw'"
+
+
+def _native_call(
+    plan: Plan, native: Native, table: RowTable
+) -> tuple[Callable[[NDArray[np.float64]], NDArray[np.float64]], str, str]:
+    """Function of a table's rows to what the library of a model answers; its scale and unit."""
+    if plan.scale != "probability":
+        return lambda rows: native.margin(table.codes(rows, native)), "raw", "margin"
+    probability = native.probability
+    if probability is None:
+        raise RolesError(_NO_PROBABILITY)
+    return lambda rows: probability(table.codes(rows, native)), "probability", "probability"
+
+
+def output_names(classes: Sequence[str], width: int) -> list[str]:
+    """Names of so many outputs: those of the classes, or numbers; none of a single one."""
+    if width == 1:
+        return [""]
+    return [*classes] if len(classes) == width else [str(k) for k in range(width)]
+
+
+def _finite(
+    scored: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
+    """Function of rows to outputs that refuses what is no finite number."""
+
+    def output(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        found = scored(rows)
         if not np.all(np.isfinite(found)):
             raise DataError(
                 f"the model returns {'NaN' if np.any(np.isnan(found)) else 'an infinite number'} "
@@ -257,11 +345,7 @@ def output_of(
             )
         return found
 
-    width = output(some[:2]).shape[1]
-    names = classes if len(classes) == width > 1 else [str(k) for k in range(width)]
-    if as_log_odds:
-        scale, unit = "raw", "log-odds"
-    return output, names if width > 1 else [""], scale, unit
+    return output
 
 
 def _reader(
@@ -309,10 +393,8 @@ def _as_scores(found: Any, rows: int) -> NDArray[np.float64]:
 class RowTable:
     """Rows as plain floats, and back: a text is its place among the texts seen so far."""
 
-    def __init__(self, features: Sequence[str], like: Batch, model: Any):
+    def __init__(self, features: Sequence[str], like: Batch):
         self.features = features
-        #: Whether the model takes texts as categories of pandas.
-        self._as_categories = library_of(model) in ("xgboost", "lightgbm")
         self._kinds = {name: _kind(like.columns[name], name, like.where) for name in features}
         self._texts: dict[str, dict[Any, int]] = {
             name: {} for name, kind in self._kinds.items() if kind == "text"
@@ -369,8 +451,55 @@ class RowTable:
         """Rows as a pandas frame for a model, in the types of the data."""
         import pandas as pd
 
-        made = pd.DataFrame({name: self._column(name, rows[:, at]) for at, name in self._at()})
-        return made.astype(dict.fromkeys(self._texts, "category")) if self._as_categories else made
+        return pd.DataFrame({name: self._column(name, rows[:, at]) for at, name in self._at()})
+
+    def codes(self, rows: NDArray[np.float64], native: Native) -> NDArray[np.float64]:
+        """Rows as the library of a model takes them: categories as its own numbers.
+
+        Raises
+        ------
+        DataError
+            A feature holds texts where the model takes numbers, or categories of another kind, or
+            one that the model was not trained on and does not take.
+        """
+        made = rows.copy()
+        for at, (name, its_name) in enumerate(zip(self.features, native.features, strict=True)):
+            kept = native.categories.get(its_name)
+            if kept is not None:
+                made[:, at] = self._codes_of(name, rows[:, at], kept, native)
+            elif name in self._texts:
+                raise DataError(
+                    f"feature {name!r} holds texts, and the model keeps no categories for them, so "
+                    "nothing says which of its numbers they are; encode them as for its training, "
+                    f"or train it anew with the newest {native.library}"
+                )
+        return made
+
+    def _codes_of(
+        self, name: str, values: NDArray[np.float64], kept: Sequence[Any], native: Native
+    ) -> NDArray[np.float64]:
+        """Numbers of the categories of a feature, NaN where one is missing or not known."""
+        is_text = name in self._texts
+        distinct, place = np.unique(values, return_inverse=True)
+        known = distinct[~np.isnan(distinct)].tolist()
+        if known and is_text != any(isinstance(one, str) for one in kept):
+            raise DataError(
+                f"feature {name!r} holds {'texts' if is_text else 'numbers'}, and the model's "
+                f"categories are {listed(kept, most=4)}; give it the type of the training data"
+            )
+        number = {one: i for i, one in enumerate(kept)}
+        texts = [*self._texts[name]] if is_text else []
+        codes = np.full(len(distinct), math.nan)
+        for i, value in enumerate(known):
+            one = texts[int(value)] if is_text else value
+            if one in number:
+                codes[i] = number[one]
+            elif native.refuses_other_categories:
+                raise DataError(
+                    f"feature {name!r} holds {one!r}, which was not in the training data; the "
+                    f"model knows {listed(kept, most=6)}"
+                )
+        return codes[place.ravel()]
 
     def _at(self) -> Iterator[tuple[int, str]]:
         return iter(enumerate(self.features))

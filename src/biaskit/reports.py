@@ -310,7 +310,7 @@ def _of_facet(
     by_axes: dict[tuple[str, ...], list[Metric]] = defaultdict(list)
     found: dict[int, _Figures] = {}
     for metric in metrics:
-        if metric.symbol in FROM_ROWS and sample is not None:
+        if metric.is_of_rows and sample is not None:
             found[id(metric)] = _flips(metric, table, facet, compared, positive_hat, sample)
         else:
             by_axes[_known_axes(metric, roles)].append(metric)

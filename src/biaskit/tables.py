@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from biaskit.errors import DataError
+from biaskit.errors import DataError, RolesError
 from biaskit.levels import ABSENT, MISSING, Level, kind, order
 from biaskit.roles import Facet, Roles
 
@@ -148,8 +148,12 @@ class Tally:
 
     @property
     def _hat(self) -> NDArray[np.bool_]:
-        none = np.zeros(self.cells.shape[-2], dtype=bool)
-        return none if self.positive_hat is None else self.positive_hat
+        if self.positive_hat is None:
+            raise RolesError(
+                "a metric asks for predictions (q_hat, tp and the like) where none are counted: "
+                "name 'predicted' and 'positive' in its needs"
+            )
+        return self.positive_hat
 
     @cached_property
     def _predicted(self) -> NDArray[Any]:
@@ -261,9 +265,9 @@ class Table:
             Levels of the label and of the prediction that are positive.
         """
         labels = np.array([level in positive for level in self.levels[1]], dtype=bool)
-        hat = np.array([level in positive_hat for level in self.levels[2]], dtype=bool)
-        if "predicted" not in known:
-            hat = np.zeros(1, dtype=bool)
+        hat = None
+        if "predicted" in known:
+            hat = np.array([level in positive_hat for level in self.levels[2]], dtype=bool)
         weights, squares = self.n if self.w is None else self.w, self.w2
         made = []
         for side in (~sides, sides):  # the missing level is empty, so it may be on either side

@@ -7,6 +7,7 @@ per group of leaves (`biaskit._kernels.trees`); a row's values are sums of table
 from __future__ import annotations
 
 import itertools
+import math
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -68,6 +69,9 @@ class _Codes:
             with np.errstate(over="ignore"):
                 values = values.astype(np.float32)
         values = np.ascontiguousarray(values, dtype=np.float64)
+        if not math.isnan(one.missing):
+            missing = np.float32(one.missing) if one.rounds else one.missing
+            values = np.where(values == missing, np.nan, values)
         if feature in one.nan_is_zero:
             values = np.where(np.isnan(values), 0.0, values)
         elif feature in one.zero_is_missing:

@@ -29,8 +29,8 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
         required=True,
         action=Once,
         metavar="MODEL",
-        help="XGBoost .json or .ubj, LightGBM .txt, .onnx, .skops, module:function; .pkl, .pickle "
-        "or .joblib with --trust-pickle",
+        help="XGBoost .json or .ubj, LightGBM .txt, module:function; .onnx, .skops, .pkl, .pickle "
+        "or .joblib with --trust-model",
     )
     explain.add_argument(
         "--facet",
@@ -88,10 +88,11 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
     )
     explain.add_argument("--seed", type=int, default=0, metavar="N", help="of what is drawn")
     explain.add_argument(
+        "--trust-model",
         "--trust-pickle",
         action="store_true",
-        help="open a pickled model, which runs whatever code is in the file: only if you know who "
-        "made it",
+        help="let its library open a model file that biaskit does not read itself, which may run "
+        "code or crash: only if you know who made it",
     )
     add_output(explain)
 
@@ -115,7 +116,7 @@ def _explain(args: argparse.Namespace) -> None:
         output_class=args.output_class,
         scale=args.scale,
         seed=args.seed,
-        trust_pickle=args.trust_pickle,
+        trust_model=args.trust_model,
         values_to=args.values,
         key=args.key,
     )

@@ -195,6 +195,11 @@ class Metric:
         return (self.function.__doc__ or self.symbol).strip().splitlines()[0].rstrip(".")
 
     @property
+    def is_of_rows(self) -> bool:
+        """Whether it is made of rows and not of counts, whatever it is called."""
+        return "features" in self.needs
+
+    @property
     def stage(self) -> str:
         """``"post-training"`` for a metric of predictions, else ``"pre-training"``."""
         return "post-training" if "predicted" in self.needs else "pre-training"

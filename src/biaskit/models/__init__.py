@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from biaskit.models.ensembles import Ensemble, TreeModel, TreesUnsupported
+from biaskit.models.lightgbm_text import from_lightgbm
+from biaskit.models.natives import Native, of_lightgbm, of_xgboost, xgboost_options
+from biaskit.models.xgboost_json import from_xgboost
 
-__all__ = ["Ensemble", "TreeModel", "TreesUnsupported", "library_of", "tree_model"]
+__all__ = [
+    "Ensemble",
+    "Native",
+    "TreeModel",
+    "TreesUnsupported",
+    "library_of",
+    "native_of",
+    "tree_model",
+]
 
 
 def library_of(model: Any) -> str:
@@ -17,6 +27,28 @@ def library_of(model: Any) -> str:
     known = ("xgboost", "lightgbm", "catboost", "sklearn")
     packages = [one.__module__.split(".")[0] for one in type(model).__mro__]
     return next((package for package in packages if package in known), packages[0])
+
+
+def native_of(model: Any) -> Native | None:
+    """Model of XGBoost or LightGBM as its library answers; None for any other.
+
+    Raises
+    ------
+    DataError
+        It keeps categories, and nothing says of which features.
+    """
+    match library_of(model):
+        case "xgboost":
+            import xgboost
+
+            is_known = isinstance(model, (xgboost.Booster, xgboost.XGBModel))
+            return of_xgboost(model) if is_known else None
+        case "lightgbm":
+            import lightgbm
+
+            is_known = isinstance(model, (lightgbm.Booster, lightgbm.LGBMModel))
+            return of_lightgbm(model) if is_known else None
+    return None
 
 
 def tree_model(model: Any) -> TreeModel | None:
@@ -29,65 +61,33 @@ def tree_model(model: Any) -> TreeModel | None:
     """
     if isinstance(model, TreeModel):
         return model
+    native = native_of(model)
+    if native is not None and native.categories:
+        raise TreesUnsupported("categorical splits")
     match library_of(model):
-        case "xgboost":
-            return _xgboost(model)
-        case "lightgbm":
-            return _lightgbm(model)
+        case "xgboost" if native is not None:
+            made = _xgboost(model)
+        case "lightgbm" if native is not None:
+            made = from_lightgbm(getattr(model, "booster_", model).model_to_string())
         case "sklearn":
             from biaskit.models.sklearn_trees import from_sklearn
 
             return from_sklearn(model)
-    return None
-
-
-def _xgboost(model: Any) -> TreeModel:
-    from dataclasses import replace
-
-    import xgboost
-
-    from biaskit.models.xgboost_json import from_xgboost_file
-
-    booster = model
-    if isinstance(model, xgboost.XGBModel):
-        booster = model.get_booster()
-        best = getattr(model, "best_iteration", None) if model.early_stopping_rounds else None
-        if best is not None:  # with early stopping, the model predicts with its best rounds only
-            booster = booster[: best + 1]
-    made = from_xgboost_file(bytes(booster.save_raw("json")))
-    names = [*next(iter(made.outputs.values())).features] if made.has_names else None
-
-    def own(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        found = booster.predict(xgboost.DMatrix(rows, feature_names=names), output_margin=True)
-        return _wide(found)
-
+        case _:
+            return None
+    if made is None:
+        return None
     outputs = made.outputs
-    if len(outputs) > 1 and hasattr(model, "classes_"):
-        outputs = dict(zip(map(str, model.classes_), outputs.values(), strict=True))
-    return replace(made, own=own, outputs=outputs)
+    if len(native.classes) == len(outputs):
+        outputs = dict(zip(native.classes, outputs.values(), strict=True))
+    return replace(made, own=native.margin, outputs=outputs)
 
 
-def _lightgbm(model: Any) -> TreeModel:
-    from dataclasses import replace
-
-    from biaskit.models.lightgbm_text import from_lightgbm
-
-    booster = getattr(model, "booster_", model)
-    text = booster.model_to_string()
-    made = from_lightgbm(text)
-    trees = sum(len(one.roots) for one in made.outputs.values())
-    rounds = trees / len(made.outputs)
-    divisor = rounds if "\naverage_output\n" in text else 1.0
-
-    def own(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        return _wide(booster.predict(rows, raw_score=True)) / divisor
-
-    outputs = made.outputs
-    if len(outputs) > 1 and hasattr(model, "classes_"):
-        outputs = dict(zip(map(str, model.classes_), outputs.values(), strict=True))
-    return replace(made, own=own, outputs=outputs)
-
-
-def _wide(found: Any) -> NDArray[np.float64]:
-    values = np.asarray(found, dtype=np.float64)
-    return values[:, np.newaxis] if values.ndim == 1 else values
+def _xgboost(model: Any) -> TreeModel | None:
+    """Trees of a Booster or of a wrapper of one; None where it is linear."""
+    booster = model.get_booster() if hasattr(model, "get_booster") else model
+    parsed = json.loads(bytes(booster.save_raw("json")))
+    if parsed["learner"]["gradient_booster"]["name"] == "gblinear":
+        return None
+    options = xgboost_options(model)
+    return from_xgboost(parsed, rounds=options.rounds, missing=options.missing)

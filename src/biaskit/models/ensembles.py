@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,7 @@ __all__ = [
     "TreeModel",
     "Trees",
     "TreesUnsupported",
+    "best_rounds",
     "refuse_large",
 ]
 
@@ -31,6 +33,11 @@ _MOST_VALUES = 10_000_000
 
 class TreesUnsupported(Exception):  # noqa: N818 - not an error: another method takes over
     """Something in a tree model that biaskit's own kernels do not read; the message names it."""
+
+
+def best_rounds(used: int | None, total: int) -> str:
+    """What a method says where a model stops at its best round."""
+    return "" if used is None or used >= total else f", the best {used:,} of {total:,} rounds"
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +57,13 @@ class TreeModel:
     own: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None
     #: Whether the columns have names of their own, not made of their numbers.
     has_names: bool = True
+    #: What else the method should say, such as how many rounds are used.
+    remark: str = ""
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the columns, in their order."""
+        return next(iter(self.outputs.values())).features
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +95,8 @@ class Ensemble:
     #: Features in which NaN is 0, and those in which 0 is missing.
     nan_is_zero: frozenset[int] = frozenset()
     zero_is_missing: frozenset[int] = frozenset()
+    #: Number that is missing to the model in every feature, beside NaN.
+    missing: float = math.nan
     #: Parent of each node, -1 of a root, `UNREACHED` where no root leads; and splits at or below
     #: it. Both follow from the rest.
     parent: NDArray[np.int32] = field(init=False)
@@ -203,6 +219,7 @@ class Trees:
         rounds: bool = False,
         nan_is_zero: frozenset[int] = frozenset(),
         zero_is_missing: frozenset[int] = frozenset(),
+        missing: float = math.nan,
     ) -> Ensemble:
         """Ensemble of the trees that were added."""
 
@@ -224,6 +241,7 @@ class Trees:
             rounds=rounds,
             nan_is_zero=nan_is_zero,
             zero_is_missing=zero_is_missing,
+            missing=missing,
         )
 
 

@@ -13,6 +13,7 @@ from biaskit.models.ensembles import TreeModel, Trees, TreesUnsupported, refuse_
 __all__ = ["from_lightgbm"]
 
 _CATEGORICAL, _DEFAULT_LEFT = 1, 2
+_CATEGORIES = "\npandas_categorical:"
 #: How a split treats what is missing, in two bits of its type.
 _NONE, _ZERO, _NAN = 0, 1, 2
 _LOGS = {"poisson", "gamma", "tweedie"}
@@ -43,6 +44,9 @@ def _read(text: str) -> TreeModel:
     head, *blocks = text.split("\nTree=")
     if not head.startswith("tree"):
         raise DataError("this is no model that LightGBM wrote: its first line is not 'tree'")
+    kept = text.rpartition(_CATEGORIES)[2].strip() if _CATEGORIES in text else ""
+    if kept not in ("", "[]", "null"):  # the numbers in the trees are not those in the data
+        raise TreesUnsupported("categories of pandas")
     about = _entries(head)
     features = tuple(about["feature_names"].split(" "))  # one for all outputs
     if len(features) != int(about["max_feature_idx"]) + 1:
@@ -119,14 +123,14 @@ def _add(trees: Trees, entries: Mapping[str, str], scale: float, missing: _Missi
         )
         return
     inner = leaves - 1
-    kind = _numbers(entries["decision_type"], inner).astype(np.int64)
+    kind = _indices(entries["decision_type"], inner)
     if np.any(kind & _CATEGORICAL):
         raise TreesUnsupported("categorical splits")
-    feature = _numbers(entries["split_feature"], inner).astype(np.int64)
+    feature = _indices(entries["split_feature"], inner)
     missing.add(feature, (kind >> 2) & 3)
 
     def children(name: str) -> NDArray[np.int64]:
-        found = _numbers(entries[name], inner).astype(np.int64)
+        found = _indices(entries[name], inner)
         place = np.where(found < 0, inner + ~found, found)  # the leaves follow the inner nodes
         return np.concatenate([place, np.full(leaves, -1)])
 
@@ -150,3 +154,10 @@ def _numbers(text: str, count: int) -> NDArray[np.float64]:
     if len(found) != count:
         raise DataError(f"the model is damaged: {len(found)} numbers where {count} should be")
     return found
+
+
+def _indices(text: str, count: int) -> NDArray[np.int64]:
+    found = _numbers(text, count)
+    if not np.all((np.abs(found) < 2**31) & (found == np.floor(found))):  # NaN is neither
+        raise DataError("the model is damaged: a node's index is not a whole number")
+    return found.astype(np.int64)

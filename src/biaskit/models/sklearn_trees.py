@@ -130,14 +130,14 @@ def _boosted(model: Any, ensembles: list[Any], has_names: bool, is_logistic: boo
     is_log_odds = classes is not None and len(ensembles) == 1 and is_logistic
     unit = "log-odds" if is_log_odds else "output" if classes is None else "margin"
     if classes is None and getattr(model, "loss", "") in ("poisson", "gamma"):
-        unit, own = "log", None
+        unit, own = "log", lambda rows: np.log(model.predict(rows))
     named = [str(name) for name in getattr(model, "feature_names_in_", ())]
     return TreeModel(
         "scikit-learn",
         outputs,
         unit,
         is_log_odds=is_log_odds,
-        own=None if own is None else _with_names(_column(own), named),
+        own=_with_names(_column(own), named),
         has_names=has_names,
     )
 

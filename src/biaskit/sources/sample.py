@@ -47,6 +47,7 @@ class Sample:
     def __init__(self, roles: Roles):
         self._roles = roles
         self._facet_columns = [name for name, role in roles.columns().items() if role == "facet"]
+        self._outcomes = [name for name in (roles.label, roles.predicted) if name is not None]
         self._counts: dict[Facet, Counter[tuple[int, ...]]] = {f: Counter() for f in roles.facet}
         # Of each batch: tickets, values, codes of facets and prediction, weights.
         self._parts: list[tuple[NDArray[Any], ...]] = []
@@ -89,7 +90,7 @@ class Sample:
         self._count(codes, known)
         tickets = _tickets(np.arange(before, before + batch.rows, dtype=np.uint64))
         kept = np.flatnonzero(known & (tickets <= self._last_ticket))
-        columns = [*self._facet_columns, str(self._roles.predicted)]
+        columns = [*self._facet_columns, *self._outcomes]
         part = (
             tickets[kept],
             np.stack([feature.take(kept) for feature in self.features], axis=1),
@@ -103,7 +104,7 @@ class Sample:
 
     def finish(self) -> None:
         """Settle the sample when all rows have been read."""
-        width = len(self._facet_columns) + 1
+        width = len(self._facet_columns) + len(self._outcomes)
         empty = np.empty((0, len(self.features))), np.empty((0, width), dtype=np.intp), np.empty(0)
         self._parts.append((np.empty(0, dtype=np.uint64), *empty))
         self._thin_out()
@@ -130,6 +131,15 @@ class Sample:
         for cell, n in self._counts[facet].items():
             made[self._level(facet, cell)] += n
         return made
+
+    def labels(self) -> NDArray[np.intp] | None:
+        """Which label each kept row has, as a number; None without a label column."""
+        if self._roles.label is None:
+            return None
+        number: dict[Level, int] = {}
+        levels = self._levels(self._roles.label)
+        of_code = np.array([number.setdefault(one, len(number)) for one in levels], dtype=np.intp)
+        return np.asarray(of_code[self._codes[:, len(self._facet_columns)]])
 
     def is_positive(self, positive_hat: Sequence[Level]) -> NDArray[np.bool_]:
         """Whether each kept row is predicted to be one of the positive levels."""
