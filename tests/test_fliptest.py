@@ -286,7 +286,7 @@ def test_counts_have_no_rows(tmp_path: Path) -> None:
         (["age", "p"], "'p' is given as predicted and as features"),
         (["age", "age"], "names a column twice: 'age'"),
         ([], "needs one or more columns"),
-        (3, "takes a list of column names"),
+        (3.5, "takes a list of column names"),
         (["agee"], "no column 'agee'; did you mean 'age'"),
         (["rest"], "no column 'rest'"),
         ("list", "a feature is of numbers, booleans or texts"),
@@ -316,9 +316,11 @@ def test_the_rest_is_what_can_be_compared() -> None:
         flips(made.drop(["x"]), features="rest")
     with pytest.raises(BiaskitError, match="every column has another role"):
         flips(made.select(["sex", "p"]), features="rest")
-    frame = pd.DataFrame({"sex": ["F", "M"], "p": [0, 1], 0: [1, 2]})
-    with pytest.raises(BiaskitError, match="the column 0 has no text for a name"):
+    frame = pd.DataFrame({"sex": ["F", "M"], "p": [0, 1], 1.5: [1, 2]})
+    with pytest.raises(BiaskitError, match=r"the column 1\.5 has no text for a name"):
         flips(frame, features="rest")
+    numbered = pd.DataFrame({"sex": ["F", "M"], "p": [0, 1], 0: [1, 1]})
+    assert "features: '0'" in flips(numbered, features="rest")["note"][0]
 
 
 def twins(rows: int = 60) -> Columns:
