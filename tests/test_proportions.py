@@ -6,9 +6,17 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import optimize, special
+from scipy import optimize, special, stats
 
-from biaskit.proportions import LEAST_TAIL, both_reaches, difference, reach, tail_where
+from biaskit.proportions import (
+    LEAST_TAIL,
+    both_reaches,
+    difference,
+    normal_tail,
+    reach,
+    tail_of_gap,
+    tail_where,
+)
 
 
 def tail_of(x: float, n: float, p: float) -> float:
@@ -41,6 +49,30 @@ def test_nothing_and_everything_counted() -> None:
     assert down.tolist() == pytest.approx([0, 1 - 0.05 ** (1 / 40)])
     assert up.tolist() == pytest.approx([1 - 0.05 ** (1 / 40), 0])
     assert np.isnan(reach(0, 0, 0.025))
+
+
+@pytest.mark.parametrize("few", [1, 2, 3, 10, 40])
+@pytest.mark.parametrize("many", [2, 20, 47, 500, 5000])
+def test_the_tail_of_a_gap_reaches_it_from_sides_of_a_few_rows(few: int, many: int) -> None:
+    step = max(many // 50, 1)
+    x, y = (one.ravel() for one in np.meshgrid(np.arange(0, many + 1, step), range(few)))
+    x, y = x[x * few > y * many], y[x * few > y * many]
+    gap = x / many - y / few
+    counts = np.stack([x, few - y]).astype(float)
+    rows = np.broadcast_to([[many], [few]], counts.shape).astype(float)
+    tail = tail_of_gap(counts, rows, gap)
+    reached = np.sqrt((reach(counts, rows, np.maximum(tail, LEAST_TAIL)) ** 2).sum(axis=0))
+    known = (tail > LEAST_TAIL) & (tail < 0.5)
+    assert reached[known] == pytest.approx(gap[known], rel=1e-6)
+    assert (reached[tail == 0.5] >= gap[tail == 0.5]).all()
+    assert (reached[tail == 0] <= gap[tail == 0]).all()
+    alone = [tail_of_gap(counts[:, [i]], rows[:, [i]], gap[[i]])[0] for i in range(len(gap))]
+    assert alone == tail.tolist()
+
+
+def test_the_tail_of_the_normal_law() -> None:
+    z = np.concatenate([np.linspace(0, 12, 997), [1e-9, 1e-3, 20, 37]])
+    assert normal_tail(z) == pytest.approx(stats.norm.sf(z), rel=1e-12)
 
 
 @given(

@@ -261,7 +261,7 @@ def test_counts_of_yesterday_and_today() -> None:
         ({"facet": ["sex", "sex"], "label": "y"}, "names a column twice"),
         ({"facet": ("sex", "sex"), "label": "y"}, "names a column twice"),
         ({"facet": ("sex",), "label": "y"}, "tuple of two or more"),
-        ({"facet": 3, "label": "y"}, "is not a column name"),
+        ({"facet": 3.5, "label": "y"}, "is not a column name"),
         ({"facet": "sex", "label": ["y"]}, "label takes one column name"),
         ({"facet": "sex", "label": "y", "positive": 1, "positive_above": 0}, "not both"),
         ({"facet": "sex", "positive": 1}, "positive needs label"),

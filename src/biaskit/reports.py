@@ -330,14 +330,13 @@ def _of_facet(
     series = {
         key: Series(one.estimate, one.low, one.high, one.evidence) for key, one in found.items()
     }
+    rows = {
+        id(metric): _rows(metric, found[id(metric)], facet, compared.names, table.rows, level)
+        for metric in metrics
+    }
     return [
-        Measured(
-            _row(metric, found[id(metric)], facet, name, i, table.rows, level),
-            metric,
-            series[id(metric)],
-            i,
-        )
-        for i, name in enumerate(compared.names)
+        Measured(rows[id(metric)][i], metric, series[id(metric)], i)
+        for i in range(len(compared.names))
         for metric in metrics
     ]
 
@@ -374,29 +373,28 @@ def _flips(
     )
 
 
-def _row(
-    metric: Metric, figures: _Figures, facet: Facet, name: str, i: int, rows: int, level: float
-) -> Row:
-    n_a, n_d = int(figures.n_a[i]), int(figures.n_d[i])
-    return Row(
-        stage=metric.stage,
-        facet=facet_name(facet),
-        value=name,
-        metric=metric.symbol,
-        estimate=float(figures.estimate[i]),
-        low=float(figures.low[i]),
-        high=float(figures.high[i]),
-        p_value=float(figures.p_value[i]),
-        confidence=level,
-        rate_a=float(figures.rates[0, i]),
-        rate_d=float(figures.rates[1, i]),
-        of_a=float(figures.rates[2, i]),
-        of_d=float(figures.rates[3, i]),
-        n_a=n_a,
-        n_d=n_d,
-        n_missing=rows - n_a - n_d,
-        note=figures.notes[i],
-    )
+def _rows(
+    metric: Metric,
+    figures: _Figures,
+    facet: Facet,
+    names: Sequence[str],
+    total: int,
+    level: float,
+) -> list[Row]:
+    """Rows of a metric, one for each comparison of a facet."""
+    named = metric.stage, facet_name(facet)
+    arrays = (figures.estimate, figures.low, figures.high, figures.p_value, *figures.rates)
+    columns = [one.tolist() for one in (*arrays, figures.n_a, figures.n_d)]
+    return [
+        Row._make([*named, name, metric.symbol, *of_row[:4], level, *of_row[4:], missing, note])
+        for name, note, missing, *of_row in zip(
+            names,
+            figures.notes,
+            (total - figures.n_a - figures.n_d).tolist(),
+            *columns,
+            strict=True,
+        )
+    ]
 
 
 def _figures(
@@ -512,17 +510,21 @@ def _notes(
     remarks = metric.remark(a, d) if metric.remark else [""] * len(n_a)
     constant = np.count_nonzero((a.by_label + d.by_label) > 0, axis=-1) == 1
     too_many = confidence is not None and _is_drawn(metric) and _drawn(a, confidence) > MOST_DRAWN
+    weighted = a.squares is not None
     made = []
-    for i, remark in enumerate(remarks):
-        notes = [_few(side, int(n[i])) for side, n in (("a", n_a), ("d", n_d))]
-        if np.isnan(estimate[i]):
-            notes.append(f"undefined: {metric.undefined}" if n_a[i] and n_d[i] else "")
+    for remark, value, end, of_a, of_d, same in zip(
+        *(remarks, estimate.tolist(), low.tolist(), n_a.tolist(), n_d.tolist(), constant.tolist()),
+        strict=True,
+    ):
+        notes = [_few("a", of_a), _few("d", of_d)]
+        if math.isnan(value):
+            notes.append(f"undefined: {metric.undefined}" if of_a and of_d else "")
         else:
             notes.append(remark)
             notes.append("no interval: too many cells to draw" if too_many else "")
-            weighted = a.squares is not None and not np.isnan(low[i])
-            notes.append("weighted: the interval is approximate" if weighted else "")
-        if constant[i] and "label" in metric.needs and n_a[i] and n_d[i]:
+            approximate = weighted and not math.isnan(end)
+            notes.append("weighted: the interval is approximate" if approximate else "")
+        if same and "label" in metric.needs and of_a and of_d:
             notes.append(f"every known {roles.label} is the same")
         made.append("; ".join(filter(None, notes)))
     return made
