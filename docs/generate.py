@@ -8,13 +8,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 import biaskit
+from biaskit.fliptest import sample_for
 from biaskit.gate import CODES, Code
 from biaskit.metrics import FROM_ROWS, METRICS, Metric
+from biaskit.reports import report_rows
 from biaskit.roles import Roles
-from biaskit.words import in_words
+from biaskit.sources import count_roles
+from biaskit.words import sentences
 
 ALL = (*METRICS.values(), *FROM_ROWS.values())
 DOCS = Path(__file__).parent
@@ -144,18 +145,19 @@ def example(metric: Metric) -> list[str]:
         f"{value!r}",
         "```",
         "",
-        f"In words: {sentence(metric, report, roles)}",
+        f"In words: {sentence(metric, table, roles)}",
         *(["", strata()] if {"group", "features"} & {*metric.needs} else []),
         *(["", *LIKENESS] if "features" in metric.needs else []),
     ]
 
 
-def sentence(metric: Metric, report: pd.DataFrame, roles: dict[str, Any]) -> str:
+def sentence(metric: Metric, table: str, roles: dict[str, Any]) -> str:
     """What the one row of a report says, in words."""
-    columns = ["estimate", "low", "high", "n_a", "n_d", "note"]
-    row = report.iloc[0]
-    figures = {name: row[name] for name in columns}
-    return in_words(metric, Roles.of(**roles), str(row["value"]), **figures)
+    given, data = Roles.of(**roles), getattr(biaskit.datasets, table)()
+    sample = sample_for(given, [metric])
+    counts = count_roles(data, given, sample=sample)
+    rows = report_rows(counts, given, [metric], sample=sample)
+    return sentences(rows, counts, given)[0]
 
 
 def undefined(metric: Metric) -> str:

@@ -174,13 +174,20 @@ def test_several_facets_intersections_and_cuts(data: Path, capsys: Any) -> None:
 def test_explain_says_each_row_in_a_sentence(data: Path, capsys: Any) -> None:
     flags = ["report", "rows.csv", "--facet", "sex", "--label", "y", "--facet-values", "F"]
     _, out, _ = run(capsys, *flags, "--explain")
-    assert "The share with a positive y is 16.7 points lower for F than for all others." in out
-    assert "There are 2 rows of F and 3 of all others. That could be chance." in out
+    assert (
+        "The share whose y is 1 is 50.0 % for those whose sex is F, 16.7 points lower than the "
+        "66.7 % for all others. That could be chance.\n"
+    ) in out
+    assert (
+        "Of the rows, those whose sex is F have 40.0 % (2) and all others 60.0 % (3). "
+        "That could be chance.\n"
+    ) in out
     _, out, _ = run(capsys, *flags, "--explain", "--format", "json", "--metrics", "DD")
-    assert json.loads(out)["report"][0]["words"].startswith("Of the rows without a positive y")
+    assert json.loads(out)["report"][0]["words"].startswith("Among the rows whose y is not 1")
     _, out, _ = run(capsys, *flags, "--explain", "--format", "csv", "--metrics", "CDDL")
     words = [row["words"] for row in csv.DictReader(io.StringIO(out))]
-    assert words == ["CDDL says nothing of F: not computed without a group column: give group=."]
+    name = "Conditional demographic disparity in labels (CDDL)"
+    assert words == [f"{name} is undefined for those whose sex is F: no group column is given."]
 
 
 def test_count_merge_and_report(data: Path, capsys: Any) -> None:

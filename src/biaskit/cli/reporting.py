@@ -13,11 +13,11 @@ from biaskit import __version__, datasets, formats, store
 from biaskit.cli.counting import counted
 from biaskit.cli.flags import Once, Parser, add_data, add_roles, add_seed, confidence_or_none
 from biaskit.cli.output import add_output, say, settle_output, tabular, write
-from biaskit.metrics import FROM_ROWS, METRICS, Metric, chosen
+from biaskit.metrics import FROM_ROWS, METRICS, chosen
 from biaskit.reports import Row, refuse_choices, report_rows, summary
 from biaskit.roles import Roles
 from biaskit.sources import count_roles
-from biaskit.words import in_words
+from biaskit.words import sentences
 
 __all__ = ["add_verbs"]
 
@@ -70,7 +70,7 @@ def _report(args: argparse.Namespace) -> None:
     counts, roles, sample = counted(args, asked)
     rows = report_rows(counts, roles, asked, args.confidence, args.seed, sample)
     columns: Sequence[str] = Row._fields
-    words = _sentences(rows, roles, asked) if args.explain else []
+    words = sentences(rows, counts, roles, asked) if args.explain else []
     if args.format == "json":
         records = [row._asdict() for row in rows]
         for record, sentence in zip(records, words, strict=False):
@@ -99,25 +99,6 @@ def _without_empty_rates(columns: Sequence[str], line: Sequence[Any]) -> list[An
     return [
         "" if name.startswith("rate_") and math.isnan(cell) else cell
         for name, cell in zip(columns, line, strict=True)
-    ]
-
-
-def _sentences(rows: Sequence[Row], roles: Roles, asked: Sequence[Metric] | None) -> list[str]:
-    known = (*METRICS.values(), *FROM_ROWS.values(), *(asked or ()))
-    by_symbol = {metric.symbol: metric for metric in known}
-    return [
-        in_words(
-            by_symbol[row.metric],
-            roles,
-            row.value,
-            estimate=row.estimate,
-            low=row.low,
-            high=row.high,
-            n_a=row.n_a,
-            n_d=row.n_d,
-            note=row.note,
-        )
-        for row in rows
     ]
 
 

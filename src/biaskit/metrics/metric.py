@@ -76,7 +76,18 @@ class Metric:
     reading
         One sentence on what a value says.
     sentence
-        The same for one row of a report, for `biaskit.words.in_words` to fill in.
+        The same for one row of a report, to be filled in. ``{compared}`` is what a metric with a
+        `rate` makes of the proportions, after "the share is"; ``{them}`` and ``{others}`` are the
+        sides, ``{positive}`` and ``{negative}`` say what the label is, ``{label}`` and ``{group}``
+        are columns; ``{value}``, ``{size}`` (its distance from 0), ``{percent}`` and ``{points}``
+        are the estimate; ``{more}``, ``{fewer}``, ``{higher}`` and ``{lower}`` say it of an
+        estimate above parity, and the opposite of one below.
+    endless
+        The same for an infinite estimate; ``{d_if_above}`` is side d if it is above parity and
+        side a if it is below, ``{d_if_below}`` the other one.
+    largest_of
+        Symbols of the metrics of the library whose largest distance from 0 this one is: it is
+        told in the words of that one, as ``{largest}``.
     without_groups
         Symbol of the metric that says the same without groups, if this one is within them.
     options
@@ -100,6 +111,8 @@ class Metric:
     against_d: Against = ""
     swap: Swap = "changes"
     sentence: str = ""
+    endless: str = ""
+    largest_of: tuple[str, ...] = ()
     kind: Kind | None = None
     rate: Callable[[Tally], tuple[Any, Any]] | None = None
     compares: Compares | None = None

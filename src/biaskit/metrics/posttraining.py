@@ -49,7 +49,7 @@ _BOTH = ("label", "predicted", "positive")
     against_d=">",
     swap="negates",
     rate=lambda side: (side.n1_hat, side.n),
-    sentence="The share predicted positive is {points} {lower} for {d} than for all others.",
+    sentence="The share predicted positive is {compared}.",
     reading="Above 0, facet d has a smaller share of positive predictions than facet a.",
 )
 def difference_in_positive_proportions_in_predicted_labels(a: Tally, d: Tally) -> Any:
@@ -68,7 +68,7 @@ def difference_in_positive_proportions_in_predicted_labels(a: Tally, d: Tally) -
     swap="inverts",
     rate=lambda side: (side.n1_hat, side.n),
     undefined="neither side has a positive prediction",
-    sentence="{d} is predicted positive {value} times as often as all others.",
+    sentence="The share predicted positive is {compared}.",
     reading="Below 1, facet d has a smaller share of positive predictions than facet a. The "
     "four-fifths rule of US employment guidelines asks for 0.8 or more.",
 )
@@ -89,8 +89,10 @@ def disparate_impact(a: Tally, d: Tally) -> Array:
     form=lambda a, d: forms.Curves(*(_quotient(s.tp, s.fn, s.fp) for s in (a, d))),
     undefined="a side has neither positive labels nor positive predictions, or neither side has "
     "positive predictions",
-    sentence="For each positive prediction there are {size} {fewer} positive labels among {d} "
-    "than among all others.",
+    sentence="For each row predicted positive, there are {size} {fewer} rows whose {positive} "
+    "among {them} than among {others}.",
+    endless="Among {d_if_below}, nobody is predicted positive, though there are rows whose "
+    "{positive}: the difference between {them} and {others} is endless.",
     reading="Below 0, the model gives facet d fewer positive predictions for its positive labels "
     "than it gives facet a.",
 )
@@ -110,8 +112,10 @@ def difference_in_conditional_acceptance(a: Tally, d: Tally) -> Array:
     form=lambda a, d: forms.Curves(*(_quotient(s.tn, s.fp, s.fn) for s in (d, a))),
     undefined="a side has neither negative labels nor negative predictions, or neither side has "
     "negative predictions",
-    sentence="For each negative prediction there are {size} {more} negative labels among {d} "
-    "than among all others.",
+    sentence="For each row predicted negative, there are {size} {more} rows whose {negative} among "
+    "{them} than among {others}.",
+    endless="Among {d_if_above}, nobody is predicted negative, though there are rows whose "
+    "{negative}: the difference between {them} and {others} is endless.",
     reading="Below 0, the model gives facet d more negative predictions for its negative labels "
     "than it gives facet a.",
 )
@@ -131,8 +135,7 @@ def difference_in_conditional_rejection(a: Tally, d: Tally) -> Array:
     rate=lambda side: (side.tn, side.tn + side.fp),
     compares="d - a",
     undefined="a side has no negative labels",
-    sentence="Of those whose {label} is not positive, {points} {more} of {d} are rightly "
-    "predicted so than of all others.",
+    sentence="Among those whose {negative}, the share rightly predicted negative is {compared}.",
     reading="Above 0, of those whose label is negative the model rightly rejects more of facet d: "
     "facet a has more who are accepted though they should not be.",
 )
@@ -151,8 +154,7 @@ def specificity_difference(a: Tally, d: Tally) -> Array:
     swap="negates",
     rate=lambda side: (side.tp, side.tp + side.fn),
     undefined="a side has no positive labels",
-    sentence="Of those with a positive {label}, the model finds {points} {fewer} of {d} than of "
-    "all others.",
+    sentence="Among those whose {positive}, the share rightly predicted positive is {compared}.",
     reading="Above 0, of those whose label is positive the model finds fewer of facet d.",
 )
 def recall_difference(a: Tally, d: Tally) -> Array:
@@ -170,7 +172,7 @@ def recall_difference(a: Tally, d: Tally) -> Array:
     swap="negates",
     rate=lambda side: (side.tp, side.tp + side.fp),
     undefined="a side has no positive predictions",
-    sentence="Of those predicted positive, {points} {fewer} of {d} really were than of all others.",
+    sentence="Among those predicted positive, the share whose {positive} is {compared}.",
     reading="Above 0, of those predicted positive fewer of facet d really are.",
 )
 def difference_in_acceptance_rates(a: Tally, d: Tally) -> Array:
@@ -189,7 +191,7 @@ def difference_in_acceptance_rates(a: Tally, d: Tally) -> Array:
     rate=lambda side: (side.tn, side.tn + side.fn),
     compares="d - a",
     undefined="a side has no negative predictions",
-    sentence="Of those predicted negative, {points} {more} of {d} really were than of all others.",
+    sentence="Among those predicted negative, the share whose {negative} is {compared}.",
     reading="Below 0, of those predicted negative fewer of facet d really are: more of facet d are "
     "rejected wrongly.",
 )
@@ -207,7 +209,7 @@ def difference_in_rejection_rates(a: Tally, d: Tally) -> Array:
     against_d=">",
     swap="negates",
     rate=lambda side: (side.tp + side.tn, side.n),
-    sentence="The model is right about {points} {fewer} of {d} than of all others.",
+    sentence="The share of right predictions is {compared}.",
     reading="Above 0, the model is right less often about facet d.",
 )
 def accuracy_difference(a: Tally, d: Tally) -> Array:
@@ -229,8 +231,10 @@ def accuracy_difference(a: Tally, d: Tally) -> Array:
     ),
     undefined="a side has no wrong predictions, or neither side has false positives",
     remark=lambda a, d: _few_false_positives(a, d),
-    sentence="For each wrong acceptance there are {size} {more} wrong rejections of {d} than of "
-    "all others.",
+    sentence="For each row wrongly predicted positive, there are {size} {more} wrongly predicted "
+    "negative among {them} than among {others}.",
+    endless="Among {d_if_above}, some are wrongly predicted negative and nobody is wrongly "
+    "predicted positive: the difference between {them} and {others} is endless.",
     reading="Above 0, the model's errors about facet d are more often wrong rejections, for each "
     "wrong acceptance, than those about facet a.",
 )
@@ -256,8 +260,8 @@ def _predictions_by_group(a: Tally, d: Tally) -> tuple[Any, Any, Any, Any]:
     undefined="no group has both positive and negative predictions",
     without_groups="DPPL",
     remark=lambda a, d: remarks_on_groups(*_predictions_by_group(a, d)),
-    sentence="Within the same {group}: of those predicted negative, {points} {more} are of {d} "
-    "than of those predicted positive.",
+    sentence="Within the same {group}, among the rows predicted negative, the share of {them} is "
+    "on average {points} {higher} than among the rows predicted positive.",
     reading="Above 0, facet d has, within groups, a larger share of the negative predictions than "
     "of the positive ones.",
 )
@@ -277,8 +281,7 @@ def conditional_demographic_disparity_in_predicted_labels(a: Tally, d: Tally) ->
     rate=lambda side: (side.fp, side.fp + side.tn),
     compares="d - a",
     undefined="a side has no negative labels",
-    sentence="Of those whose {label} is not positive, {points} {more} of {d} are wrongly "
-    "predicted positive than of all others.",
+    sentence="Among those whose {negative}, the share wrongly predicted positive is {compared}.",
     reading="Below 0, of those whose label is negative the model accepts fewer of facet d. It is "
     "-SD, under the name that other libraries give it.",
 )
@@ -298,8 +301,7 @@ def false_positive_rate_difference(a: Tally, d: Tally) -> Array:
     rate=lambda side: (side.fn, side.fn + side.tp),
     compares="d - a",
     undefined="a side has no positive labels",
-    sentence="Of those with a positive {label}, {points} {more} of {d} are wrongly predicted "
-    "negative than of all others.",
+    sentence="Among those whose {positive}, the share wrongly predicted negative is {compared}.",
     reading="Above 0, of those whose label is positive the model rejects more of facet d. It is "
     "RD, under the name that other libraries give it.",
 )
@@ -323,8 +325,9 @@ def false_negative_rate_difference(a: Tally, d: Tally) -> Array:
         )
     ),
     undefined="a side has no positive, or no negative, labels",
-    sentence="The model is wrong {points} more often about one side than about the other, {d} "
-    "against all others.",
+    largest_of=("FPRD", "FNRD"),
+    sentence="Of the gaps in the share wrongly predicted positive and in the share wrongly "
+    "predicted negative, the larger is {largest}.",
     reading="The larger gap between the facets in how often the model is wrong about the positive "
     "and about the negative labels; 0 is equalised odds.",
 )
@@ -347,8 +350,8 @@ def equalized_odds(a: Tally, d: Tally) -> Array:
     form=lambda a, d: forms.Curves(_inequality(a.n + d.n, a.fp + d.fp, a.fn + d.fn)),
     undefined="every prediction is a false negative: nobody has a benefit",
     remark=lambda a, _: ["of both sides together, so no test"] * len(a.cells),
-    sentence="The model gives out its benefits with an inequality of {value}, over all rows; 0 "
-    "is none.",
+    sentence="Over the rows of both sides together, the model gives out its benefits with an "
+    "inequality of {value}, where 0 is none; the sides are not compared.",
     reading="How unequally the model gives out benefits (2 for a false positive, 0 for a false "
     "negative, 1 for a right prediction), over all rows of both facets.",
 )
@@ -367,9 +370,9 @@ def generalized_entropy(a: Tally, d: Tally) -> Array:
     parity=0,
     against_d=">",
     swap="changes",
-    undefined="a side has no row in the sample, or d weighs nothing",
-    sentence="By {points}, {more} of {d} are refused what most of those like them get than the "
-    "reverse.",
+    undefined="a side has no row in the sample, or the rows of the facet value weigh nothing",
+    sentence="Among {them}, the share refused what most of those like them among {others} get is "
+    "{points} {higher} than the share who get what most of those like them are refused.",
     reading="F+ counts the members of facet d with a negative prediction whose nearest neighbours "
     "in facet a, by their features, mostly have a positive one; F- counts the reverse. Above 0, "
     "facet d is worse off than members of facet a who are like it.",

@@ -40,7 +40,7 @@ __all__ = [
     against_d=">",
     swap="negates",
     form=lambda a, d: forms.One(Share(d.n, a.n + d.n), factor=-2.0, offset=1.0),
-    sentence="There are {n_d} rows of {d} and {n_a} of all others.",
+    sentence="Of the {whole}, {them} have {part_d} and {others} {part_a}.",
     reading="Above 0, facet d has fewer rows than facet a.",
 )
 def class_imbalance(a: Tally, d: Tally) -> Array:
@@ -57,7 +57,7 @@ def class_imbalance(a: Tally, d: Tally) -> Array:
     against_d=">",
     swap="negates",
     rate=lambda side: (side.n1, side.n),
-    sentence="The share with a positive {label} is {points} {lower} for {d} than for all others.",
+    sentence="The share whose {positive} is {compared}.",
     reading="Above 0, facet d has a smaller share of positive labels than facet a.",
 )
 def difference_in_proportions_of_labels(a: Tally, d: Tally) -> Array:
@@ -82,10 +82,13 @@ def difference_in_proportions_of_labels(a: Tally, d: Tally) -> Array:
         slopes=_slopes_of_relative_entropy,
         chance=lambda null: np.sqrt(null.pearson * null.scale / 2),
     ),
-    sentence="To one who knows only {d}, the labels of all others are a surprise of {value} nats "
-    "a row.",
-    reading="How surprising facet a's labels would be to one who knows only facet d's, in nats; "
-    "infinite where a has a label that d lacks.",
+    sentence="To someone who expects each value of {label} as often as it is among {them}, a row "
+    "among {others} is on average {value} nats more surprising than to someone who knows how often "
+    "each is among those.",
+    endless="Some value of {label} occurs among {others} and never among {them}: to someone who "
+    "expects each as often as it is among these, the surprise is endless.",
+    reading="How much more surprising facet a's labels are, in nats a row, to someone who expects "
+    "those of facet d than to someone who knows them; infinite where a has a label that d lacks.",
 )
 def kullback_leibler_divergence(a: Tally, d: Tally) -> Array:
     """Kullback-Leibler divergence."""
@@ -109,8 +112,8 @@ def kullback_leibler_divergence(a: Tally, d: Tally) -> Array:
         slopes=_slopes_of_mean_relative_entropy,
         chance=lambda null: np.sqrt(null.pearson * null.scale / 8),
     ),
-    sentence="The labels of {d} and of all others are {value} nats apart; 0.69 would be nothing "
-    "in common.",
+    sentence="The shares that each value of {label} has among {them} and among {others} are "
+    "{value} nats apart, where 0.69 would be no value in common.",
     reading="How far the label distributions are from their mean, in nats; ln 2 where they share "
     "no label.",
 )
@@ -171,7 +174,8 @@ def lp_norm(p: float) -> Metric:
         against_d="!=",
         swap="keeps",
         form=form,
-        sentence="The shares of the labels of {d} and of all others are {value} apart.",
+        sentence="The shares that each value of {label} has among {them} and among {others} are "
+        f"{{value}} apart, where {2 ** (1 / p):.3g} would be the most.",
         reading="The length of the difference between the label distributions.",
     )
 
@@ -188,7 +192,8 @@ euclidean_norm = lp_norm(2)
     against_d="!=",
     swap="keeps",
     form=lambda a, d: forms.Apart(a.by_label, d.by_label, _half_the_gaps, shape="split"),
-    sentence="To have the labels that all others have, {percent} of {d} would need another one.",
+    sentence="For {them} to have each value of {label} as often as {others}, {percent} of them "
+    "would need another one.",
     reading="The share of one facet's rows whose label would have to change for the distributions "
     "to be equal.",
 )
@@ -210,7 +215,8 @@ def _half_the_gaps(shares: Array, others: Array) -> Array:
     against_d="!=",
     swap="keeps",
     form=lambda a, d: forms.Apart(a.by_label, d.by_label, _largest_gap, shape="largest"),
-    sentence="The share of one label differs by {points} between {d} and all others.",
+    sentence="The share of one value of {label} differs by {points} between {them} and {others}; "
+    "that of no other value differs by more.",
     reading="The largest gap at any one label. (Clarify's definition: the labels have no order, so "
     "it is not the Kolmogorov-Smirnov statistic of cumulative distributions.)",
 )
@@ -274,8 +280,8 @@ def remarks_on_groups(a0: Any, a1: Any, d0: Any, d1: Any) -> list[str]:
     swap="negates",
     form=lambda a, d: forms.Difference(Share(d.n0, a.n0 + d.n0), Share(d.n1, a.n1 + d.n1)),
     undefined="every label is positive, or none is: then one of the two shares is of no rows",
-    sentence="Of the rows without a positive {label}, {points} {more} are of {d} than of those "
-    "with one.",
+    sentence="Among the rows whose {negative}, the share of {them} is {points} {higher} than among "
+    "the rows whose {positive}.",
     reading="Above 0, facet d has a larger share of the rejections than of the acceptances.",
 )
 def demographic_disparity(a: Tally, d: Tally) -> Array:
@@ -301,8 +307,8 @@ def _labels_by_group(a: Tally, d: Tally) -> tuple[Any, Any, Any, Any]:
     without_groups="DD",
     form=lambda a, d: strata(*_labels_by_group(a, d)),
     remark=lambda a, d: remarks_on_groups(*_labels_by_group(a, d)),
-    sentence="Within the same {group}: of the rows without a positive {label}, {points} {more} "
-    "are of {d} than of those with one.",
+    sentence="Within the same {group}, among the rows whose {negative}, the share of {them} is on "
+    "average {points} {higher} than among the rows whose {positive}.",
     reading="Above 0, facet d has, within groups, a larger share of the rejections than of the "
     "acceptances.",
 )
