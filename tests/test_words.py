@@ -191,7 +191,6 @@ def test_chance_is_named_exactly_where_the_interval_holds_parity(
             assert math.isnan(row.p_value) or row.p_value >= 1 - row.confidence, sentence
 
 
-@pytest.mark.xfail(strict=True, reason="p of a proportion of one or two rows does not converge")
 def test_chance_agrees_with_p(rows: list[tuple[Row, str]]) -> None:
     for row, sentence in rows:
         if not math.isnan(row.low) and not math.isnan(row.p_value):
