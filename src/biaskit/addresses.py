@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 
-__all__ = ["is_address", "said", "shown", "without_secrets"]
+from biaskit.errors import BiaskitError
+
+__all__ = ["in_one_line", "is_address", "said", "shown", "without_secrets"]
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _PASSWORD = re.compile(r"(?<=://)[^\s/@:]*:[^\s/]*@")
@@ -48,3 +50,23 @@ def said(path: str | os.PathLike[str]) -> str:
     "'s3://bucket/x.counts'"
     """
     return repr(shown(path))
+
+
+def in_one_line(error: BaseException) -> str:
+    """What any error says, in one line and without secrets; what to do, where nobody foresaw it.
+
+    >>> in_one_line(KeyError("x"))
+    "KeyError: 'x'; biaskit did not foresee this: please report it"
+    """
+    match error:
+        case BiaskitError():
+            text = str(error)
+        case MemoryError():
+            text = "the memory does not suffice; count fewer columns or values, or fewer files"
+        case OSError() if error.strerror:
+            named = "" if error.filename is None else f"{said(error.filename)}: "
+            text = f"{named}{error.strerror}"
+        case _:
+            what = type(error).__name__
+            text = f"{what}: {error}; biaskit did not foresee this: please report it"
+    return without_secrets(" ".join(text.split()))

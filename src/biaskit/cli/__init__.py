@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from biaskit import __version__
+from biaskit.addresses import in_one_line
 from biaskit.cli import counting, explaining, gating, reporting
 from biaskit.cli.flags import Parser
-from biaskit.errors import BiaskitError, RolesError, did_you_mean
+from biaskit.cli.streams import complain
+from biaskit.errors import RolesError, did_you_mean, listed
 
 __all__ = ["main"]
 
@@ -21,7 +22,8 @@ _FINE, _WRONG, _INTERRUPTED = 0, 2, 130
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns its exit code.
 
-    0 is fine, 1 is what a check found, 2 is a call or data that are wrong, 130 an interruption.
+    0 is fine, 1 is what a check found, 130 an interruption. 2 is everything else that ends a verb:
+    a call or data that are wrong, and whatever nobody foresaw, so that 1 never means anything else.
     """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -29,28 +31,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         args = _parsed(list(sys.argv[1:] if argv is None else argv))
         code: int = args.run(args) or _FINE
-        sys.stdout.flush()
-    except BiaskitError as error:
-        print(f"biaskit: {' '.join(str(error).split())}", file=sys.stderr)  # noqa: T201
+    except Exception as error:  # noqa: BLE001 - a traceback would end with the code 1
+        complain(in_one_line(error))
         return _WRONG
-    except BrokenPipeError:  # the reader, such as head, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _FINE
     except KeyboardInterrupt as error:
-        told = str(error) or "interrupted; nothing was written"
-        print(f"biaskit: {told}", file=sys.stderr)  # noqa: T201
+        complain(str(error) or "interrupted; nothing was written")
         return _INTERRUPTED
     return code
 
 
 def _parsed(argv: list[str]) -> argparse.Namespace:
     parser, verbs = _parser()
-    if argv and not argv[0].startswith("-") and argv[0] not in verbs:
-        raise RolesError(f"no verb {argv[0]!r}; {did_you_mean(argv[0], verbs)}")
+    first = argv[0] if argv else ""
+    if first.startswith("-") and first not in parser._option_string_actions:
+        raise RolesError(f"no flag {first!r} before a verb; the verbs are {listed([*verbs])}")
+    if first and not first.startswith("-") and first not in verbs:
+        raise RolesError(f"no verb {first!r}; {did_you_mean(first, verbs)}")
     args, unknown = parser.parse_known_args(argv)
     if unknown:
-        flags = sorted(flag for flag in verbs[argv[0]]._option_string_actions if flag[:2] == "--")
-        raise RolesError(f"no flag {unknown[0]!r} for {argv[0]}; {did_you_mean(unknown[0], flags)}")
+        flags = sorted(flag for flag in verbs[first]._option_string_actions if flag[:2] == "--")
+        raise RolesError(f"no flag {unknown[0]!r} for {first}; {did_you_mean(unknown[0], flags)}")
     return args
 
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 
 from biaskit import formats, store
 from biaskit.cli.flags import Parser, add_data, add_roles, roles_given
-from biaskit.cli.output import progress_line, say
+from biaskit.cli.output import progress_line
+from biaskit.cli.streams import say
 from biaskit.counts import Counts
 from biaskit.fliptest import sample_for
 from biaskit.metrics import Metric

@@ -6,6 +6,7 @@ import argparse
 from dataclasses import fields
 from typing import Any, NoReturn
 
+from biaskit.cli.streams import say
 from biaskit.errors import RolesError
 from biaskit.roles import Roles
 
@@ -50,6 +51,10 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Refuse the call."""
         raise RolesError(f"{message}; see `{self.prog} --help`")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Write help to where everything else is written, which may be closed at any time."""
+        say(message.rstrip())
 
 
 class Once(argparse.Action):

@@ -10,16 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from biaskit import __version__, drift, formats, gate, store
+from biaskit.addresses import in_one_line
 from biaskit.cli.flags import Once, Parser, add_roles, add_seed, facet_of, roles_given
 from biaskit.cli.output import (
     add_output,
     add_target,
     progress_line,
-    say,
     settle_output,
     tabular,
     write,
 )
+from biaskit.cli.streams import say
 from biaskit.errors import BiaskitError, DataError, RolesError, did_you_mean, listed
 from biaskit.gate import Config, DataSet, Outcome
 from biaskit.sources import expanded, saved_counts
@@ -247,8 +248,9 @@ def _baseline(args: argparse.Namespace) -> int:
                 raise one[1]
             with progress_line() as progress:
                 said = gate.write_baseline(one, progress)
-        except BiaskitError as error:
-            said, code = f"{one.name if isinstance(one, DataSet) else one[0]}: {error}", _WRONG
+        except Exception as error:  # noqa: BLE001 - the other data sets have theirs written
+            name = one.name if isinstance(one, DataSet) else one[0]
+            said, code = f"{name}: {in_one_line(error)}", _WRONG
         say(formats.printable(said))
     return code
 

@@ -12,9 +12,10 @@ from typing import Any
 
 from biaskit import formats, store
 from biaskit.cli.flags import Once
+from biaskit.cli.streams import say
 from biaskit.errors import RolesError
 
-__all__ = ["add_output", "add_target", "progress_line", "say", "settle_output", "tabular", "write"]
+__all__ = ["add_output", "add_target", "progress_line", "settle_output", "tabular", "write"]
 
 _SUFFIXES = {
     ".json": "json",
@@ -83,15 +84,10 @@ def write(args: argparse.Namespace, text: str) -> None:
             file.write(f"{text}\n".encode())
 
 
-def say(text: str) -> None:
-    """Write a text and a line's end to standard output."""
-    print(text)  # noqa: T201
-
-
 @contextlib.contextmanager
 def progress_line() -> Iterator[Callable[[int, float | None], None] | None]:
     """Line on standard error while long work goes on; only where a person can see it."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         yield None
         return
     start = shown = time.monotonic()

@@ -12,7 +12,8 @@ from typing import Any
 from biaskit import __version__, datasets, formats, store
 from biaskit.cli.counting import counted
 from biaskit.cli.flags import Once, Parser, add_data, add_roles, add_seed, confidence_or_none
-from biaskit.cli.output import add_output, say, settle_output, tabular, write
+from biaskit.cli.output import add_output, settle_output, tabular, write
+from biaskit.cli.streams import say
 from biaskit.metrics import FROM_ROWS, METRICS, chosen
 from biaskit.reports import Row, refuse_choices, report_rows, summary
 from biaskit.roles import Roles

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from biaskit.addresses import is_address, shown
+from biaskit.addresses import in_one_line, is_address, shown
 from biaskit.checks import Limit, limits_of, refuse_level, refuse_unmet, required_of
 from biaskit.drift import Allowed, allowed_changes
 from biaskit.errors import BiaskitError, DataError, RolesError, did_you_mean
@@ -148,7 +148,7 @@ def config_file(start: Path) -> Path | None:
         if (folder / "biaskit.toml").is_file():
             return folder / "biaskit.toml"
         other = folder / "pyproject.toml"
-        if other.is_file() and "biaskit" in _toml(other).get("tool", {}):
+        if other.is_file() and _table_of(other) is not None:
             return other
     return None
 
@@ -163,10 +163,10 @@ def read_config(path: Path) -> Config:
     RolesError
         It names no data set, or has a key that is unknown.
     """
-    found = _toml(path)
-    if path.name == "pyproject.toml":
-        found = found.get("tool", {}).get("biaskit", {})
     name = str(path)
+    found = _table_of(path) if path.name == "pyproject.toml" else _toml(path)
+    if not isinstance(found, dict):
+        found = {}
     for key in found:
         if key not in ("data", "strict"):
             raise RolesError(f"{name}: no key {key!r}; {did_you_mean(key, ['data', 'strict'])}")
@@ -181,10 +181,18 @@ def read_config(path: Path) -> Config:
             made.append(DataSet.of(table, path.parent))
         except BiaskitError as error:
             made.append((called, type(error)(f"{path.name}: {error}")))
+        except Exception as error:  # noqa: BLE001 - the other data sets are whole
+            made.append((called, DataError(f"{path.name}: {in_one_line(error)}")))
     names = [one.name for one in made if isinstance(one, DataSet)]
     if twice := [one for one in dict.fromkeys(names) if names.count(one) > 1]:
         raise RolesError(f"{name}: two data sets are called {twice[0]!r}; give each its own name")
     return Config(path, tuple(made), _of_type(found, "strict", bool, False))
+
+
+def _table_of(path: Path) -> Any:
+    """What a ``pyproject.toml`` says under ``tool.biaskit``; None where it does not speak of it."""
+    tools = _toml(path).get("tool")
+    return tools.get("biaskit") if isinstance(tools, dict) else None
 
 
 def _toml(path: Path) -> dict[str, Any]:
@@ -192,8 +200,9 @@ def _toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DataError(f"{path} is no TOML: {error}") from error
-    except OSError as error:
-        raise DataError(f"cannot read {str(path)!r}: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"cannot read {str(path)!r}: {reason}") from error
 
 
 def _place(path: str | None, folder: Path) -> Path | str | None:

@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from biaskit.addresses import in_one_line
 from biaskit.checks import Checked
 from biaskit.drift import SHARES, Drift
-from biaskit.errors import BiaskitError, PointerError
+from biaskit.errors import PointerError
 from biaskit.verdicts import FAIL, UNCERTAIN
 
 __all__ = [
@@ -168,10 +169,10 @@ def of_drift(drifts: Sequence[Drift], confidence: float, strict: bool) -> Iterat
         )
 
 
-def of_error(error: BiaskitError) -> Finding:
-    """Finding that a data set could not be checked."""
+def of_error(error: Exception) -> Finding:
+    """Finding that a data set could not be checked, whatever went wrong."""
     code = "BK302" if isinstance(error, PointerError) else "BK301"
-    return Finding(code, ERROR, CANNOT, " ".join(str(error).split()), math.inf)
+    return Finding(code, ERROR, CANNOT, in_one_line(error), math.inf)
 
 
 def _number(estimate: float, low: float, high: float, confidence: float) -> str:

@@ -11,7 +11,7 @@ from biaskit.addresses import said, shown
 from biaskit.checks import Checked, check_rows
 from biaskit.counts import Counts, same_roles
 from biaskit.drift import Drift, compare_rows
-from biaskit.errors import BiaskitError, DataError, RolesError
+from biaskit.errors import DataError, RolesError
 from biaskit.fliptest import sample_for
 from biaskit.gate.config import DataSet
 from biaskit.gate.findings import ERROR, Finding, of_checked, of_drift, of_error
@@ -88,13 +88,13 @@ def check_data_set(
             drift = compare_rows(counts, then, allowed, confidence=data.confidence, seed=data.seed)
             found += of_drift(drift, data.confidence, strict)
             made = replace(made, drift=tuple(drift))
-    except BiaskitError as error:  # what was judged before stands
+    except Exception as error:  # noqa: BLE001 - what was judged before stands, and the others go on
         found.append(of_error(error))
         made = replace(made, files=tuple(map(shown, paths)), broken=True)
     return replace(made, findings=tuple(worst_first(found)))
 
 
-def broken(name: str, error: BiaskitError, paths: Sequence[Path | str] = ()) -> Outcome:
+def broken(name: str, error: Exception, paths: Sequence[Path | str] = ()) -> Outcome:
     """Outcome of a data set that could not be checked."""
     return Outcome(name, tuple(map(shown, paths)), findings=(of_error(error),), broken=True)
 
@@ -109,7 +109,7 @@ def dry_run(data: DataSet, files: Sequence[Path | str] | None = None) -> Outcome
                 refuse_unfit(path, data.roles)
         if data.baseline is not None:
             same_roles(data.roles, _baseline(data.baseline).roles, "cannot be compared")
-    except BiaskitError as error:
+    except Exception as error:  # noqa: BLE001 - the other data sets are checked all the same
         return broken(data.name, error, paths)
     there = f"{len(paths):,} files have the columns" if len(paths) != 1 else "the columns are there"
     return Outcome(

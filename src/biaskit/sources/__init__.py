@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biaskit import store
-from biaskit.addresses import is_address
+from biaskit.addresses import is_address, said
 from biaskit.counts import Counts
 from biaskit.errors import DataError, RolesError
 from biaskit.levels import ABSENT, MISSING, Level, level
@@ -251,10 +251,13 @@ def saved_counts(data: Any) -> Counts | None:
 def _may_be_counts(path: str) -> bool:
     if is_address(path):  # to look into every file far away would take requests
         return path.partition("?")[0].endswith(".counts")
-    if not Path(path).is_file():
-        return False
-    with Path(path).open("rb") as file:
-        return file.read(4) == b"PAR1"
+    try:
+        if not Path(path).is_file():
+            return False
+        with Path(path).open("rb") as file:
+            return file.read(4) == b"PAR1"
+    except OSError as error:
+        raise DataError(f"cannot read {said(path)}: {error.strerror}") from error
 
 
 def _encoders(roles: Roles) -> dict[str, Encoder]:

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from biaskit.addresses import is_address, said
-from biaskit.errors import DataError, PointerError, listed
+from biaskit.addresses import in_one_line, is_address, said
+from biaskit.errors import BiaskitError, DataError, PointerError, listed
 from biaskit.roles import Roles
 from biaskit.sources.batches import Source
 from biaskit.sources.encode import Encoder
@@ -58,32 +58,52 @@ def files_of(
             files.append(given)
             continue
         text = os.fspath(given)
-        path = Path(text)
         if filesystem is not None or is_address(text):
             files += remote_files(text, filesystem, FORMATS)
-        elif path.is_dir():
-            found = sorted(p for p in path.rglob("*") if _is_data(p, path))
-            if not found:
-                raise DataError(f"folder {text!r} has no file ending in {listed([*FORMATS])}")
-            files += found
-        elif path.exists():
-            _refuse_special(path)
-            files.append(path)
-        elif glob.has_magic(text):
-            matches = glob.glob(text, recursive=True)  # noqa: PTH207 - an absolute pattern too
-            found = sorted(path for path in map(Path, matches) if path.is_file())
-            if not found:
-                _refuse_dvc(glob.glob(f"{text}.dvc", recursive=True))  # noqa: PTH207
-                raise DataError(f"no file matches {text!r}")
-            files += found
-        else:
-            _refuse_dvc([f"{text}.dvc"])
-            if text == "-":
-                raise DataError("standard input is not read; write the rows to a file first")
-            raise DataError(f"there is no file {text!r}{_nearby(path)}")
+            continue
+        try:
+            files += _local_files(text)
+        except (OSError, ValueError) as error:  # no permission, or no name that a file can have
+            if isinstance(error, BiaskitError):
+                raise
+            raise DataError(f"cannot look up {in_one_line(error)}") from error
     if not files:
         raise DataError("no files were given; name at least one")
     return list(dict.fromkeys(files))
+
+
+def _local_files(text: str) -> list[Path]:
+    """Files of this machine that a path, a glob or a folder stands for."""
+    path = Path(text)
+    if path.is_dir():
+        found = sorted(p for p in _inside(path) if _is_data(p, path))
+        if not found:
+            raise DataError(f"folder {text!r} has no file ending in {listed([*FORMATS])}")
+        return found
+    if path.exists():
+        _refuse_special(path)
+        return [path]
+    if glob.has_magic(text):
+        matches = glob.glob(text, recursive=True)  # noqa: PTH207 - an absolute pattern too
+        found = sorted(path for path in map(Path, matches) if path.is_file())
+        if not found:
+            _refuse_dvc(glob.glob(f"{text}.dvc", recursive=True))  # noqa: PTH207
+            raise DataError(f"no file matches {text!r}")
+        return found
+    _refuse_dvc([f"{text}.dvc"])
+    if text == "-":
+        raise DataError("standard input is not read; write the rows to a file first")
+    raise DataError(f"there is no file {text!r}{_nearby(path)}")
+
+
+def _inside(folder: Path) -> Iterator[Path]:
+    """Files in a folder and the folders in it; one that cannot be opened is an error."""
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    for where, _, names in os.walk(folder, onerror=refuse):
+        yield from (Path(where, name) for name in names)
 
 
 def file_source(

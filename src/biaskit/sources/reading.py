@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import itertools
 from collections.abc import Iterator
 
+from biaskit.addresses import without_secrets
 from biaskit.errors import BiaskitError, DataError, listed
 from biaskit.sources.places import File, RemoteFile, size_of
 
@@ -42,15 +44,19 @@ def readable(path: File) -> Iterator[None]:
 
     try:
         yield
-    except BiaskitError:
+    except (BiaskitError, MemoryError):
         raise
-    except (OSError, EOFError, ValueError, pa.ArrowException) as error:
+    except Exception as error:
+        is_far = isinstance(path, RemoteFile)
+        told = (OSError, EOFError, ValueError, csv.Error, pa.ArrowException)
+        if not (is_far or isinstance(error, told)):  # stores raise errors of their own
+            raise
         if (isinstance(path, RemoteFile) or path.exists()) and size_of(path) == 0:
-            raise DataError(f"{str(path)!r} is empty; it needs at least a header") from error
-        reason = " ".join(str(error).split())
-        raise DataError(
-            f"{str(path)!r} cannot be read as {format_of(path)}: {reason[:300]}"
-        ) from error
+            raise DataError(f"{str(path)!r} is empty; it needs at least a header") from None
+        reason = without_secrets(" ".join(str(error).split()))
+        raise DataError(f"{str(path)!r} cannot be read as {format_of(path)}: {reason[:300]}") from (
+            None if is_far else error
+        )  # what a store says may hold a signed address
 
 
 class Sizes:

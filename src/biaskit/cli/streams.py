@@ -1,0 +1,52 @@
+"""Standard output and standard error, which may be closed, full, or read by someone who leaves."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TextIO
+
+from biaskit.errors import DataError
+
+__all__ = ["complain", "say"]
+
+
+def say(text: str) -> None:
+    """Write a text and a line's end to standard output.
+
+    A reader that ends early, such as ``head``, has seen what it wanted: that is no error, and what
+    is said after it goes nowhere.
+
+    Raises
+    ------
+    DataError
+        Standard output is closed or full.
+    """
+    if sys.stdout is None:
+        raise DataError("cannot write to standard output: it is closed; write to a file with -o")
+    try:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _give_up(sys.stdout)
+    except OSError as error:
+        _give_up(sys.stdout)
+        raise DataError(f"cannot write to standard output: {error.strerror}") from error
+
+
+def complain(text: str) -> None:
+    """Write a line to standard error, where that is open."""
+    if sys.stderr is None:
+        return
+    try:
+        sys.stderr.write(f"biaskit: {text}\n")
+        sys.stderr.flush()
+    except OSError:  # the exit code says it all the same
+        _give_up(sys.stderr)
+
+
+def _give_up(stream: TextIO) -> None:
+    """Send what a stream still holds nowhere: Python would try again, and fail, at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
