@@ -1,12 +1,14 @@
-"""`biaskit count --resume` killed at random moments: the total must be that of a calm run.
+"""Processes killed at random moments: what they wrote is whole, and totals are a calm run's.
 
-``python tests/kill_resume.py 50 --seed 1`` does it fifty times with a thousand files.
+``python tests/kill_resume.py 50 --seed 1`` kills `biaskit count --resume` fifty times with a
+thousand files, and as often a process that saves and merges.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -67,6 +69,31 @@ def killed_run(folder: Path, output: Path, seconds: float, rng: random.Random) -
     return kept, before
 
 
+def killed_writer(folder: Path, rng: random.Random) -> int:
+    """Kill a process that saves ``rows.counts``, and merges it with itself, by turns.
+
+    Returns the rows in the file that it wrote to, which is one of the two.
+    """
+    code = """
+import sys
+from biaskit import Counts
+from biaskit.cli import main
+one = Counts.load("rows.counts")
+while True:
+    one.save("written.counts")
+    main(["merge", "rows.counts", "written.counts", "-o", "written.counts"])
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=folder, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()  # it is at work
+    time.sleep(rng.uniform(0, 0.05))
+    process.kill()
+    process.communicate()
+    left = {path.suffix for path in folder.iterdir() if path.name.startswith(".")}
+    assert left <= {".partial", ".lock"}
+    return Counts.load(folder / "written.counts").rows
+
+
 def same(one: Path, other: Path) -> bool:
     """Whether two counts files have the same counts, bit by bit, of the same files."""
     a, b = Counts.load(one), Counts.load(other)
@@ -91,6 +118,10 @@ def main() -> None:
             assert kept == before
             halfway += 0 < kept < args.files
             unequal += not same(output, folder / "calm0.counts")
+        shutil.copy(folder / "calm0.counts", folder / "rows.counts")
+        rows = Counts.load(folder / "rows.counts").rows
+        for _ in range(args.times):
+            assert killed_writer(folder, rng) in (rows, 2 * rows)
         print(
             f"{args.files:,} files, killed {args.times} times, {halfway} of them with some files "
             f"counted; totals that differ from the calm run's: {unequal}"

@@ -53,7 +53,7 @@ def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
     return code, out, err
 
 
-CHOICES = {"metrics", "confidence", "seed", "explain", "resume"}
+CHOICES = {"metrics", "confidence", "seed", "explain", "replace", "resume"}
 CHECKS = {"config", "only", "limit", "required", "min_rows", "strict", "dry_run"}
 
 

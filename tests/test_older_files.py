@@ -10,7 +10,7 @@ import pytest
 
 import biaskit
 from biaskit import Attributions, Counts
-from biaskit.sources import merged_record
+from biaskit.sources import merged
 
 OLD = Path(__file__).parent / "data" / "v0_1_0"
 EXPECTED = json.loads((OLD / "expected.json").read_text(encoding="utf-8"))
@@ -37,7 +37,7 @@ def test_counts_of_0_1_0_give_the_estimates_that_they_gave() -> None:
 
 def test_a_record_of_files_of_0_1_0() -> None:
     assert Counts.load(OLD / "resumed.counts").rows == EXPECTED["resumed"]["rows"]
-    record = merged_record([OLD / "resumed.counts"])
+    _, record = merged([OLD / "resumed.counts"])
     assert record is not None
     assert [Path(name).name for name in record] == ["0.csv", "1.csv", "2.csv"]
 

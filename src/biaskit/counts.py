@@ -64,15 +64,12 @@ class Counts:
     def __add__(self, other: Counts) -> Counts:
         if not isinstance(other, Counts):
             return NotImplemented
-        refuse_many_rows(self.rows + other.rows)
-        return Counts(
-            same_roles(self.roles, other.roles),
-            {
-                facet: _added(facet, table, other.tables[facet])
-                for facet, table in self.tables.items()
-            },
-            self.rows + other.rows,
-        )
+        roles, rows = same_roles(self.roles, other.roles), self.rows + other.rows
+        refuse_many_rows(rows)
+        tables = {
+            facet: _added(facet, table, other.tables[facet]) for facet, table in self.tables.items()
+        }
+        return Counts(roles, tables, rows)
 
     def __radd__(self, other: object) -> Counts:
         if other == 0:  # the start of sum()

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 
 from biaskit import formats, store
 from biaskit.cli.flags import Parser, add_data, add_roles, roles_given
-from biaskit.cli.output import progress_line
+from biaskit.cli.output import progress_line, refuse_overwriting
 from biaskit.cli.streams import say
 from biaskit.counts import Counts
+from biaskit.errors import RolesError
 from biaskit.fliptest import sample_for
 from biaskit.metrics import Metric
 from biaskit.roles import Roles
@@ -18,7 +19,7 @@ from biaskit.sources import (
     count_resumed,
     count_roles,
     kernels_choice,
-    merged_record,
+    merged,
     paths_of,
     save_with,
     saved_counts,
@@ -46,6 +47,11 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
         action="store_true",
         help="record in FILE which files are in it, and leave out those that already are",
     )
+    count.add_argument(
+        "--replace",
+        action="store_true",
+        help="with --resume: keep each file's counts too, and count files anew that have changed",
+    )
     merge = verb("merge", _merge, "Add saved counts of the same roles.")
     merge.add_argument("counts", nargs="+", metavar="COUNTS", help="files that `count` wrote")
     merge.add_argument("-o", "--output", required=True, metavar="FILE", help="counts file to write")
@@ -55,8 +61,11 @@ def _count(args: argparse.Namespace) -> None:
     if args.explain:
         return _explain_paths(args)
     store.refuse_unwritable(args.output)
+    if args.replace and not args.resume:
+        raise RolesError("--replace goes with --resume, which records the files to replace")
     if args.resume:
         return _resume(args)
+    refuse_overwriting(args.output, args.data)
     counts, _, _ = counted(args, [])
     counts.save(args.output)
     return say(f"{counts.rows:,} rows in {_cells(counts):,} cells: {args.output}")
@@ -65,11 +74,17 @@ def _count(args: argparse.Namespace) -> None:
 def _resume(args: argparse.Namespace) -> None:
     roles = Roles.of(**roles_given(args))
     with progress_line() as progress:
-        counts, files, before = count_resumed(args.data, roles, args.output, progress)
+        found = count_resumed(args.data, roles, args.output, progress, by_file=args.replace)
+    anew = f" and {found.anew:,} anew" if found.anew else ""
     say(
-        f"{counts.rows:,} rows of {files:,} files, {before:,} of them counted before, in "
-        f"{_cells(counts):,} cells: {args.output}"
+        f"{found.counts.rows:,} rows of {found.files:,} files, {found.before:,} of them counted "
+        f"before{anew}, in {_cells(found.counts):,} cells: {args.output}"
     )
+    if found.gone:
+        say(
+            f"{len(found.gone):,} of the files counted before are not there any more, such as "
+            f"{found.gone[0]!r}; their rows are still in the counts"
+        )
 
 
 def _cells(counts: Counts) -> int:
@@ -86,10 +101,11 @@ def _explain_paths(args: argparse.Namespace) -> None:
 
 def _merge(args: argparse.Namespace) -> None:
     store.refuse_unwritable(args.output)
-    parts = [Counts.load(path) for path in args.counts]
-    total = sum(parts[1:], parts[0])
-    save_with(merged_record(args.counts), total, args.output)
-    say(f"{total.rows:,} rows from {len(parts):,} files: {args.output}")
+    # Its own output may be among them, and is read, added to and replaced as one.
+    with store.locked(args.output):
+        total, record = merged(args.counts)
+        save_with(record, total, args.output)
+    say(f"{total.rows:,} rows from {len(args.counts):,} files: {args.output}")
 
 
 def counted(

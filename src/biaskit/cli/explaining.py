@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from biaskit import __version__, formats, store
 from biaskit.cli.flags import ROLE_HELP, Once, Parser, edges_of, facet_of
-from biaskit.cli.output import add_output, progress_line, settle_output, tabular, write
+from biaskit.cli.output import (
+    add_output,
+    progress_line,
+    refuse_overwriting,
+    settle_output,
+    tabular,
+    write,
+)
+from biaskit.errors import RolesError
 from biaskit.roles import Roles
 
 __all__ = ["add_verbs"]
@@ -103,8 +112,13 @@ def _explain(args: argparse.Namespace) -> None:
 
     refuse_confidence(args.confidence)
     settle_output(args)
+    read = [*args.data, *(args.background or ())]
+    refuse_overwriting(args.output, read, [args.model])
     if args.values is not None:
         store.refuse_unwritable(args.values)
+        refuse_overwriting(args.values, read, [args.model])
+        if args.output is not None and Path(args.output).resolve() == Path(args.values).resolve():
+            raise RolesError("--output and --values name one file; give each its own")
     asked = ("facet", "facet_values", "facet_above", "facet_edges", "frequency")
     roles = Roles.of(**{name: getattr(args, name) for name in asked})
     request = Request(

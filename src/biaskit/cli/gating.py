@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from biaskit.cli.output import (
     add_output,
     add_target,
     progress_line,
+    refuse_overwriting,
     settle_output,
     tabular,
     write,
@@ -136,6 +138,7 @@ def _check(args: argparse.Namespace) -> int:
 def _outcomes(args: argparse.Namespace) -> tuple[list[Outcome], int, bool]:
     """Outcomes of what a call names, how many of its files no data set has, and whether strict."""
     if args.limit or any(value is not None for value in roles_given(args).values()):
+        refuse_overwriting(args.output, args.data)
         return [_outcome(args, _by_hand(args), None, args.strict)], 0, args.strict
     for flag in ("required", "min_rows", "confidence"):
         if getattr(args, flag) is not None:
@@ -144,11 +147,13 @@ def _outcomes(args: argparse.Namespace) -> tuple[list[Outcome], int, bool]:
                 f"a configuration has {flag} as a key"
             )
     config = _config(args)
+    chosen = _chosen(config, args.only)
+    refuse_overwriting(args.output, (), _read(config, chosen))
     strict = args.strict or config.strict
     made: list[Outcome] = []
     files = [*map(gate.data_of, expanded(args.data))] if args.data else None
     matched: set[Path] = set()
-    for one in _chosen(config, args.only):
+    for one in chosen:
         if not isinstance(one, DataSet):
             made.append(gate.broken(*one))
         elif files is None:
@@ -158,6 +163,18 @@ def _outcomes(args: argparse.Namespace) -> tuple[list[Outcome], int, bool]:
             matched.update(its)
             made += [_outcome(args, one, [path], strict) for path in its]
     return made, len(files or ()) - len(matched), strict
+
+
+def _read(
+    config: Config, chosen: Sequence[DataSet | tuple[str, BiaskitError]]
+) -> Iterator[str | Path | None]:
+    """Files that a configuration leads to, its own among them."""
+    yield config.path
+    for one in chosen:
+        if isinstance(one, DataSet):
+            yield one.baseline
+            with contextlib.suppress(OSError, ValueError):  # its outcome says what is wrong
+                yield from expanded([path for path in one.paths() if isinstance(path, Path)])
 
 
 def _outcome(
@@ -212,6 +229,7 @@ def _chosen(config: Config, only: Sequence[str] | None) -> list[DataSet | tuple[
 
 def _compare(args: argparse.Namespace) -> int:
     settle_output(args)
+    refuse_overwriting(args.output, [args.current], [args.baseline])
     limits = drift.allowed_changes(_limits(args.limit) if args.limit else 0.0)
     choices = {name: getattr(args, name) for name in ("facet", "positive", "facet_values")}
     with progress_line() as progress:

@@ -6,16 +6,26 @@ import argparse
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from biaskit import formats, store
+from biaskit.addresses import is_address
 from biaskit.cli.flags import Once
 from biaskit.cli.streams import say
 from biaskit.errors import RolesError
+from biaskit.sources import expanded
 
-__all__ = ["add_output", "add_target", "progress_line", "settle_output", "tabular", "write"]
+__all__ = [
+    "add_output",
+    "add_target",
+    "progress_line",
+    "refuse_overwriting",
+    "settle_output",
+    "tabular",
+    "write",
+]
 
 _SUFFIXES = {
     ".json": "json",
@@ -60,6 +70,20 @@ def settle_output(
     elif args.format == "parquet":
         raise RolesError("--format parquet needs a file: -o FILE")
     args.format = args.format or default
+
+
+def refuse_overwriting(
+    output: str | None, data: Sequence[str], others: Iterable[str | Path | None] = ()
+) -> None:
+    """Refuse an output that is one of the files, globs and folders that are read for it."""
+
+    def read() -> Iterator[str | Path | None]:
+        yield from others
+        if local := [one for one in data if not is_address(one)]:
+            yield from expanded(local)
+
+    if output is not None:
+        store.refuse_inputs(output, read())
 
 
 def tabular(args: argparse.Namespace, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

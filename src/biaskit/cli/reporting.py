@@ -12,7 +12,7 @@ from typing import Any
 from biaskit import __version__, datasets, formats, store
 from biaskit.cli.counting import counted
 from biaskit.cli.flags import Once, Parser, add_data, add_roles, add_seed, confidence_or_none
-from biaskit.cli.output import add_output, settle_output, tabular, write
+from biaskit.cli.output import add_output, refuse_overwriting, settle_output, tabular, write
 from biaskit.cli.streams import say
 from biaskit.metrics import FROM_ROWS, METRICS, chosen
 from biaskit.reports import Row, refuse_choices, report_rows, summary
@@ -68,6 +68,7 @@ def _report(args: argparse.Namespace) -> None:
     asked = chosen(args.metrics)
     refuse_choices(args.confidence, args.seed)
     settle_output(args)
+    refuse_overwriting(args.output, args.data)
     counts, roles, sample = counted(args, asked)
     rows = report_rows(counts, roles, asked, args.confidence, args.seed, sample)
     columns: Sequence[str] = Row._fields

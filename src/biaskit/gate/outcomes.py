@@ -131,6 +131,7 @@ def write_baseline(data: DataSet, progress: Progress | None = None) -> str:
     paths = data.paths()
     if not paths:
         raise DataError(f"data set {data.name!r} has no file, so there is nothing to count")
+    store.refuse_inputs(data.baseline, paths)
     counts = _counted(data, paths, progress)[0]
     counts.save(data.baseline)
     return f"{data.name}: {counts.rows:,} rows: {data.baseline}"

@@ -27,8 +27,9 @@ from biaskit.sources.files import column_paths, expanded, file_source, files_of
 from biaskit.sources.frames import frame_source
 from biaskit.sources.parquet import ColumnPath, ParquetFiles
 from biaskit.sources.places import File, RemoteFile
+from biaskit.sources.record import merged, save_with
 from biaskit.sources.repeats import counted_rows
-from biaskit.sources.resume import Resumed, count_files, merged_record, save_with
+from biaskit.sources.resume import Resumed, count_files
 from biaskit.sources.sample import Sample
 from biaskit.tables import AXES, MAX_CELLS, Table, refuse_large, refuse_many_rows, too_many_cells
 
@@ -44,7 +45,7 @@ __all__ = [
     "count_roles",
     "expanded",
     "kernels_choice",
-    "merged_record",
+    "merged",
     "paths_of",
     "refuse_unfit",
     "save_with",
@@ -207,8 +208,13 @@ def count_resumed(
     roles: Roles,
     output: str | os.PathLike[str],
     progress: Progress | None = None,
+    *,
+    by_file: bool = False,
 ) -> Resumed:
     """Counts of files, written to `output` with a record of the files: those are not read again.
+
+    With `by_file`, each file's own counts are kept too, so that one that has changed since is
+    counted anew.
 
     Raises
     ------
@@ -219,7 +225,7 @@ def count_resumed(
     def count(file: File) -> Counts:
         return count_roles([file], roles)
 
-    return count_files(paths, roles, output, count, progress)
+    return count_files(paths, roles, output, count, progress, by_file=by_file)
 
 
 def paths_of(paths: Sequence[str | os.PathLike[str]], roles: Roles) -> list[ColumnPath]:

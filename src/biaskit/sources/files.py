@@ -14,6 +14,7 @@ from biaskit.roles import Roles
 from biaskit.sources.batches import Source
 from biaskit.sources.encode import Encoder
 from biaskit.sources.parquet import ColumnPath, ParquetFiles
+from biaskit.sources.partitions import partition_of
 from biaskit.sources.places import File, RemoteFile, remote_files
 from biaskit.sources.reading import FORMATS, format_of
 from biaskit.sources.texts import CsvFiles, JsonLinesFiles
@@ -69,7 +70,34 @@ def files_of(
             raise DataError(f"cannot look up {in_one_line(error)}") from error
     if not files:
         raise DataError("no files were given; name at least one")
-    return list(dict.fromkeys(files))
+    return _each_once(files)
+
+
+def _each_once(files: Sequence[File]) -> list[File]:
+    """Files of which none is another by a second name, such as a link; the first name stays.
+
+    Raises
+    ------
+    DataError
+        The folders of two names give a file's rows different values.
+    """
+    first: dict[Any, File] = {}
+    for file in files:
+        known = first.setdefault(_identity(file), file)
+        if partition_of(known) != partition_of(file):
+            raise DataError(
+                f"{str(known)!r} and {str(file)!r} are one file, and their folders' names give "
+                "its rows different values; name it once"
+            )
+    return list(first.values())
+
+
+def _identity(file: File) -> Any:
+    """What two names of one file have in common."""
+    if isinstance(file, RemoteFile):
+        return file
+    there = file.stat()
+    return (there.st_dev, there.st_ino) if there.st_ino else str(file.resolve())
 
 
 def _local_files(text: str) -> list[Path]:

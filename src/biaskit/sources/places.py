@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
 
-from biaskit.addresses import is_address, said, without_secrets
+from biaskit.addresses import is_address, said, shown, without_secrets
 from biaskit.errors import BiaskitError, DataError, listed
 from biaskit.sources.globs import matcher
 
@@ -21,6 +21,7 @@ __all__ = [
     "remote_files",
     "size_of",
     "stamp_of",
+    "stands_for",
 ]
 
 #: How long Google's store is asked again and again; by itself, pyarrow does so for 15 minutes.
@@ -147,6 +148,17 @@ def remote_files(text: str, filesystem: Any, suffixes: Collection[str]) -> list[
         RemoteFile(place, f.path, shown(f.path), int(f.size), f.mtime_ns)
         for f in sorted(found, key=lambda one: str(one.path))
     ]
+
+
+def stands_for(address: str, name: str) -> bool:
+    """Whether a file of this name is, or would be, among those that an address stands for.
+
+    >>> stands_for("s3://bucket/day=*", "s3://bucket/day=1"), stands_for("s3://b", "s3://b/x.csv")
+    (True, True)
+    """
+    path = shown(address).rstrip("/")
+    is_named = name == path or name.startswith(f"{path}/")
+    return is_named or _pattern(path).fullmatch(name) is not None
 
 
 def _place(text: str, filesystem: Any) -> tuple[Any, Callable[[str], str], str]:

@@ -8,29 +8,24 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from biaskit import store
-from biaskit.addresses import said
-from biaskit.counts import Counts, cells_and_header, same_roles
+from biaskit.addresses import is_address, said
+from biaskit.counts import Counts, same_roles
 from biaskit.errors import BiaskitError, DataError
 from biaskit.roles import Roles
 from biaskit.sources.ahead import in_order
 from biaskit.sources.files import file_source, files_of
-from biaskit.sources.places import File, RemoteFile, stamp_of
+from biaskit.sources.places import File, RemoteFile, stamp_of, stands_for
+from biaskit.sources.record import Record, Seen, cells_of, record_in, save_with, sum_of
 
-__all__ = ["Resumed", "count_files", "merged_record", "record_in", "save_with"]
+__all__ = ["Resumed", "count_files"]
 
-#: Size and time of the last change of each file that is in some counts, by its full name.
-Record: TypeAlias = "dict[str, tuple[int, int | None]]"
-
-_KEY = "biaskit.files"
-_SCHEMA = 1
-_MAX_RECORD = 1 << 27
 # Counts are kept at least so often, in seconds: a process that is killed loses no more work.
 _EVERY = 1.0
 # Files far away that are counted at a time.
@@ -38,11 +33,16 @@ _AT_ONCE = 4
 
 
 class Resumed(NamedTuple):
-    """Counts of some files, how many files are in them, and how many were before."""
+    """Counts of some files, and what became of the files."""
 
     counts: Counts
     files: int
+    #: How many were in the counts before.
     before: int
+    #: How many of those have changed since, and were counted anew.
+    anew: int
+    #: Those of before that are not there any more; their rows are in the counts.
+    gone: tuple[str, ...]
 
 
 def count_files(
@@ -51,43 +51,68 @@ def count_files(
     output: str | os.PathLike[str],
     count: Callable[[File], Counts],
     progress: Callable[[int, float | None], None] | None = None,
+    *,
+    by_file: bool = False,
 ) -> Resumed:
     """Counts of files, written to `output`; what `output` and its partial have is not counted anew.
 
     `count` counts one file; several threads may call it. `progress` is told of the rows counted and
-    the share of the files.
+    the share of the files. With `by_file`, the cells of each file are kept beside the sum, so that
+    a file which has changed since is counted anew.
 
     Raises
     ------
     DataError
-        A file has changed since it was counted, or `output` does not say which files are in it.
+        A file has changed since it was counted, another process counts into `output`, or `output`
+        does not say which files are in it.
     """
     files = files_of(paths)
     file_source(files)  # refuses formats that differ before any work is done
-    output = Path(output)
+    store.refuse_inputs(output, [file for file in files if isinstance(file, Path)])
+    with store.locked(output):
+        found = _counted_into(Path(output), files, roles, count, progress, by_file=by_file)
+    return found._replace(gone=_gone(found.gone, paths, files))
+
+
+def _counted_into(
+    output: Path,
+    files: Sequence[File],
+    roles: Roles,
+    count: Callable[[File], Counts],
+    progress: Callable[[int, float | None], None] | None,
+    *,
+    by_file: bool,
+) -> Resumed:
     partial = output.with_name(f"{output.name}.partial")
     roles = replace(roles, features=None)
     total, record = _kept(output, partial, roles)
+    recorded = tuple(record)
+    rewritten = _rewritten(files, record, output, by_file=by_file)
+    for name in rewritten:
+        del record[name]
+    if rewritten:
+        total = sum_of((seen.cells for seen in record.values() if seen.cells is not None), total)
+    by_file = by_file or any(seen.cells is not None for seen in record.values())
+    fresh = [file for file in files if stamp_of(file)[0] not in record]
     before = len(record)
-    fresh = [file for file in files if not _is_in(file, record, output)]
     kept_at = time.monotonic()
     kept = before
     rows = 0
 
-    def counted(file: File) -> tuple[File, Counts, tuple[str, int, int | None]]:
-        stamp = stamp_of(file)
+    def counted(file: File) -> tuple[File, Counts, str, Seen]:
+        name, size, changed = stamp_of(file)
         made = count(file)
-        if stamp_of(file, again=True) != stamp:
+        if stamp_of(file, again=True) != (name, size, changed):
             raise DataError(f"{file} changed while it was read; count it when it is whole")
-        return file, made, stamp
+        return file, made, name, Seen(size, changed, cells_of(made) if by_file else None)
 
     # A file far away is mostly waited for; one here is counted by as many threads as there are.
     threads = _AT_ONCE if any(isinstance(file, RemoteFile) for file in fresh) else 1
     try:
         with closing(in_order(counted, fresh, threads, 2 * threads)) as results:
-            for file, made, (name, size, changed) in results:
+            for file, made, name, seen in results:
                 total = _added(total, made, file)
-                record[name] = (size, changed)
+                record[name] = seen
                 rows += made.rows
                 if progress is not None:
                     progress(rows, (len(record) - before) / len(fresh))
@@ -106,64 +131,7 @@ def count_files(
         raise DataError(f"{error}; {told}: once that is put right, {goes_on}") from error
     save_with(record, total, output)
     partial.unlink(missing_ok=True)
-    return Resumed(total, len(record), before)
-
-
-def record_in(path: str | os.PathLike[str]) -> Record | None:
-    """Record of the files that are in saved counts; None where they have none.
-
-    Raises
-    ------
-    DataError
-        There is no such file, or its record is damaged.
-    """
-    found = store.extra(path, _KEY, _MAX_RECORD)
-    if found is None:
-        return None
-    try:
-        if found["schema"] != _SCHEMA:
-            raise DataError(
-                f"{said(path)} has a record of files of schema {found['schema']!r}; this version "
-                f"reads schema {_SCHEMA}: install a newer biaskit"
-            )
-        record = {name: (size, changed) for name, size, changed in found["files"]}
-    except (KeyError, TypeError, ValueError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{said(path)} has a damaged record of its files; count anew") from error
-    return record
-
-
-def save_with(
-    record: Mapping[str, tuple[int, int | None]] | None,
-    counts: Counts,
-    path: str | os.PathLike[str],
-) -> None:
-    """Write counts with the record of the files that are in them, if there is one."""
-    if record is None:
-        return counts.save(path)
-    told = {"schema": _SCHEMA, "files": [[name, *stamp] for name, stamp in record.items()]}
-    return store.write(path, *cells_and_header(counts), extra={_KEY: told})
-
-
-def merged_record(paths: Sequence[str | os.PathLike[str]]) -> Record | None:
-    """Record of saved counts that are added; None where one of them has none.
-
-    Raises
-    ------
-    DataError
-        A file is in two of the counts, so that its rows would count twice.
-    """
-    records = [record_in(path) for path in paths]
-    merged: Record = {}
-    for path, record in zip(paths, records, strict=True):
-        if both := next((name for name in record or () if name in merged), None):
-            raise DataError(
-                f"the rows of {both!r} are in {said(path)} and in counts before it; they would "
-                "count twice"
-            )
-        merged |= record or {}
-    return None if None in records else merged
+    return Resumed(total, len(record), len(recorded), len(rewritten), recorded)
 
 
 def _kept(output: Path, partial: Path, roles: Roles) -> tuple[Counts, Record]:
@@ -184,17 +152,51 @@ def _kept(output: Path, partial: Path, roles: Roles) -> tuple[Counts, Record]:
     return best
 
 
-def _is_in(file: File, record: Record, output: Path) -> bool:
-    name, size, changed = stamp_of(file)
-    if name not in record:
-        return False
-    if record[name] != (size, changed):
-        raise DataError(
-            f"{file} has changed since it was counted ({record[name][0]:,} bytes then, {size:,} "
-            f"now), and its rows cannot be taken out of {str(output)!r} again; remove that file "
-            f"(and {output.name}.partial) and count anew, or put the old file back"
+def _rewritten(files: Sequence[File], record: Record, output: Path, *, by_file: bool) -> list[str]:
+    """Names of the files that are not what was counted, and that can be counted anew.
+
+    Raises
+    ------
+    DataError
+        A file has changed and is not to be counted anew, or its rows cannot be told from the sum.
+    """
+    found = []
+    for file in files:
+        name, size, changed = stamp_of(file)
+        seen = record.get(name)
+        if seen is None or seen[:2] == (size, changed):
+            continue
+        told = f"{file} has changed since it was counted ({seen.size:,} bytes then, {size:,} now)"
+        if any(one.cells is None for one in record.values()):
+            raise DataError(
+                f"{told}, and its rows cannot be taken out of {str(output)!r} again; remove that "
+                f"file (and {output.name}.partial) and count anew, with --resume --replace if "
+                "files may change; or put the old file back"
+            )
+        if not by_file:
+            raise DataError(f"{told}; give --replace to count it anew, or put the old file back")
+        found.append(name)
+    return found
+
+
+def _gone(
+    names: Sequence[str], paths: Sequence[str | os.PathLike[str]], files: Sequence[File]
+) -> tuple[str, ...]:
+    """Names in a record of files that are not there any more, as far as that is known.
+
+    Those far away are not asked after one by one: what the paths stand for was listed.
+    """
+    there = {stamp_of(file)[0] for file in files}
+    return tuple(
+        name
+        for name in names
+        if name not in there
+        and (
+            any(stands_for(os.fspath(path), name) for path in paths)
+            if is_address(name)
+            else not Path(name).exists()
         )
-    return True
+    )
 
 
 def _added(total: Counts, more: Counts, file: File) -> Counts:

@@ -1,0 +1,182 @@
+"""Record of the files that are in saved counts, and, where that is asked for, each one's cells.
+
+It stands in the file of the counts, under keys of its own that older versions pass over.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+from biaskit import store
+from biaskit.addresses import is_address, said
+from biaskit.counts import Counts, cells_and_header, from_cells
+from biaskit.errors import DataError
+from biaskit.tables import AXES
+
+__all__ = ["Record", "Seen", "cells_of", "merged", "record_in", "save_with", "sum_of"]
+
+#: A cell of counts, by the number of its table and its values as the counts file has them.
+Cell: TypeAlias = "tuple[Any, ...]"
+#: Rows in a cell; where rows are weighted, the sums of their weights and of the squares of those.
+Amounts: TypeAlias = "tuple[Any, ...]"
+
+_FILES, _CELLS = "biaskit.files", "biaskit.cells"
+_SCHEMA = 1
+_MAX_RECORD = 1 << 27
+_CELL = ("table", *AXES)
+
+
+class Seen(NamedTuple):
+    """A file when it was counted: size, time of its last change, and its cells, where kept."""
+
+    size: int
+    changed: int | None
+    cells: Mapping[Cell, Amounts] | None = None
+
+
+#: What was seen of each file that is in some counts, by its full name.
+Record: TypeAlias = "dict[str, Seen]"
+
+
+def record_in(path: str | os.PathLike[str]) -> Record | None:
+    """Record of the files that are in saved counts; None where they have none.
+
+    Raises
+    ------
+    DataError
+        There is no such file, or its record is damaged.
+    """
+    found = store.extra(path, _FILES, _MAX_RECORD)
+    if found is None:
+        return None
+    try:
+        if found["schema"] != _SCHEMA:
+            raise DataError(
+                f"{said(path)} has a record of files of schema {found['schema']!r}; this version "
+                f"reads schema {_SCHEMA}: install a newer biaskit"
+            )
+        record = {name: Seen(size, changed) for name, size, changed in found["files"]}
+        kept = store.extra(path, _CELLS, _MAX_RECORD)
+        if kept is not None:
+            return _with_cells(record, kept["cells"], kept["files"])
+    except (IndexError, KeyError, TypeError, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{said(path)} has a damaged record of its files; count anew") from error
+    return record
+
+
+def save_with(record: Record | None, counts: Counts, path: str | os.PathLike[str]) -> None:
+    """Write counts with the record of the files that are in them, if there is one.
+
+    Raises
+    ------
+    DataError
+        The file cannot be written, or its record would be too long to be read again.
+    """
+    if record is None:
+        return counts.save(path)
+    columns, header = cells_and_header(counts)
+    files = [[name, seen.size, seen.changed] for name, seen in record.items()]
+    extra: dict[str, Any] = {_FILES: {"schema": _SCHEMA, "files": files}}
+    if any(seen.cells is not None for seen in record.values()):
+        cells = list(zip(*(columns[name] for name in _CELL), strict=True))
+        place = {cell: i for i, cell in enumerate(cells)}
+        extra[_CELLS] = {
+            "cells": cells,
+            "files": [
+                None
+                if seen.cells is None
+                else [[place[cell], *amounts] for cell, amounts in seen.cells.items()]
+                for seen in record.values()
+            ],
+        }
+    if sum(len(json.dumps(told)) for told in extra.values()) > _MAX_RECORD:
+        raise DataError(
+            f"the record of {len(record):,} files is too long for {said(path)}; count fewer files "
+            "into one, or leave out --replace"
+        )
+    return store.write(path, columns, header, extra)
+
+
+def merged(paths: Sequence[str | os.PathLike[str]]) -> tuple[Counts, Record | None]:
+    """Sum of saved counts, and the record of their files; None where one of them has none.
+
+    Raises
+    ------
+    DataError
+        A file is in two of the counts, so that its rows would count twice.
+    """
+    parts = [_loaded(path) for path in paths]
+    union: Record = {}
+    for path, (_, record) in zip(paths, parts, strict=True):
+        if both := next((name for name in record or () if name in union), None):
+            raise DataError(
+                f"the rows of {both!r} are in {said(path)} and in counts before it; they would "
+                "count twice"
+            )
+        union |= record or {}
+    total = sum((counts for counts, _ in parts[1:]), parts[0][0])
+    return total, None if any(record is None for _, record in parts) else union
+
+
+def cells_of(counts: Counts) -> Mapping[Cell, Amounts]:
+    """Cells of counts, as a record keeps them."""
+    columns, _ = cells_and_header(counts)
+    amounts = ("n",) if counts.roles.weight is None else ("n", "w", "w2")
+    cells = zip(*(columns[name] for name in _CELL), strict=True)
+    return dict(zip(cells, zip(*(columns[name] for name in amounts), strict=True), strict=True))
+
+
+def sum_of(parts: Iterable[Mapping[Cell, Amounts]], like: Counts) -> Counts:
+    """Counts of the cells of several files, of the roles of other counts."""
+    total: dict[Cell, Amounts] = {}
+    for part in parts:
+        for cell, amounts in part.items():
+            before = total.get(cell, (0,) * len(amounts))
+            total[cell] = tuple(a + b for a, b in zip(before, amounts, strict=True))
+    columns: dict[str, list[Any]] = {name: [] for name in (*_CELL, "n", "w", "w2")}
+    for cell, (n, *weights) in total.items():
+        for name, value in zip(columns, (*cell, n, *(weights or (None, None))), strict=True):
+            columns[name].append(value)
+    rows = sum(n for cell, (n, *_) in total.items() if cell[0] == 0)
+    _, header = cells_and_header(Counts.empty(like.roles))
+    try:
+        return from_cells(columns, {**header, "rows": rows})
+    except (ValueError, TypeError) as error:
+        raise DataError(f"the record of the files is damaged: {error}; count anew") from error
+
+
+def _with_cells(record: Record, cells: Sequence[Any], files: Sequence[Any]) -> Record:
+    """Record with the cells of its files, which come from outside."""
+    named = [tuple(cell) for cell in cells]
+    if len(files) != len(record) or any(len(cell) != len(_CELL) for cell in named):
+        raise ValueError("the cells of the files are not those of the counts")
+    made: Record = {}
+    for (name, seen), kept in zip(record.items(), files, strict=True):
+        its = None if kept is None else {named[i]: tuple(amounts) for i, *amounts in kept}
+        for n, *weights in (its or {}).values():
+            if type(n) is not int or n <= 0 or any(type(w) is not float for w in weights):
+                raise ValueError("a cell of a file has no rows, or weights that are no numbers")
+        made[name] = seen._replace(cells=its)
+    return made
+
+
+def _loaded(path: str | os.PathLike[str]) -> tuple[Counts, Record | None]:
+    """Counts and their record as they stand in one version of a file, which others may replace."""
+    while True:
+        before = _version(path)
+        found = Counts.load(path), record_in(path)
+        if _version(path) == before:
+            return found
+
+
+def _version(path: str | os.PathLike[str]) -> tuple[int, int] | None:
+    if is_address(os.fspath(path)) or not Path(path).exists():
+        return None
+    there = Path(path).stat()
+    return there.st_ino, there.st_mtime_ns
