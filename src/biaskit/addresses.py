@@ -4,15 +4,32 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from biaskit.errors import BiaskitError
 
-__all__ = ["in_one_line", "is_address", "said", "shown", "without_secrets"]
+__all__ = [
+    "in_one_line",
+    "is_address",
+    "said",
+    "servers_of",
+    "shown",
+    "with_quoted_password",
+    "without_secrets",
+]
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-_PASSWORD = re.compile(r"(?<=://)[^\s/@:]*:[^\s/]*@")
+# A password may have any character; it ends before the last "@". Lengths are bounded, since what
+# is searched may have been written to be slow. Where only one slash was typed it is hidden too.
+_SCHEME = r"[A-Za-z][A-Za-z0-9+.-]{1,30}:/{1,3}"
+_PASSWORD = re.compile(rf"({_SCHEME})([^\s/@:]{{0,256}}:)\S{{0,1024}}@")
+_WHOLE_PASSWORD = re.compile(rf"({_SCHEME})([^/@:]*:)(.*)@", re.DOTALL)
 # A signature may be one of the options.
-_OPTIONS = re.compile(r"(://[^\s?'\"]*)\?[^\s'\"]*")
+_OPTIONS = re.compile(r"(://[^\s?'\"]{0,2048})\?[^\s'\"]*")
+# Options that do not say where a request goes, nor how it is protected.
+_HARMLESS = {"region", "retry_limit_seconds", "project_id"}
+_AZURE = ("windows.net", "chinacloudapi.cn", "usgovcloudapi.net", "cloudapi.de")
 
 
 def is_address(text: str) -> bool:
@@ -24,23 +41,32 @@ def is_address(text: str) -> bool:
     return _ADDRESS.match(text) is not None
 
 
-def without_secrets(text: str) -> str:
+def without_secrets(text: str, known: Iterable[str] = ()) -> str:
     """Text whose addresses have neither passwords nor options.
 
-    >>> without_secrets("no s3://key:secret@bucket/x.csv?region=eu-west-1 is there")
+    Where an address ends in a text cannot be told if it has spaces or quotes in it; those that are
+    `known` to be in it are found all the same.
+
+    >>> without_secrets("no s3://key:sec/ret@bucket/x.csv?region=eu-west-1 is there")
     'no s3://bucket/x.csv is there'
     """
-    return _OPTIONS.sub(r"\1", _PASSWORD.sub("", text))
+    addresses = [address for address in known if "/" in address]
+    for address in addresses:
+        text = text.replace(address, shown(address))
+    for address in addresses:
+        if options := with_quoted_password(address).partition("?")[2]:
+            text = text.replace(f"?{options}", "")
+    return _OPTIONS.sub(r"\1", _PASSWORD.sub(r"\1", text))
 
 
 def shown(path: str | os.PathLike[str]) -> str:
     """Path as it is shown; an address has neither password nor options.
 
-    >>> shown("s3://bucket/x.csv?secret_key=a b")
-    's3://bucket/x.csv'
+    >>> shown("s3://bucket/x.csv?secret_key=a b"), shown("s3://key:se?c/r@t@bucket/x.csv")
+    ('s3://bucket/x.csv', 's3://bucket/x.csv')
     """
-    text = os.fspath(path)
-    return without_secrets(text.partition("?")[0]) if is_address(text) else text
+    text = _WHOLE_PASSWORD.sub(r"\1", os.fspath(path), count=1)
+    return text.partition("?")[0] if is_address(text) else text
 
 
 def said(path: str | os.PathLike[str]) -> str:
@@ -52,8 +78,45 @@ def said(path: str | os.PathLike[str]) -> str:
     return repr(shown(path))
 
 
-def in_one_line(error: BaseException) -> str:
+def with_quoted_password(address: str) -> str:
+    """Address whose password, if it has one, has no character that means something else.
+
+    >>> with_quoted_password("s3://key:sec/ret@bucket/x"), with_quoted_password("s3://bucket/x")
+    ('s3://key:sec%2Fret@bucket/x', 's3://bucket/x')
+    """
+    return _WHOLE_PASSWORD.sub(
+        lambda found: f"{found[1]}{found[2]}{quote(found[3], safe='%')}@", address, count=1
+    )
+
+
+def servers_of(address: str) -> list[str]:
+    """What an address says itself of where a request goes, beside the service of its scheme.
+
+    That is a server; or, where there is none, the names of options that say how it is asked.
+
+    >>> servers_of("s3://bucket/x.csv?region=eu-west-1")
+    []
+    >>> servers_of("s3://bucket/x.csv?endpoint_override=localhost:9000&scheme=http")
+    ['localhost:9000']
+    """
+    parts = urlsplit(with_quoted_password(address))
+    if parts.scheme == "file":
+        return []
+    options = [(key, value) for key, value in parse_qsl(parts.query) if key not in _HARMLESS]
+    servers = [value for key, value in options if key.endswith(("endpoint_override", "_authority"))]
+    if parts.scheme in ("abfs", "abfss"):
+        host = parts.netloc.rpartition("@")[2]
+        is_known = host.endswith(tuple(f".core.{one}" for one in _AZURE))
+        servers += [] if is_known or not {".", ":"} & {*host} else [host]
+        # The others are those of a shared access signature.
+        options = [(key, value) for key, value in options if key == "enable_tls"]
+    return servers or [key for key, _ in options]
+
+
+def in_one_line(error: BaseException, known: Iterable[str] = ()) -> str:
     """What any error says, in one line and without secrets; what to do, where nobody foresaw it.
+
+    Addresses that are `known` are hidden in it whatever characters they have.
 
     >>> in_one_line(KeyError("x"))
     "KeyError: 'x'; biaskit did not foresee this: please report it"
@@ -69,4 +132,4 @@ def in_one_line(error: BaseException) -> str:
         case _:
             what = type(error).__name__
             text = f"{what}: {error}; biaskit did not foresee this: please report it"
-    return without_secrets(" ".join(text.split()))
+    return " ".join(without_secrets(text, known).split())

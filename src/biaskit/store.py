@@ -59,13 +59,11 @@ def refuse_unwritable(path: str | os.PathLike[str]) -> None:
         folder = target.parent
         if not folder.is_dir():
             raise DataError(
-                f"cannot write {said(path)}: there is no folder {str(folder)!r}; make it first"
+                f"cannot write {said(path)}: there is no folder {said(folder)}; make it first"
             )
         written = target if _is_special(target) else folder
         if not os.access(written, os.W_OK):
-            raise DataError(
-                f"cannot write {said(path)}: no permission to write in {str(written)!r}"
-            )
+            raise DataError(f"cannot write {said(path)}: no permission to write in {said(written)}")
 
 
 def refuse_inputs(
@@ -210,8 +208,8 @@ def read(
             return _columns(source, file, names), found
     except (OSError, ValueError, TypeError, pa.ArrowException) as error:
         raise DataError(
-            f"{said(path)} is damaged: {without_secrets(str(error))}; save the counts again"
-        ) from error
+            f"{said(path)} is damaged: {_reason(error, path)}; save the counts again"
+        ) from None
 
 
 def _bytes_of(path: str | os.PathLike[str]) -> Any:
@@ -397,13 +395,17 @@ def _opened(path: str | os.PathLike[str]) -> Any:
             page_checksum_verification=True,
             thrift_string_size_limit=_MAX_METADATA,
         )
-    except FileNotFoundError as error:
-        raise DataError(f"there is no file {said(path)}") from error
+    except FileNotFoundError:
+        raise DataError(f"there is no file {said(path)}") from None
     except (OSError, ValueError, pa.ArrowException) as error:
-        reason = without_secrets(str(error))
         raise DataError(
-            f"{said(path)} is not a whole Parquet file: {reason}; write it again"
-        ) from error
+            f"{said(path)} is not a whole Parquet file: {_reason(error, path)}; write it again"
+        ) from None
+
+
+def _reason(error: Exception, path: str | os.PathLike[str]) -> str:
+    """What pyarrow says of a file; its own error may hold the address, and is not passed on."""
+    return without_secrets(" ".join(str(error).split()), [os.fspath(path)])
 
 
 def _json(file: Any, path: str | os.PathLike[str], key: bytes, most: int) -> dict[str, Any] | None:

@@ -28,16 +28,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    argv = list(sys.argv[1:] if argv is None else argv)
     try:
-        args = _parsed(list(sys.argv[1:] if argv is None else argv))
+        args = _parsed(argv)
         code: int = args.run(args) or _FINE
     except Exception as error:  # noqa: BLE001 - a traceback would end with the code 1
-        complain(in_one_line(error))
+        complain(in_one_line(error, _addresses(argv)))
         return _WRONG
     except KeyboardInterrupt as error:
         complain(str(error) or "interrupted; nothing was written")
         return _INTERRUPTED
     return code
+
+
+def _addresses(argv: Sequence[str]) -> list[str]:
+    """Addresses in a call, also those that are a flag's value after an equals sign."""
+    return [*argv, *(text.partition("=")[2] for text in argv if text.startswith("--"))]
 
 
 def _parsed(argv: list[str]) -> argparse.Namespace:

@@ -256,7 +256,7 @@ def _compare(args: argparse.Namespace) -> int:
 def _baseline(args: argparse.Namespace) -> int:
     code = 0
     chosen = _chosen(_config(args), args.only)
-    if not any(isinstance(one, DataSet) and one.baseline is not None for one in chosen):
+    if all(isinstance(one, DataSet) and one.baseline is None for one in chosen):
         raise RolesError("no data set names a baseline; add baseline and drift to one")
     for one in chosen:
         if isinstance(one, DataSet) and one.baseline is None:

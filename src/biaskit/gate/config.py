@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import glob
+import os
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from biaskit.addresses import in_one_line, is_address, shown
+from biaskit.addresses import in_one_line, is_address, said, servers_of, shown, without_secrets
 from biaskit.checks import Limit, limits_of, refuse_level, refuse_unmet, required_of
 from biaskit.drift import Allowed, allowed_changes
 from biaskit.errors import BiaskitError, DataError, RolesError, did_you_mean
@@ -18,6 +19,8 @@ from biaskit.roles import Roles
 __all__ = ["Config", "DataSet", "config_file", "data_of", "read_config"]
 
 _POINTER = ".dvc"
+# Servers, and options of addresses, that a configuration may name; separated by commas.
+_ALLOWED = "BIASKIT_ENDPOINTS"
 _ROLES = tuple(field.name for field in fields(Roles))
 
 
@@ -176,17 +179,46 @@ def read_config(path: Path) -> Config:
         raise RolesError(f"{name} names no data set; begin one with {what}")
     made: list[DataSet | tuple[str, BiaskitError]] = []
     for number, table in enumerate(tables, 1):
-        called = str(table.get("name") or table.get("files") or f"data set {number}")
+        called = _called(table) or f"data set {number}"
         try:
-            made.append(DataSet.of(table, path.parent))
+            one = DataSet.of(table, path.parent)
+            _refuse_servers(one)
+            made.append(one)
         except BiaskitError as error:
-            made.append((called, type(error)(f"{path.name}: {error}")))
+            told = without_secrets(str(error), _texts_in(table))
+            made.append((called, type(error)(f"{path.name}: {told}")))
         except Exception as error:  # noqa: BLE001 - the other data sets are whole
-            made.append((called, DataError(f"{path.name}: {in_one_line(error)}")))
+            told = in_one_line(error, _texts_in(table))
+            made.append((called, DataError(f"{path.name}: {told}")))
     names = [one.name for one in made if isinstance(one, DataSet)]
     if twice := [one for one in dict.fromkeys(names) if names.count(one) > 1]:
         raise RolesError(f"{name}: two data sets are called {twice[0]!r}; give each its own name")
     return Config(path, tuple(made), _of_type(found, "strict", bool, False))
+
+
+def _called(table: Mapping[str, Any]) -> str:
+    """Name of a data set that may be wrong in any way."""
+    named: Any = table.get("name") or table.get("files") or ""
+    texts: list[str] = named if _texts(named) else [str(named)]
+    return ", ".join(without_secrets(text, [text]) for text in texts)
+
+
+def _refuse_servers(data: DataSet) -> None:
+    """Refuse addresses that send this process's credentials where a configuration says.
+
+    A configuration may come with somebody's pull request; the environment does not.
+    """
+    allowed = {one.strip() for one in os.environ.get(_ALLOWED, "").split(",")}
+    for address in (*data.files, data.baseline):
+        if not isinstance(address, str) or not is_address(address):
+            continue
+        for server in servers_of(address):
+            if server not in allowed:
+                raise RolesError(
+                    f"{said(address)} is asked for by way of {server!r}, and a configuration does "
+                    f"not say where credentials go: set {_ALLOWED}={server} in the environment "
+                    "if you trust it"
+                )
 
 
 def _table_of(path: Path) -> Any:
@@ -199,10 +231,10 @@ def _toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise DataError(f"{path} is no TOML: {error}") from error
+        raise DataError(f"{shown(path)} is no TOML: {error}") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise DataError(f"cannot read {str(path)!r}: {reason}") from error
+        raise DataError(f"cannot read {said(path)}: {reason}") from error
 
 
 def _place(path: str | None, folder: Path) -> Path | str | None:
@@ -232,6 +264,15 @@ def _required(given: Mapping[str, Any], limits: tuple[Limit, ...]) -> frozenset[
     if not _texts(names):
         raise RolesError(f'required is a list of metrics, such as ["DPL"], not {names!r}')
     return required_of(names, limits)
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    """Texts in a value of TOML, however deep."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (dict, list)):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _texts_in(one)
 
 
 def _texts(value: Any) -> bool:

@@ -121,7 +121,7 @@ def _local_files(text: str) -> list[Path]:
     _refuse_dvc([f"{text}.dvc"])
     if text == "-":
         raise DataError("standard input is not read; write the rows to a file first")
-    raise DataError(f"there is no file {text!r}{_nearby(path)}")
+    raise DataError(f"there is no file {said(text)}{_nearby(path)}")
 
 
 def _inside(folder: Path) -> Iterator[Path]:
@@ -230,6 +230,6 @@ def _nearby(path: Path) -> str:
     from biaskit.errors import did_you_mean
 
     if not path.parent.is_dir():
-        return f": there is no folder {str(path.parent)!r}"
+        return f": there is no folder {said(path.parent)}"
     names = sorted(p.name for p in path.parent.iterdir() if _is_data(p, path.parent))
     return f"; {did_you_mean(path.name, names)}" if names else ""

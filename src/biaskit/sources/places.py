@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
 
-from biaskit.addresses import is_address, said, shown, without_secrets
+from biaskit.addresses import is_address, said, shown, with_quoted_password, without_secrets
 from biaskit.errors import BiaskitError, DataError, listed
 from biaskit.sources.globs import matcher
 
@@ -42,7 +42,7 @@ class RemoteFile:
     """A file behind a filesystem of pyarrow's: its path there, and its name for people."""
 
     filesystem: Any = field(compare=False, repr=False)
-    path: str
+    path: str = field(repr=False)
     shown: str
     size: int
     #: When it was last changed, in nanoseconds since 1970; None where the filesystem cannot say.
@@ -54,22 +54,27 @@ class RemoteFile:
     @property
     def name(self) -> str:
         """Last part of the path."""
-        return PurePosixPath(self.path).name
+        return self._pure.name
 
     @property
     def suffix(self) -> str:
         """Last suffix of the name."""
-        return PurePosixPath(self.path).suffix
+        return self._pure.suffix
 
     @property
     def suffixes(self) -> list[str]:
         """Suffixes of the name."""
-        return PurePosixPath(self.path).suffixes
+        return self._pure.suffixes
 
     @property
     def parts(self) -> tuple[str, ...]:
         """Parts of the path."""
-        return PurePosixPath(self.path).parts
+        return self._pure.parts
+
+    @property
+    def _pure(self) -> PurePosixPath:
+        # A filesystem of HTTP's has the address for a path, which may end in a signature.
+        return PurePosixPath(shown(self.path))
 
 
 #: A file that rows are read from.
@@ -103,7 +108,7 @@ def stamp_of(file: File, *, again: bool = False) -> tuple[str, int, int | None]:
     if isinstance(file, RemoteFile):
         if not again:
             return file.shown, file.size, file.changed
-        with _asked(repr(file.shown)):
+        with _asked(repr(file.shown), file.path):
             info = file.filesystem.get_file_info(file.path)
         return file.shown, int(info.size or 0), info.mtime_ns
     found = file.stat()
@@ -121,10 +126,11 @@ def remote_files(text: str, filesystem: Any, suffixes: Collection[str]) -> list[
     DataError
         There is no such file, or the filesystem cannot be asked.
     """
-    name = repr(text) if filesystem is not None else said(text)
-    with _asked(name):
-        place, shown, path = _place(text, filesystem)
-        magic = (_MAGIC if filesystem is None else _MAGIC_PLAIN).search(path)
+    name = said(text)
+    with _asked(name, text):
+        place, called, path = _place(text, filesystem)
+        is_plain = filesystem is not None and not is_address(path)
+        magic = (_MAGIC_PLAIN if is_plain else _MAGIC).search(path if is_plain else shown(path))
         # A name may have brackets of its own, and goes before what they would stand for.
         info = None if magic and "[" not in path else place.get_file_info(path)
         if info is not None and info.type.name == "File":
@@ -145,7 +151,7 @@ def remote_files(text: str, filesystem: Any, suffixes: Collection[str]) -> list[
     if not found:
         raise DataError(f"no file matches {name}")
     return [
-        RemoteFile(place, f.path, shown(f.path), int(f.size), f.mtime_ns)
+        RemoteFile(place, f.path, called(f.path), int(f.size), f.mtime_ns)
         for f in sorted(found, key=lambda one: str(one.path))
     ]
 
@@ -173,8 +179,8 @@ def _place(text: str, filesystem: Any) -> tuple[Any, Callable[[str], str], str]:
             path = str(own._strip_protocol(text))
         else:
             path = text.partition("://")[2] if is_address(text) else text
-        return filesystem, str, path.rstrip("/")
-    text, _, options = text.partition("?")
+        return filesystem, shown, path.rstrip("/")
+    text, _, options = with_quoted_password(text).partition("?")
     scheme, _, rest = text.partition("://")
     host, _, path = rest.partition("/")
     if scheme in {"gs", "gcs"} and "retry_limit_seconds" not in options:
@@ -182,7 +188,7 @@ def _place(text: str, filesystem: Any) -> tuple[Any, Callable[[str], str], str]:
     made, base = fs.FileSystem.from_uri(f"{scheme}://{host}/{'?' if options else ''}{options}")
     # A bucket or a container, "/" on HDFS, and nothing where an Azure account is the host.
     base = base and f"{base.rstrip('/')}/"
-    known = without_secrets(f"{scheme}://{host}/")
+    known = shown(f"{scheme}://{host}/")
     return made, lambda p: f"{known}{p[len(base) :]}", f"{base}{path}".rstrip("/")
 
 
@@ -200,15 +206,16 @@ def _is_data(path: str, folder: str, suffixes: Collection[str]) -> bool:
 
 
 @contextlib.contextmanager
-def _asked(name: str) -> Iterator[None]:
-    """Errors of a filesystem named after what was looked for."""
-    import pyarrow as pa
+def _asked(name: str, address: str) -> Iterator[None]:
+    """Errors of a filesystem named after what was looked for.
 
+    The filesystem's own error may hold the address with its secrets, and is not passed on.
+    """
     try:
         yield
-    except BiaskitError:
+    except (BiaskitError, MemoryError):
         raise
-    except (OSError, ValueError, ImportError, pa.ArrowException) as error:
-        reason = without_secrets(" ".join(str(error).split()))
+    except Exception as error:  # noqa: BLE001 - stores raise errors of their own
+        reason = " ".join(without_secrets(str(error), [address]).split())
         hint = next((hint for sign, hint in _HINTS.items() if sign in reason), "")
-        raise DataError(f"{name} cannot be looked up: {reason[:300]}{hint}") from error
+        raise DataError(f"{name} cannot be looked up: {reason[:300]}{hint}") from None

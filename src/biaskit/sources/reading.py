@@ -53,7 +53,8 @@ def readable(path: File) -> Iterator[None]:
             raise
         if (isinstance(path, RemoteFile) or path.exists()) and size_of(path) == 0:
             raise DataError(f"{str(path)!r} is empty; it needs at least a header") from None
-        reason = without_secrets(" ".join(str(error).split()))
+        address = [path.path] if isinstance(path, RemoteFile) else []
+        reason = " ".join(without_secrets(str(error), address).split())
         raise DataError(f"{str(path)!r} cannot be read as {format_of(path)}: {reason[:300]}") from (
             None if is_far else error
         )  # what a store says may hold a signed address
