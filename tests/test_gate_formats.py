@@ -42,6 +42,8 @@ HOSTILE = [
     "\x1b[31mred\x1b]0;title\x07\x00\x7f\x9b",
     "\u2028\u2029\u0085\ufeff\u202e\ufffe\uffff",
     "{0} {name} }{ [x](1) [y](2)",
+    "##vso[task.setvariable variable=x]y ##teamcity[z] ##[group]",
+    "::add-mask::x @octocat https://evil.example WWW.evil.example",
     "long " * 3000,
     " = , f = ",
     "",
@@ -296,7 +298,9 @@ def assert_github(made: Sequence[Outcome]) -> None:
 
 def lenient(text: str) -> str:
     """Text whose control characters are escaped, but line ends kept."""
-    return "".join(c if c in "\r\n" else printable(c) for c in text)
+    first, *rest = re.split(r"([\r\n])", text)
+    kept = (one if one in "\r\n" else printable(f"x{one}")[1:] for one in rest)
+    return printable(first) + "".join(kept)
 
 
 def test_the_worst_are_shown(found: list[Outcome]) -> None:
@@ -323,7 +327,7 @@ def plain(token: Token) -> str:
     """Text of a token that holds nothing but text."""
     children = token.children or []
     assert {child.type for child in children} <= {"text"}, token.content
-    return "".join(child.content for child in children)
+    return "".join(child.content for child in children).replace("\u200b", "")
 
 
 def assert_markdown(made: Sequence[Outcome]) -> None:

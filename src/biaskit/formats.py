@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ __all__ = [
     "as_csv",
     "as_json",
     "as_markdown",
+    "as_safe_csv",
     "as_table",
     "json_value",
     "markdown",
@@ -21,6 +23,12 @@ __all__ = [
 
 # Of a longer text people see the beginning; JSON and CSV have it whole.
 _MOST_LETTERS = 1_000
+# What the runners of GitHub, Azure and TeamCity obey, anywhere in a line of a log.
+_COMMAND = re.compile(r"#(?=#(?:\[|vso\[|teamcity\[))", re.IGNORECASE)
+# What GitHub makes a link of, or tells somebody that they were mentioned by.
+_LINK = re.compile(r"(?<=:)(?=//)|(?<=[Ww]{3})(?=\.)|(?<=@)")
+# What a spreadsheet takes for a formula, if a cell begins with it; the last four are full-width.
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _MARKDOWN = str.maketrans({char: f"\\{char}" for char in "\\`*_{}[]<>()#|!~&"})
 
 
@@ -65,18 +73,52 @@ def as_markdown(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 def as_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """CSV with a header; NaN is an empty cell, infinities are ``inf`` and ``-inf``."""
+    plain = (["" if isinstance(v, float) and math.isnan(v) else v for v in row] for row in rows)
+    return "\n".join(map(_csv_line, [columns, *plain]))
+
+
+def _csv_line(cells: Sequence[Any]) -> str:
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    for row in rows:
-        writer.writerow(["" if isinstance(v, float) and math.isnan(v) else v for v in row])
-    return text.getvalue().rstrip("\n")
+    # Only what is in the line's end is quoted for it, and a value may have either of the two.
+    csv.writer(text, lineterminator="\r\n").writerow(cells)
+    return text.getvalue().removesuffix("\r\n")
+
+
+def as_safe_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """CSV in which no text is a formula to a spreadsheet, nor a command to a terminal or a log.
+
+    >>> print(as_safe_csv(["value", "n"], [["=1+1", -3]]))
+    value,n
+    '=1+1,-3
+    """
+
+    def defused(value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return printable(f"'{value}" if value.lstrip().startswith(_FORMULA) else value)
+
+    return as_csv([*map(defused, columns)], [[*map(defused, row)] for row in rows])
 
 
 def as_json(value: Any) -> str:
-    """Strict JSON, indented; see `json_value` for numbers that JSON does not have."""
+    r"""Strict JSON, indented; see `json_value` for numbers that JSON does not have.
+
+    Its texts are whole: what may not be printed is there as JSON escapes it.
+
+    >>> print(as_json(["\x1b[31m", "##[error]"]))
+    [
+     "\u001b[31m",
+     "\u0023#[error]"
+    ]
+    """
     text = json.dumps(json_value(value), indent=1, ensure_ascii=False, allow_nan=False)
-    return text.encode(errors="backslashreplace").decode()  # half a character, as JSON escapes it
+    lines = (line if line.isprintable() else _escaped(line) for line in text.split("\n"))
+    return _COMMAND.sub(r"\\u0023", "\n".join(lines))
+
+
+def _escaped(line: str) -> str:
+    """Line of JSON without characters that move a cursor, or are half of one."""
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
 
 
 def json_value(value: Any) -> Any:
@@ -121,12 +163,19 @@ def _text(value: Any) -> str:
 
 
 def markdown(text: str) -> str:
-    """Text that Markdown shows as it is."""
-    return printable(text).translate(_MARKDOWN)
+    """Text that Markdown shows as it is; a space of no width ends what would become a link."""
+    return _LINK.sub("&#8203;", printable(text).translate(_MARKDOWN))
 
 
 def printable(text: str) -> str:
-    """Text without control characters: a value from a file must not move the cursor."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    r"""Text on one line that nobody obeys, whoever wrote it: no terminal, and no runner of a job.
+
+    >>> print(printable("\x1b[31mred"), printable("::error::x"), printable("a ##[error]x"))
+    \x1b[31mred \x3a:error::x a \x23#[error]x
+    """
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    text = _COMMAND.sub(r"\\x23", text)
+    if text.lstrip().startswith("::"):  # GitHub obeys it at the start of a line only
+        text = text.replace(":", r"\x3a", 1)
+    return text

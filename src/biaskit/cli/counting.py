@@ -68,7 +68,7 @@ def _count(args: argparse.Namespace) -> None:
     refuse_overwriting(args.output, args.data)
     counts, _, _ = counted(args, [])
     counts.save(args.output)
-    return say(f"{counts.rows:,} rows in {_cells(counts):,} cells: {args.output}")
+    return _say(f"{counts.rows:,} rows in {_cells(counts):,} cells: {args.output}")
 
 
 def _resume(args: argparse.Namespace) -> None:
@@ -76,15 +76,20 @@ def _resume(args: argparse.Namespace) -> None:
     with progress_line() as progress:
         found = count_resumed(args.data, roles, args.output, progress, by_file=args.replace)
     anew = f" and {found.anew:,} anew" if found.anew else ""
-    say(
+    _say(
         f"{found.counts.rows:,} rows of {found.files:,} files, {found.before:,} of them counted "
         f"before{anew}, in {_cells(found.counts):,} cells: {args.output}"
     )
     if found.gone:
-        say(
+        _say(
             f"{len(found.gone):,} of the files counted before are not there any more, such as "
             f"{found.gone[0]!r}; their rows are still in the counts"
         )
+
+
+def _say(line: str) -> None:
+    """Say a line with names of files in it, which may be any."""
+    say(formats.printable(line))
 
 
 def _cells(counts: Counts) -> int:
@@ -93,7 +98,7 @@ def _cells(counts: Counts) -> int:
 
 def _explain_paths(args: argparse.Namespace) -> None:
     if len(args.data) == 1 and saved_counts(args.data[0]) is not None:
-        return say(f"{args.data[0]} is a file of saved counts: there are no rows to read")
+        return _say(f"{args.data[0]} is a file of saved counts: there are no rows to read")
     rows = paths_of(args.data, Roles.of(**roles_given(args)))
     columns = [name.replace("_", " ") for name in ColumnPath._fields]
     return say(f"BIASKIT_KERNELS is {kernels_choice()}\n\n{formats.as_table(columns, rows)}")
@@ -105,7 +110,7 @@ def _merge(args: argparse.Namespace) -> None:
     with store.locked(args.output):
         total, record = merged(args.counts)
         save_with(record, total, args.output)
-    say(f"{total.rows:,} rows from {len(args.counts):,} files: {args.output}")
+    _say(f"{total.rows:,} rows from {len(args.counts):,} files: {args.output}")
 
 
 def counted(

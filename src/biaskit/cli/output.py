@@ -14,7 +14,7 @@ from biaskit import formats, store
 from biaskit.addresses import is_address
 from biaskit.cli.flags import Once
 from biaskit.cli.streams import say
-from biaskit.errors import RolesError
+from biaskit.errors import DataError, RolesError
 from biaskit.sources import expanded
 
 __all__ = [
@@ -38,7 +38,7 @@ _SUFFIXES = {
 
 def add_output(parser: argparse.ArgumentParser) -> None:
     """Add the flags of where a table goes, and in which form."""
-    add_target(parser, ["table", "json", "csv", "markdown", "parquet"], "table")
+    add_target(parser, ["table", "json", "csv", "csv-safe", "markdown", "parquet"], "table")
 
 
 def add_target(parser: argparse.ArgumentParser, forms: Sequence[str], default: str) -> None:
@@ -91,9 +91,17 @@ def tabular(args: argparse.Namespace, columns: Sequence[str], rows: Sequence[Seq
     if args.format == "parquet":
         store.write(args.output, dict(zip(columns, zip(*rows, strict=True), strict=True)))
         return ""
+    if args.format == "csv" and args.output is None:
+        texts = [text for line in [columns, *rows] for text in line if isinstance(text, str)]
+        if told := next((text for text in texts if formats.printable(text) != text), None):
+            raise DataError(
+                f"{told!r} has what a terminal or a log may obey, and CSV has no way to escape "
+                "that; write to a file with -o, or give --format csv-safe or json"
+            )
     write: dict[str, Callable[..., str]] = {
         "table": formats.as_table,
         "csv": formats.as_csv,
+        "csv-safe": formats.as_safe_csv,
         "markdown": formats.as_markdown,
     }
     return write[args.format](columns, rows)
@@ -105,7 +113,7 @@ def write(args: argparse.Namespace, text: str) -> None:
         say(text)
     elif args.format != "parquet":
         with store.atomically(args.output) as file:
-            file.write(f"{text}\n".encode())
+            file.write(f"{text}\n".encode(errors="backslashreplace"))  # half a character
 
 
 @contextlib.contextmanager

@@ -86,7 +86,7 @@ def _report(args: argparse.Namespace) -> None:
     if args.format in ("table", "markdown"):
         cells = [_without_empty_rates(columns, line) for line in cells]
     if args.format == "table":
-        parts = [summary(counts, roles), formats.as_table(columns, cells)]
+        parts = [formats.printable(summary(counts, roles)), formats.as_table(columns, cells)]
         if words:
             parts.append("\n".join(map(formats.printable, words)))
         return write(args, "\n\n".join(parts))
@@ -156,7 +156,7 @@ def _demo(args: argparse.Namespace) -> None:
         f"{_berkeley_reading(by_metric)}"
     )
     if args.output is not None:
-        say(f"\nThe table is in {args.output}: try the command above on it.")
+        say(f"\nThe table is in {formats.printable(args.output)}: try the command above on it.")
 
 
 def _berkeley_reading(estimate: dict[str, float]) -> str:

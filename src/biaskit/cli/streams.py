@@ -7,6 +7,7 @@ import sys
 from typing import TextIO
 
 from biaskit.errors import DataError
+from biaskit.formats import printable
 
 __all__ = ["complain", "say"]
 
@@ -39,7 +40,7 @@ def complain(text: str) -> None:
     if sys.stderr is None:
         return
     try:
-        sys.stderr.write(f"biaskit: {text}\n")
+        sys.stderr.write(f"biaskit: {printable(text)}\n")
         sys.stderr.flush()
     except OSError:  # the exit code says it all the same
         _give_up(sys.stderr)
