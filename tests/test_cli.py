@@ -339,7 +339,7 @@ REPORT = ["report", "rows.parquet", "--facet", "sex", "--label", "y"]
         (["report", "rows.parquet", "--facet", "sx"], "no column 'sx'; did you mean 'sex'?"),
         ([*REPORT, "--positive", "7"], "'7' does not occur in 'y'; the values are '0', '1'"),
         ([*REPORT, "--metrics", "DPX"], "no metric 'DPX'"),
-        ([*REPORT, "--facet-above", "forty"], "invalid float value: 'forty'"),
+        ([*REPORT, "--facet-above", "forty"], "'forty' is no number like 40 or AGE=40"),
         ([*REPORT, "--facet-edges", "25;40"], "'25;40' are not numbers like 25,40,65"),
         ([*REPORT, "--confidence", "95"], "confidence is a number between 0 and 1"),
         ([*REPORT, "--confidence", "high"], "invalid"),

@@ -393,7 +393,7 @@ WHOLE = {"files": "a.csv", "facet": "sex", "label": "y", "limits": {"DPL": 0.1}}
         ({"baseline": "a", "drift": {"DPLL": 0.1}}, "no metric 'DPLL'; did you mean 'DPL'"),
         ({"baseline": "a", "drift": {"DPPL": 0.1}}, "limit on DPPL, which needs predicted"),
         ({"min_rows": 1.5}, "min_rows is an integer"),
-        ({"min_rows": -1}, "min_rows and seed are integers of 0 or more"),
+        ({"min_rows": -1}, "min_rows is an integer of 0 or more"),
         ({"confidence": 2}, "confidence is a number between 0 and 1"),
         ({"optional": "yes"}, "optional is true or false"),
         ({"name": 3}, "name is a text"),

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from biaskit.errors import DataError, RolesError, did_you_mean, listed
+from biaskit.errors import (
+    DataError,
+    RolesError,
+    did_you_mean,
+    keywords_checked,
+    listed,
+    refuse_level,
+    refuse_whole,
+)
 from biaskit.intervals.figures import evidence_of
 from biaskit.metrics import Metric, named
 from biaskit.reports import NOT_COMPUTED, Row
@@ -46,6 +54,7 @@ class Checked(NamedTuple):
     judged: bool
 
 
+@keywords_checked
 def check(
     report: pd.DataFrame,
     limits: Mapping[str | Metric, Any],
@@ -106,6 +115,7 @@ def check(
     if correction not in ("holm", None):
         raise RolesError(f'correction is "holm" or None, not {correction!r}')
     refuse_level(confidence)
+    refuse_whole("min_rows", min_rows)
     columns = getattr(report, "columns", ())
     missing = [name for name in Row._fields if name not in columns and name not in _LATER]
     if missing:
@@ -254,12 +264,6 @@ def refuse_unmet(limits: Sequence[Limit], roles: Roles) -> None:
                     f"there is a limit on {limit.metric.symbol}, which needs {part}: "
                     f"say which column that is"
                 )
-
-
-def refuse_level(confidence: float) -> None:
-    """Refuse a level that no interval has."""
-    if not 0 < confidence < 1:
-        raise RolesError(f"confidence is a number between 0 and 1, not {confidence!r}")
 
 
 def required_of(given: Collection[str | Metric], limits: Sequence[Limit]) -> frozenset[str]:

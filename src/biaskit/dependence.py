@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biaskit import store
-from biaskit.errors import RolesError, did_you_mean
+from biaskit.errors import RolesError, did_you_mean, keywords_checked
 from biaskit.explained import Facets, Request, Rows, tickets
 from biaskit.levels import level, order, show
 from biaskit.outputs import Scores, scores
@@ -42,6 +42,7 @@ class DependenceRow(NamedTuple):
     note: str
 
 
+@keywords_checked
 def partial_dependence(
     model: Any,
     data: Any,

@@ -14,9 +14,17 @@ import numpy as np
 from biaskit import store
 from biaskit.addresses import said
 from biaskit.changes import Change
-from biaskit.checks import number, refuse_level
+from biaskit.checks import number
 from biaskit.counts import Counts, same_roles
-from biaskit.errors import DataError, RolesError, did_you_mean
+from biaskit.errors import (
+    DataError,
+    RolesError,
+    did_you_mean,
+    in_short,
+    keywords_checked,
+    refuse_level,
+    refuse_seed,
+)
 from biaskit.intervals.figures import evidence_of, share_of
 from biaskit.levels import show
 from biaskit.metrics import METRICS, Metric, named
@@ -72,6 +80,7 @@ class Allowed(NamedTuple):
     shares: dict[str, float]
 
 
+@keywords_checked
 def compare(
     current: Any,
     baseline: Any,
@@ -142,6 +151,7 @@ def compare(
     if correction not in ("holm", None):
         raise RolesError(f'correction is "holm" or None, not {correction!r}')
     refuse_level(confidence)
+    refuse_seed(seed)
     now, then = counts_of_both(current, baseline)
     choices = {"facet": facet, "positive": positive, "facet_values": facet_values}
     rows = compare_rows(
@@ -233,6 +243,7 @@ def compare_rows(
     return [drift if claim is None else _judged(drift, next(judged)) for drift, claim in found]
 
 
+@keywords_checked
 def ndcg(current: Mapping[str, float], baseline: Mapping[str, float]) -> float:
     """Normalised discounted cumulative gain: how well a ranking of features agrees with a baseline.
 
@@ -294,6 +305,10 @@ def _discounted_gain(worth: Mapping[str, float], by: Mapping[str, float]) -> flo
 
 
 def _attributions(given: Mapping[str, float]) -> dict[str, float]:
+    if not hasattr(given, "items"):
+        raise RolesError(
+            f"ndcg takes attributions by feature, a mapping or a Series; not {in_short(given)}"
+        )
     made = {str(feature): float(value) for feature, value in given.items()}
     for feature, value in made.items():
         if not (0 <= value < math.inf):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+import functools
+import numbers
+from collections.abc import Callable, Iterable, Sequence, Sized
+from typing import Any, ParamSpec, TypeVar
 
 __all__ = [
     "BiaskitError",
@@ -12,8 +15,16 @@ __all__ = [
     "RolesError",
     "did_you_mean",
     "first_line",
+    "in_short",
+    "keywords_checked",
     "listed",
+    "refuse_level",
+    "refuse_seed",
+    "refuse_whole",
 ]
+
+_Given = ParamSpec("_Given")
+_Made = TypeVar("_Made")
 
 
 class BiaskitError(ValueError):
@@ -65,6 +76,77 @@ def listed(items: Sequence[object], most: int = 12) -> str:
     """
     shown = ", ".join(_short(item) for item in items[:most])
     return shown if len(items) <= most else f"{shown} and {len(items) - most} more"
+
+
+def in_short(value: object) -> str:
+    """What a caller gave, for a message: never a whole table or column.
+
+    >>> in_short("sex"), in_short([0.5] * 400), in_short(range(3))
+    ("'sex'", 'a list of 400', 'a range of 3')
+    """
+    plain = isinstance(value, (str, bytes)) or not (
+        isinstance(value, Sized) or hasattr(value, "__arrow_c_stream__")
+    )
+    if plain or (isinstance(value, (list, tuple, dict)) and len(repr(value)) <= 60):
+        return _short(value)
+    size = f" of {len(value):,}" if isinstance(value, Sized) else ""
+    return f"a {type(value).__name__}{size}"
+
+
+def refuse_level(confidence: Any) -> None:
+    """Refuse a level that no interval has.
+
+    Raises
+    ------
+    RolesError
+        It is no number between 0 and 1.
+    """
+    is_number = isinstance(confidence, numbers.Real) and not isinstance(confidence, bool)
+    if not (is_number and 0 < confidence < 1):
+        raise RolesError(
+            f"confidence is a number between 0 and 1, such as 0.95; not {in_short(confidence)}"
+        )
+
+
+def refuse_seed(seed: Any) -> None:
+    """Refuse a seed that nothing can be drawn from.
+
+    Raises
+    ------
+    RolesError
+        It is no integer of 0 or more.
+    """
+    refuse_whole("seed", seed)
+
+
+def refuse_whole(name: str, value: Any) -> None:
+    """Refuse an argument that is no integer of 0 or more.
+
+    Raises
+    ------
+    RolesError
+        It is something else.
+    """
+    is_whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not (is_whole and value >= 0):
+        raise RolesError(f"{name} is an integer of 0 or more, not {in_short(value)}")
+
+
+def keywords_checked(function: Callable[_Given, _Made]) -> Callable[_Given, _Made]:
+    """Function that says which keyword was meant, where it is called with an unknown one."""
+    code = function.__code__
+    known = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+
+    @functools.wraps(function)
+    def checked(*args: _Given.args, **given: _Given.kwargs) -> _Made:
+        for name in given:
+            if name not in known:
+                raise RolesError(
+                    f"{function.__name__} takes no {name!r}; {did_you_mean(name, known)}"
+                )
+        return function(*args, **given)
+
+    return checked
 
 
 def _short(item: object) -> str:

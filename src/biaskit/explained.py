@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from biaskit import store
 from biaskit.attributions import ADDS_UP, TOTAL, About, Attributions, Sums, all_rows
-from biaskit.errors import DataError, RolesError
+from biaskit.errors import DataError, RolesError, refuse_seed
 from biaskit.explainers import Compared, Values, explainer
 from biaskit.levels import MISSING, Level, order, typed
 from biaskit.models.files import opened
@@ -61,6 +61,9 @@ class Request:
     #: Parquet file for the values of each row, and the column that is the rows' key.
     values_to: str | os.PathLike[str] | None = None
     key: str | None = None
+
+    def __post_init__(self) -> None:
+        refuse_seed(self.seed)
 
 
 def attributions_of(

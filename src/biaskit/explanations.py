@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from biaskit import store
 from biaskit.attributions import ADDS_UP, TOTAL, Attributions, gap
 from biaskit.comparisons import comparisons
-from biaskit.errors import DataError, RolesError
+from biaskit.errors import DataError, RolesError, keywords_checked, refuse_level
 from biaskit.explained import MEDIAN_ROWS, Medians, Pass, Request, attributions_of
 from biaskit.explainers import imported_shap
 from biaskit.levels import ABSENT, MISSING
@@ -80,6 +80,7 @@ class ImportanceRow(NamedTuple):
     note: str
 
 
+@keywords_checked
 def explain(
     model: Any,
     data: Any = None,
@@ -168,7 +169,7 @@ def explain(
     1      age  0.0    2    2
     2  (total)  4.0    2    2
     """
-    refuse_confidence(confidence)
+    refuse_level(confidence)
     if isinstance(model, Attributions):
         given = {"facet": facet, "facet_values": facet_values, "frequency": frequency}
         rows = gap_rows(model, model.roles.chosen(**given), confidence)
@@ -189,6 +190,7 @@ def explain(
     return store.frame(_columns(GapRow._fields, gap_rows(found, roles, confidence)))
 
 
+@keywords_checked
 def attribute(
     model: Any,
     data: Any,
@@ -238,6 +240,7 @@ def attribute(
     )
 
 
+@keywords_checked
 def shap_values(
     model: Any,
     data: Any,
@@ -419,12 +422,6 @@ def importance_rows(
             )
         )
     return rows
-
-
-def refuse_confidence(confidence: float) -> None:
-    """Refuse a level that no interval has."""
-    if not 0 < confidence < 1:
-        raise RolesError(f"confidence is a number between 0 and 1, not {confidence!r}")
 
 
 def _columns(names: Sequence[str], rows: Sequence[NamedTuple]) -> Mapping[str, list[Any]]:

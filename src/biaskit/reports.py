@@ -21,7 +21,7 @@ from biaskit.comparisons import (
     positive_unsaid,
 )
 from biaskit.counts import Counts
-from biaskit.errors import DataError, RolesError
+from biaskit.errors import DataError, keywords_checked, refuse_level, refuse_seed
 from biaskit.fliptest import flip_tests, sample_for
 from biaskit.intervals.draws import MOST_DRAWN, Drawn, draws_for, interval
 from biaskit.intervals.evidence import Evidence
@@ -99,6 +99,7 @@ class Measured(NamedTuple):
     at: int
 
 
+@keywords_checked
 def report(
     data: Any,
     *,
@@ -245,10 +246,9 @@ def measured(
 
 def refuse_choices(confidence: float | None, seed: int) -> None:
     """Refuse a level or a seed that no interval can be made with; callers do so before the pass."""
-    if confidence is not None and not 0 < confidence < 1:
-        raise RolesError(f"confidence is a number between 0 and 1, or None; not {confidence!r}")
-    if seed < 0:
-        raise RolesError(f"seed is an integer of 0 or more, not {seed!r}")
+    if confidence is not None:  # for a report without intervals
+        refuse_level(confidence)
+    refuse_seed(seed)
 
 
 def summary(counts: Counts, roles: Roles) -> str:

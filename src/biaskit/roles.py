@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any, TypeAlias
 
-from biaskit.errors import RolesError, did_you_mean, listed
+from biaskit.errors import RolesError, did_you_mean, in_short, listed
 from biaskit.levels import Interval, Level, bins, from_json, level, to_json
 
 __all__ = ["Facet", "Roles", "column_name", "facet_name"]
@@ -112,7 +112,8 @@ class Roles:
                 "features=, or leave features out"
             )
         if "facet" in given:
-            kept = _facets(given.pop("facet"))
+            own = {facet_name(facet): facet for facet in self.facet}
+            kept = tuple(own.get(facet_name(f), f) for f in _facets(given.pop("facet")))
             if unknown := [facet_name(f) for f in kept if f not in self.facet]:
                 raise RolesError(
                     f"these counts have no facet {unknown[0]!r}; "
@@ -146,7 +147,7 @@ class Roles:
         for field in fields(self):
             value = getattr(self, field.name)
             if value is not None and value != ():
-                made[field.name] = list(value) if field.name == "facet" else value
+                made[field.name] = [*map(_as_given, value)] if field.name == "facet" else value
         return made
 
     @property
@@ -223,7 +224,8 @@ class Roles:
             raise ValueError("roles are not an object")
         given = dict(value)
         try:
-            given["facet"] = [f if isinstance(f, str) else tuple(f) for f in given.get("facet", [])]
+            facets = [f if isinstance(f, str) else tuple(f) for f in given.get("facet", [])]
+            given["facet"] = [*map(_as_given, facets)]
             if "positive" in given:
                 given["positive"] = [from_json(a) for a in given["positive"]]
             if "facet_values" in given:
@@ -286,13 +288,34 @@ def _column(role: str, given: Any) -> str | None:
     made = column_name(given)
     if made is None or isinstance(made, str):
         return made
-    raise RolesError(f"{role} takes one column name, not {given!r}")
+    raise RolesError(_no_name(role, given))
+
+
+def _no_name(role: str, given: Any) -> str:
+    """What is wrong with a role that is given values where the name of a column belongs."""
+    return (
+        f"{role} takes one column name, not {in_short(given)}; where the values are not a column "
+        "of the data yet, add one and give its name"
+    )
+
+
+def _intersection(facet: Any) -> Any:
+    """Columns that a text joins by `` & ``, as on the command line; one in a tuple is as it is."""
+    if isinstance(facet, tuple) and len(facet) == 1:
+        return facet[0]
+    parts = tuple(facet.split(" & ")) if isinstance(facet, str) else ()
+    return parts if len(parts) > 1 else facet
+
+
+def _as_given(facet: Facet) -> Any:
+    """Facet as `Roles.of` takes it, where the name of a column looks like an intersection."""
+    return (facet,) if isinstance(facet, str) and " & " in facet else facet
 
 
 def _facets(given: Any) -> tuple[Facet, ...]:
     if given is None:
         return ()
-    facets = list(given) if isinstance(given, list) else [given]
+    facets = [_intersection(one) for one in (given if isinstance(given, list) else [given])]
     made: list[Facet] = []
     for given in facets:
         facet = column_name(given)
@@ -301,8 +324,8 @@ def _facets(given: Any) -> tuple[Facet, ...]:
         )
         if not whole:
             raise RolesError(
-                f"facet {facet!r} is not a column name, nor a tuple of two or more of them "
-                "(their intersection); give several facets as a list"
+                f"{_no_name('facet', facet)}; an intersection is a tuple of columns, and several "
+                "facets are a list"
             )
         if facet in made or (isinstance(facet, tuple) and len(set(facet)) < len(facet)):
             raise RolesError(f"facet {facet_name(facet)!r} names a column twice")
@@ -320,7 +343,7 @@ def _features(given: Any) -> tuple[str, ...] | str | None:
     if isinstance(columns, (list, tuple)):
         columns = [column_name(column) for column in columns]
     if not isinstance(columns, (list, tuple)) or not all(isinstance(c, str) for c in columns):
-        raise RolesError(f'features takes a list of column names, or "rest", not {given!r}')
+        raise RolesError(f'features takes a list of column names, or "rest", not {in_short(given)}')
     if not columns:
         raise RolesError('features needs one or more columns, or "rest" for all others')
     if len(set(columns)) < len(columns):
@@ -331,6 +354,9 @@ def _features(given: Any) -> tuple[str, ...] | str | None:
 def _values(role: str, given: Any) -> tuple[Level, ...] | None:
     if given is None:
         return None
+    is_array = hasattr(given, "__array__") and isinstance(given, Sized)  # a scalar has no length
+    if isinstance(given, Mapping) or (is_array and not isinstance(given, (str, bytes))):
+        raise RolesError(f"{role} takes a value or a list of values, not {in_short(given)}")
     values = given if isinstance(given, (list, set, frozenset)) else [given]
     made = tuple(dict.fromkeys(level(value) for value in values))
     if not made or None in made:
@@ -350,6 +376,7 @@ def _values_by_facet(
     made: dict[Facet, tuple[Level, ...]] = {}
     for key, values in given.items():
         facet = column_name(key)
+        facet = facet if facet in facets else _intersection(facet)
         if facet not in facets:
             raise _no_such_facet("facet_values", facet, facets)
         found = _values("facet_values", values)
@@ -383,8 +410,8 @@ def _one_for_several(name: str, given: Any, facets: tuple[Facet, ...]) -> RolesE
     )
 
 
-def _no_such_facet(name: str, facet: Facet, facets: Iterable[Facet]) -> RolesError:
-    shown = facet_name(facet)
+def _no_such_facet(name: str, facet: Any, facets: Iterable[Facet]) -> RolesError:
+    shown = facet_name(facet) if isinstance(facet, (str, tuple)) else str(facet)
     return RolesError(f"{name}: no facet {shown!r}; {did_you_mean(shown, map(facet_name, facets))}")
 
 
@@ -402,6 +429,8 @@ def _cut(name: str, given: Any) -> float | None:
 
 
 def _edges(name: str, given: Any) -> tuple[float, ...]:
+    if hasattr(given, "tolist"):  # an array of NumPy's
+        given = given.tolist()
     values = given if isinstance(given, (list, tuple)) else [given]
     edges = [_cut(name, value) for value in values]
     made = tuple(edge for edge in edges if edge is not None)

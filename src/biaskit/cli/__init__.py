@@ -10,7 +10,7 @@ from typing import Any
 from biaskit import __version__
 from biaskit.addresses import in_one_line
 from biaskit.cli import counting, explaining, gating, reporting
-from biaskit.cli.flags import Parser
+from biaskit.cli.flags import Parser, in_flags
 from biaskit.cli.streams import complain
 from biaskit.errors import RolesError, did_you_mean, listed
 
@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = _parsed(argv)
         code: int = args.run(args) or _FINE
     except Exception as error:  # noqa: BLE001 - a traceback would end with the code 1
-        complain(in_one_line(error, _addresses(argv)))
+        complain(in_flags(in_one_line(error, _addresses(argv))))
         return _WRONG
     except KeyboardInterrupt as error:
         complain(str(error) or "interrupted; nothing was written")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from biaskit import __version__, formats, store
-from biaskit.cli.flags import ROLE_HELP, Once, Parser, edges_of, facet_of
+from biaskit.cli.flags import ROLE_HELP, Once, Parser, above_of, edges_of, roles_given
 from biaskit.cli.output import (
     add_output,
     progress_line,
@@ -16,7 +16,7 @@ from biaskit.cli.output import (
     tabular,
     write,
 )
-from biaskit.errors import RolesError
+from biaskit.errors import RolesError, refuse_level, refuse_seed
 from biaskit.roles import Roles
 
 __all__ = ["add_verbs"]
@@ -45,7 +45,6 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
         "--facet",
         required=True,
         action="append",
-        type=facet_of,
         metavar="COLUMN",
         help=ROLE_HELP["facet"],
     )
@@ -53,10 +52,14 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
         "--facet-values", action="append", metavar="VALUE", help=ROLE_HELP["facet_values"]
     )
     explain.add_argument(
-        "--facet-above", type=float, action=Once, metavar="N", help=ROLE_HELP["facet_above"]
+        "--facet-above", type=above_of, action="append", metavar="N", help=ROLE_HELP["facet_above"]
     )
     explain.add_argument(
-        "--facet-edges", type=edges_of, action=Once, metavar="N,N", help=ROLE_HELP["facet_edges"]
+        "--facet-edges",
+        type=edges_of,
+        action="append",
+        metavar="N,N",
+        help=ROLE_HELP["facet_edges"],
     )
     explain.add_argument("--frequency", action=Once, metavar="COLUMN", help=ROLE_HELP["frequency"])
     explain.add_argument(
@@ -108,9 +111,10 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
 
 def _explain(args: argparse.Namespace) -> None:
     from biaskit.explained import Request, attributions_of
-    from biaskit.explanations import GapRow, gap_rows, refuse_confidence
+    from biaskit.explanations import GapRow, gap_rows
 
-    refuse_confidence(args.confidence)
+    refuse_level(args.confidence)
+    refuse_seed(args.seed)
     settle_output(args)
     read = [*args.data, *(args.background or ())]
     refuse_overwriting(args.output, read, [args.model])
@@ -119,8 +123,7 @@ def _explain(args: argparse.Namespace) -> None:
         refuse_overwriting(args.values, read, [args.model])
         if args.output is not None and Path(args.output).resolve() == Path(args.values).resolve():
             raise RolesError("--output and --values name one file; give each its own")
-    asked = ("facet", "facet_values", "facet_above", "facet_edges", "frequency")
-    roles = Roles.of(**{name: getattr(args, name) for name in asked})
+    roles = Roles.of(**{**roles_given(args), "features": None})
     request = Request(
         model=args.model,
         data=args.data,

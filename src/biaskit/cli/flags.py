@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import re
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any, NoReturn
 
@@ -14,12 +16,13 @@ __all__ = [
     "ROLE_HELP",
     "Once",
     "Parser",
+    "above_of",
     "add_data",
     "add_roles",
     "add_seed",
     "confidence_or_none",
     "edges_of",
-    "facet_of",
+    "in_flags",
     "roles_given",
 ]
 
@@ -84,29 +87,54 @@ def add_roles(parser: argparse.ArgumentParser) -> None:
     for field in fields(Roles):
         flag: dict[str, Any] = {"help": ROLE_HELP[field.name], "action": Once, "metavar": "COLUMN"}
         match field.name:
-            case "facet":
-                flag |= {"action": "append", "type": facet_of}
-            case "features":
+            case "facet" | "features":
                 flag |= {"action": "append"}
             case "positive" | "facet_values":
                 flag |= {"action": "append", "metavar": "VALUE"}
             case "facet_edges":
-                flag |= {"type": edges_of, "metavar": "N,N"}
-            case "positive_above" | "predicted_above" | "facet_above":
+                flag |= {"action": "append", "type": edges_of, "metavar": "N,N"}
+            case "facet_above":
+                flag |= {"action": "append", "type": above_of, "metavar": "N"}
+            case "positive_above" | "predicted_above":
                 flag |= {"type": float, "metavar": "N"}
         parser.add_argument(f"--{field.name.replace('_', '-')}", **flag)
 
 
 def roles_given(args: argparse.Namespace) -> dict[str, Any]:
-    """Roles as a call gives them; None where it does not."""
-    given = {field.name: getattr(args, field.name) for field in fields(Roles)}
-    return {**given, "features": "rest" if args.features == ["rest"] else args.features}
+    """Roles as a call gives them, as far as its verb has flags for them; None where it does not."""
+    names = [field.name for field in fields(Roles)]
+    given = {name: getattr(args, name) for name in names if hasattr(args, name)}
+    if given.get("features") == ["rest"]:
+        given["features"] = "rest"
+    for name in ("facet_above", "facet_edges"):
+        if given.get(name) is not None:
+            given[name] = _by_facet(name, given[name])
+    if given.get("facet_values") is not None:
+        given["facet_values"] = _values_by_facet(given["facet_values"], given["facet"] or ())
+    return given
 
 
-def facet_of(text: str) -> str | tuple[str, ...]:
-    """Column, or columns whose intersection it is, as they are written on a command line."""
-    parts = tuple(text.split(" & "))
-    return parts if len(parts) > 1 else text
+def _by_facet(name: str, given: Sequence[tuple[str, Any]]) -> Any:
+    """Value of a flag that is given once, or values by the facet that each names before ``=``."""
+    if len(given) == 1 and not given[0][0]:
+        return given[0][1]
+    facets = [facet for facet, _ in given]
+    if len(set(facets)) < len(facets) or "" in facets:
+        flag = f"--{name.replace('_', '-')}"
+        raise RolesError(f"{flag} is given twice; for several facets, name each: {flag} AGE=40")
+    return dict(given)
+
+
+def _values_by_facet(given: list[str], facets: Sequence[str]) -> Any:
+    """Values that are d; of several facets by facet, which stands before ``=``."""
+    made: dict[str, list[str]] = {}
+    for text in given if len(facets) > 1 else ():
+        named = [facet for facet in facets if text.startswith(f"{facet}=")]
+        if not named:
+            return given
+        facet = max(named, key=len)
+        made.setdefault(facet, []).append(text.removeprefix(f"{facet}="))
+    return made or given
 
 
 def add_seed(parser: argparse.ArgumentParser) -> None:
@@ -121,9 +149,62 @@ def confidence_or_none(text: str) -> float | None:
     return None if text == "none" else float(text)
 
 
-def edges_of(text: str) -> list[float]:
-    """Numbers at which a column is cut."""
+def edges_of(text: str) -> tuple[str, list[float]]:
+    """Numbers at which a column is cut, and the column, if it is named."""
+    column, _, numbers = text.rpartition("=")
     try:
-        return [float(part) for part in text.split(",")]
+        return column, [float(part) for part in numbers.split(",")]
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} are not numbers like 25,40,65") from None
+        raise argparse.ArgumentTypeError(
+            f"{text!r} are not numbers like 25,40,65 or AGE=25,40,65"
+        ) from None
+
+
+def above_of(text: str) -> tuple[str, float]:
+    """Number at which a column is cut, and the column, if it is named."""
+    column, _, number = text.rpartition("=")
+    try:
+        return column, float(number)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number like 40 or AGE=40") from None
+
+
+#: What an error says of arguments as Python has them, or a quoted text, which stays as it is.
+_ARGUMENTS = "|".join(
+    [*(field.name for field in fields(Roles)), "metrics", "confidence", "seed", "min_rows"]
+)
+# Those that are no words of English.
+_LONG = "|".join(name for name in _ARGUMENTS.split("|") if "_" in name)
+_PYTHON = re.compile(
+    rf"""(?P<by_facet>\b({_ARGUMENTS})=\{{['"](?P<facet>[^'"]+)['"]:\ (?P<value>[^}}]*)\}})
+    | ['"][^'"]*['"]
+    | \b(?P<name>{_ARGUMENTS})=(?P<any>\[?\.\.\.\]?)?
+    | (?<=give\ )(?P<given>{_ARGUMENTS})\b
+    | (?<!the\ )(?<![-\w])(?P<said>{_ARGUMENTS})(?=\ (is\ (an?|needed)|takes|needs|names)\b)
+    | (?<![-\w])(?P<word>{_LONG})\b(?!=)""",
+    re.VERBOSE,
+)
+
+
+def in_flags(message: str) -> str:
+    """Message about a call, with flags for what Python calls keyword arguments.
+
+    >>> in_flags("give positive='yes', or cut it with facet_edges=[...]; metrics=... leaves it out")
+    "give --positive 'yes', or cut it with --facet-edges; --metrics leaves it out"
+    >>> in_flags("give a mapping: facet_edges={'AGE': [25.0, 40.0]}; 'facet_above' is a column")
+    "name the facet: --facet-edges AGE=25,40; 'facet_above' is a column"
+    """
+
+    def flag(found: re.Match[str]) -> str:
+        if found["by_facet"]:
+            values = [one.strip(" '\"[](),") for one in found["value"].split(",")]
+            cut = ",".join(one.removesuffix(".0") for one in values if one)
+            return f"--{found[2].replace('_', '-')} {found['facet']}={cut}"
+        if found["name"]:
+            rest = message[found.end() :]
+            space = "" if found["any"] or not rest or rest[0] in " ,.;:)" else " "
+            return f"--{found['name'].replace('_', '-')}{space}"
+        word = found["given"] or found["said"] or found["word"]
+        return f"--{word.replace('_', '-')}" if word else found[0]
+
+    return _PYTHON.sub(flag, message).replace("give a mapping: --", "name the facet: --")

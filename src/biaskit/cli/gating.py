@@ -7,12 +7,13 @@ import contextlib
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from biaskit import __version__, drift, formats, gate, store
 from biaskit.addresses import in_one_line
-from biaskit.cli.flags import Once, Parser, add_roles, add_seed, facet_of, roles_given
+from biaskit.cli.flags import Once, Parser, add_roles, add_seed, in_flags, roles_given
 from biaskit.cli.output import (
     add_output,
     add_target,
@@ -23,7 +24,15 @@ from biaskit.cli.output import (
     write,
 )
 from biaskit.cli.streams import say
-from biaskit.errors import BiaskitError, DataError, RolesError, did_you_mean, listed
+from biaskit.errors import (
+    BiaskitError,
+    DataError,
+    RolesError,
+    did_you_mean,
+    listed,
+    refuse_level,
+    refuse_seed,
+)
 from biaskit.gate import Config, DataSet, Outcome
 from biaskit.sources import expanded, saved_counts
 from biaskit.verdicts import FAIL, UNCERTAIN
@@ -93,7 +102,7 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
         help="how much farther from parity a metric may be ('facet share' and 'label share': how "
         "much a share may change); repeat it (default: no farther, for every metric)",
     )
-    compare.add_argument("--facet", action="append", type=facet_of, metavar="COLUMN")
+    compare.add_argument("--facet", action="append", metavar="COLUMN")
     compare.add_argument("--positive", action="append", metavar="VALUE")
     compare.add_argument("--facet-values", action="append", metavar="VALUE")
     compare.add_argument("--confidence", type=float, default=0.95, metavar="LEVEL")
@@ -139,7 +148,7 @@ def _outcomes(args: argparse.Namespace) -> tuple[list[Outcome], int, bool]:
     """Outcomes of what a call names, how many of its files no data set has, and whether strict."""
     if args.limit or any(value is not None for value in roles_given(args).values()):
         refuse_overwriting(args.output, args.data)
-        return [_outcome(args, _by_hand(args), None, args.strict)], 0, args.strict
+        return [_in_flags(_outcome(args, _by_hand(args), None, args.strict))], 0, args.strict
     for flag in ("required", "min_rows", "confidence"):
         if getattr(args, flag) is not None:
             raise RolesError(
@@ -186,6 +195,12 @@ def _outcome(
         return gate.check_data_set(data, files, strict=strict, progress=progress)
 
 
+def _in_flags(outcome: Outcome) -> Outcome:
+    """Outcome of a call whose roles are flags: what is wrong with them is said of flags."""
+    findings = tuple(one._replace(message=in_flags(one.message)) for one in outcome.findings)
+    return replace(outcome, findings=findings) if outcome.broken else outcome
+
+
 def _by_hand(args: argparse.Namespace) -> DataSet:
     """Data set that the flags describe; counts that were saved bring their roles along."""
     if not args.data:
@@ -230,8 +245,10 @@ def _chosen(config: Config, only: Sequence[str] | None) -> list[DataSet | tuple[
 def _compare(args: argparse.Namespace) -> int:
     settle_output(args)
     refuse_overwriting(args.output, [args.current], [args.baseline])
+    refuse_level(args.confidence)
+    refuse_seed(args.seed)
     limits = drift.allowed_changes(_limits(args.limit) if args.limit else 0.0)
-    choices = {name: getattr(args, name) for name in ("facet", "positive", "facet_values")}
+    choices = roles_given(args)
     with progress_line() as progress:
         now, then = drift.counts_of_both(args.current, args.baseline, progress)
     unwanted = (FAIL, UNCERTAIN) if args.strict else (FAIL,)

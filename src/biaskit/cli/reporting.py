@@ -39,7 +39,6 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
     add_roles(report)
     report.add_argument(
         "--metrics",
-        type=lambda text: text.split(","),
         metavar="CI,DPL",
         action=Once,
         help="metrics to report (default: all whose columns are given)",

@@ -11,9 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from biaskit.addresses import in_one_line, is_address, said, servers_of, shown, without_secrets
-from biaskit.checks import Limit, limits_of, refuse_level, refuse_unmet, required_of
+from biaskit.checks import Limit, limits_of, refuse_unmet, required_of
 from biaskit.drift import Allowed, allowed_changes
-from biaskit.errors import BiaskitError, DataError, RolesError, did_you_mean
+from biaskit.errors import (
+    BiaskitError,
+    DataError,
+    RolesError,
+    did_you_mean,
+    refuse_level,
+    refuse_seed,
+    refuse_whole,
+)
 from biaskit.roles import Roles
 
 __all__ = ["Config", "DataSet", "config_file", "data_of", "read_config"]
@@ -60,7 +68,7 @@ class DataSet:
                 raise RolesError(f"no key {key!r}; {did_you_mean(key, known)}")
         files = given.get("files", ())
         files = (files,) if isinstance(files, str) else files
-        if not _texts(files) or not files:
+        if not _texts(files) or not all(files) or not files:
             raise RolesError('files is needed: a path or a glob, or a list, such as ["data/*.csv"]')
         roles = _roles({key: given[key] for key in _ROLES if key in given})
         limits = tuple(limits_of(given["limits"])) if "limits" in given else ()
@@ -94,8 +102,8 @@ class DataSet:
             folder=folder,
         )
         refuse_level(made.confidence)
-        if made.min_rows < 0 or made.seed < 0:
-            raise RolesError("min_rows and seed are integers of 0 or more")
+        refuse_whole("min_rows", made.min_rows)
+        refuse_seed(made.seed)
         return made
 
     def paths(self) -> list[Path | str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from biaskit.errors import RolesError, did_you_mean
+from biaskit.errors import RolesError, did_you_mean, in_short
 from biaskit.metrics import posttraining as post
 from biaskit.metrics import pretraining as pre
 from biaskit.metrics.metric import Metric, metric
@@ -63,8 +63,14 @@ def chosen(metrics: Iterable[str | Metric] | str | None) -> list[Metric] | None:
         return None
     if isinstance(metrics, Mapping):
         metrics = metrics.values()
-    if isinstance(metrics, (str, Metric)):
+    if isinstance(metrics, str):  # as on the command line
+        metrics = [one.strip() for one in metrics.split(",")]
+    if isinstance(metrics, Metric):
         metrics = [metrics]
+    if not isinstance(metrics, Iterable):
+        raise RolesError(
+            f'metrics takes symbols, such as ["DPL", "CI"], or metrics; not {in_short(metrics)}'
+        )
     return [named(one) for one in metrics]
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from biaskit import store
 from biaskit.addresses import is_address, said
 from biaskit.counts import Counts
-from biaskit.errors import DataError, RolesError
+from biaskit.errors import DataError, RolesError, keywords_checked
 from biaskit.levels import ABSENT, MISSING, Level, level
 from biaskit.roles import Facet, Roles, facet_name
 from biaskit.sources.batches import Batch, Source, refuse_missing_columns
@@ -60,6 +60,7 @@ _WORTH_THREADS = 50_000
 Progress: TypeAlias = "Callable[[int, float | None], None]"
 
 
+@keywords_checked
 def count(
     data: Any,
     *,

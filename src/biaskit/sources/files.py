@@ -59,6 +59,8 @@ def files_of(
             files.append(given)
             continue
         text = os.fspath(given)
+        if not text:
+            raise DataError("a path is empty; name a file, or give '.' for the current folder")
         if filesystem is not None or is_address(text):
             files += remote_files(text, filesystem, FORMATS)
             continue
