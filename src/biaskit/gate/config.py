@@ -7,6 +7,7 @@ import os
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -131,8 +132,13 @@ class DataSet:
 
     def has(self, path: Path) -> bool:
         """Whether a file is one of the data set's, or lies in one of its folders."""
-        there = {one.resolve() for one in self.paths() if isinstance(one, Path)}
-        return any(one in there for one in (path.resolve(), *path.resolve().parents))
+        there = path.resolve()
+        return any(one in self._resolved for one in (there, *there.parents))
+
+    @cached_property
+    def _resolved(self) -> frozenset[Path]:
+        """Files of the data set, looked up once: a hook asks of every file that a commit has."""
+        return frozenset(one.resolve() for one in self.paths() if isinstance(one, Path))
 
 
 def data_of(path: Path) -> Path:
