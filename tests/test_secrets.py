@@ -40,6 +40,7 @@ ADDRESSES = [
     "s3://bucket/x.parquet?secret_key=HIDDEN&nonsense=1",
     "s3://bucket/x.parquet?secret_key=a b HIDDEN&nonsense=1",
     "s3://bucket/x.parquet?secret_key=a'HIDDEN&nonsense=1",
+    "s3://HIDDEN@bucket/x.parquet?nonsense=1",
     "s3:/AKIA:ab/HIDDEN@bucket/x.parquet",
     "S3://AKIA:HIDDEN@bucket/x.parquet#frag",
     "abfss://c@acct.dfs.core.windows.net/x.parquet?sv=2024&sig=HIDDEN&nonsense=1",
@@ -126,7 +127,12 @@ def test_no_broken_configuration_shows_a_secret(
 
 def test_what_is_shown_of_an_address() -> None:
     assert said("s3://AKIA:ab/c@d@bucket/x.csv?a=b") == "'s3://bucket/x.csv'"
-    for kept in ("s3://bucket/a@b.csv", "abfss://box@acct.dfs.core.windows.net/a:b.csv", "C:/a@b"):
+    for kept in (
+        "s3://bucket/a@b.csv",
+        "file:///a@b.csv",
+        "abfss://box@acct.dfs.core.windows.net/a:b.csv",
+        "C:/a@b",
+    ):
         assert shown(kept) == without_secrets(kept) == kept
     assert without_secrets("between s3://a:b@c/d and s3://e/f, mail me@x") == (
         "between s3://c/d and s3://e/f, mail me@x"

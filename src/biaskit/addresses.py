@@ -25,6 +25,10 @@ _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _SCHEME = r"[A-Za-z][A-Za-z0-9+.-]{1,30}:/{1,3}"
 _PASSWORD = re.compile(rf"({_SCHEME})([^\s/@:]{{0,256}}:)\S{{0,1024}}@")
 _WHOLE_PASSWORD = re.compile(rf"({_SCHEME})([^/@:]*:)(.*)@", re.DOTALL)
+# A user's name may be a key as well; Azure has a container's there, and Google's store no user's.
+_USER = re.compile(
+    r"((?<![A-Za-z0-9+.-])(?!abfss?:|wasbs?:|gs:..anonymous@)[A-Za-z][A-Za-z0-9+.-]{1,30}:/{1,2})[^\s/@:]{1,256}@"
+)
 # A signature may be one of the options.
 _OPTIONS = re.compile(r"(://[^\s?'\"]{0,2048})\?[^\s'\"]*")
 # Options that do not say where a request goes, nor how it is protected.
@@ -56,7 +60,7 @@ def without_secrets(text: str, known: Iterable[str] = ()) -> str:
     for address in addresses:
         if options := with_quoted_password(address).partition("?")[2]:
             text = text.replace(f"?{options}", "")
-    return _OPTIONS.sub(r"\1", _PASSWORD.sub(r"\1", text))
+    return _OPTIONS.sub(r"\1", _USER.sub(r"\1", _PASSWORD.sub(r"\1", text)))
 
 
 def shown(path: str | os.PathLike[str]) -> str:
@@ -65,7 +69,7 @@ def shown(path: str | os.PathLike[str]) -> str:
     >>> shown("s3://bucket/x.csv?secret_key=a b"), shown("s3://key:se?c/r@t@bucket/x.csv")
     ('s3://bucket/x.csv', 's3://bucket/x.csv')
     """
-    text = _WHOLE_PASSWORD.sub(r"\1", os.fspath(path), count=1)
+    text = _USER.sub(r"\1", _WHOLE_PASSWORD.sub(r"\1", os.fspath(path), count=1))
     return text.partition("?")[0] if is_address(text) else text
 
 
