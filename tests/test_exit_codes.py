@@ -183,6 +183,17 @@ def test_a_flag_before_the_verb(
     assert capsys.readouterr().err.startswith(told)
 
 
+def test_help_and_what_a_verb_does_not_take(rows: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for argv in (["help", "report"], ["help"], ["report", "--help"]):
+        with pytest.raises(SystemExit, match="0"):
+            main(argv)
+        assert capsys.readouterr().out.startswith("usage: biaskit")
+    assert main(["metrics", "DPL"]) == 2
+    assert capsys.readouterr().err.startswith("biaskit: no argument 'DPL' for metrics; see")
+    assert main(["report", "x" * 9_000, *HELD]) == 2
+    assert len(capsys.readouterr().err) < 2_100
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [

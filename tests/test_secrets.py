@@ -201,6 +201,13 @@ def test_a_signed_address_is_read(here: Path) -> None:
     assert "part" in source_of(SIGNED, web).names()
 
 
+def test_a_file_of_unknown_length(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    web = Web(b"")
+    monkeypatch.setattr(web, "info", lambda path, **_: {"name": path, "size": None, "type": "file"})
+    with pytest.raises(BiaskitError, match="does not say how long 'https://host/part=1/rows"):
+        biaskit.count(SIGNED, filesystem=web, **ROLES)
+
+
 class ClientError(Exception):
     """An error of a store's own kind, such as aiohttp and botocore raise."""
 

@@ -48,12 +48,16 @@ def _addresses(argv: Sequence[str]) -> list[str]:
 
 def _parsed(argv: list[str]) -> argparse.Namespace:
     parser, verbs = _parser()
+    if argv[:1] == ["help"]:
+        argv = [*argv[1:2], "--help"]
     first = argv[0] if argv else ""
     if first.startswith("-") and first not in parser._option_string_actions:
         raise RolesError(f"no flag {first!r} before a verb; the verbs are {listed([*verbs])}")
     if first and not first.startswith("-") and first not in verbs:
         raise RolesError(f"no verb {first!r}; {did_you_mean(first, verbs)}")
     args, unknown = parser.parse_known_args(argv)
+    if unknown and not unknown[0].startswith("-"):
+        raise RolesError(f"no argument {unknown[0]!r} for {first}; see `biaskit {first} --help`")
     if unknown:
         flags = sorted(flag for flag in verbs[first]._option_string_actions if flag[:2] == "--")
         raise RolesError(f"no flag {unknown[0]!r} for {first}; {did_you_mean(unknown[0], flags)}")

@@ -11,6 +11,9 @@ from biaskit.formats import printable
 
 __all__ = ["complain", "say"]
 
+# Characters of a complaint: a name in it may have any length.
+_MOST = 2_000
+
 
 def say(text: str) -> None:
     """Write a text and a line's end to standard output.
@@ -36,9 +39,10 @@ def say(text: str) -> None:
 
 
 def complain(text: str) -> None:
-    """Write a line to standard error, where that is open."""
+    """Write a line to standard error, where that is open; a very long one is cut."""
     if sys.stderr is None:
         return
+    text = text if len(text) <= _MOST else f"{text[:_MOST]}..."
     try:
         sys.stderr.write(f"biaskit: {printable(text)}\n")
         sys.stderr.flush()

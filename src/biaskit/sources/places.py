@@ -150,6 +150,8 @@ def remote_files(text: str, filesystem: Any, suffixes: Collection[str]) -> list[
             raise DataError(f"there is no file {name}")
     if not found:
         raise DataError(f"no file matches {name}")
+    if any(one.size is None for one in found):
+        raise DataError(f"the filesystem does not say how long {name} is; copy it here")
     return [
         RemoteFile(place, f.path, called(f.path), int(f.size), f.mtime_ns)
         for f in sorted(found, key=lambda one: str(one.path))
