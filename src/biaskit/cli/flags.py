@@ -175,15 +175,12 @@ _ARGUMENTS = "|".join(
 )
 # Those that are no words of English.
 _LONG = "|".join(name for name in _ARGUMENTS.split("|") if "_" in name)
-_PYTHON = re.compile(
-    rf"""(?P<by_facet>\b({_ARGUMENTS})=\{{['"](?P<facet>[^'"]+)['"]:\ (?P<value>[^}}]*)\}})
+_PYTHON = rf"""(?P<by_facet>\b({_ARGUMENTS})=\{{['"](?P<facet>[^'"]+)['"]:\ (?P<value>[^}}]*)\}})
     | ['"][^'"]*['"]
     | \b(?P<name>{_ARGUMENTS})=(?P<any>\[?\.\.\.\]?)?
     | (?<=give\ )(?P<given>{_ARGUMENTS})\b
     | (?<!the\ )(?<![-\w])(?P<said>{_ARGUMENTS})(?=\ (is\ (an?|needed)|takes|needs|names)\b)
-    | (?<![-\w])(?P<word>{_LONG})\b(?!=)""",
-    re.VERBOSE,
-)
+    | (?<![-\w])(?P<word>{_LONG})\b(?!=)"""
 
 
 def in_flags(message: str) -> str:
@@ -207,4 +204,6 @@ def in_flags(message: str) -> str:
         word = found["given"] or found["said"] or found["word"]
         return f"--{word.replace('_', '-')}" if word else found[0]
 
-    return _PYTHON.sub(flag, message).replace("give a mapping: --", "name the facet: --")
+    return re.sub(_PYTHON, flag, message, flags=re.VERBOSE).replace(
+        "give a mapping: --", "name the facet: --"
+    )
