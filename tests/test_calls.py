@@ -57,7 +57,7 @@ def linear(table: Any) -> Any:
         ({"seed": 1.5}, "seed is an integer of 0 or more, not 1.5"),
         ({"seed": -1}, "seed is an integer of 0 or more, not -1"),
         ({"seed": True}, "seed is an integer"),
-        ({"lable": "y"}, "report takes no 'lable'; did you mean 'label'"),
+        ({"labels": "y"}, "report takes no 'labels'; did you mean 'label'"),
         ({"privileged": "M"}, "report takes no 'privileged'; There are 'data', 'facet', 'label'"),
     ],
 )
@@ -91,8 +91,11 @@ def test_a_column_where_values_belong() -> None:
 
 
 CALLS: list[tuple[Callable[[], Any], str]] = [
-    (lambda: biaskit.count(Unread(), **K, lable="y"), "count takes no 'lable'; did you mean"),
-    (lambda: biaskit.check(None, {}, confidance=0.9), "check takes no 'confidance'; did you"),
+    (lambda: biaskit.count(Unread(), **K, labels="y"), "count takes no 'labels'; did you mean"),
+    (
+        lambda: biaskit.check(None, {}, confidence_level=0.9),
+        "check takes no 'confidence_level'; did you",
+    ),
     (lambda: biaskit.check(None, {}, min_rows="5"), "min_rows is an integer of 0 or more, not '5'"),
     (lambda: biaskit.check(None, {}, min_rows=-1), "min_rows is an integer of 0 or more, not -1"),
     (lambda: biaskit.check(None, {}, confidence="a"), "confidence is a number"),

@@ -36,7 +36,7 @@ ADDRESSES = [
     "s3://AKIA:a@b:HIDDEN@bucket/x.parquet?nonsense=1",
     "s3://AKIA:a b'HIDDEN@bucket/x.parquet?nonsense=1",
     's3://AKIA:a"HIDDEN@bucket/x.parquet?nonsense=1',
-    "s3://AKIA:HIDDEN@buc ket/x.parquet?nonsense=1",
+    "s3://AKIA:HIDDEN@no tes/x.parquet?nonsense=1",
     "s3://bucket/x.parquet?secret_key=HIDDEN&nonsense=1",
     "s3://bucket/x.parquet?secret_key=a b HIDDEN&nonsense=1",
     "s3://bucket/x.parquet?secret_key=a'HIDDEN&nonsense=1",
