@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -279,6 +280,27 @@ def test_files_are_whole_after_writers_were_killed(here: Path) -> None:
         assert kill_resume.killed_writer(here, rng) in (100, 200)
 
 
+def test_nothing_is_kept_behind_a_link_that_lay_in_wait(here: Path, capsys: Any) -> None:
+    Path("victim").write_text("precious")
+    Path("all.counts.partial").symlink_to("victim")
+    assert main(["count", "rows.parquet", *FLAGS, "--resume", "-o", "all.counts"]) == 2
+    assert "'all.counts.partial' is a link, and would lead the counts elsewhere; remove it" in (
+        capsys.readouterr().err
+    )
+    assert Path("victim").read_text() == "precious"
+
+
+def test_merged_counts_may_go_through_a_pipe(here: Path) -> None:
+    os.mkfifo("pipe")
+    read: list[bytes] = []
+    reader = threading.Thread(target=lambda: read.append(Path("pipe").read_bytes()))
+    reader.start()
+    assert main(["merge", "rows.counts", "rows.counts", "-o", "pipe"]) == 0
+    reader.join()
+    Path("x.counts").write_bytes(read[0])
+    assert Counts.load("x.counts").rows == 200
+
+
 # ------------------------------------------------------------------- files that change meanwhile
 
 
@@ -487,8 +509,27 @@ def test_sums_beyond_what_counts_hold_are_errors(here: Path, capsys: Any) -> Non
     )
     huge = Counts.load("huge.counts")
     assert huge.rows == 2**63 - 1
-    with pytest.raises(BiaskitError, match="counts hold 9,223,372,036,854,775,807 at most"):
+    with pytest.raises(BiaskitError, match="more than counts can hold"):
         _ = huge + Counts.load("rows.counts")
     assert main(["merge", "huge.counts", "huge.counts", "-o", "m.counts"]) == 2
     assert not Path("m.counts").exists()
     assert main(["report", "huge.counts"]) == 0
+
+
+def test_weights_beyond_what_counts_hold_are_errors(here: Path) -> None:
+    table = pa.table({"sex": ["F", "M"], "y": [0, 1], "w": [1e154, 1.0]})
+    one = biaskit.count(table, **ROLES, weight="w")
+    with pytest.raises(BiaskitError, match="weights, or their squares, are beyond what a float"):
+        sum([one] * 3)
+
+
+def test_attributions_of_too_many_rows_are_errors(here: Path) -> None:
+    import numpy as np
+
+    def first(table: Any) -> Any:
+        return np.asarray(table)[:, 0].astype(float)
+
+    rows = pa.table({"sex": ["F", "M"] * 20, "x": list(range(40))})
+    made = biaskit.attribute(first, rows, facet="sex", features=["x"])
+    with pytest.raises(BiaskitError, match="is something added twice"):
+        _ = replace(made, rows=2**63 - 1) + made

@@ -19,7 +19,7 @@ from biaskit.errors import DataError, RolesError
 from biaskit.levels import ABSENT, MISSING, Level, from_json, kind, order, to_json
 from biaskit.moments import Moments, joined, no_rows, spread, together
 from biaskit.roles import Facet, Roles, facet_name
-from biaskit.tables import MAX_CELLS, MAX_LEVELS, divide, too_many_values
+from biaskit.tables import MAX_CELLS, MAX_LEVELS, divide, refuse_many_rows, too_many_values
 
 __all__ = ["ADDS_UP", "TOTAL", "About", "Attributions", "Gap", "Sums", "all_rows", "gap"]
 
@@ -115,6 +115,7 @@ class Attributions:
                 f"{_short(self.roles.counted.given())} and {_short(other.roles.counted.given())}; "
                 "explain both by the same"
             )
+        refuse_many_rows(self.rows + other.rows)
         made = {facet: sums + other.sums[facet] for facet, sums in self.sums.items()}
         for facet, sums in made.items():
             if len(sums.levels) > MAX_LEVELS["facet"] + 1:

@@ -195,7 +195,14 @@ def _added(facet: Facet, one: Table, other: Table) -> Table:
     refuse_large(
         [{*a, *b} for a, b in zip(one.levels, other.levels, strict=True)], facet_name(facet)
     )
-    return one + other
+    with np.errstate(over="ignore"):
+        total = one + other
+    if not all(np.isfinite(sums).all() for sums in (total.w, total.w2) if sums is not None):
+        raise DataError(
+            "together the weights, or their squares, are beyond what a float holds; make them "
+            "smaller and count again"
+        )
+    return total
 
 
 def from_cells(columns: Mapping[str, Any], header: Mapping[str, Any]) -> Counts:

@@ -118,6 +118,9 @@ def locked(path: str | os.PathLike[str]) -> Iterator[None]:
 
     refuse_unwritable(path)
     target = _target(path)
+    if _is_special(target):  # nothing can be added to it
+        yield
+        return
     lock = target.with_name(f".{target.name[:200]}.lock")
     with contextlib.ExitStack() as stack:
         with _writing(lock):

@@ -345,11 +345,11 @@ def refuse_large(levels: Sequence[Collection[Level]], facet: str) -> None:
 
 
 def refuse_many_rows(rows: int) -> None:
-    """Refuse more rows than `MAX_ROWS`; only frequencies make so many."""
+    """Refuse more rows than `MAX_ROWS`; below that, no sum of cells wraps."""
     if rows > MAX_ROWS:
         raise DataError(
-            f"{rows:,} rows are more than counts can hold ({MAX_ROWS:,}); "
-            "look at the column of the frequency: is it a number of rows?"
+            f"{rows:,} rows are more than counts can hold ({MAX_ROWS:,}); is something added twice, "
+            "or the column of the frequency no number of rows?"
         )
 
 

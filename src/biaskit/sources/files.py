@@ -98,8 +98,11 @@ def _identity(file: File) -> Any:
     """What two names of one file have in common."""
     if isinstance(file, RemoteFile):
         return file
-    there = file.stat()
-    return (there.st_dev, there.st_ino) if there.st_ino else str(file.resolve())
+    try:
+        there = file.stat()
+    except OSError:  # whoever reads it says what is wrong
+        return file
+    return (there.st_dev, there.st_ino) if there.st_ino else file.resolve()
 
 
 def _local_files(text: str) -> list[Path]:

@@ -84,6 +84,10 @@ def _counted_into(
     by_file: bool,
 ) -> Resumed:
     partial = output.with_name(f"{output.name}.partial")
+    if partial.is_symlink():  # nobody but this command makes it, and this command makes no links
+        raise DataError(
+            f"{said(partial)} is a link, and would lead the counts elsewhere; remove it"
+        )
     roles = replace(roles, features=None)
     total, record = _kept(output, partial, roles)
     recorded = tuple(record)
