@@ -348,8 +348,8 @@ def refuse_many_rows(rows: int) -> None:
     """Refuse more rows than `MAX_ROWS`; below that, no sum of cells wraps."""
     if rows > MAX_ROWS:
         raise DataError(
-            f"{rows:,} rows are more than counts can hold ({MAX_ROWS:,}); is something added twice, "
-            "or the column of the frequency no number of rows?"
+            f"{rows:,} rows are more than counts can hold ({MAX_ROWS:,}); is something added "
+            "twice, or the column of the frequency no number of rows?"
         )
 
 
