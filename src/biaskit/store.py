@@ -30,6 +30,7 @@ __all__ = [
     "read",
     "refuse_inputs",
     "refuse_unwritable",
+    "texts_of",
     "write",
 ]
 
@@ -190,9 +191,17 @@ def read(
     DataError
         The file is missing, cut short, not one of biaskit's, or has more than `most_rows` rows.
     """
+    # It is opened once: another may take its place between the header and the columns.
+    with _bytes_of(path) as source:
+        return _read(source, path, names, most_rows)
+
+
+def _read(
+    source: IO[bytes], path: str | os.PathLike[str], names: tuple[str, ...], most_rows: int
+) -> tuple[dict[str, Any], dict[str, Any]]:
     import pyarrow as pa
 
-    file = _opened(path)
+    file = _opened(path, source)
     found = _json(file, path, _KEY, _MAX_HEADER)
     if found is None:
         raise DataError(
@@ -207,8 +216,7 @@ def read(
     if missing:
         raise DataError(f"{said(path)} has no column {missing[0]!r}; save the counts again")
     try:
-        with _bytes_of(path) as source:
-            return _columns(source, file, names), found
+        return _columns(source, file, names), found
     except (OSError, ValueError, TypeError, pa.ArrowException) as error:
         raise DataError(
             f"{said(path)} is damaged: {_reason(error, path)}; save the counts again"
@@ -217,12 +225,23 @@ def read(
 
 def _bytes_of(path: str | os.PathLike[str]) -> Any:
     """Open file of bytes, here or behind an address."""
-    if not is_address(os.fspath(path)):
-        return Path(path).open("rb")
-    from pyarrow import fs
+    from pyarrow import ArrowException, fs
 
-    place, inner = fs.FileSystem.from_uri(os.fspath(path))
-    return place.open_input_file(inner)
+    _refuse_special(path)
+    try:
+        if not is_address(os.fspath(path)):
+            return Path(path).open("rb")
+        place, inner = fs.FileSystem.from_uri(os.fspath(path))
+        return place.open_input_file(inner)
+    except FileNotFoundError:
+        raise DataError(f"there is no file {said(path)}") from None
+    except (OSError, ValueError, ArrowException) as error:
+        raise DataError(f"{said(path)} cannot be read: {_reason(error, path)}") from None
+
+
+def _refuse_special(path: str | os.PathLike[str]) -> None:
+    if Path(path).exists() and not Path(path).is_file():
+        raise DataError(f"{said(path)} is no file: a folder, a pipe or a device")
 
 
 class Texts(NamedTuple):
@@ -230,6 +249,13 @@ class Texts(NamedTuple):
 
     distinct: list[str]
     codes: NDArray[np.int32]
+
+
+def texts_of(texts: Iterable[str]) -> Texts:
+    """Texts as `read` gives them."""
+    places: dict[str, int] = {}
+    codes = [places.setdefault(text, len(places)) for text in texts]
+    return Texts([*places], np.array(codes, np.int32))
 
 
 def _columns(source: IO[bytes], opened: Any, names: Sequence[str]) -> dict[str, Any]:
@@ -241,7 +267,12 @@ def _columns(source: IO[bytes], opened: Any, names: Sequence[str]) -> dict[str, 
     kinds = {name: opened.schema_arrow.field(name).type for name in names}
     texts = [name for name, kind in kinds.items() if t.is_string(_plain(kind))]
     rows = _rows_at_once(source, opened.metadata, names)
-    file = pq.ParquetFile(source, read_dictionary=texts, page_checksum_verification=True)
+    file = pq.ParquetFile(
+        source,
+        read_dictionary=texts,
+        page_checksum_verification=True,
+        thrift_string_size_limit=_MAX_METADATA,
+    )
     codes = {name: np.empty(size, np.int32) for name in texts}
     places: dict[str, dict[str, int]] = {name: {} for name in texts}
     numbers: dict[str, NDArray[Any]] = {
@@ -386,15 +417,14 @@ def _sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def _opened(path: str | os.PathLike[str]) -> Any:
+def _opened(path: str | os.PathLike[str], source: IO[bytes] | None = None) -> Any:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    if Path(path).exists() and not Path(path).is_file():
-        raise DataError(f"{said(path)} is no file: a folder, a pipe or a device")
+    _refuse_special(path)
     try:
         return pq.ParquetFile(
-            os.fspath(path),
+            os.fspath(path) if source is None else source,
             page_checksum_verification=True,
             thrift_string_size_limit=_MAX_METADATA,
         )

@@ -166,7 +166,7 @@ def stands_for(address: str, name: str) -> bool:
     """
     path = shown(address).rstrip("/")
     is_named = name == path or name.startswith(f"{path}/")
-    return is_named or _pattern(path).fullmatch(name) is not None
+    return is_named or matcher(path)(name)
 
 
 def _place(text: str, filesystem: Any) -> tuple[Any, Callable[[str], str], str]:

@@ -6,10 +6,13 @@ It stands in the file of the counts, under keys of its own that older versions p
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
 
 from biaskit import store
 from biaskit.addresses import is_address, said
@@ -139,15 +142,20 @@ def sum_of(parts: Iterable[Mapping[Cell, Amounts]], like: Counts) -> Counts:
         for cell, amounts in part.items():
             before = total.get(cell, (0,) * len(amounts))
             total[cell] = tuple(a + b for a, b in zip(before, amounts, strict=True))
-    columns: dict[str, list[Any]] = {name: [] for name in (*_CELL, "n", "w", "w2")}
-    for cell, (n, *weights) in total.items():
-        for name, value in zip(columns, (*cell, n, *(weights or (None, None))), strict=True):
-            columns[name].append(value)
+    tables, *axes = zip(*total, strict=True) if total else ((),) * len(_CELL)
+    sums = [*zip(*total.values(), strict=True)] or [()]
+    summed = sums if len(sums) == 3 else [sums[0], *(((math.nan,) * len(total),) * 2)]
     rows = sum(n for cell, (n, *_) in total.items() if cell[0] == 0)
     _, header = cells_and_header(Counts.empty(like.roles))
     try:
+        numbers = zip(("n", "w", "w2"), summed, ("int64", "float64", "float64"), strict=True)
+        columns = {
+            "table": np.array(tables, "int64"),
+            **{name: store.texts_of(axis) for name, axis in zip(AXES, axes, strict=True)},
+            **{name: np.array(values, kind) for name, values, kind in numbers},
+        }
         return from_cells(columns, {**header, "rows": rows})
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise DataError(f"the record of the files is damaged: {error}; count anew") from error
 
 
