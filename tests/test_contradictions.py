@@ -79,11 +79,11 @@ def test_a_page_of_no_values_is_no_contradiction(
     assert counts.to_frame()[["value", "label"]].to_numpy().tolist() == [["F", 1], ["M", 0]]
 
 
-def test_a_file_that_is_replaced_while_it_is_read_is_read_as_it_was(
+def test_a_file_that_is_replaced_while_it_is_read_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What Arrow decodes for the kernels comes from the file that they have open."""
-    from biaskit.sources import chunks
+    """What Arrow decodes for the kernels comes from the file that they have open, too."""
+    from biaskit.sources import chunks, opening
 
     monkeypatch.setenv("BIASKIT_KERNELS", "always")
     path = tmp_path / "x.parquet"
@@ -98,6 +98,10 @@ def test_a_file_that_is_replaced_while_it_is_read_is_read_as_it_was(
         return axis(self, number, column, room, start)
 
     monkeypatch.setattr(chunks.Chunks, "axis", replaced)
+    with pytest.raises(biaskit.BiaskitError, match="changed while it was read"):
+        biaskit.count(path, facet="sex", label="y")
+    monkeypatch.setattr(opening, "_stamp", lambda path: ())
+    path.write_bytes(file_of(use_dictionary=["y"]).content())
     counts = biaskit.count(path, facet="sex", label="y")
     assert counts.to_frame()[["value", "label"]].to_numpy().tolist() == [["F", 1], ["M", 0]]
 

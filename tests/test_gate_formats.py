@@ -339,7 +339,7 @@ def assert_markdown(made: Sequence[Outcome]) -> None:
     shown = [(one, finding) for one in made for finding in one.findings[:20]]
     assert sum(token.type == "tr_open" for token in tokens) == len(shown) + bool(shown)
     cells = [
-        printable(text).strip()
+        printable(text if len(text) <= 1_000 else f"{text[:997]}...").strip()
         for outcome, f in shown
         for text in (f.level, f.code, outcome.name, f.subject, f.message)
     ]

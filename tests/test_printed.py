@@ -202,17 +202,11 @@ def test_nobody_is_mentioned_and_nothing_is_linked_in_markdown() -> None:
     assert not re.search(r"@\w|://|www\.", text)
 
 
-def test_half_a_character_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    pq.write_table(pa.table({"g": ["F", "M"] * 20, "y": [0, 1] * 20}), "rows.parquet")
-    biaskit.count("rows.parquet", facet="g", label="y").save("half.counts")
-    table = pq.read_table("half.counts")
-    column = [json.dumps("\ud800") if one == '"F"' else one for one in table["facet"].to_pylist()]
-    place = table.column_names.index("facet")
-    half = table.set_column(place, "facet", pa.array(column))
-    pq.write_table(half.replace_schema_metadata(table.schema.metadata), "half.counts")
-    for suffix in ("csv", "json", "md", "txt"):
-        assert main(["report", "half.counts", "-o", f"x.{suffix}"]) == 0
-        assert "\\ud800" in Path(f"x.{suffix}").read_text()
-    assert main(["report", "half.counts", "-o", "x.parquet"]) == 2
-    assert main(["check", "half.counts", "--limit", "DPL=0.1", "-o", "x.xml"]) in (0, 1)
+@pytest.mark.parametrize("suffix", ["txt", "json", "xml", "md", "sarif"])
+def test_a_name_that_is_no_text_is_written(hostile: Path, suffix: str) -> None:
+    name = "b\udcff.parquet"
+    with Path(name).open("wb") as file:
+        pq.write_table(pa.table({"g": ["F", "M"] * 20, "y": [0, 1] * 20}), file)
+    roles = ["--facet", "g", "--label", "y", "--limit", "DPL=0.1"]
+    assert main(["check", name, *roles, "-o", f"x.{suffix}"]) in (0, 1, 2)
+    assert_obeyed_by_nobody(Path(f"x.{suffix}").read_text())
