@@ -173,12 +173,14 @@ def write(
 
 def header(path: str | os.PathLike[str]) -> dict[str, Any] | None:
     """JSON header of a Parquet file that biaskit wrote; None for any other Parquet file."""
-    return _json(_opened(path), path, _KEY, _MAX_HEADER)
+    with _bytes_of(path) as source:
+        return _json(_opened(path, source), path, _KEY, _MAX_HEADER)
 
 
 def extra(path: str | os.PathLike[str], key: str, most: int) -> dict[str, Any] | None:
     """JSON object under a key of its own in a file that biaskit wrote, of at most so many bytes."""
-    return _json(_opened(path), path, key.encode(), most)
+    with _bytes_of(path) as source:
+        return _json(_opened(path, source), path, key.encode(), most)
 
 
 def read(
@@ -417,19 +419,16 @@ def _sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def _opened(path: str | os.PathLike[str], source: IO[bytes] | None = None) -> Any:
+def _opened(path: str | os.PathLike[str], source: IO[bytes]) -> Any:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    _refuse_special(path)
     try:
         return pq.ParquetFile(
-            os.fspath(path) if source is None else source,
+            source,
             page_checksum_verification=True,
             thrift_string_size_limit=_MAX_METADATA,
         )
-    except FileNotFoundError:
-        raise DataError(f"there is no file {said(path)}") from None
     except (OSError, ValueError, pa.ArrowException) as error:
         raise DataError(
             f"{said(path)} is not a whole Parquet file: {_reason(error, path)}; write it again"
