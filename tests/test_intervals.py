@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import math
 import sys
 from dataclasses import replace
@@ -148,6 +149,69 @@ def test_large_samples_agree_with_wald(symbol: str) -> None:
     assert estimate == pytest.approx(expected)
     assert low == pytest.approx(expected - 1.96 * error, abs=0.05 * error)
     assert high == pytest.approx(expected + 1.96 * error, abs=0.05 * error)
+
+
+@each
+def test_figures_of_many_tables_at_once_agree_with_each_other(metric: Metric) -> None:
+    """Small sides, rare outcomes, endless and undefined numbers, side by side."""
+    rng = np.random.default_rng(0)
+    cells = [
+        rng.multinomial(n, law, 300).reshape(300, 2, 2, 1)
+        for n, law in ((30, [0.8, 0.15, 0.02, 0.03]), (9, [0.5, 0.2, 0.1, 0.2]))
+    ]
+    a, d = (Tally(side, TWO, TWO) for side in cells)
+    form = metric.form_of(a, d)
+    assert form is not None
+    evidence = evidence_of(form, metric(a, d))
+    p = figures_of([evidence], [metric.parity], [metric.bounds], 0.95)[0].p_value
+    known = ~np.isnan(evidence.estimate)
+    assert not np.isnan(p[known]).any()
+    for alpha in (0.2, 0.05, 0.01):
+        found = figures_of([evidence], [metric.parity], [metric.bounds], 1 - alpha)[0]
+        outside = (found.low > metric.parity) | (found.high < metric.parity)
+        agree = (outside == (p < alpha)) | (np.abs(p / alpha - 1) < 1e-5)
+        assert agree[known].all()
+
+
+def every_table(rows: int, cells: int) -> list[list[int]]:
+    if cells == 1:
+        return [[rows]]
+    return [[i, *rest] for i in range(rows + 1) for rest in every_table(rows - i, cells - 1)]
+
+
+@each
+def test_every_table_of_seven_rows(metric: Metric) -> None:
+    """Defined, within bounds, in agreement with p at every level, and mirrored to the bit."""
+    pairs = list(itertools.product(every_table(4, 4), every_table(3, 4)))
+    a, d = (
+        Tally(np.array([pair[i] for pair in pairs]).reshape(-1, 2, 2, 1), TWO, TWO) for i in (0, 1)
+    )
+    parity = math.nan if metric.kind == "inequality" else metric.parity
+
+    def figures(a: Tally, d: Tally, alpha: float) -> tuple[Any, Any]:
+        form = metric.form_of(a, d)
+        assert form is not None
+        evidence = evidence_of(form, metric(a, d))
+        return evidence.estimate, figures_of([evidence], [parity], [metric.bounds], 1 - alpha)[0]
+
+    estimate, (low, high, p) = figures(a, d, 0.05)
+    known = ~np.isnan(estimate)
+    assert not np.isnan([low, high])[:, known].any()
+    assert ((metric.bounds[0] <= low) & (low <= estimate) & (estimate <= high))[known].all()
+    assert (high <= metric.bounds[1] + 1e-12)[known].all()
+    _, back = figures(d, a, 0.05)
+    if metric.swap in ("negates", "keeps"):
+        ends = (-back.high, -back.low) if metric.swap == "negates" else (back.low, back.high)
+        np.testing.assert_array_equal(ends, (low, high))
+    if math.isnan(parity):
+        return
+    assert not np.isnan(p[known]).any()
+    np.testing.assert_array_equal(back.p_value[known], p[known])
+    for alpha in (0.5, 0.05, 1e-3):
+        _, found = figures(a, d, alpha)
+        outside = (found.low > parity) | (found.high < parity)
+        agree = (outside == (p < alpha)) | (estimate == parity) | (np.abs(p / alpha - 1) < 1e-5)
+        assert agree[known].all()
 
 
 @each

@@ -10,6 +10,7 @@ from scipy import optimize, special, stats
 
 from biaskit.proportions import (
     LEAST_TAIL,
+    Reaches,
     both_reaches,
     difference,
     normal_tail,
@@ -108,3 +109,17 @@ def test_the_chance_at_which_a_gap_is_reached() -> None:
     exact = [tail_of(a, b, a / b - c) for a, b, c in zip(x, n, gap, strict=True)]
     assert found[:3].tolist() == pytest.approx(exact[:3], rel=1e-5)
     assert (found[:3] > LEAST_TAIL).all()
+
+
+def test_a_reach_does_not_depend_on_the_levels_asked_for_before() -> None:
+    rng = np.random.default_rng(0)
+    n = np.concatenate([rng.integers(1, 12, 200), 10 ** rng.integers(1, 9, 200)]).astype(float)
+    x = np.minimum(np.rint(n * rng.random(400) ** 3), n)
+    together = Reaches(x, n)
+    for tail in (0.5, 0.0677, 0.07, 0.0677, 0.02, 1e-11, 0.49, 0.025, 1e-4):
+        found = together(tail)
+        np.testing.assert_array_equal(found, reach(x, n, tail))
+        if tail < 0.3:
+            for i in range(0, 200, 7):
+                if x[i] > 0:
+                    assert tail_of(x[i], n[i], x[i] / n[i] - found[i]) == pytest.approx(tail)

@@ -42,6 +42,7 @@ LEAST_TAIL = 1e-12
 _VARIANCES, _PAIRS = (60.0, 1000.0), (14, 30)
 _MOST_STEPS, _JOINT_STEPS = 60, 12
 _LN_2 = math.log(2)
+_USUAL = float(np.log((1 - 0.95) / 2))  # of the chance beyond an end of a 95 % interval
 
 # Step of the trapezoidal rule for the normal law's tail.
 _STEP = 0.5
@@ -278,21 +279,24 @@ class _Tails:
             self._fractions = _fractions(x + 1, self.rest, pairs)
             self._first = self.rest / (x + 1)
         self._tail = self._by_fraction if pairs else self._by_saddlepoint
-        self._before: tuple[Array, Array] | None = None
+        self._usual: Array | None = None
 
     def reach(self, log_tail: Array) -> Array:
         """Reach to the proportion whose tail this is, by Newton's steps.
 
-        They start from the reach of the level before, if there is one: levels are asked for that
-        come ever nearer to each other.
+        From the second level on they start from the reach of the usual level, to which a reach is
+        nearly in proportion; so it does not depend on the levels asked for before, to the bit.
         """
-        if self._before is None:
-            at = self.start(log_tail)
-        else:
-            before, reached = self._before
-            # It is nearly in proportion to the root of the logarithm of twice the tail.
-            logs = [np.maximum(-_LN_2 - one, 1e-12) for one in (log_tail, before)]
-            at = np.minimum(reached * np.sqrt(logs[0] / logs[1]), self.share * (1 - 1e-9))
+        if self._usual is None:
+            self._usual = self._stepped(self.start(_USUAL), _USUAL)
+        usual = log_tail == _USUAL
+        if usual.all():
+            return self._usual
+        times = np.sqrt(np.maximum(-_LN_2 - log_tail, 1e-6) / (-_LN_2 - _USUAL))
+        at = np.minimum(self._usual * times, self.share * (1 - 1e-9))
+        return np.asarray(np.where(usual, self._usual, self._stepped(at, log_tail)))
+
+    def _stepped(self, at: Array, log_tail: Any) -> Array:
         open_ = np.ones(len(at), dtype=bool)
         for _ in range(_MOST_STEPS):
             moved, _ = self.step(at, log_tail)
@@ -303,10 +307,9 @@ class _Tails:
             open_ &= far
             if not open_.any():
                 break
-        self._before = log_tail, at
         return at
 
-    def start(self, log_tail: Array) -> Array:
+    def start(self, log_tail: Any) -> Array:
         """Reach near to the one whose tail this is: that of E. B. Wilson's limit (1927)."""
         # The normal quantile to three digits: M. Abramowitz and I. Stegun, 26.2.23.
         t = np.sqrt(np.maximum(-2 * log_tail, 1.3863))
@@ -317,9 +320,9 @@ class _Tails:
         wide = z * np.sqrt(self.variance + z * z / 4)
         low = (self.x + z * z / 2 - wide) / (self.n + z * z)
         least = 1e-9 * self.share
-        return self.share - np.clip(low, least, self.share - least)
+        return np.asarray(self.share - np.clip(low, least, self.share - least))
 
-    def step(self, at: Array, log_tail: Array) -> tuple[Array, Array]:
+    def step(self, at: Array, log_tail: Any) -> tuple[Array, Array]:
         """One of Newton's steps from a reach, and how the reach changes with the log of the tail.
 
         The logarithm of the tail is concave in that of the proportion, so that steps come from

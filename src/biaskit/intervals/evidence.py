@@ -76,29 +76,25 @@ class Evidence(ABC):
     def _ends(self, tail: Array) -> tuple[Array, Array]: ...
 
     def _tail_at(self, value: Array) -> Array:
-        middle = self._middle
-        below = value < middle
+        endless = np.isinf(self.estimate)
+
+        def scaled(x: Array) -> Array:  # what is endless is at a finite distance, too
+            return np.where(endless, np.arctan(x), x) if endless.any() else x
+
+        below = value < self.estimate
+        middle, met = scaled(self.estimate), scaled(value)
 
         def reached(tail: Array) -> Array:
             low, high = self._ends(tail)
-            return np.abs(np.where(below, low, high) - middle)
+            return np.abs(scaled(np.where(below, low, high)) - middle)
 
-        return tail_where(reached, np.abs(value - middle))
+        return tail_where(reached, np.abs(met - middle))
 
     def _p_value(self, parity: Array) -> Array:
         return 2 * self._tail_at(parity)
 
     def _each(self, value: Any) -> Array:
         return np.broadcast_to(np.asarray(value, dtype=np.float64), self.estimate.shape)
-
-    @cached_property
-    def _middle(self) -> Array:
-        """Estimate, or where it is endless the last value that the interval shrinks to."""
-        endless = np.isinf(self.estimate)
-        if not endless.any():
-            return self.estimate
-        low, high = self._ends(self._each(0.5))
-        return np.where(endless, np.where(self.estimate > 0, low, high), self.estimate)
 
 
 class OfOne(Evidence):
