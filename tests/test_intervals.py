@@ -252,6 +252,11 @@ def test_weights_that_go_with_the_outcome_say_less() -> None:
     tied = Tally(np.array([[[300.0]], [[100.0]]]), TWO, None, np.array([[[0.5]], [[399.5]]]))
     widths = [np.subtract(*one(side, side, METRICS["DPL"])[2:0:-1]) for side in (flat, tied)]
     assert widths[1] > 1.3 * widths[0]
+    other = Tally(np.array([[[80.0]], [[20.0]]]), TWO, None, np.array([[[100.0]], [[80.0]]]))
+    gap = one(tied, other, METRICS["DPL"])
+    for symbol in ("TVD", "KS", "KL", "JS", "LP"):  # of two labels: one test, and one interval
+        assert one(tied, other, METRICS[symbol])[3] == pytest.approx(gap[3])
+    assert one(tied, other, METRICS["TVD"])[2] == pytest.approx(max(-gap[1], gap[2]))
 
 
 # Small groups and rare outcomes: what other methods say

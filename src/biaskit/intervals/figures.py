@@ -61,14 +61,8 @@ def _worth(form: Any, squares: Any) -> Any:
         case Share():
             return share_of(form, squares)
         case forms.Apart():
-            scale = [
-                divide(
-                    np.sum(side, axis=-1, keepdims=True), np.sum(of_side, axis=-1, keepdims=True)
-                )
-                for side, of_side in ((form.a, squares.a), (form.d, squares.d))
-            ]
             return form._replace(
-                a=np.nan_to_num(form.a * scale[0]), d=np.nan_to_num(form.d * scale[1])
+                a=_labels_worth(form.a, squares.a), d=_labels_worth(form.d, squares.d)
             )
         case forms.Strata():
             return forms.Strata(
@@ -79,6 +73,22 @@ def _worth(form: Any, squares: Any) -> Any:
         case tuple():
             return tuple(_worth(a, b) for a, b in zip(form, squares, strict=True))
     return form
+
+
+def _labels_worth(counts: Any, squares: Any) -> Array:
+    """Counts by label (the last axis), of as many rows as `share_of` has it for two labels.
+
+    Of more labels, the rows vary together as much as the shares of all labels do (J. N. K. Rao and
+    A. J. Scott, "The analysis of categorical data from complex sample surveys", JASA 76, 1981).
+    """
+    rows = np.sum(counts, axis=-1, keepdims=True)
+    of_rows = np.sum(squares, axis=-1, keepdims=True)
+    p = divide(counts, rows)
+    plain = divide(rows * rows, of_rows)
+    spread = (1 - p) ** 2 * squares + p * p * np.maximum(of_rows - squares, 0)
+    of_all = [one.sum(axis=-1, keepdims=True) for one in (p * (1 - p) * rows * rows, spread)]
+    alike = divide(*of_all)
+    return np.asarray(np.nan_to_num(p * np.where(alike < plain, alike, plain)))
 
 
 _EVIDENCE: dict[type, type[Any]] = {
