@@ -111,6 +111,21 @@ def test_the_sides_swapped_have_the_mirrored_interval_to_the_bit(
     np.testing.assert_array_equal(swapped, expected)
 
 
+@pytest.mark.parametrize("symbol", ["JS", "LP", "TVD", "KS"])
+def test_neither_ties_nor_the_order_of_labels_matter(symbol: str) -> None:
+    """Labels of which both sides have as much, and largest gaps that are equally large."""
+    for a, d in (
+        ([0, 0, 30, 30], [0, 10, 0, 10]),
+        ([50, 20, 30], [2, 5, 3]),
+        ([4, 0, 0], [1, 1, 1]),
+    ):
+        sides = [Tally(np.array(side).reshape(-1, 1, 1), np.arange(len(a)) == 0) for side in (a, d)]
+        found = one(*sides, METRICS[symbol])
+        assert one(*sides[::-1], METRICS[symbol]) == found
+        turned = [replace(side, cells=side.cells[::-1]) for side in sides]
+        assert one(*turned, METRICS[symbol]) == pytest.approx(found)
+
+
 @each
 @given(sides=tallies())
 def test_equal_sides_have_a_symmetric_interval(metric: Metric, sides: tuple[Tally, Tally]) -> None:

@@ -175,10 +175,9 @@ class _OfManyLabels(Evidence):
         pool, n = a + d, n_a + n_d
         there = pool > 0
         labels = np.count_nonzero(there, axis=-1)
-        expected = pool * (n_a / n)[:, np.newaxis]
-        # The deviations of both sides are the same, so that one sum has them all.
-        scaled = np.where(there, (a - expected) ** 2 / pool, 0.0).sum(axis=-1)
-        statistic = scaled * n * n / (n_a * n_d)
+        # So written, the sides swapped give the same number, to the bit.
+        off = a * n_d[:, np.newaxis] - d * n_a[:, np.newaxis]
+        statistic = np.where(there, off * off / pool, 0.0).sum(axis=-1) / (n_a * n_d)
         inverse = np.where(there, 1 / pool, 0.0).sum(axis=-1)
         n = np.maximum(n, 4.0)
         mean = n * (labels - 1) / (n - 1)
@@ -199,12 +198,21 @@ class _OfManyLabels(Evidence):
         return Null(pool, (1 / n_a + 1 / n_d)[:, 0], pearson, z), statistic > pearson
 
     def _of_a_split(self, tail: Array, null: Null) -> tuple[Array, Array, Array]:
-        """Half the sum of the gaps is the gap of the labels that side a has more of."""
-        more = self.shares[0] > self.shares[1]
-        x, y = ((side * more).sum(axis=-1) for side in (self.form.a, self.form.d))
+        """Half the sum of the gaps is the gap of the labels that side a has more of.
+
+        Labels that both sides have as much of may be among them or not: the farther reaches hold.
+        Where gaps are small, it may be other labels that side a truly has more of. The gap of any
+        label alone is no larger than this distance, so that it reaches at least as far as those.
+        """
         n, m = (one[:, 0] for one in self.rows)
-        found = reach(np.stack([x, m - y, n - x, y]), np.stack([n, m, n, m]), tail)
-        down, up = (np.sqrt(one[0] ** 2 + one[1] ** 2) for one in (found[:2], found[2:]))
+        reaches = []
+        for more in (self.shares[0] > self.shares[1], self.shares[0] >= self.shares[1]):
+            x, y = ((side * more).sum(axis=-1) for side in (self.form.a, self.form.d))
+            found = reach(np.stack([x, m - y, n - x, y]), np.stack([n, m, n, m]), tail)
+            reaches.append([np.sqrt(one[0] ** 2 + one[1] ** 2) for one in (found[:2], found[2:])])
+        down, up = (np.maximum(*pair) for pair in zip(*reaches, strict=True))
+        gap, _, _, farthest = self._of_each_label(tail)
+        up = np.maximum(up, farthest - np.abs(gap).sum(axis=-1) / 2)
         # Mean and variance of half the sum of the sizes of normal gaps, which are correlated.
         p = null.shares
         size = np.sqrt(p * (1 - p))
@@ -220,19 +228,24 @@ class _OfManyLabels(Evidence):
 
     def _of_the_largest(self, tail: Array, null: Null) -> tuple[Array, Array, Array]:
         """Each label has a gap with an interval; the largest gap reaches as far as any of them."""
-        n, m = self.rows
-        x, y = self.form.a, self.form.d
-        found = reach(np.stack([x, m - y, n - x, y]), np.stack([n, m, n, m]), tail[:, np.newaxis])
-        down, up = (np.sqrt(one[0] ** 2 + one[1] ** 2) for one in (found[:2], found[2:]))
-        gap = self.shares[0] - self.shares[1]
-        farthest = np.maximum(np.abs(gap - down), np.abs(gap + up)).max(axis=-1)
-        most = np.argmax(np.abs(gap), axis=-1)[:, np.newaxis]
-        back = np.take_along_axis(np.where(gap > 0, down, up), most, axis=-1)[:, 0]
+        gap, down, up, farthest = self._of_each_label(tail)
+        size = np.abs(gap)
+        largest = size >= size.max(axis=-1, keepdims=True) * (1 - 1e-12)
+        back = np.where(largest, np.where(gap > 0, down, up), 0.0).max(axis=-1)
         labels = np.count_nonzero(null.shares, axis=-1)
         level = np.clip(tail / labels, 1e-300, 0.5)
         z = np.array([-NormalDist().inv_cdf(one) for one in level])
         chance = z * np.sqrt((null.shares * (1 - null.shares)).max(axis=-1) * null.scale)
         return back, farthest - np.abs(gap).max(axis=-1), chance
+
+    def _of_each_label(self, tail: Array) -> tuple[Array, Array, Array, Array]:
+        """Gap of each label and how far it reaches down and up, and how far from 0 any of them."""
+        n, m = self.rows
+        x, y = self.form.a, self.form.d
+        found = reach(np.stack([x, m - y, n - x, y]), np.stack([n, m, n, m]), tail[:, np.newaxis])
+        down, up = (np.sqrt(one[0] ** 2 + one[1] ** 2) for one in (found[:2], found[2:]))
+        gap = self.shares[0] - self.shares[1]
+        return gap, down, up, np.maximum(np.abs(gap - down), np.abs(gap + up)).max(axis=-1)
 
     def _along_the_slopes(self, tail: Array, null: Null) -> tuple[Array, Array, Array]:
         """The distance is nearly a mean of the labels' slopes, so a proportion of their range."""
