@@ -393,6 +393,14 @@ def benchmark() -> ModuleType:
     return module
 
 
+def test_intervals_hold_in_small_cells() -> None:
+    found = [one for one in benchmark().small() if one.binds]
+    assert len(found) > 250
+    assert {one.cell: one for one in found if one.covered < 0.90} == {}
+    assert max(one.alarms for one in found if not math.isnan(one.alarms)) <= 0.10
+    assert max(one.contradicted for one in found) == 0
+
+
 # Metrics that do not say of which proportions they are made
 
 
