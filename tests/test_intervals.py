@@ -324,6 +324,15 @@ def test_a_constant_label_passes_nothing_that_its_rows_do_not_warrant() -> None:
     assert set(biaskit.check(report, {"DPL": 0.01, "TVD": 0.01})["verdict"]) == {"pass"}
 
 
+def test_a_model_without_errors_may_make_some_of_either_kind() -> None:
+    side = Tally(np.array([[[40], [0]], [[0], [40]]]), TWO, TWO)
+    most = 0.05 ** (1 / 40)  # least share of the 40 that may be both, and so found
+    estimate, low, high, p = one(side, side, METRICS["DCAcc"])
+    assert (estimate, p) == (0, 1)
+    assert high == -low
+    assert high == pytest.approx(math.hypot(1 / most - 1, 1 - most))
+
+
 def test_two_labels_share_one_test_and_one_interval() -> None:
     report = biaskit.report(frame(("d", 9, 60), ("a", 300, 900)), facet="s", label="y")
     rows = report[report["value"] == "d"].set_index("metric")

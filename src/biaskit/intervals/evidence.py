@@ -250,14 +250,17 @@ class OfCurves(Evidence):
             np.array([[share[i] for share in curve.shares] for curve in self.curves], np.float64)
             for i in (0, 1)
         )
-        self.shares = divide(counts, rows)
+        self.known = rows > 0
+        self.shares = np.where(self.known, divide(counts, rows), 0.5)
         self.reach = Reaches(np.stack([counts, rows - counts]), np.stack([rows, rows]))
 
     def _ends(self, tail: Array) -> tuple[Array, Array]:
-        down, up = self.reach(tail)
+        down, up = np.where(self.known, self.reach(tail), 0.5)
         found = [
-            _extremes(curve.function, shares, np.stack([-below, above], axis=1))
-            for curve, shares, below, above in zip(self.curves, self.shares, down, up, strict=True)
+            _extremes(curve.function, shares, np.stack([-below, above], axis=1), known)
+            for curve, shares, below, above, known in zip(
+                self.curves, self.shares, down, up, self.known, strict=True
+            )
         ]
         value, low, high = found[0]
         if len(found) == 2:
@@ -272,7 +275,7 @@ class OfCurves(Evidence):
 
 
 def _extremes(
-    function: Callable[..., Array], shares: Array, steps: Array
+    function: Callable[..., Array], shares: Array, steps: Array, known: NDArray[np.bool_]
 ) -> tuple[Array, Array, Array]:
     """A function at its proportions, and its least and greatest on the ellipse about them.
 
@@ -284,12 +287,14 @@ def _extremes(
         Proportions, shape ``(one or two, comparisons)``.
     steps
         Reaches below (negative) and above them, shape ``(one or two, 2, comparisons)``.
+    known
+        False where a proportion is of no rows, so that it may be anything whatever the other is.
     """
     if len(shares) == 1:
         places = [shares[0] + steps[0]]
     else:
         places = [
-            shares[0] + steps[0][:, np.newaxis, np.newaxis] * ALONG,
+            shares[0] + steps[0][:, np.newaxis, np.newaxis] * np.where(known[1], ALONG, 1.0),
             shares[1] + steps[1][np.newaxis, :, np.newaxis] * ACROSS,
         ]
     value = function(*shares)

@@ -66,7 +66,7 @@ class Quotient(NamedTuple):
 
 
 class Curve(NamedTuple):
-    """A function of one or two independent proportions, vectorised."""
+    """A function of one or two independent proportions, vectorised; one of no rows may be any."""
 
     function: Callable[..., Array]
     shares: tuple[Share, ...]

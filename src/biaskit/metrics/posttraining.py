@@ -404,7 +404,7 @@ def _quotient(both: Any, over: Any, under: Any) -> forms.Curve:
         rest = 1 - both
         return divide(both + rest * over, both + rest * (1 - over))
 
-    return forms.Curve(value, (Share(both, both + others), _or_a_half(over, others)))
+    return forms.Curve(value, (Share(both, both + others), Share(over, others)))
 
 
 def _inequality(n: Any, fp: Any, fn: Any) -> forms.Curve:
@@ -414,12 +414,7 @@ def _inequality(n: Any, fp: Any, fn: Any) -> forms.Curve:
         fp, fn = wrong * (1 - negative), wrong * negative
         return np.asarray((divide(1 + 3 * fp - fn, np.square(1 + fp - fn)) - 1) / 2)
 
-    return forms.Curve(value, (Share(fp + fn, n), _or_a_half(fn, fp + fn)))
-
-
-def _or_a_half(count: Any, rows: Any) -> Share:
-    """Proportion of some rows; where there are none it may be anything, as half a row of one."""
-    return Share(np.where(rows > 0, count, 0.5), np.where(rows > 0, rows, 1.0))
+    return forms.Curve(value, (Share(fp + fn, n), Share(fn, fp + fn)))
 
 
 def _few_false_positives(a: Tally, d: Tally) -> list[str]:
