@@ -41,11 +41,13 @@ LEAST_TAIL = 1e-12
 # of these the saddlepoint's tail is right to some parts in a million, and takes its place.
 _VARIANCES, _PAIRS = (60.0, 1000.0), (14, 30)
 _MOST_STEPS, _JOINT_STEPS = 60, 12
-_LN_2 = math.log(2)
+_LN_2, _ROOT_2_PI = math.log(2), math.sqrt(2 * math.pi)
 _USUAL = float(np.log((1 - 0.95) / 2))  # of the chance beyond an end of a 95 % interval
 
 # Step of the trapezoidal rule for the normal law's tail.
 _STEP = 0.5
+_SQUARES = (_STEP * np.arange(13, 0, -1)[:, np.newaxis]) ** 2
+_WEIGHTS = np.exp(-_SQUARES)
 
 
 def reach(x: Any, n: Any, tail: Any) -> Array:
@@ -233,7 +235,7 @@ def tail_where(reached: Callable[[Array], Array], gap: Array) -> Array:
         moved = np.where(kept, secant, (low + high) / 2)
         moved = np.where((secant >= high) & (high == most), most, moved)
         before, at_before = np.where(open_, t, before), np.where(open_, value, at_before)
-        near = np.abs(moved - t) <= 1e-6  # the next step would be as the square of this
+        near = np.abs(moved - t) <= 3e-5  # the next step would be nearly as the square of this
         t = np.where(open_, moved, t)
         open_ &= ~near
     found = np.exp(-t * t / 2) / 2
@@ -271,6 +273,7 @@ class _Tails:
         self.x, self.n, self.rest = x, n, n - x
         self.share, self.other = x / n, self.rest / n
         self.variance = x * self.other
+        self._deviation = np.sqrt(self.variance)
         if pairs:
             # ln of the law's own height at the proportion itself, as C. Loader has it ("Fast and
             # accurate computation of binomial probabilities", 2000).
@@ -282,7 +285,7 @@ class _Tails:
         self._usual: Array | None = None
 
     def reach(self, log_tail: Array) -> Array:
-        """Reach to the proportion whose tail this is, by Newton's steps.
+        """Reach to the proportion whose tail this is, by Halley's steps.
 
         From the second level on they start from the reach of the usual level, to which a reach is
         nearly in proportion; so it does not depend on the levels asked for before, to the bit.
@@ -300,9 +303,9 @@ class _Tails:
         open_ = np.ones(len(at), dtype=bool)
         for _ in range(_MOST_STEPS):
             moved, _ = self.step(at, log_tail)
-            # The next step would be as the square of this, in parts of the reach and of the limit.
+            # The next step would be as the cube of this, in parts of the reach and of the limit.
             limit = np.maximum(self.share - moved, 1e-9 * self.share)
-            far = np.abs(moved - at) > 1e-6 * np.minimum(at, limit)
+            far = np.abs(moved - at) > 5e-4 * np.minimum(at, limit)
             at = np.where(open_, moved, at)
             open_ &= far
             if not open_.any():
@@ -323,49 +326,45 @@ class _Tails:
         return np.asarray(self.share - np.clip(low, least, self.share - least))
 
     def step(self, at: Array, log_tail: Any) -> tuple[Array, Array]:
-        """One of Newton's steps from a reach, and how the reach changes with the log of the tail.
+        """One of Halley's steps from a reach, and how the reach changes with the log of the tail.
 
-        The logarithm of the tail is concave in that of the proportion, so that steps come from
-        below from the second one on.
+        Steps are of the logarithm of the tail by that of the proportion, in which it is concave.
         """
-        value, slope = self._tail(at)
-        low = self.share - at
-        change = np.minimum(np.maximum((log_tail - value) / slope, -30), 2)
+        low, high = self.share - at, self.other + at
+        value, times = self._tail(at, low, high)
+        odds = self.rest * low / high
+        slope = (self.x + odds) / (2 * times)
+        bend = odds / high / (self.x + odds) - slope + self.x - odds  # of the slope, in parts of it
+        change = (log_tail - value) / slope
+        change /= np.maximum(1 + change * bend / 2, 0.5)
+        change = np.minimum(np.maximum(change, -30), 2)
         at = np.maximum(at - low * np.expm1(change), 1e-15 * self.share)
         return at, -(self.share - at) / slope
 
-    def _by_fraction(self, reach: Array) -> tuple[Array, Array]:
-        """Logarithm of the tail where the proportion is less by `reach`, and its slope.
-
-        The slope is that by the logarithm of the proportion.
-        """
-        low, high = self.share - reach, self.other + reach
-        gone = self.share * np.log1p(reach / low) + self.other * np.log1p(-reach / high)
+    def _by_fraction(self, at: Array, low: Array, high: Array) -> tuple[Array, Array]:
+        """Logarithm of the tail at a limit that is `at` below the proportion, and its heights."""
+        gone = self.share * np.log1p(at / low) + self.other * np.log1p(-at / high)
         terms = self._fractions * low
         below = np.ones_like(low)
         for term in terms[::-1]:
             np.divide(term, below, out=below)
             below += 1
-        times = 0.5 + self._first * low / below  # the tail, in units of the height of its end
-        slope = (self.x + self.rest * low / high) / (2 * times)
-        return self._height - self.n * gone + np.log(times), slope
+        times = 0.5 + self._first * low / below
+        return self._height - self.n * gone + np.log(times), times
 
-    def _by_saddlepoint(self, reach: Array) -> tuple[Array, Array]:
+    def _by_saddlepoint(self, at: Array, low: Array, high: Array) -> tuple[Array, Array]:
         """The same by the formula of R. Lugannani and S. Rice (1980).
 
         The count itself counts half, which makes the lattice's correction a hyperbolic cotangent.
         """
-        low, high = self.share - reach, self.other + reach
-        gone = self.share * np.log1p(reach / low) + self.other * np.log1p(-reach / high)
-        w = np.sqrt(2 * self.n * np.maximum(gone, 0))
-        s = np.log1p(reach / low) - np.log1p(-reach / high)
+        logs = np.log1p(at / low), np.log1p(-at / high)
+        w = np.sqrt(2 * self.n * np.maximum(self.share * logs[0] + self.other * logs[1], 0))
+        height = np.exp(-w * w / 2) / _ROOT_2_PI
         with np.errstate(divide="ignore", invalid="ignore"):
-            more = 0.5 / np.tanh(s / 2) / np.sqrt(self.variance) - 1 / w
+            more = 0.5 / np.tanh((logs[0] - logs[1]) / 2) / self._deviation - 1 / w
         more = np.where(w > 1e-5, more, 0.0)  # both of its parts are endless at 0
-        height = np.exp(-w * w / 2) / math.sqrt(2 * math.pi)
         tail = normal_tail(w) + height * more
-        slope = height / np.sqrt(self.variance) * (self.x + self.rest * low / high) / (2 * tail)
-        return np.log(tail), slope
+        return np.log(tail), tail * self._deviation / height
 
 
 def normal_tail(z: Array) -> Array:
@@ -380,9 +379,10 @@ def normal_tail(z: Array) -> Array:
     x = np.minimum(z, 37.0) / math.sqrt(2)
     square = x * x
     near = x < 0.05  # there the two parts below cancel
-    sums = np.zeros_like(x)
-    for k in range(13, 0, -1):  # one by one, so that no sum depends on how many there are
-        sums += math.exp(-((k * _STEP) ** 2)) / ((k * _STEP) ** 2 + square)
+    terms = _WEIGHTS / (_SQUARES + square)
+    sums = terms[0]
+    for term in terms[1:]:  # one by one, so that no sum depends on how many there are
+        sums = sums + term
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         made = _STEP / math.pi * np.exp(-square) * (2 * x * sums + 1 / x)
         made -= np.where(x < math.pi / _STEP, 2 / np.expm1(2 * math.pi * x / _STEP), 0.0)
