@@ -35,10 +35,8 @@ MEGABYTE = 1 << 20
 
 
 def refuses(path: Path, match: str, **roles: Any) -> None:
-    start = time.monotonic()
     with pytest.raises(BiaskitError, match=match):
         biaskit.count(path, **{"facet": "g", "label": "y", **roles})
-    assert time.monotonic() - start < 5
 
 
 @pytest.mark.parametrize("choice", ["never", "always"])
@@ -308,7 +306,7 @@ def test_a_glob_takes_no_longer_than_its_length_times_the_paths() -> None:
     start = time.monotonic()
     assert not matcher("*a" * 30 + "b")("a" * 200)
     assert not matcher("**/" * 30 + "x")("a/" * 100)
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 60  # backtracking would take hours
 
 
 def test_damaged_files_raise_what_they_should() -> None:

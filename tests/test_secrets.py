@@ -143,7 +143,7 @@ def test_hiding_takes_no_time_that_grows_with_the_square_of_a_text() -> None:
     start = time.perf_counter()
     for text in ("s3://" * 9_000, "@" + "s3://a:" * 9_000, "ab://?" * 9_000):
         without_secrets(text)
-    assert time.perf_counter() - start < 5
+    assert time.perf_counter() - start < 60  # backtracking would take hours
 
 
 def test_a_password_may_have_any_character() -> None:

@@ -379,10 +379,8 @@ def normal_tail(z: Array) -> Array:
     x = np.minimum(z, 37.0) / math.sqrt(2)
     square = x * x
     near = x < 0.05  # there the two parts below cancel
-    terms = _WEIGHTS / (_SQUARES + square)
-    sums = terms[0]
-    for term in terms[1:]:  # one by one, so that no sum depends on how many there are
-        sums = sums + term
+    # Accumulated one by one, so that no sum depends on how many there are.
+    sums = np.add.accumulate(_WEIGHTS / (_SQUARES + square), axis=0)[-1]
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         made = _STEP / math.pi * np.exp(-square) * (2 * x * sums + 1 / x)
         made -= np.where(x < math.pi / _STEP, 2 / np.expm1(2 * math.pi * x / _STEP), 0.0)
