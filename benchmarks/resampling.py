@@ -90,7 +90,7 @@ def main() -> None:
     again, _ = medians(lambda: report_rows(counts, counts.roles), lambda: None, 25)
     ours = max(small, again)
     rows = [
-        ("1,000 resamples: fairlearn, 7 metrics / biaskit, all 24", theirs, ours),
+        ("1,000 resamples by fairlearn, 7 metrics / intervals by biaskit, all 24", theirs, ours),
         (f"biaskit on {many.rows:,} rows' counts / on {counts.rows:,}", large, small),
         ("biaskit with intervals / without", small, bare),
     ]

@@ -109,7 +109,7 @@ def compare(
     facet, positive, facet_values
         Choices that can be made after counting, as in `biaskit.report`.
     confidence, seed
-        Level of the intervals, and what the draws behind them follow from.
+        Level of the intervals, and what is drawn for metrics of your own follows from.
     correction
         ``"holm"`` or None, as in `biaskit.check`.
 

@@ -138,9 +138,9 @@ def _values_by_facet(given: list[str], facets: Sequence[str]) -> Any:
 
 
 def add_seed(parser: argparse.ArgumentParser) -> None:
-    """Add the flag of what the draws follow from."""
+    """Add the flag that what is drawn follows from."""
     parser.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="of the draws behind the intervals"
+        "--seed", type=int, default=0, metavar="N", help="of what is drawn, for metrics of your own"
     )
 
 
