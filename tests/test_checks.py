@@ -15,7 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import biaskit
+from biaskit.checks import check_rows, limits_of
 from biaskit.errors import BiaskitError
+from biaskit.gate.findings import of_checked
+from biaskit.reports import Row
 from biaskit.verdicts import Claim, Verdict, verdicts
 
 ROLES: dict[str, Any] = {"facet": "gender", "label": "decision", "positive": "admitted"}
@@ -312,6 +315,10 @@ def test_an_uncertain_verdict_on_what_is_required_is_a_fail(report: pd.DataFrame
     assert by_metric(checked)["CI"][2] == "pass"
     reason = checked.set_index("metric").loc["DPL", "reason"]
     assert reason.startswith("required to be sure, and it is not: the interval reaches over 0.15")
+    rows = [Row(*values) for values in report[[*Row._fields]].itertuples(index=False)]
+    held = check_rows(rows, limits_of(limits), required={"DPL"})
+    codes = [finding.code for finding in of_checked(held, 0.95, strict=False)]
+    assert codes == ["BK102"]  # not BK101: the interval is not outside
     with pytest.raises(BiaskitError, match="DD is required, but it has no limit"):
         biaskit.check(report, limits, required="DD")
 

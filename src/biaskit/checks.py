@@ -52,6 +52,8 @@ class Checked(NamedTuple):
     verdict: str
     reason: str
     judged: bool
+    #: False where the verdict is a fail only because it is required to be sure.
+    sure: bool = True
 
 
 @keywords_checked
@@ -178,7 +180,8 @@ def check_rows(
             reason = "; ".join(filter(None, [reason, told]))
             if one.row.metric in required:
                 name, reason = FAIL, f"required to be sure, and it is not: {reason}"
-        checked.append(Checked(one.row, limit.low, limit.high, name, reason, verdict.judged))
+        sure = name == verdict.name
+        checked.append(Checked(one.row, limit.low, limit.high, name, reason, verdict.judged, sure))
     return checked
 
 

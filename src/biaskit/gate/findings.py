@@ -54,8 +54,8 @@ CODES: dict[str, Code] = {
             "not sure to be inside the limit",
             "The interval of a metric reaches over its limit, or lies so near to it that among the "
             "numbers judged together it may do so by chance.",
-            "More rows make it narrower. Until then this is a warning, or with `--strict` an "
-            "error: that a group is small does not make it fair.",
+            "More rows make it narrower. Until then this is a warning, or with `--strict`, and for "
+            "metrics that are `required`, an error: that a group is small does not make it fair.",
         ),
         Code(
             "BK103",
@@ -130,7 +130,8 @@ def of_checked(checked: Sequence[Checked], confidence: float, strict: bool) -> I
         row = one.row
         if one.verdict not in (FAIL, UNCERTAIN):
             continue
-        code = "BK101" if one.verdict == FAIL else "BK102" if one.judged else "BK103"
+        outside = one.verdict == FAIL and one.sure
+        code = "BK101" if outside else "BK102" if one.judged else "BK103"
         subject = f"{row.metric}, {row.facet} = {row.value}"
         value = _number(row.estimate, row.low, row.high, confidence)
         limits = f"limit {_short(one.limit_low)} to {_short(one.limit_high)}"

@@ -149,7 +149,8 @@ def _record(outcome: Outcome) -> dict[str, Any]:
 
 
 def _without_row(checked: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in checked.items() if name != "row"}
+    # Whether it is sure shows in the code of its finding.
+    return {name: value for name, value in checked.items() if name not in ("row", "sure")}
 
 
 def _subjects(outcome: Outcome) -> Iterator[str]:
