@@ -642,3 +642,25 @@ def test_compas_false_positive_rates() -> None:
     assert report.loc["FPRD", "rate_d"] == pytest.approx(0.448, abs=0.001)
     assert report.loc["FPRD", "rate_a"] == pytest.approx(0.235, abs=0.001)
     assert report.loc["FPRD", ["of_a", "of_d"]].tolist() == [1488, 1795]
+
+
+@pytest.mark.parametrize(
+    ("n_a", "n_d", "share_a", "share_d", "most"),
+    [
+        *[(1_000, 30, 0.001, 0.0005, 0.11), (5_000, 200, 0.001, 0.0005, 0.11)],
+        *[(5_000, 200, 0.01, 0.005, 0.05), (5_000, 40, 0.3, 0.15, 0.05), (30, 30, 0.3, 0.15, 0.05)],
+    ],
+)
+def test_any_wrong_verdict_of_twenty_by_enumeration(
+    n_a: int, n_d: int, share_a: float, share_d: float, most: float
+) -> None:
+    """Limits with an end at the truth, on either side of it; 11 % where 0.2 outcomes are expected.
+
+    Of twenty such numbers the surest needs an interval of level 1 - 0.05 / 20.
+    """
+    x, y = (np.arange(stats.binom.isf(1e-12, *law) + 2) for law in ((n_a, share_a), (n_d, share_d)))
+    chance = np.outer(stats.binom.pmf(x, n_a, share_a), stats.binom.pmf(y, n_d, share_d))
+    _, low, high = difference(x[:, np.newaxis], n_a, y, n_d, 1 - 0.05 / 20)
+    truth = share_a - share_d
+    for wrong in (low > truth, high < truth):
+        assert 1 - (1 - chance[wrong].sum()) ** 20 <= most
