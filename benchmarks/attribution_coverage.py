@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, stdtrit
 
-from biaskit.attributions import Sums, gap
-from biaskit.explanations import FEW_CARRY
-from biaskit.moments import of_groups
+from biaskit.explanations.attributions import Sums, gap
+from biaskit.explanations.explain import FEW_CARRY
+from biaskit.intervals.moments import of_groups
 
 Values = NDArray[np.float64]
 Shape = tuple[int, ...]

@@ -25,8 +25,8 @@ import pyarrow.parquet as pq
 import xgboost
 from core import PEAK, seconds, write_section
 
-from biaskit.models import tree_model
-from biaskit.treeshap import TreeValues
+from biaskit.explanations.models import tree_model
+from biaskit.explanations.trees import TreeValues
 
 NAMES = [f"x{i}" for i in range(14)]
 PACKAGES = {

@@ -32,13 +32,13 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from biaskit import METRICS
-from biaskit.changes import Change
+from biaskit.counts.tables import Tally
+from biaskit.gate.changes import Change
+from biaskit.gate.settling import by_its_ends
+from biaskit.gate.verdicts import FAIL, PASS, Claim, verdicts
 from biaskit.intervals.figures import Evidence, evidence_of, figures_of
 from biaskit.metrics import Metric
-from biaskit.reports import Row, Series
-from biaskit.settling import by_its_ends
-from biaskit.tables import Tally
-from biaskit.verdicts import FAIL, PASS, Claim, verdicts
+from biaskit.reports.report import Row, Series
 
 Array = NDArray[np.float64]
 Sides = Sequence[Array]

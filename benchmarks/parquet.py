@@ -195,13 +195,13 @@ def floor(path: Path, roles: dict[str, Any], repeats: int) -> float:
     from biaskit._kernels import SLACK, jit
     from biaskit._kernels.chunks import page_body
     from biaskit._kernels.pages import BODY, PACKED, SIZE
-    from biaskit.roles import Roles
-    from biaskit.sources import _encoders
-    from biaskit.sources.chunks import _SNAPPY, Chunks
-    from biaskit.sources.dictionaries import Dictionaries
-    from biaskit.sources.layout import Room
-    from biaskit.sources.opening import open_parquet
-    from biaskit.sources.ranges import Fetcher
+    from biaskit.counts.roles import Roles
+    from biaskit.sources.counting import _encoders
+    from biaskit.sources.files.ranges import Fetcher
+    from biaskit.sources.parquet.chunks import _SNAPPY, Chunks
+    from biaskit.sources.parquet.dictionaries import Dictionaries
+    from biaskit.sources.parquet.layout import Room
+    from biaskit.sources.parquet.opening import open_parquet
 
     @jit
     def bodies(source: Any, table: Any, is_snappy: bool, page: Any) -> int:
@@ -240,8 +240,8 @@ def stages(path: Path, roles: dict[str, Any]) -> str:
 
     import biaskit._kernels.chunks as chunks
     import biaskit._kernels.joint as joint
-    from biaskit.sources import chunks as column_chunks
-    from biaskit.sources import dictionaries
+    from biaskit.sources.parquet import chunks as column_chunks
+    from biaskit.sources.parquet import dictionaries
 
     named = [
         ("reading", column_chunks.Chunks, "_read"),

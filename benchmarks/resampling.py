@@ -17,8 +17,8 @@ import pandas as pd
 from core import medians, seconds, write_section
 
 import biaskit
-from biaskit.counts import Counts
-from biaskit.reports import report_rows
+from biaskit.counts.counts import Counts
+from biaskit.reports.report import report_rows
 
 ROLES = {"facet": "race", "label": "arrested", "predicted": "scored", "group": "band"}
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import biaskit
-from biaskit.fliptest import sample_for
-from biaskit.gate import CODES, Code
+from biaskit.counts.roles import Roles
+from biaskit.gate.findings import CODES, Code
 from biaskit.metrics import FROM_ROWS, METRICS, Metric
-from biaskit.reports import report_rows
-from biaskit.roles import Roles
-from biaskit.sources import count_roles
-from biaskit.words import sentences
+from biaskit.reports.fliptest import sample_for
+from biaskit.reports.report import report_rows
+from biaskit.reports.sentences import sentences
+from biaskit.sources.counting import count_roles
 
 ALL = (*METRICS.values(), *FROM_ROWS.values())
 DOCS = Path(__file__).parent

@@ -28,8 +28,8 @@ from hypothesis import HealthCheck, settings
 from pyarrow.fs import LocalFileSystem
 
 import loopback
-from biaskit.sources.files import files_of
-from biaskit.sources.places import File
+from biaskit.sources.files.finding import files_of
+from biaskit.sources.files.places import File
 
 Columns = dict[str, list[Any]]
 

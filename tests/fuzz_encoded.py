@@ -26,9 +26,11 @@ import pyarrow.parquet as pq
 from pyarrow.fs import LocalFileSystem
 
 import biaskit
-from biaskit.sources import encoded, parquet, ranges
-from biaskit.sources.layout import Room
-from biaskit.tables import Table
+from biaskit.counts.tables import Table
+from biaskit.sources.files import ranges
+from biaskit.sources.parquet import encoded
+from biaskit.sources.parquet import source as parquet
+from biaskit.sources.parquet.layout import Room
 from taken_apart import I64, File, Page, varint
 
 ROLES = [

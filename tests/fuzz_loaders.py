@@ -22,10 +22,10 @@ import pyarrow.parquet as pq
 
 import biaskit
 from biaskit import Attributions, BiaskitError, Counts
+from biaskit.explanations.models.ensembles import TreesUnsupported
+from biaskit.explanations.models.lightgbm_text import from_lightgbm
+from biaskit.explanations.models.xgboost_json import from_xgboost, from_xgboost_file
 from biaskit.gate.config import read_config
-from biaskit.models.ensembles import TreesUnsupported
-from biaskit.models.lightgbm_text import from_lightgbm
-from biaskit.models.xgboost_json import from_xgboost, from_xgboost_file
 
 ODD: list[Any] = [
     *(0, 1, -1, 1.5, -0.0, 1e308, float("nan"), float("inf"), 10**30, 2**63, -(2**63), 2**31),

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from biaskit.models.ensembles import Ensemble
+from biaskit.explanations.models.ensembles import Ensemble
 
 
 def weight(size: int, features: int) -> float:

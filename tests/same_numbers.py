@@ -31,7 +31,7 @@ def tables(folder: Path) -> dict[str, tuple[Any, dict[str, Any]]]:
     compas = pd.read_csv(folder / "compas/compas_for_aequitas.csv")
     hmda = pd.read_csv(folder / "hmda_boston/Hdma.csv", index_col=0)
     law = pd.read_csv(folder / "law_school/law_school_clean.csv")
-    law["rank"] = law["lsat"].rank(pct=True).gt(0.4).astype(int)
+    law["rank"] = law["ugpa"].rank(pct=True).gt(0.4).astype(int)
     return {
         "adult": (
             adult,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from biaskit.tables import Tally
+from biaskit.counts.tables import Tally
 
 Columns = dict[str, list[Any]]
 

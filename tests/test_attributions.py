@@ -22,12 +22,12 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from biaskit import Attributions, BiaskitError, Counts, attribute, explain, report
-from biaskit.attributions import About, Sums, gap
+from biaskit.counts.levels import order
+from biaskit.counts.roles import Roles
 from biaskit.errors import DataError, RolesError
-from biaskit.levels import order
-from biaskit.moments import Moments, of_groups
-from biaskit.proportions import difference
-from biaskit.roles import Roles
+from biaskit.explanations.attributions import About, Sums, gap
+from biaskit.intervals.moments import Moments, of_groups
+from biaskit.intervals.proportions import difference
 
 ABOUT = About(("x", "y"), ("",), "raw", "log-odds", "by hand", (0.5,))
 ROLES = Roles.of(facet="sex")

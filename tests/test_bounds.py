@@ -24,12 +24,12 @@ from hypothesis import strategies as st
 import biaskit
 from biaskit import BiaskitError
 from biaskit.errors import DataError
+from biaskit.explanations.models.lightgbm_text import from_lightgbm
+from biaskit.explanations.models.ubjson import from_ubjson
+from biaskit.explanations.models.xgboost_json import from_xgboost
 from biaskit.formats import as_csv, as_json, as_markdown, as_table
-from biaskit.models.lightgbm_text import from_lightgbm
-from biaskit.models.ubjson import from_ubjson
-from biaskit.models.xgboost_json import from_xgboost
-from biaskit.sources import texts
-from biaskit.sources.globs import matcher
+from biaskit.sources.files import texts
+from biaskit.sources.files.globs import matcher
 
 MEGABYTE = 1 << 20
 

@@ -14,7 +14,7 @@ import biaskit
 from biaskit import BiaskitError, Counts
 from biaskit.cli import main
 from biaskit.cli.flags import in_flags
-from biaskit.roles import Roles
+from biaskit.counts.roles import Roles
 
 ROWS = pd.DataFrame(
     {

@@ -15,11 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import biaskit
-from biaskit.checks import check_rows, limits_of
 from biaskit.errors import BiaskitError
+from biaskit.gate.check import check_rows, limits_of
 from biaskit.gate.findings import of_checked
-from biaskit.reports import Row
-from biaskit.verdicts import Claim, Verdict, verdicts
+from biaskit.gate.verdicts import Claim, Verdict, verdicts
+from biaskit.reports.report import Row
 
 ROLES: dict[str, Any] = {"facet": "gender", "label": "decision", "positive": "admitted"}
 COLUMNS = ["limit_low", "limit_high", "verdict", "reason"]

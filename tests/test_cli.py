@@ -23,9 +23,9 @@ import pytest
 
 import biaskit
 from biaskit.cli import _parser, main
+from biaskit.counts.roles import Roles
 from biaskit.metrics import FROM_ROWS
-from biaskit.roles import Roles
-from biaskit.sources import choice
+from biaskit.sources.parquet import choice
 
 DATA = pd.DataFrame(
     {

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 import biaskit
 from biaskit import METRICS
 from biaskit.compat import SMCLARIFY
+from biaskit.counts.tables import Tally
 from biaskit.metrics import Metric
-from biaskit.tables import Tally
 from strategies import tallies
 from test_parity import LABELLED, number
 

@@ -83,7 +83,7 @@ def test_a_file_that_is_replaced_while_it_is_read_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What Arrow decodes for the kernels comes from the file that they have open, too."""
-    from biaskit.sources import chunks, opening
+    from biaskit.sources.counting import chunks, opening
 
     monkeypatch.setenv("BIASKIT_KERNELS", "always")
     path = tmp_path / "x.parquet"

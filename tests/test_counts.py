@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 import biaskit
 from biaskit import BiaskitError, Counts
-from biaskit.tables import MAX_LEVELS
+from biaskit.counts.tables import MAX_LEVELS
 from strategies import chunkings, columns
 
 ROLES: list[dict[str, Any]] = [
@@ -267,8 +267,8 @@ def test_saving_is_whole_or_not_at_all(tmp_path: Path) -> None:
     path.write_bytes(b"old")
     script = (
         "import os, sys\n"
-        "from biaskit import store\n"
-        "with store.atomically(sys.argv[1]) as file:\n"
+        "from biaskit.store import written\n"
+        "with written.atomically(sys.argv[1]) as file:\n"
         "    file.write(b'new' * 100_000); file.flush(); os.kill(os.getpid(), 9)\n"
     )
     done = subprocess.run([sys.executable, "-c", script, str(path)], check=False)

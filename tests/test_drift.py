@@ -13,13 +13,13 @@ from sklearn.metrics import ndcg_score
 
 import biaskit
 from biaskit import METRICS
-from biaskit.changes import Change
-from biaskit.drift import Drift
+from biaskit.counts.tables import Tally
 from biaskit.errors import BiaskitError
+from biaskit.gate.changes import Change
+from biaskit.gate.compare import Drift
 from biaskit.intervals.figures import evidence_of
-from biaskit.proportions import difference
-from biaskit.reports import Series
-from biaskit.tables import Tally
+from biaskit.intervals.proportions import difference
+from biaskit.reports.report import Series
 
 ROLES: dict[str, Any] = {"facet": "sex", "label": "y"}
 

@@ -20,9 +20,12 @@ from hypothesis import strategies as st
 from pyarrow.fs import LocalFileSystem
 
 import biaskit
-from biaskit.levels import level
-from biaskit.roles import Roles
-from biaskit.sources import choice, parquet, paths_of, ranges
+from biaskit.counts.levels import level
+from biaskit.counts.roles import Roles
+from biaskit.sources.counting import paths_of
+from biaskit.sources.files import ranges
+from biaskit.sources.parquet import choice
+from biaskit.sources.parquet import source as parquet
 
 many = settings(
     max_examples=25 if os.environ.get("NUMBA_DISABLE_JIT") == "1" else 100,

@@ -12,8 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 import biaskit
-from biaskit import cli, gate, sources
+from biaskit import cli
 from biaskit.cli import main
+from biaskit.gate import outcomes
+from biaskit.sources.counting import saved_counts
 
 ROWS = {"sex": ["F", "M"] * 200, "y": [0, 1] * 200}
 HELD = ["--facet", "sex", "--label", "y"]
@@ -94,14 +96,14 @@ def test_whatever_nobody_foresaw_is_a_finding(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    calm = gate.outcomes.count_roles
+    calm = outcomes.count_roles
 
     def fail(paths: list[Path], *rest: object) -> object:
         if "bad" in str(paths[0]):
             raise error
         return calm(paths, *rest)
 
-    monkeypatch.setattr(gate.outcomes, "count_roles", fail)
+    monkeypatch.setattr(outcomes, "count_roles", fail)
     pq.write_table(pa.table(ROWS), "bad.parquet")
     config("bad.parquet", "rows.parquet")
     assert main(["check"]) == 2
@@ -117,7 +119,7 @@ def test_whatever_nobody_foresaw_is_a_finding(
     )
     assert main(["baseline"]) == 2
     assert Path("rows.counts").exists()
-    monkeypatch.setattr(gate.outcomes, "refuse_unfit", fail)
+    monkeypatch.setattr(outcomes, "refuse_unfit", fail)
     monkeypatch.setattr(cli.counting, "count_roles", fail)
     assert main(["report", "bad.parquet", *HELD]) == 2
     assert capsys.readouterr().err.count("\n") == 1
@@ -148,7 +150,7 @@ def test_a_file_that_the_system_does_not_let_open(
 
 def refused_everywhere(path: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(biaskit.BiaskitError, match="Permission denied"):
-        sources.saved_counts(path)
+        saved_counts(path)
     config(path, "rows.parquet")
     assert main(["check", "--format", "json"]) == 2
     assert "BK101" in (out := capsys.readouterr().out)

@@ -26,9 +26,10 @@ from sklearn.svm import LinearSVC
 
 import biaskit
 import naive_shapley as naive
-from biaskit import dependence, explained, proportions, treeshap
 from biaskit.cli import main
 from biaskit.errors import BiaskitError, DataError, RolesError
+from biaskit.explanations import dependence, passes, trees
+from biaskit.intervals import proportions
 
 lightgbm = pytest.importorskip("lightgbm")
 xgboost = pytest.importorskip("xgboost")
@@ -122,7 +123,7 @@ def test_any_table_in_any_batches_says_the_same(
     form: str, at_once: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = biaskit.explain(XGB, PEOPLE, **GAP, background=PEOPLE)
-    monkeypatch.setattr(explained, "_AT_ONCE", at_once)
+    monkeypatch.setattr(passes, "_AT_ONCE", at_once)
     data = forms(tmp_path)[form]
     report = biaskit.explain(XGB, data, **GAP, background=data)
     pd.testing.assert_frame_equal(report, expected, rtol=1e-9)
@@ -159,8 +160,8 @@ def test_without_a_facet() -> None:
 
 
 def test_a_median_of_many_rows_is_of_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(explained, "MEDIAN_ROWS", 50)
-    one, other = explained.Medians(), explained.Medians()
+    monkeypatch.setattr(passes, "MEDIAN_ROWS", 50)
+    one, other = passes.Medians(), passes.Medians()
     values = np.random.default_rng(0).normal(size=(1, 2, 1_000))
     one.add(values, 0)
     for start in range(0, 1_000, 30):
@@ -449,8 +450,8 @@ def test_deep_trees_fall_back(monkeypatch: pytest.MonkeyPatch) -> None:
     model = GradientBoostingClassifier(n_estimators=3).fit(PEOPLE[FEATURES], PEOPLE.hired)
     expected = biaskit.explain(model, PEOPLE, **GAP, background=PEOPLE[:10])
     alone = biaskit.explain(model, PEOPLE, **GAP)
-    monkeypatch.setattr(treeshap, "MOST_FEATURES", 1)
-    monkeypatch.setattr(treeshap, "_BITS", 1)
+    monkeypatch.setattr(trees, "MOST_FEATURES", 1)
+    monkeypatch.setattr(trees, "_BITS", 1)
     report = biaskit.explain(model, PEOPLE, **GAP, background=PEOPLE[:10])
     assert "sampled" in report.method[0]
     assert "more than 1 features" in report.method[0]
@@ -463,7 +464,7 @@ def test_deep_trees_fall_back(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_too_many_thresholds_fall_back(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     expected = biaskit.explain(XGB, PEOPLE, **GAP)
     dependence_expected = biaskit.partial_dependence(XGB, PEOPLE, "tall", scale="probability")
-    monkeypatch.setattr(treeshap.kernels, "MOST_CODES", 2)
+    monkeypatch.setattr(trees.kernels, "MOST_CODES", 2)
     report = biaskit.explain(XGB, PEOPLE, **GAP)
     assert "more than 2 thresholds" in report.method[0]
     assert report.gap.tolist() == pytest.approx(expected.gap.tolist(), abs=1e-5)
@@ -725,7 +726,7 @@ def test_a_file_that_is_no_model(
 
 
 def test_the_values_of_every_row(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(explained, "_AT_ONCE", 100)
+    monkeypatch.setattr(passes, "_AT_ONCE", 100)
     keyed = PEOPLE.assign(who=[f"p{i}" for i in range(len(PEOPLE))])
     keyed.to_parquet(folder / "rows.parquet", index=False)
     assert run("--model", "model.json", "--values", "v.parquet", "--key", "who") == 0
@@ -743,7 +744,7 @@ def test_an_interrupted_run_leaves_no_file(
 ) -> None:
     (folder / "v.parquet").write_bytes(b"as it was")
     calls = []
-    real = treeshap.TreeValues.__call__
+    real = trees.TreeValues.__call__
 
     def interrupted(self: Any, columns: Any) -> Any:
         calls.append(1)
@@ -751,8 +752,8 @@ def test_an_interrupted_run_leaves_no_file(
             raise KeyboardInterrupt
         return real(self, columns)
 
-    monkeypatch.setattr(explained, "_AT_ONCE", 50)
-    monkeypatch.setattr(treeshap.TreeValues, "__call__", interrupted)
+    monkeypatch.setattr(passes, "_AT_ONCE", 50)
+    monkeypatch.setattr(trees.TreeValues, "__call__", interrupted)
     assert run("--model", "model.json", "--values", "v.parquet", "-o", "gap.csv") == 130
     assert "interrupted" in capsys.readouterr().err
     assert (folder / "v.parquet").read_bytes() == b"as it was"
@@ -858,7 +859,7 @@ def test_partial_dependence_of_many_rows_is_of_a_sample(monkeypatch: pytest.Monk
     whole = biaskit.partial_dependence(XGB, PEOPLE, "pay", facet="sex")
     assert set(whole.note) == {"a sample of 60 of 240 rows"}
     assert whole.n[0] == 60
-    monkeypatch.setattr(explained, "_AT_ONCE", 13)
+    monkeypatch.setattr(passes, "_AT_ONCE", 13)
     pd.testing.assert_frame_equal(
         biaskit.partial_dependence(XGB, PEOPLE, "pay", facet="sex"), whole
     )

@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 
 import biaskit
 import naive
-from biaskit import BiaskitError, fliptest
+from biaskit import BiaskitError
 from biaskit.cli import main
+from biaskit.reports import fliptest
 from biaskit.sources import engines, sample
 from conftest import CONSTRUCTORS, Columns
 from test_parity import CASES

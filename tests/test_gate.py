@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import biaskit
-from biaskit import gate
 from biaskit.cli import main
 from biaskit.errors import BiaskitError
+from biaskit.gate.config import DataSet, config_file, read_config
 
 LOANS = """
 [[data]]
@@ -207,15 +207,15 @@ def test_a_pointer_of_dvc_stands_for_its_data(project: Path, capsys: Any) -> Non
 def test_a_file_that_vanishes_is_said(
     project: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    listed = gate.DataSet.paths
+    listed = DataSet.paths
 
-    def then_gone(data: gate.DataSet) -> list[Path]:
+    def then_gone(data: DataSet) -> list[Path]:
         found = listed(data)
         for path in found:
             path.unlink()
         return found
 
-    monkeypatch.setattr(gate.DataSet, "paths", then_gone)
+    monkeypatch.setattr(DataSet, "paths", then_gone)
     code, made = checked(capsys)
     assert code == 2
     assert "there is no file 'loans.parquet'" in made["check"][0]["findings"][0]["message"]
@@ -332,17 +332,17 @@ def test_compare_on_the_command_line(project: Path, capsys: Any) -> None:
 
 def test_biaskit_toml_wins(project: Path) -> None:
     Path("pyproject.toml").write_text("[tool.biaskit]\n" + LOANS.replace("[[", "[[tool.biaskit."))
-    assert gate.config_file(project) == project.resolve() / "biaskit.toml"
+    assert config_file(project) == project.resolve() / "biaskit.toml"
     Path("biaskit.toml").unlink()
-    assert gate.config_file(project / "deep" / "down") == project.resolve() / "pyproject.toml"
-    config = gate.read_config(project / "pyproject.toml")
-    assert [one.name for one in config.data if isinstance(one, gate.DataSet)] == ["loans"]
+    assert config_file(project / "deep" / "down") == project.resolve() / "pyproject.toml"
+    config = read_config(project / "pyproject.toml")
+    assert [one.name for one in config.data if isinstance(one, DataSet)] == ["loans"]
     Path("pyproject.toml").write_text("[tool.other]\n")
-    assert gate.config_file(project) is None
+    assert config_file(project) is None
 
 
 def test_a_configuration_says_all_that_a_call_can() -> None:
-    data = gate.DataSet.of(
+    data = DataSet.of(
         {
             "files": ["a.csv", "b.csv"],
             "facet": ["sex", ["sex", "race"]],
@@ -403,8 +403,8 @@ WHOLE = {"files": "a.csv", "facet": "sex", "label": "y", "limits": {"DPL": 0.1}}
 def test_a_data_set_that_is_wrong_is_refused(change: dict[str, Any], message: str) -> None:
     changed = {name: value for name, value in {**WHOLE, **change}.items() if value is not None}
     with pytest.raises(BiaskitError, match=message):
-        gate.DataSet.of(changed)
-    assert gate.DataSet.of(WHOLE).name == "a.csv"
+        DataSet.of(changed)
+    assert DataSet.of(WHOLE).name == "a.csv"
 
 
 @pytest.mark.parametrize(
@@ -423,7 +423,7 @@ def test_a_configuration_that_is_wrong_is_refused(
 ) -> None:
     Path("biaskit.toml").write_text(text)
     with pytest.raises(BiaskitError, match=message):
-        gate.read_config(Path("biaskit.toml"))
+        read_config(Path("biaskit.toml"))
     code, _, err = run(capsys, "check")
     assert code == 2
     assert err.count("\n") == 1
@@ -574,8 +574,8 @@ def test_a_hook_looks_its_files_up_once(
     for name in names:
         Path(name).write_bytes(Path("loans.parquet").read_bytes())
     (project / "biaskit.toml").write_text(LOANS.replace("loans.parquet", "part-*.parquet"))
-    listed, asked = gate.DataSet.paths, []
-    monkeypatch.setattr(gate.DataSet, "paths", lambda data: asked.append(1) or listed(data))
+    listed, asked = DataSet.paths, []
+    monkeypatch.setattr(DataSet, "paths", lambda data: asked.append(1) or listed(data))
     code, out, _ = run(capsys, "check", "--dry-run", *names, "loans.parquet")
     assert code == 0
     assert "30 tables" in out

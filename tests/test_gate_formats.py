@@ -20,11 +20,13 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from biaskit import gate
 from biaskit.errors import DataError
 from biaskit.formats import printable
-from biaskit.gate import Outcome
+from biaskit.gate.config import DataSet
 from biaskit.gate.findings import CODES, Finding
+from biaskit.gate.machines import as_gate_json, as_github, as_junit, as_sarif
+from biaskit.gate.outcomes import Outcome, broken, check_data_set, write_baseline
+from biaskit.gate.people import as_text, conclusion, markdown_summary
 
 SCHEMAS = Path(__file__).parent / "data"
 SARIF = jsonschema.Draft202012Validator(json.loads((SCHEMAS / "sarif.schema.json").read_text()))
@@ -69,13 +71,13 @@ def outcomes(
     table(facet, label, texts[1:], 0.0).to_parquet(folder / "before.parquet")
     (folder / "pointer.parquet").write_text(LFS)
 
-    def of(stem: str, **keys: Any) -> gate.DataSet:
+    def of(stem: str, **keys: Any) -> DataSet:
         roles = {"facet": [facet], "label": label, "positive": f"yes {label}"}
-        return gate.DataSet.of({"files": f"{stem}.parquet", **roles, **keys}, folder)
+        return DataSet.of({"files": f"{stem}.parquet", **roles, **keys}, folder)
 
     held: dict[str, Any] = {"limits": {"DPL": 0.1}}
     since: dict[str, Any] = {"baseline": "then.counts", "drift": DRIFT}
-    gate.write_baseline(of("before", **since))
+    write_baseline(of("before", **since))
     made = [
         of("fair", limits={"DPL": 0.9}),
         of("biased", limits={"DPL": 0.1, "KS": 0.2}, name=f"data {texts[0]}"),
@@ -87,7 +89,7 @@ def outcomes(
         of("gone", **held),
         of("maybe", **held, optional=True),
     ]
-    return [gate.check_data_set(data, strict=strict) for data in made]
+    return [check_data_set(data, strict=strict) for data in made]
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +159,7 @@ def test_every_format_holds_for_the_worst_texts(folder: Path, strict: bool) -> N
 
 
 def assert_junit(made: Sequence[Outcome], strict: bool) -> None:
-    text = gate.as_junit(made, strict=strict)
+    text = as_junit(made, strict=strict)
     JUNIT.validate(text)
     suites = list(fromstring(text.encode()))
     for suite, outcome in zip(suites, made, strict=True):
@@ -181,12 +183,12 @@ def test_numbers_of_one_name_are_a_case_each(tmp_path: Path) -> None:
     frame.loc[::2, "a = b"] = "e"
     frame.to_parquet(tmp_path / "rows.parquet")
     role = {"facet": ["a", "a = b"], "label": "paid", "positive": "yes paid"}
-    data = gate.DataSet.of({"files": "rows.parquet", **role, "limits": {"DPL": 0.4}}, tmp_path)
-    outcome = gate.check_data_set(data)
+    data = DataSet.of({"files": "rows.parquet", **role, "limits": {"DPL": 0.4}}, tmp_path)
+    outcome = check_data_set(data)
     names = [f"{one.row.facet} = {one.row.value}" for one in outcome.checked]
     assert names.count("a = b = c") == 2
     assert_junit([outcome], strict=False)
-    assert_junit([gate.check_data_set(data, strict=True)], strict=True)
+    assert_junit([check_data_set(data, strict=True)], strict=True)
 
 
 # SARIF
@@ -196,7 +198,7 @@ LINK = re.compile(r"(?<!\\)\]\(")
 
 
 def assert_sarif(made: Sequence[Outcome]) -> None:
-    log = json.loads(gate.as_sarif(made, "0.1.0"), parse_constant=pytest.fail)
+    log = json.loads(as_sarif(made, "0.1.0"), parse_constant=pytest.fail)
     SARIF.validate(log)
     (run,) = log["runs"]
     rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
@@ -215,9 +217,9 @@ def assert_sarif(made: Sequence[Outcome]) -> None:
 def test_a_place_is_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     paths = ["a b,c:d%#?.csv", "ü\n.csv", os.fsdecode(b"\xff.csv"), str(tmp_path / "x y.csv")]
-    made = [gate.broken("x", DataError("it is broken"), [Path(path)]) for path in paths]
+    made = [broken("x", DataError("it is broken"), [Path(path)]) for path in paths]
     assert_sarif(made)
-    results = json.loads(gate.as_sarif(made, "0.1.0"))["runs"][0]["results"]
+    results = json.loads(as_sarif(made, "0.1.0"))["runs"][0]["results"]
     places = [one["locations"][0]["physicalLocation"]["artifactLocation"] for one in results]
     uris = [one["uri"] for one in places]
     assert uris[:3] == ["a%20b%2Cc%3Ad%25%23%3F.csv", "%C3%BC%0A.csv", "%FF.csv"]
@@ -226,7 +228,7 @@ def test_a_place_is_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_name_on_disk_that_is_no_text_can_be_written(tmp_path: Path) -> None:
     name = os.fsdecode(b"\xff,:%.csv")
-    made = [gate.broken(f"set {name}", DataError("it is broken"), [tmp_path / name, Path(name)])]
+    made = [broken(f"set {name}", DataError("it is broken"), [tmp_path / name, Path(name)])]
     assert_json(made)
     assert_sarif(made)
     assert_junit(made, strict=False)
@@ -237,7 +239,7 @@ def test_a_name_on_disk_that_is_no_text_can_be_written(tmp_path: Path) -> None:
 
 def test_sarif_has_no_more_results_than_are_read() -> None:
     finding = Finding("BK101", "error", "DPL, f = x", "1; limit 0", 1.0)
-    log = json.loads(gate.as_sarif([Outcome("x", findings=(finding,) * 25_010)], "0.1.0"))
+    log = json.loads(as_sarif([Outcome("x", findings=(finding,) * 25_010)], "0.1.0"))
     assert len(log["runs"][0]["results"]) == 25_000
 
 
@@ -274,12 +276,12 @@ def parsed(line: str) -> tuple[str, dict[str, str], str]:
 
 def assert_github(made: Sequence[Outcome]) -> None:
     """One command a line, each back as it was; the conclusion, then ten of a level at most."""
-    commands = [parsed(line) for line in gate.as_github(made).split("\n")]
+    commands = [parsed(line) for line in as_github(made).split("\n")]
     levels = Counter(level for level, _, _ in commands)
     assert max(levels.values()) <= 10
     (level, named, message), *rest = commands
     assert named == {"title": "biaskit"}
-    assert message == gate.conclusion(made)
+    assert message == conclusion(made)
     all_found = findings(made)
     worst = sorted((f for _, f in all_found), key=lambda f: (f.level != "error", -f.excess))
     assert level == (worst[0].level if worst else "notice")
@@ -309,12 +311,12 @@ def test_the_worst_are_shown(found: list[Outcome]) -> None:
         for level in ("error", "warning")
         for i in range(30)
     )
-    commands = [parsed(line) for line in gate.as_github([Outcome("x", findings=many)]).split("\n")]
+    commands = [parsed(line) for line in as_github([Outcome("x", findings=many)]).split("\n")]
     shown = [(level, message.split(":")[1].strip()) for level, _, message in commands[1:]]
     assert shown == [("error", f"DPL, f = {i}") for i in range(29, 20, -1)] + [
         ("warning", f"DPL, f = {i}") for i in range(29, 19, -1)
     ]
-    assert gate.as_github([]).startswith("::notice title=biaskit::")
+    assert as_github([]).startswith("::notice title=biaskit::")
 
 
 # Markdown
@@ -331,11 +333,11 @@ def plain(token: Token) -> str:
 
 
 def assert_markdown(made: Sequence[Outcome]) -> None:
-    tokens = RENDER.parse(gate.markdown_summary(made))
+    tokens = RENDER.parse(markdown_summary(made))
     assert {token.type for token in tokens if not token.tag} <= {"inline"}
     assert {token.tag for token in tokens if token.tag} <= TAGS
     texts = [plain(token) for token in tokens if token.type == "inline"]
-    assert texts[:2] == ["biaskit", gate.conclusion(made)]
+    assert texts[:2] == ["biaskit", conclusion(made)]
     shown = [(one, finding) for one in made for finding in one.findings[:20]]
     assert sum(token.type == "tr_open" for token in tokens) == len(shown) + bool(shown)
     cells = [
@@ -361,7 +363,7 @@ def assert_markdown(made: Sequence[Outcome]) -> None:
 
 def assert_json(made: Sequence[Outcome]) -> None:
     """Strict JSON in one shape, with every text as it was."""
-    text = gate.as_gate_json(made, 3, "0.1.0", 1)
+    text = as_gate_json(made, 3, "0.1.0", 1)
     read = json.loads(text.encode(), parse_constant=pytest.fail)
     assert list(read) == ["biaskit", "exit_code", "not_checked", "check"]
     assert read["biaskit"] == {"version": "0.1.0", "schema": 1}
@@ -391,7 +393,7 @@ def assert_json(made: Sequence[Outcome]) -> None:
 
 def assert_text(made: Sequence[Outcome]) -> None:
     """A line for each table and finding, and no control character but the line's end."""
-    lines = gate.as_text(made).split("\n")
+    lines = as_text(made).split("\n")
     assert all(line.isprintable() for line in lines)
     shown = [min(20, len(one.findings)) + (len(one.findings) > 20) for one in made]
     assert len(lines) == len(made) + sum(shown) + 1

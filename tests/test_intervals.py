@@ -19,11 +19,11 @@ from scipy import stats
 
 import biaskit
 from biaskit import METRICS, BiaskitError
+from biaskit.counts.tables import Tally
 from biaskit.intervals.draws import MOST_DRAWN, Drawn, draws_for, interval
 from biaskit.intervals.figures import LEAST_P, evidence_of, figures_of
+from biaskit.intervals.proportions import difference
 from biaskit.metrics import Metric
-from biaskit.proportions import difference
-from biaskit.tables import Tally
 from strategies import tallies
 
 each = pytest.mark.parametrize("metric", METRICS.values(), ids=list(METRICS))

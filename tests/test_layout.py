@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from biaskit._kernels import SLACK
 from biaskit._kernels.pages import BODY, FIELDS, LEVELS, PACKED, SIZE, STORED
-from biaskit.sources import layout
+from biaskit.sources.parquet import layout
 
 
 def chunk_of(pages: list[bytes], sizes: list[int]) -> tuple[np.ndarray, np.ndarray]:

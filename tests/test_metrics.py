@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 import biaskit
 import naive
 from biaskit import METRICS, BiaskitError, lp_norm
+from biaskit.counts.tables import Tally, divide
 from biaskit.metrics import Metric, chosen
-from biaskit.tables import Tally, divide
 from strategies import tallies
 
 each = pytest.mark.parametrize("metric", METRICS.values(), ids=list(METRICS))

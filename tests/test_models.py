@@ -19,10 +19,10 @@ from threadpoolctl import threadpool_limits
 
 import biaskit
 import naive_shapley as naive
-from biaskit import explained, treeshap
 from biaskit.errors import BiaskitError, DataError, RolesError
-from biaskit.models.xgboost_json import from_xgboost_file
-from biaskit.treeshap import TreeOutputs
+from biaskit.explanations import passes, trees
+from biaskit.explanations.models.xgboost_json import from_xgboost_file
+from biaskit.explanations.trees import TreeOutputs
 
 lightgbm = pytest.importorskip("lightgbm")
 xgboost = pytest.importorskip("xgboost")
@@ -335,7 +335,7 @@ def test_batches_that_have_other_categories(library: str, monkeypatch: pytest.Mo
     """The number of a category is the model's, not that of the rows at hand."""
     model, own = numbered(library)
     rows = ROWS.sort_values("dept", ignore_index=True)
-    monkeypatch.setattr(explained, "_AT_ONCE", 7)
+    monkeypatch.setattr(passes, "_AT_ONCE", 7)
     expected = own(rows[COLUMNS].to_numpy(dtype=float))
     for data in (rows, rows.astype({"dept": "category"}), rows.astype({"dept": float})):
         found = biaskit.shap_values(model, data)
@@ -427,8 +427,8 @@ def test_a_formula_that_is_not_the_models_is_refused() -> None:
 def test_what_shap_says_of_trees_is_checked(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     model.fit(X, Y)
     alone = biaskit.explain(model, ROWS, **GAP)
-    monkeypatch.setattr(treeshap, "MOST_FEATURES", 1)
-    monkeypatch.setattr(treeshap, "_BITS", 1)
+    monkeypatch.setattr(trees, "MOST_FEATURES", 1)
+    monkeypatch.setattr(trees, "_BITS", 1)
     by_shap = biaskit.explain(model, ROWS, **GAP)
     assert by_shap.method[0].startswith("shap's TreeExplainer")
     assert by_shap.gap.tolist() == pytest.approx(alone.gap.tolist())

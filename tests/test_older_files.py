@@ -10,7 +10,7 @@ import pytest
 
 import biaskit
 from biaskit import Attributions, Counts
-from biaskit.sources import merged
+from biaskit.sources.record import merged
 
 OLD = Path(__file__).parent / "data" / "v0_1_0"
 EXPECTED = json.loads((OLD / "expected.json").read_text(encoding="utf-8"))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import optimize, special, stats
 
-from biaskit.proportions import (
+from biaskit.intervals.proportions import (
     LEAST_TAIL,
     Reaches,
     both_reaches,

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from biaskit.sources import ranges
-from biaskit.sources.ahead import in_order
-from biaskit.sources.places import RemoteFile
-from biaskit.sources.ranges import Extent, Fetcher, RemoteBytes
+from biaskit.sources.files import ranges
+from biaskit.sources.files.ahead import in_order
+from biaskit.sources.files.places import RemoteFile
+from biaskit.sources.files.ranges import Extent, Fetcher, RemoteBytes
 
 
 class Place:

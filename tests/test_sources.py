@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 
 import biaskit
 from biaskit import BiaskitError
-from biaskit.levels import show
-from biaskit.tables import MAX_LEVELS
+from biaskit.counts.levels import show
+from biaskit.counts.tables import MAX_LEVELS
 from conftest import CONSTRUCTORS, Columns
 from strategies import columns
 

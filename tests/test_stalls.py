@@ -20,7 +20,7 @@ import pytest
 
 import biaskit
 from biaskit import BiaskitError
-from biaskit.sources import ranges
+from biaskit.sources.files import ranges
 
 
 class Stalling(fsspec.AbstractFileSystem):  # type: ignore[misc]
@@ -97,7 +97,7 @@ import sys
 sys.path.insert(0, {tests!r})
 from test_stalls import Stalling, stored
 import biaskit
-from biaskit.sources import ranges
+from biaskit.sources.files import ranges
 ranges._WHOLE, ranges._FIRST, ranges._LONGEST = 0, 1_000, 4_000
 print("ready", flush=True)
 place = Stalling(stored({name!r}), {answers})

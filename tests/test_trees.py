@@ -15,14 +15,14 @@ from sklearn import ensemble as sk
 from sklearn import tree as sk_tree
 
 import naive_shapley as naive
-from biaskit import treeshap
 from biaskit.errors import DataError
-from biaskit.models import tree_model
-from biaskit.models.ensembles import Ensemble, TreeModel, Trees, TreesUnsupported
-from biaskit.models.lightgbm_text import from_lightgbm
-from biaskit.models.ubjson import from_ubjson
-from biaskit.models.xgboost_json import from_xgboost, from_xgboost_file
-from biaskit.treeshap import TreeValues, TreeWalks
+from biaskit.explanations import trees as tree_values
+from biaskit.explanations.models import tree_model
+from biaskit.explanations.models.ensembles import Ensemble, TreeModel, Trees, TreesUnsupported
+from biaskit.explanations.models.lightgbm_text import from_lightgbm
+from biaskit.explanations.models.ubjson import from_ubjson
+from biaskit.explanations.models.xgboost_json import from_xgboost, from_xgboost_file
+from biaskit.explanations.trees import TreeValues, TreeWalks
 
 lightgbm = pytest.importorskip("lightgbm")
 xgboost = pytest.importorskip("xgboost")
@@ -83,7 +83,7 @@ def test_values_are_those_of_the_definition(
     one = random_ensemble(rng, features, trees, depth)
     background, explained = random_rows(rng, rows, features), random_rows(rng, 2, features)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(treeshap, "_BITS", bits)  # however the trees are cut into groups
+        patch.setattr(tree_values, "_BITS", bits)  # however the trees are cut into groups
         values = TreeValues(one, [[*background.T]], threads=2)
     found = values([*explained.T])
     assert found[-1] == pytest.approx(naive.output(one, explained))
@@ -145,7 +145,7 @@ def test_tables_that_are_too_many_are_made_in_parts(monkeypatch: pytest.MonkeyPa
             one = replace_covers(one)
         whole = TreeValues(one, background)
         with monkeypatch.context() as patch:
-            patch.setattr(treeshap, "_MOST_RESIDENT", 100)
+            patch.setattr(tree_values, "_MOST_RESIDENT", 100)
             parts = TreeValues(one, background)
             assert parts([*rows.T]) == pytest.approx(whole([*rows.T]), abs=1e-12)
             assert parts.base == pytest.approx(whole.base)
@@ -167,7 +167,7 @@ def test_a_way_with_too_many_features_is_declined() -> None:
         )
         return made.ensemble([f"x{i}" for i in range(n)], 0.0)
 
-    most = treeshap.MOST_FEATURES
+    most = tree_values.MOST_FEATURES
     rows = np.zeros((1, most))
     assert TreeValues(chain(most), [[*rows.T]])([*rows.T])[-1].tolist() == [most]
     with pytest.raises(TreesUnsupported, match=f"more than {most} features"):

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import biaskit
-from biaskit.levels import show
+from biaskit.counts.levels import show
 from conftest import CONSTRUCTORS
 
 

@@ -15,11 +15,11 @@ import pytest
 
 import biaskit
 from biaskit import METRICS
+from biaskit.counts.roles import Roles
 from biaskit.metrics import FROM_ROWS, Metric, lp_norm, metric
-from biaskit.reports import Row, report_rows
-from biaskit.roles import Roles
-from biaskit.sources import count_roles
-from biaskit.words import in_words, sentences
+from biaskit.reports.report import Row, report_rows
+from biaskit.reports.sentences import in_words, sentences
+from biaskit.sources.counting import count_roles
 
 CHANCE = "That could be chance."
 NONE = "no difference"

@@ -20,10 +20,12 @@ import pytest
 
 import biaskit
 import kill_resume
-from biaskit import BiaskitError, Counts, store
+from biaskit import BiaskitError, Counts
 from biaskit.cli import main
-from biaskit.roles import Roles
-from biaskit.sources import count_roles, record
+from biaskit.counts.roles import Roles
+from biaskit.sources import record
+from biaskit.sources.counting import count_roles
+from biaskit.store import saved, written
 
 ROLES = {"facet": "sex", "label": "y"}
 FLAGS = ["--facet", "sex", "--label", "y"]
@@ -194,7 +196,7 @@ def test_a_name_that_is_as_long_as_names_can_be(here: Path) -> None:
 
 def test_half_a_character_in_parquet(here: Path) -> None:
     with pytest.raises(BiaskitError, match=r"cannot write 'x.parquet': .*mend the texts"):
-        store.write("x.parquet", {"facet": ["\ud800"]})
+        saved.write("x.parquet", {"facet": ["\ud800"]})
     assert not Path("x.parquet").exists()
 
 
@@ -249,7 +251,7 @@ for _ in range(60):
 def test_two_that_add_to_one_file(here: Path, capsys: Any) -> None:
     count = ["count", "rows.parquet", *FLAGS, "--resume", "-o", "all.counts"]
     Path("link.counts").symlink_to("all.counts")
-    with store.locked("all.counts"):
+    with written.locked("all.counts"):
         assert main(count) == 2
         assert "another process adds to 'all.counts'; wait" in capsys.readouterr().err
         assert main([*count[:-1], "link.counts"]) == 2
@@ -262,13 +264,13 @@ def test_two_that_add_to_one_file(here: Path, capsys: Any) -> None:
 def test_a_lock_ends_with_the_process_that_has_it(here: Path) -> None:
     code = """
 import os, signal
-from biaskit import store
-with store.locked("all.counts"):
+from biaskit.store import saved, written
+with written.locked("all.counts"):
     os.kill(os.getpid(), signal.SIGKILL)
 """
     subprocess.run([sys.executable, "-c", code], check=False)
     assert list(here.glob(".*.lock"))
-    with store.locked("all.counts"):
+    with written.locked("all.counts"):
         pass
     assert not list(here.glob(".*.lock"))
 

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from biaskit import compat, datasets
-    from biaskit.attributions import Attributions
-    from biaskit.checks import check
-    from biaskit.counts import Counts
-    from biaskit.dependence import partial_dependence
-    from biaskit.drift import compare, ndcg
+    from biaskit.counts.counts import Counts
     from biaskit.errors import BiaskitError
-    from biaskit.explanations import attribute, explain, shap_values
+    from biaskit.explanations.attributions import Attributions
+    from biaskit.explanations.dependence import partial_dependence
+    from biaskit.explanations.explain import attribute, explain, shap_values
+    from biaskit.gate.check import check
+    from biaskit.gate.compare import compare, ndcg
     from biaskit.metrics import METRICS, lp_norm, metric
-    from biaskit.reports import report
-    from biaskit.sources import count
+    from biaskit.reports.report import report
+    from biaskit.sources.counting import count
 
 __version__ = "0.2.0"
 
@@ -44,20 +44,20 @@ __all__ = [
 
 _HOME = {
     "METRICS": "biaskit.metrics",
-    "Attributions": "biaskit.attributions",
+    "Attributions": "biaskit.explanations.attributions",
     "BiaskitError": "biaskit.errors",
-    "Counts": "biaskit.counts",
-    "attribute": "biaskit.explanations",
-    "check": "biaskit.checks",
-    "compare": "biaskit.drift",
-    "count": "biaskit.sources",
-    "explain": "biaskit.explanations",
+    "Counts": "biaskit.counts.counts",
+    "attribute": "biaskit.explanations.explain",
+    "check": "biaskit.gate.check",
+    "compare": "biaskit.gate.compare",
+    "count": "biaskit.sources.counting",
+    "explain": "biaskit.explanations.explain",
     "lp_norm": "biaskit.metrics",
     "metric": "biaskit.metrics",
-    "ndcg": "biaskit.drift",
-    "partial_dependence": "biaskit.dependence",
-    "report": "biaskit.reports",
-    "shap_values": "biaskit.explanations",
+    "ndcg": "biaskit.gate.compare",
+    "partial_dependence": "biaskit.explanations.dependence",
+    "report": "biaskit.reports.report",
+    "shap_values": "biaskit.explanations.explain",
 }
 
 

@@ -21,9 +21,9 @@ from typing import Any
 
 import numpy as np
 
+from biaskit.counts.tables import Tally, divide
 from biaskit.metrics import FROM_ROWS, METRICS, Metric
 from biaskit.metrics.metric import Array
-from biaskit.tables import Tally, divide
 
 __all__ = ["SMCLARIFY"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from biaskit import store
+from biaskit import formats
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +51,7 @@ def berkeley() -> pd.DataFrame:
     >>> berkeley().groupby("gender").size().to_dict()
     {'female': 1835, 'male': 2691}
     """
-    return store.frame(berkeley_columns())
+    return formats.frame(berkeley_columns())
 
 
 #: The COMPAS scores of 7,214 defendants in Broward County, 2013-2014, and who was arrested again
@@ -83,4 +83,4 @@ def compas() -> pd.DataFrame:
         for _ in range(count)
     ]
     names = ("race", "arrested", "scored")
-    return store.frame(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
+    return formats.frame(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))

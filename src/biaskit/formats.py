@@ -7,8 +7,11 @@ import io
 import json
 import math
 import re
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "as_csv",
@@ -16,6 +19,7 @@ __all__ = [
     "as_markdown",
     "as_safe_csv",
     "as_table",
+    "frame",
     "json_value",
     "markdown",
     "printable",
@@ -30,6 +34,13 @@ _LINK = re.compile(r"(?<=:)(?=//)|(?<=[Ww]{3})(?=\.)|(?<=@)")
 # What a spreadsheet takes for a formula, if a cell begins with it; the last four are full-width.
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _MARKDOWN = str.maketrans({char: f"\\{char}" for char in "\\`*_{}[]<>()#|!~&"})
+
+
+def frame(columns: Mapping[str, Any]) -> pd.DataFrame:
+    """Plain pandas DataFrame of columns of equal length."""
+    import pandas as pd
+
+    return pd.DataFrame(dict(columns))
 
 
 def as_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

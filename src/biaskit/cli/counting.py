@@ -5,16 +5,16 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 
-from biaskit import formats, store
+from biaskit import formats
 from biaskit.cli.flags import Parser, add_data, add_roles, roles_given
 from biaskit.cli.output import progress_line, refuse_overwriting
 from biaskit.cli.streams import say
-from biaskit.counts import Counts
+from biaskit.counts.counts import Counts
+from biaskit.counts.roles import Roles
 from biaskit.errors import RolesError
-from biaskit.fliptest import sample_for
 from biaskit.metrics import Metric
-from biaskit.roles import Roles
-from biaskit.sources import (
+from biaskit.reports.fliptest import sample_for
+from biaskit.sources.counting import (
     ColumnPath,
     count_resumed,
     count_roles,
@@ -25,6 +25,7 @@ from biaskit.sources import (
     saved_counts,
 )
 from biaskit.sources.sample import Sample
+from biaskit.store import written
 
 __all__ = ["add_verbs", "counted"]
 
@@ -60,7 +61,7 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
 def _count(args: argparse.Namespace) -> None:
     if args.explain:
         return _explain_paths(args)
-    store.refuse_unwritable(args.output)
+    written.refuse_unwritable(args.output)
     if args.replace and not args.resume:
         raise RolesError("--replace goes with --resume, which records the files to replace")
     if args.resume:
@@ -105,9 +106,9 @@ def _explain_paths(args: argparse.Namespace) -> None:
 
 
 def _merge(args: argparse.Namespace) -> None:
-    store.refuse_unwritable(args.output)
+    written.refuse_unwritable(args.output)
     # Its own output may be among them, and is read, added to and replaced as one.
-    with store.locked(args.output):
+    with written.locked(args.output):
         total, record = merged(args.counts)
         save_with(record, total, args.output)
     _say(f"{total.rows:,} rows from {len(args.counts):,} files: {args.output}")

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from biaskit import __version__, formats, store
+from biaskit import __version__, formats
 from biaskit.cli.flags import ROLE_HELP, Once, Parser, above_of, edges_of, roles_given
 from biaskit.cli.output import (
     add_output,
@@ -16,8 +16,9 @@ from biaskit.cli.output import (
     tabular,
     write,
 )
+from biaskit.counts.roles import Roles
 from biaskit.errors import RolesError, refuse_level, refuse_seed
-from biaskit.roles import Roles
+from biaskit.store import written
 
 __all__ = ["add_verbs"]
 
@@ -110,8 +111,8 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
 
 
 def _explain(args: argparse.Namespace) -> None:
-    from biaskit.explained import Request, attributions_of
-    from biaskit.explanations import GapRow, gap_rows
+    from biaskit.explanations.explain import GapRow, gap_rows
+    from biaskit.explanations.passes import Request, attributions_of
 
     refuse_level(args.confidence)
     refuse_seed(args.seed)
@@ -119,7 +120,7 @@ def _explain(args: argparse.Namespace) -> None:
     read = [*args.data, *(args.background or ())]
     refuse_overwriting(args.output, read, [args.model])
     if args.values is not None:
-        store.refuse_unwritable(args.values)
+        written.refuse_unwritable(args.values)
         refuse_overwriting(args.values, read, [args.model])
         if args.output is not None and Path(args.output).resolve() == Path(args.values).resolve():
             raise RolesError("--output and --values name one file; give each its own")

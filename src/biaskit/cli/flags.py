@@ -9,8 +9,8 @@ from dataclasses import fields
 from typing import Any, NoReturn
 
 from biaskit.cli.streams import say
+from biaskit.counts.roles import Roles
 from biaskit.errors import RolesError
-from biaskit.roles import Roles
 
 __all__ = [
     "ROLE_HELP",

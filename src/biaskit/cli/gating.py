@@ -11,8 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from biaskit import __version__, drift, formats, gate, store
-from biaskit.addresses import in_one_line
+from biaskit import __version__, formats
 from biaskit.cli.flags import Once, Parser, add_roles, add_seed, in_flags, roles_given
 from biaskit.cli.output import (
     add_output,
@@ -33,9 +32,15 @@ from biaskit.errors import (
     refuse_level,
     refuse_seed,
 )
-from biaskit.gate import Config, DataSet, Outcome
-from biaskit.sources import expanded, saved_counts
-from biaskit.verdicts import FAIL, UNCERTAIN
+from biaskit.gate import compare as drift
+from biaskit.gate.config import Config, DataSet, config_file, data_of, read_config
+from biaskit.gate.machines import as_gate_json, as_github, as_junit, as_sarif
+from biaskit.gate.outcomes import Outcome, broken, check_data_set, dry_run, failed, write_baseline
+from biaskit.gate.people import as_text, conclusion, markdown_summary
+from biaskit.gate.verdicts import FAIL, UNCERTAIN
+from biaskit.sources.counting import expanded, saved_counts
+from biaskit.store import written
+from biaskit.store.addresses import in_one_line
 
 __all__ = ["add_verbs"]
 
@@ -131,16 +136,16 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
 def _check(args: argparse.Namespace) -> int:
     settle_output(args, _FORMATS, "text")
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
-        store.refuse_unwritable(summary)
+        written.refuse_unwritable(summary)
     outcomes, unmatched, strict = _outcomes(args)
-    code = _FOUND if gate.failed(outcomes) else 0
+    code = _FOUND if failed(outcomes) else 0
     if any(one.broken for one in outcomes):
         code = _WRONG
     write(args, _written(args.format, outcomes, unmatched, strict, code))
     if args.output is not None:
-        say(formats.printable(gate.conclusion(outcomes, unmatched)))
+        say(formats.printable(conclusion(outcomes, unmatched)))
     if summary:
-        _append(summary, gate.markdown_summary(outcomes, unmatched))
+        _append(summary, markdown_summary(outcomes, unmatched))
     return code
 
 
@@ -160,11 +165,11 @@ def _outcomes(args: argparse.Namespace) -> tuple[list[Outcome], int, bool]:
     refuse_overwriting(args.output, (), _read(config, chosen))
     strict = args.strict or config.strict
     made: list[Outcome] = []
-    files = [*map(gate.data_of, expanded(args.data))] if args.data else None
+    files = [*map(data_of, expanded(args.data))] if args.data else None
     matched: set[Path] = set()
     for one in chosen:
         if not isinstance(one, DataSet):
-            made.append(gate.broken(*one))
+            made.append(broken(*one))
         elif files is None:
             made.append(_outcome(args, one, None, strict))
         else:
@@ -190,9 +195,9 @@ def _outcome(
     args: argparse.Namespace, data: DataSet, files: Sequence[Path] | None, strict: bool
 ) -> Outcome:
     if args.dry_run:
-        return gate.dry_run(data, files)
+        return dry_run(data, files)
     with progress_line() as progress:
-        return gate.check_data_set(data, files, strict=strict, progress=progress)
+        return check_data_set(data, files, strict=strict, progress=progress)
 
 
 def _in_flags(outcome: Outcome) -> Outcome:
@@ -223,13 +228,13 @@ def _by_hand(args: argparse.Namespace) -> DataSet:
 
 
 def _config(args: argparse.Namespace) -> Config:
-    path = Path(args.config) if args.config is not None else gate.config_file(Path.cwd())
+    path = Path(args.config) if args.config is not None else config_file(Path.cwd())
     if path is None:
         raise RolesError(
             "no biaskit.toml here or above, and no [tool.biaskit] in a pyproject.toml; "
             "write one, or give DATA with --facet and --limit"
         )
-    return gate.read_config(path)
+    return read_config(path)
 
 
 def _chosen(config: Config, only: Sequence[str] | None) -> list[DataSet | tuple[str, BiaskitError]]:
@@ -282,7 +287,7 @@ def _baseline(args: argparse.Namespace) -> int:
             if not isinstance(one, DataSet):
                 raise one[1]
             with progress_line() as progress:
-                said = gate.write_baseline(one, progress)
+                said = write_baseline(one, progress)
         except Exception as error:  # noqa: BLE001 - the other data sets have theirs written
             name = one.name if isinstance(one, DataSet) else one[0]
             said, code = f"{name}: {in_one_line(error)}", _WRONG
@@ -295,16 +300,16 @@ def _written(
 ) -> str:
     match form:
         case "json":
-            return gate.as_gate_json(outcomes, unmatched, __version__, code)
+            return as_gate_json(outcomes, unmatched, __version__, code)
         case "junit":
-            return gate.as_junit(outcomes, strict=strict)
+            return as_junit(outcomes, strict=strict)
         case "github":
-            return gate.as_github(outcomes, unmatched)
+            return as_github(outcomes, unmatched)
         case "sarif":
-            return gate.as_sarif(outcomes, __version__)
+            return as_sarif(outcomes, __version__)
         case "markdown":
-            return gate.markdown_summary(outcomes, unmatched)
-    return gate.as_text(outcomes, unmatched)
+            return markdown_summary(outcomes, unmatched)
+    return as_text(outcomes, unmatched)
 
 
 def _append(path: str, text: str) -> None:

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from biaskit import formats, store
-from biaskit.addresses import is_address
+from biaskit import formats
 from biaskit.cli.flags import Once
 from biaskit.cli.streams import say
 from biaskit.errors import DataError, RolesError
-from biaskit.sources import expanded
+from biaskit.sources.counting import expanded
+from biaskit.store import saved, written
+from biaskit.store.addresses import is_address
 
 __all__ = [
     "add_output",
@@ -60,7 +61,7 @@ def settle_output(
     """Settle the format, and refuse an output that could not be written, before any work."""
     output = args.output
     if output is not None:
-        store.refuse_unwritable(output)
+        written.refuse_unwritable(output)
         suffix = Path(output).suffix.lower()
         if args.format is None and suffix not in suffixes:
             raise RolesError(
@@ -83,13 +84,13 @@ def refuse_overwriting(
             yield from expanded(local)
 
     if output is not None:
-        store.refuse_inputs(output, read())
+        written.refuse_inputs(output, read())
 
 
 def tabular(args: argparse.Namespace, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """Text of a table in the form that was asked for; Parquet is written at once."""
     if args.format == "parquet":
-        store.write(args.output, dict(zip(columns, zip(*rows, strict=True), strict=True)))
+        saved.write(args.output, dict(zip(columns, zip(*rows, strict=True), strict=True)))
         return ""
     if args.format == "csv" and args.output is None:
         texts = [text for line in [columns, *rows] for text in line if isinstance(text, str)]
@@ -112,7 +113,7 @@ def write(args: argparse.Namespace, text: str) -> None:
     if args.output is None:
         say(text)
     elif args.format != "parquet":
-        with store.atomically(args.output) as file:
+        with written.atomically(args.output) as file:
             file.write(f"{text}\n".encode(errors="backslashreplace"))  # half a character
 
 

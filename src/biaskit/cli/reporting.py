@@ -9,16 +9,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from biaskit import __version__, datasets, formats, store
+from biaskit import __version__, datasets, formats
 from biaskit.cli.counting import counted
 from biaskit.cli.flags import Once, Parser, add_data, add_roles, add_seed, confidence_or_none
 from biaskit.cli.output import add_output, refuse_overwriting, settle_output, tabular, write
 from biaskit.cli.streams import say
+from biaskit.counts.roles import Roles
 from biaskit.metrics import FROM_ROWS, METRICS, chosen
-from biaskit.reports import Row, refuse_choices, report_rows, summary
-from biaskit.roles import Roles
-from biaskit.sources import count_roles
-from biaskit.words import sentences
+from biaskit.reports.report import Row, refuse_choices, report_rows, summary
+from biaskit.reports.sentences import sentences
+from biaskit.sources.counting import count_roles
+from biaskit.store import saved
 
 __all__ = ["add_verbs"]
 
@@ -133,7 +134,7 @@ def _demo(args: argparse.Namespace) -> None:
             path = Path(folder) / "berkeley.parquet"
         else:
             path = Path(args.output)
-        store.write(path, datasets.berkeley_columns())
+        saved.write(path, datasets.berkeley_columns())
         roles = Roles.of(
             facet="gender",
             label="decision",

@@ -11,9 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from biaskit.addresses import in_one_line, is_address, said, servers_of, shown, without_secrets
-from biaskit.checks import Limit, limits_of, refuse_unmet, required_of
-from biaskit.drift import Allowed, allowed_changes
+from biaskit.counts.roles import Roles
 from biaskit.errors import (
     BiaskitError,
     DataError,
@@ -23,7 +21,16 @@ from biaskit.errors import (
     refuse_seed,
     refuse_whole,
 )
-from biaskit.roles import Roles
+from biaskit.gate.check import Limit, limits_of, refuse_unmet, required_of
+from biaskit.gate.compare import Allowed, allowed_changes
+from biaskit.store.addresses import (
+    in_one_line,
+    is_address,
+    said,
+    servers_of,
+    shown,
+    without_secrets,
+)
 
 __all__ = ["Config", "DataSet", "config_file", "data_of", "read_config"]
 

@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from biaskit.addresses import in_one_line
-from biaskit.checks import Checked
-from biaskit.drift import SHARES, Drift
 from biaskit.errors import PointerError
-from biaskit.verdicts import FAIL, UNCERTAIN
+from biaskit.gate.check import Checked
+from biaskit.gate.compare import SHARES, Drift
+from biaskit.gate.verdicts import FAIL, UNCERTAIN
+from biaskit.store.addresses import in_one_line
 
 __all__ = [
     "CANNOT",

@@ -7,12 +7,12 @@ from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
 
-from biaskit.addresses import is_address
 from biaskit.formats import as_json, printable
 from biaskit.gate.findings import CANNOT, CODES, ERROR, Finding
 from biaskit.gate.outcomes import Outcome, worst_first
 from biaskit.gate.people import conclusion
-from biaskit.reports import Row
+from biaskit.reports.report import Row
+from biaskit.store.addresses import is_address
 
 __all__ = ["as_gate_json", "as_github", "as_junit", "as_sarif"]
 

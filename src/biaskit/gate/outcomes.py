@@ -6,19 +6,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from biaskit import store
-from biaskit.addresses import said, shown
-from biaskit.checks import Checked, check_rows
-from biaskit.counts import Counts, same_roles
-from biaskit.drift import Drift, compare_rows
+from biaskit.counts.counts import Counts, same_roles
+from biaskit.counts.roles import Roles
 from biaskit.errors import DataError, RolesError
-from biaskit.fliptest import sample_for
+from biaskit.gate.check import Checked, check_rows
+from biaskit.gate.compare import Drift, compare_rows
 from biaskit.gate.config import DataSet
 from biaskit.gate.findings import ERROR, Finding, of_checked, of_drift, of_error
-from biaskit.reports import report_rows, what_was_read
-from biaskit.roles import Roles
-from biaskit.sources import Progress, count_roles, refuse_unfit, saved_counts
+from biaskit.reports.fliptest import sample_for
+from biaskit.reports.report import report_rows, what_was_read
+from biaskit.sources.counting import Progress, count_roles, refuse_unfit, saved_counts
 from biaskit.sources.sample import Sample
+from biaskit.store import written
+from biaskit.store.addresses import said, shown
 
 __all__ = [
     "Outcome",
@@ -127,11 +127,11 @@ def write_baseline(data: DataSet, progress: Progress | None = None) -> str:
     """
     if data.baseline is None:
         raise RolesError(f"data set {data.name!r} names no baseline; add baseline and drift to it")
-    store.refuse_unwritable(data.baseline)
+    written.refuse_unwritable(data.baseline)
     paths = data.paths()
     if not paths:
         raise DataError(f"data set {data.name!r} has no file, so there is nothing to count")
-    store.refuse_inputs(data.baseline, paths)
+    written.refuse_inputs(data.baseline, paths)
     counts = _counted(data, paths, progress)[0]
     counts.save(data.baseline)
     return f"{data.name}: {counts.rows:,} rows: {data.baseline}"

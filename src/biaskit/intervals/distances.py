@@ -10,11 +10,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from biaskit.counts.tables import divide
 from biaskit.intervals.evidence import ACROSS, ALONG, Evidence, OfDifference
+from biaskit.intervals.proportions import Array, Reaches, both_reaches, reach
 from biaskit.metrics import forms
 from biaskit.metrics.forms import Share
-from biaskit.proportions import Array, Reaches, both_reaches, reach
-from biaskit.tables import divide
 
 __all__ = ["LEAST_PART", "Null", "OfDistance", "gamma_tail", "normal_tail"]
 

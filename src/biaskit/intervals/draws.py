@@ -28,9 +28,9 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from biaskit.counts.tables import Tally, divide
 from biaskit.intervals.distances import LEAST_PART, gamma_tail, normal_tail
 from biaskit.metrics import Metric
-from biaskit.tables import Tally, divide
 
 __all__ = ["MOST_DRAWN", "Drawn", "draws_for", "interval"]
 

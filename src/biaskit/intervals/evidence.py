@@ -1,8 +1,8 @@
 """Evidence: what some rows say of a number that is made of proportions, at any level.
 
-Each proportion has limits by its own tails (`biaskit.proportions`); what they make of the number is
-joined as the root of the sum of the squares (MOVER: G. Y. Zou and A. Donner, "Construction of
-confidence limits about effect measures", Statistics in Medicine 27, 2008).
+Each proportion has limits by its own tails (`biaskit.intervals.proportions`); what they make of the
+number is joined as the root of the sum of the squares (MOVER: G. Y. Zou and A. Donner,
+"Construction of confidence limits about effect measures", Statistics in Medicine 27, 2008).
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from biaskit.counts.tables import divide
+from biaskit.intervals.proportions import Array, Reaches, reach, tail_of_gap, tail_where
 from biaskit.metrics import forms
-from biaskit.proportions import Array, Reaches, reach, tail_of_gap, tail_where
-from biaskit.tables import divide
 
 __all__ = [
     "ACROSS",

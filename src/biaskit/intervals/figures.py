@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from biaskit.counts.tables import divide
 from biaskit.intervals.distances import OfDistance
 from biaskit.intervals.evidence import (
     Evidence,
@@ -18,10 +19,9 @@ from biaskit.intervals.evidence import (
     OfQuotient,
     OfStrata,
 )
+from biaskit.intervals.proportions import Array
 from biaskit.metrics import forms
 from biaskit.metrics.forms import Share
-from biaskit.proportions import Array
-from biaskit.tables import divide
 
 __all__ = ["LEAST_P", "Figures", "evidence_of", "figures_of", "inside", "share_of"]
 

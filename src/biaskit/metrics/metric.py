@@ -9,9 +9,9 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
+from biaskit.counts.tables import Tally
 from biaskit.errors import RolesError, did_you_mean
 from biaskit.metrics.forms import Array, Difference, Form, One, Quotient, Share
-from biaskit.tables import Tally
 
 __all__ = ["NEEDS", "Array", "Metric", "metric"]
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from biaskit.counts.tables import Tally, divide
 from biaskit.metrics import forms
 from biaskit.metrics.forms import Share
 from biaskit.metrics.metric import Array, metric
 from biaskit.metrics.pretraining import remarks_on_groups, strata, within_groups
-from biaskit.tables import Tally, divide
 
 __all__ = [
     "accuracy_difference",
@@ -379,7 +379,7 @@ def generalized_entropy(a: Tally, d: Tally) -> Array:
 )
 def flip_test(a: Tally, d: Tally) -> Array:
     """Flip test: counterfactual fairness by nearest neighbours."""
-    # Neighbours are found among rows, and a table has none: `biaskit.fliptest` gives the values.
+    # Neighbours are found among rows, and a table has none: `biaskit.reports.fliptest` has them.
     return np.full(np.shape(a.n + d.n), np.nan)
 
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from biaskit.counts.tables import Tally, divide
 from biaskit.errors import RolesError
 from biaskit.metrics import forms
 from biaskit.metrics.forms import Share
 from biaskit.metrics.metric import Array, Metric, metric
-from biaskit.tables import Tally, divide
 
 __all__ = [
     "class_imbalance",

@@ -20,14 +20,14 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from biaskit.counts.roles import Facet, Roles, facet_name
+from biaskit.counts.tables import AXES, MAX_CELLS, MAX_ROWS, refuse_many_rows
 from biaskit.errors import DataError
-from biaskit.roles import Facet, Roles, facet_name
 from biaskit.sources.batches import Batch, refuse_missing_columns
 from biaskit.sources.cuts import at_scale, decimal_of, floats_of, whole_edges
 from biaskit.sources.encode import Encoder
 from biaskit.sources.frames import frame_source
 from biaskit.sources.repeats import total
-from biaskit.tables import AXES, MAX_CELLS, MAX_ROWS, refuse_many_rows
 
 __all__ = ["EngineFrame", "Groups", "engine_source"]
 

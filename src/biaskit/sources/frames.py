@@ -7,9 +7,9 @@ import sys
 from collections.abc import Collection, Iterator
 from typing import Any
 
+from biaskit.counts.levels import level
+from biaskit.counts.roles import column_name
 from biaskit.errors import DataError
-from biaskit.levels import level
-from biaskit.roles import column_name
 from biaskit.sources.batches import (
     Batch,
     Source,

@@ -14,11 +14,11 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from biaskit import store
-from biaskit.addresses import is_address, said
-from biaskit.counts import Counts, cells_and_header, from_cells
+from biaskit.counts.counts import Counts, cells_and_header, from_cells
+from biaskit.counts.tables import AXES
 from biaskit.errors import DataError
-from biaskit.tables import AXES
+from biaskit.store import saved
+from biaskit.store.addresses import is_address, said
 
 __all__ = ["Record", "Seen", "cells_of", "merged", "record_in", "save_with", "sum_of"]
 
@@ -53,7 +53,7 @@ def record_in(path: str | os.PathLike[str]) -> Record | None:
     DataError
         There is no such file, or its record is damaged.
     """
-    found = store.extra(path, _FILES, _MAX_RECORD)
+    found = saved.extra(path, _FILES, _MAX_RECORD)
     if found is None:
         return None
     try:
@@ -63,7 +63,7 @@ def record_in(path: str | os.PathLike[str]) -> Record | None:
                 f"reads schema {_SCHEMA}: install a newer biaskit"
             )
         record = {name: Seen(size, changed) for name, size, changed in found["files"]}
-        kept = store.extra(path, _CELLS, _MAX_RECORD)
+        kept = saved.extra(path, _CELLS, _MAX_RECORD)
         if kept is not None:
             return _with_cells(record, kept["cells"], kept["files"])
     except (IndexError, KeyError, TypeError, ValueError) as error:
@@ -103,7 +103,7 @@ def save_with(record: Record | None, counts: Counts, path: str | os.PathLike[str
             f"the record of {len(record):,} files is too long for {said(path)}; count fewer files "
             "into one, or leave out --replace"
         )
-    return store.write(path, columns, header, extra)
+    return saved.write(path, columns, header, extra)
 
 
 def merged(paths: Sequence[str | os.PathLike[str]]) -> tuple[Counts, Record | None]:
@@ -151,7 +151,7 @@ def sum_of(parts: Iterable[Mapping[Cell, Amounts]], like: Counts) -> Counts:
         numbers = zip(("n", "w", "w2"), summed, ("int64", "float64", "float64"), strict=True)
         columns = {
             "table": np.array(tables, "int64"),
-            **{name: store.texts_of(axis) for name, axis in zip(AXES, axes, strict=True)},
+            **{name: saved.texts_of(axis) for name, axis in zip(AXES, axes, strict=True)},
             **{name: np.array(values, kind) for name, values, kind in numbers},
         }
         return from_cells(columns, {**header, "rows": rows})

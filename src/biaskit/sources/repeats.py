@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from biaskit.counts.roles import Roles
 from biaskit.errors import DataError
-from biaskit.roles import Roles
 from biaskit.sources.batches import Batch
 from biaskit.sources.encode import frequencies, taken, weights, without_views
 
 if TYPE_CHECKING:
-    from biaskit.sources.encoded import Cells
     from biaskit.sources.engines import Groups
+    from biaskit.sources.parquet.encoded import Cells
     from biaskit.sources.sample import Sample
 
 __all__ = ["MAX_REPEATED", "CountedRows", "counted_rows", "repeated", "total"]

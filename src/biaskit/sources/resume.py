@@ -14,15 +14,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from biaskit import store
-from biaskit.addresses import is_address, said
-from biaskit.counts import Counts, same_roles
+from biaskit.counts.counts import Counts, same_roles
+from biaskit.counts.roles import Roles
 from biaskit.errors import BiaskitError, DataError
-from biaskit.roles import Roles
-from biaskit.sources.ahead import in_order
-from biaskit.sources.files import file_source, files_of
-from biaskit.sources.places import File, RemoteFile, stamp_of, stands_for
+from biaskit.sources.files.ahead import in_order
+from biaskit.sources.files.finding import file_source, files_of
+from biaskit.sources.files.places import File, RemoteFile, stamp_of, stands_for
 from biaskit.sources.record import Record, Seen, cells_of, record_in, save_with, sum_of
+from biaskit.store import written
+from biaskit.store.addresses import is_address, said
 
 __all__ = ["Resumed", "count_files"]
 
@@ -68,8 +68,8 @@ def count_files(
     """
     files = files_of(paths)
     file_source(files)  # refuses formats that differ before any work is done
-    store.refuse_inputs(output, [file for file in files if isinstance(file, Path)])
-    with store.locked(output):
+    written.refuse_inputs(output, [file for file in files if isinstance(file, Path)])
+    with written.locked(output):
         found = _counted_into(Path(output), files, roles, count, progress, by_file=by_file)
     return found._replace(gone=_gone(found.gone, paths, files))
 

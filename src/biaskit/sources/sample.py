@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from biaskit.counts.levels import Level, level, typed
+from biaskit.counts.roles import Facet, Roles
 from biaskit.errors import DataError
-from biaskit.levels import Level, level, typed
-from biaskit.roles import Facet, Roles
 from biaskit.sources.batches import Batch, Source
 from biaskit.sources.encode import Encoder, dictionary, kind_of, numbers
 
@@ -183,7 +183,8 @@ class Feature:
     """One feature, batch after batch: numbers as they are, texts as places in `categories`.
 
     Booleans are the numbers 0 and 1. Texts that stand for numbers or booleans become those once all
-    are known, as `biaskit.levels.typed` has it; there, ``nan`` is missing, whatever the others are.
+    are known, as `biaskit.counts.levels.typed` has it; there, ``nan`` is missing, whatever the
+    others are.
     """
 
     def __init__(self, column: str, *, skips: bool):

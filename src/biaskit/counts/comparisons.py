@@ -1,0 +1,174 @@
+"""Comparisons: which facet values are side d in turn, and which outcomes are positive.
+
+Everything here is a choice that is made after counting, from the levels that were counted. Nothing
+is guessed: what is not said, and could be misread, is an error that lists the values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biaskit.counts.levels import MISSING, Interval, Level, find, show
+from biaskit.counts.roles import Facet, Roles, facet_name
+from biaskit.counts.tables import Table
+from biaskit.errors import RolesError, listed
+
+__all__ = [
+    "Comparisons",
+    "comparisons",
+    "positive_labels",
+    "positive_predictions",
+    "positive_unsaid",
+]
+
+# Above this many facet values, if nearly every row has its own, the column is an identifier.
+_MANY_VALUES = 50
+
+
+@dataclass(frozen=True)
+class Comparisons:
+    """Sides of some comparisons: their names, and which levels of the facet are d in each.
+
+    `sides` has the shape ``(comparisons, facet levels)``; side a is every other known level.
+    """
+
+    names: tuple[str, ...]
+    sides: NDArray[np.bool_]
+
+
+def comparisons(table: Table, facet: Facet, roles: Roles) -> Comparisons:
+    """Comparisons that a report on one facet makes.
+
+    Raises
+    ------
+    RolesError
+        There is nothing to compare, or a value that was named does not occur.
+    """
+    levels = table.levels[0]
+    known = [level for level in levels if level is not MISSING]
+    wanted = (roles.facet_values or {}).get(facet)
+    if not known:
+        name = "(missing)" if wanted is None else ", ".join(map(show, wanted))
+        return Comparisons((name,), np.zeros((1, len(levels)), dtype=bool))
+    if wanted is not None:
+        together = _found("facet_values", wanted, known, facet_name(facet))
+        if len(together) == len(known):
+            raise RolesError(
+                f"facet_values names every value of {facet_name(facet)!r} ({listed(known)}), so "
+                "nothing is left to compare with; name the values of side d only"
+            )
+        groups = [together]
+    elif isinstance(facet, str) and facet in (roles.facet_above or {}):
+        groups = [
+            {level for level in known if isinstance(level, Interval) and level.high == np.inf}
+        ]
+    else:
+        groups = [{level} for level in known]
+        _refuse_no_comparison(table, known, facet, roles)
+    names = (", ".join(show(level) for level in levels if level in group) for group in groups)
+    sides = np.array([[level in group for level in levels] for group in groups])
+    return Comparisons(tuple(names), sides)
+
+
+def _refuse_no_comparison(table: Table, known: Sequence[Level], facet: Facet, roles: Roles) -> None:
+    name = facet_name(facet)
+    if len(known) == 1:
+        raise RolesError(
+            f"facet {name!r} has one value, {show(known[0])!r}, so there is nothing to compare it "
+            "with; choose another column"
+        )
+    cut = {*(roles.facet_above or {}), *(roles.facet_edges or {})}
+    if len(known) > max(_MANY_VALUES, table.rows // 2) and not cut & {facet}:
+        raise RolesError(
+            f"facet {name!r} has {len(known):,} values in {table.rows:,} rows: nearly every row "
+            "has its own. Choose another column; if it is a number, cut it with facet_edges=[...] "
+            "or facet_above=...; or name the values of side d with facet_values=..."
+        )
+
+
+def positive_labels(table: Table, roles: Roles) -> tuple[Level, ...] | None:
+    """Positive labels: those chosen, or true and 1 where nothing can be misread; None if unsaid."""
+    known = [level for level in table.levels[1] if level is not MISSING]
+    if roles.label is None or not known:
+        return ()
+    if roles.positive_above is not None:
+        return _above(known)
+    if roles.positive is not None:
+        return tuple(_found("positive", roles.positive, known, roles.label))
+    return _natural(known)
+
+
+def positive_predictions(
+    table: Table, roles: Roles, positive: tuple[Level, ...] | None
+) -> tuple[Level, ...]:
+    """Positive predictions: the positive labels, or what lies above the cut.
+
+    A model may predict no positives; predictions that share no value with the labels are a mistake.
+
+    Raises
+    ------
+    RolesError
+        The predictions and the labels do not fit, or nothing says which predictions are positive.
+    """
+    known = [level for level in table.levels[2] if level is not MISSING]
+    if roles.predicted is None or not known:
+        return ()
+    if roles.predicted_above is not None:
+        return _above(known)
+    if roles.positive is None and (natural := _natural(known)) is not None:
+        return natural
+    labels = [show(level) for level in table.levels[1] if level is not MISSING]
+    wanted = roles.positive or positive or ()
+    if roles.label is not None and not {show(level) for level in known} & {*labels}:
+        raise RolesError(
+            f"predicted {roles.predicted!r} has the values {listed([*map(show, known)])}, none of "
+            f"which label {roles.label!r} has ({listed(labels)}); give both the same values, or "
+            "cut a score with predicted_above="
+        )
+    if not wanted:
+        raise RolesError(
+            f"which values of predicted {roles.predicted!r} are the positive ones? They are "
+            f"{listed(known)}: give positive=, or cut a score with predicted_above="
+        )
+    return tuple(level for level in known if any(show(level) == show(one) for one in wanted))
+
+
+def _above(known: Sequence[Level]) -> tuple[Level, ...]:
+    return tuple(a for a in known if isinstance(a, Interval) and a.high == np.inf)
+
+
+def _natural(known: Sequence[Level]) -> tuple[Level, ...] | None:
+    """Positive values where nothing can be misread: true, and 1 of 0 and 1."""
+    if all(isinstance(level, bool) for level in known):
+        return (True,)
+    if all(type(level) is int and level in (0, 1) for level in known):
+        return (1,)
+    return None
+
+
+def positive_unsaid(table: Table, roles: Roles, symbols: Sequence[str]) -> RolesError:
+    """Error for metrics that need to know which labels are positive, where nothing says so."""
+    known = [level for level in table.levels[1] if level is not MISSING]
+    cut = " (or positive_above=, if it is a number)" if isinstance(known[0], (int, float)) else ""
+    return RolesError(
+        f"which values of label {roles.label!r} are the positive ones? They are {listed(known)}: "
+        f"give one or more of them as positive={cut}. "
+        f"({', '.join(symbols)} need it; metrics=... can leave them out)"
+    )
+
+
+def _found(role: str, wanted: Iterable[Level], known: Sequence[Level], column: str) -> set[Level]:
+    found = set()
+    for value in wanted:
+        try:
+            found.add(find(value, known))
+        except LookupError:
+            raise RolesError(
+                f"{role}: {show(value)!r} does not occur in {column!r}; "
+                f"the values are {listed([show(level) for level in known])}"
+            ) from None
+    return found

@@ -1,0 +1,293 @@
+"""Counts: what one pass over the rows leaves behind, and all that any metric needs."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biaskit import formats
+from biaskit.counts.levels import Level, from_json, order, to_json
+from biaskit.counts.roles import Facet, Roles, facet_name
+from biaskit.counts.tables import (
+    AXES,
+    MAX_CELLS,
+    MAX_ROWS,
+    Table,
+    empty_table,
+    refuse_large,
+    refuse_many_rows,
+    refuse_mixed,
+)
+from biaskit.errors import DataError, RolesError
+from biaskit.store import saved
+from biaskit.store.addresses import said
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Counts", "cells_and_header", "from_cells", "same_roles"]
+
+_SCHEMA = 1
+# Numbers that the tables of a file may have together, of 8 bytes each.
+_MOST_NUMBERS = 1 << 26
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What one pass leaves behind: the roles, one `Table` per facet, and the number of rows read.
+
+    Counts of the same roles add, in any order and any grouping, to the counts of all their rows;
+    `sum` works on a list of them.
+
+    >>> import pandas as pd, biaskit
+    >>> df = pd.DataFrame({"sex": ["F", "M", "M"], "hired": [0, 1, 1]})
+    >>> one = biaskit.count(df, facet="sex", label="hired")
+    >>> (one + one).rows
+    6
+    """
+
+    roles: Roles
+    tables: Mapping[Facet, Table]
+    rows: int
+
+    @classmethod
+    def empty(cls, roles: Roles) -> Counts:
+        """Counts of no rows: adding them to others of the same roles changes nothing."""
+        return cls(roles, {facet: empty_table(roles, facet) for facet in roles.facet}, 0)
+
+    def __add__(self, other: Counts) -> Counts:
+        if not isinstance(other, Counts):
+            return NotImplemented
+        roles, rows = same_roles(self.roles, other.roles), self.rows + other.rows
+        refuse_many_rows(rows)
+        tables = {
+            facet: _added(facet, table, other.tables[facet]) for facet, table in self.tables.items()
+        }
+        return Counts(roles, tables, rows)
+
+    def __radd__(self, other: object) -> Counts:
+        if other == 0:  # the start of sum()
+            return self
+        return NotImplemented
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the counts to a Parquet file; `path` is replaced only once the new file is whole.
+
+        Raises
+        ------
+        DataError
+            The folder does not exist or cannot be written.
+        """
+        saved.write(path, *cells_and_header(self))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Counts:
+        """Counts that `save` wrote.
+
+        Raises
+        ------
+        DataError
+            There is no such file, it is cut short, foreign or newer, or does not add up.
+        """
+        columns, header = saved.read(path, ("table", *AXES, "n", "w", "w2"), MAX_CELLS)
+        if header.get("schema") != _SCHEMA or header.get("kind") != "counts":
+            raise DataError(
+                f"{said(path)} has {header.get('kind')!r} of schema {header.get('schema')!r}, "
+                f"made by biaskit {header.get('version')!r}; this version reads counts of schema "
+                f"{_SCHEMA}: install a newer biaskit, or count the data again"
+            )
+        try:
+            return from_cells(columns, header)
+        except (ValueError, TypeError, RecursionError, OverflowError) as error:
+            raise DataError(f"{said(path)} is damaged: {error}; save the counts again") from error
+
+    def to_frame(self) -> pd.DataFrame:
+        """Non-empty cells as a tidy DataFrame: a column per role that was given, and ``n``.
+
+        Missing values are None; weighted counts have ``w`` and ``w2`` beside ``n``.
+
+        >>> import pandas as pd, biaskit
+        >>> df = pd.DataFrame({"sex": ["F", "M", "M"], "hired": [0, 1, 1]})
+        >>> biaskit.count(df, facet="sex", label="hired").to_frame()
+          facet value label  n
+        0   sex     F     0  1
+        1   sex     M     1  2
+        """
+        axes = [axis for axis in AXES[1:] if getattr(self.roles, axis) is not None]
+        weights = ["w", "w2"] if self.roles.weight is not None else []
+        columns: dict[str, list[Any]] = {
+            name: [] for name in ("facet", "value", *axes, "n", *weights)
+        }
+        for facet, table in self.tables.items():
+            for cell in np.argwhere(table.n):
+                where = tuple(cell)
+                named = dict(
+                    zip(AXES, (t[i] for t, i in zip(table.levels, where, strict=True)), strict=True)
+                )
+                columns["facet"].append(facet_name(facet))
+                columns["value"].append(named["facet"])
+                for axis in axes:
+                    columns[axis].append(named[axis])
+                columns["n"].append(int(table.n[where]))
+                for name in weights:
+                    columns[name].append(float(getattr(table, name)[where]))
+        return formats.frame(columns)
+
+
+def cells_and_header(counts: Counts) -> tuple[dict[str, list[Any]], dict[str, Any]]:
+    """Columns and header of the file that counts are saved in."""
+    from biaskit import __version__
+
+    columns: dict[str, list[Any]] = {name: [] for name in ("table", *AXES, "n", "w", "w2")}
+    for number, table in enumerate(counts.tables.values()):
+        for cell in np.argwhere(table.n):
+            where = tuple(cell)
+            columns["table"].append(number)
+            for axis, levels, i in zip(AXES, table.levels, where, strict=True):
+                columns[axis].append(json.dumps(to_json(levels[i])))
+            columns["n"].append(int(table.n[where]))
+            columns["w"].append(None if table.w is None else float(table.w[where]))
+            columns["w2"].append(None if table.w2 is None else float(table.w2[where]))
+    header = {
+        "schema": _SCHEMA,
+        "version": __version__,
+        "kind": "counts",
+        "rows": counts.rows,
+        "roles": counts.roles.to_json(),
+    }
+    return columns, header
+
+
+def same_roles(ours: Roles, theirs: Roles, doing: str = "do not add") -> Roles:
+    """Roles of two counts: what was counted must be equal; a choice may be made by one only.
+
+    Raises
+    ------
+    RolesError
+        The roles differ; the message says what counts of different roles do not do.
+    """
+    if ours.counted != theirs.counted:
+        one, other = ours.counted.given(), theirs.counted.given()
+        name = next(n for n in {**one, **other} if one.get(n) != other.get(n))
+        raise RolesError(
+            f"counts of different roles {doing}: {name} is {one.get(name)!r} in one and "
+            f"{other.get(name)!r} in the other; count both with the same roles"
+        )
+    chosen = {}
+    for name in ("positive", "facet_values"):
+        one, other = getattr(ours, name), getattr(theirs, name)
+        if one is not None and other is not None and one != other:
+            raise RolesError(
+                f"counts with different {name} {doing}: {one!r} and {other!r}; "
+                f"load both without it, or give both the same"
+            )
+        chosen[name] = other if one is None else one
+    return replace(ours, **chosen)
+
+
+def _added(facet: Facet, one: Table, other: Table) -> Table:
+    refuse_large(
+        [{*a, *b} for a, b in zip(one.levels, other.levels, strict=True)], facet_name(facet)
+    )
+    with np.errstate(over="ignore"):
+        total = one + other
+    if not all(np.isfinite(sums).all() for sums in (total.w, total.w2) if sums is not None):
+        raise DataError(
+            "together the weights, or their squares, are beyond what a float holds; make them "
+            "smaller and count again"
+        )
+    return total
+
+
+def from_cells(columns: Mapping[str, Any], header: Mapping[str, Any]) -> Counts:
+    """Counts of the cells in a file, as `saved.read` gives them, checked: they come from outside.
+
+    Raises
+    ------
+    ValueError
+        They are not what `cells_and_header` makes.
+    """
+    roles, rows = Roles.from_json(header.get("roles")), header.get("rows")
+    if not isinstance(rows, int) or isinstance(rows, bool) or not 0 <= rows <= MAX_ROWS:
+        raise ValueError(f"rows is {rows!r}")
+    if any(isinstance(columns[name], saved.Texts) for name in ("table", "n", "w", "w2")):
+        raise ValueError("a number is a text")
+    if columns["n"].dtype.kind != "i" or np.any(columns["n"] <= 0):
+        raise ValueError("a cell has no rows, or fewer than none")
+    of_facet = columns["table"]
+    if of_facet.dtype.kind != "i" or np.any((of_facet < 0) | (of_facet >= len(roles.facet))):
+        raise ValueError("a cell belongs to no facet")
+    levels = {axis: _levels(columns[axis]) for axis in AXES}
+    tables, size = {}, 0
+    for number, facet in enumerate(roles.facet):
+        chosen = slice(None) if len(roles.facet) == 1 else np.flatnonzero(of_facet == number)
+        codes = {axis: columns[axis].codes[chosen] for axis in AXES}
+        cells = {name: columns[name][chosen] for name in ("n", "w", "w2")}
+        n = cells["n"]
+        if (int((n >> 32).sum()) << 32) + int((n & 0xFFFFFFFF).sum()) != rows:  # without a wrap
+            raise ValueError(
+                f"the cells of facet {facet_name(facet)!r} do not add up to {rows} rows"
+            )
+        tables[facet] = table = _table_of_cells(roles, facet, levels, codes, cells)
+        size += table.n.size * (1 if table.w is None else 3)
+        if size > _MOST_NUMBERS:
+            raise ValueError(f"its tables have more than {_MOST_NUMBERS:,} numbers")
+    return Counts(roles, tables, rows)
+
+
+def _levels(texts: saved.Texts) -> list[Level]:
+    """Level that each text of an axis stands for."""
+    if not isinstance(texts, saved.Texts):
+        raise ValueError("a level is no text")
+    return [from_json(json.loads(text)) for text in texts.distinct]
+
+
+def _table_of_cells(
+    roles: Roles,
+    facet: Facet,
+    levels: Mapping[str, list[Level]],
+    codes: Mapping[str, NDArray[np.int32]],
+    cells: Mapping[str, NDArray[Any]],
+) -> Table:
+    empty = empty_table(roles, facet)
+    axes: list[tuple[Level, ...]] = []
+    for axis, kept in zip(AXES, empty.levels, strict=True):
+        used = np.flatnonzero(np.bincount(codes[axis], minlength=len(levels[axis])))
+        seen = {levels[axis][code] for code in used.tolist()}
+        axes.append(tuple(sorted({*seen, *kept}, key=order)))
+        if axis != "facet" and getattr(roles, axis) is None and seen - {*kept}:
+            raise ValueError(f"{axis} has values but no column")
+    refuse_mixed(axes)
+    refuse_large(axes, facet_name(facet))
+    shape = [len(axis) for axis in axes]
+    flat = np.zeros(len(cells["n"]), dtype=np.int64)
+    for name, known in zip(AXES, axes, strict=True):
+        place = {level: i for i, level in enumerate(known)}
+        of_code = np.array([place.get(level, -1) for level in levels[name]], dtype=np.int64)
+        flat *= len(known)
+        flat += np.take(of_code, codes[name])
+    is_there = np.zeros(math.prod(shape), dtype=bool)
+    is_there[flat] = True
+    if np.count_nonzero(is_there) < len(flat):
+        raise ValueError("a cell stands in it twice")
+
+    def table_of(name: str, dtype: Any) -> NDArray[Any]:
+        made = np.zeros(math.prod(shape), dtype=dtype)
+        made[flat] = cells[name]
+        return made.reshape(shape)
+
+    n = table_of("n", np.int64)
+    if roles.weight is None:
+        return Table(tuple(axes), n)
+    for name in ("w", "w2"):
+        sums = cells[name]
+        if sums.dtype.kind != "f" or not np.all(np.isfinite(sums) & (sums >= 0)):
+            raise ValueError(f"a sum of weights ({name}) is negative, missing or not finite")
+    return Table(tuple(axes), n, table_of("w", np.float64), table_of("w2", np.float64))

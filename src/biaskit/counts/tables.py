@@ -1,0 +1,410 @@
+"""Tables: the mergeable contingency table of one facet, and the tallies of its two sides."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biaskit.counts.levels import ABSENT, MISSING, Level, kind, order
+from biaskit.counts.roles import Facet, Roles
+from biaskit.errors import DataError, RolesError
+
+__all__ = [
+    "AXES",
+    "MAX_CELLS",
+    "MAX_LEVELS",
+    "MAX_ROWS",
+    "Table",
+    "Tally",
+    "divide",
+    "empty_table",
+    "refuse_large",
+    "refuse_many_rows",
+    "refuse_mixed",
+    "too_many_cells",
+    "too_many_values",
+]
+
+AXES = ("facet", "label", "predicted", "group")
+
+#: More values than this on an axis, or more cells than this in a table, are refused: a column of so
+#: many values is an identifier or a measurement, not a facet or a label. Strata may be many.
+MAX_LEVELS = {"facet": 1_000, "label": 1_000, "predicted": 1_000, "group": 100_000}
+MAX_CELLS = 10_000_000
+#: More rows than this are no integer of 64 bits.
+MAX_ROWS = 2**63 - 1
+
+
+def divide(numerator: Any, denominator: Any) -> NDArray[np.float64]:
+    """Quotient by which every metric divides: 0/0 is NaN, and x/0 an infinity with the sign of x.
+
+    >>> divide([1, 0, 3], [2, 0, 0])
+    array([0.5, nan, inf])
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.true_divide(numerator, denominator), dtype=np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class Tally:
+    """Counts of one side of a comparison, named as in the formulas of Clarify's documents.
+
+    `cells` has the shape ``(..., label, predicted, group)``; what leads (facet values, replicates)
+    is carried along by every property, so that one call serves them all. Only known values are in
+    it. `positive` and `positive_hat` mark the positive labels and the positive predictions.
+
+    >>> t = Tally(np.array([[[30]], [[10]]]), positive=np.array([False, True]))
+    >>> print(t.n, t.n1, t.q)
+    40 10 0.25
+    """
+
+    cells: NDArray[Any]
+    positive: NDArray[np.bool_]
+    positive_hat: NDArray[np.bool_] | None = None
+    #: Sums of the squared weights in each cell, where rows are weighted.
+    squares: NDArray[np.float64] | None = None
+
+    @cached_property
+    def n(self) -> NDArray[Any]:
+        """Rows (sums of weights where rows are weighted)."""
+        return np.asarray(self.cells.sum(axis=(-3, -2, -1)))[()]
+
+    @cached_property
+    def n1(self) -> NDArray[Any]:
+        """Rows with a positive label."""
+        return np.asarray(self.by_label[..., self.positive].sum(axis=-1))[()]
+
+    @cached_property
+    def n0(self) -> NDArray[Any]:
+        """Rows with a label that is not positive."""
+        return np.asarray(self.by_label[..., ~self.positive].sum(axis=-1))[()]
+
+    @cached_property
+    def by_label(self) -> NDArray[Any]:
+        """Rows by label, shape ``(..., label)``."""
+        return np.asarray(self.cells.sum(axis=(-2, -1)))
+
+    @cached_property
+    def q(self) -> NDArray[np.float64]:
+        """Share of rows with a positive label; NaN where there are no rows."""
+        return divide(self.n1, self.n)
+
+    @cached_property
+    def n1_hat(self) -> NDArray[Any]:
+        """Rows predicted positive."""
+        return np.asarray(self._predicted[..., self._hat].sum(axis=-1))[()]
+
+    @cached_property
+    def n0_hat(self) -> NDArray[Any]:
+        """Rows with a prediction that is not positive."""
+        return np.asarray(self._predicted[..., ~self._hat].sum(axis=-1))[()]
+
+    @cached_property
+    def q_hat(self) -> NDArray[np.float64]:
+        """Share of rows predicted positive; NaN where there are no rows."""
+        return divide(self.n1_hat, self.n)
+
+    @cached_property
+    def tp(self) -> NDArray[Any]:
+        """True positives: rows with a positive label that are predicted positive."""
+        return self._confusion(self.positive, self._hat)
+
+    @cached_property
+    def fp(self) -> NDArray[Any]:
+        """False positives."""
+        return self._confusion(~self.positive, self._hat)
+
+    @cached_property
+    def fn(self) -> NDArray[Any]:
+        """False negatives."""
+        return self._confusion(self.positive, ~self._hat)
+
+    @cached_property
+    def tn(self) -> NDArray[Any]:
+        """True negatives."""
+        return self._confusion(~self.positive, ~self._hat)
+
+    @cached_property
+    def P(self) -> NDArray[np.float64]:  # noqa: N802 - the documents' name
+        """Distribution of the labels, shape ``(..., label)``; NaN where there are no rows."""
+        return divide(self.by_label, np.asarray(self.n)[..., np.newaxis])
+
+    @cached_property
+    def by_group(self) -> Tally:
+        """The same rows with the group as the last of the leading axes."""
+        cells = np.moveaxis(self.cells, -1, -3)[..., np.newaxis]
+        return replace(self, cells=cells, squares=None)
+
+    def at(self, comparison: int) -> Tally:
+        """One of the comparisons, which are the first axis."""
+        squares = None if self.squares is None else self.squares[comparison]
+        return replace(self, cells=self.cells[comparison], squares=squares)
+
+    @property
+    def _hat(self) -> NDArray[np.bool_]:
+        if self.positive_hat is None:
+            raise RolesError(
+                "a metric asks for predictions (q_hat, tp and the like) where none are counted: "
+                "name 'predicted' and 'positive' in its needs"
+            )
+        return self.positive_hat
+
+    @cached_property
+    def _predicted(self) -> NDArray[Any]:
+        return np.asarray(self.cells.sum(axis=(-3, -1)))
+
+    def _confusion(self, label: NDArray[np.bool_], predicted: NDArray[np.bool_]) -> NDArray[Any]:
+        rows = self.cells[..., label, :, :][..., predicted, :]
+        return np.asarray(rows.sum(axis=(-3, -2, -1)))[()]
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Contingency table of one facet: `n` rows per cell of ``(facet, label, predicted, group)``.
+
+    Where rows are weighted, `w` has the sums of the weights and `w2` those of their squares, in the
+    same cells. `levels` are the values on each axis in canonical order; an axis that no column was
+    given for has the one level ``"*"``. Tables add cell by cell, whatever levels each has seen.
+    """
+
+    levels: tuple[tuple[Level, ...], ...]
+    n: NDArray[np.int64]
+    w: NDArray[np.float64] | None = None
+    w2: NDArray[np.float64] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        levels: Sequence[Sequence[Level]],
+        arrays: Sequence[NDArray[Any]],
+        keep: Collection[Level],
+    ) -> Table:
+        """Table in canonical form of its arrays ``n`` or ``n, w, w2`` on raw levels.
+
+        Levels that repeat are joined and those without rows dropped, but for those in `keep` (the
+        bins of a column that is cut).
+        """
+        final: list[tuple[Level, ...]] = []
+        for axis, raw in enumerate(levels):
+            rows = arrays[0].sum(axis=tuple(i for i in range(len(levels)) if i != axis))
+            used = {a for a, count in zip(raw, rows.tolist(), strict=True) if count} | {
+                a for a in raw if a in keep
+            }
+            kept = tuple(sorted(used, key=order))
+            arrays = [_regrouped(array, axis, raw, kept) for array in arrays]
+            final.append(kept)
+        return cls(tuple(final), *arrays)
+
+    @property
+    def rows(self) -> int:
+        """Number of rows in the table, missing values and all."""
+        return int(self.n.sum())
+
+    @property
+    def weighted(self) -> bool:
+        """Whether rows count by a weight."""
+        return self.w is not None
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Table):
+            return NotImplemented
+        return self.levels == other.levels and all(
+            (a is None and b is None) or (a is not None and b is not None and np.array_equal(a, b))
+            for a, b in zip(self._arrays(), other._arrays(), strict=True)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __add__(self, other: Table) -> Table:
+        if not isinstance(other, Table):
+            return NotImplemented
+        levels = tuple(
+            tuple(sorted({*ours, *theirs}, key=order))
+            for ours, theirs in zip(self.levels, other.levels, strict=True)
+        )
+        refuse_mixed(levels)
+        added = (
+            None if a is None or b is None else a + b
+            for a, b in zip(self._spread(levels), other._spread(levels), strict=True)
+        )
+        return Table(levels, *added)  # type: ignore[arg-type]
+
+    def beside(self, other: Table) -> Table:
+        """Table with the levels of another beside its own; those have no rows in it."""
+        return self + Table(
+            other.levels,
+            np.zeros_like(other.n),
+            None if other.w is None else np.zeros_like(other.w),
+            None if other.w2 is None else np.zeros_like(other.w2),
+        )
+
+    def split(
+        self,
+        sides: NDArray[np.bool_],
+        *,
+        known: Collection[str] = (),
+        positive: Collection[Level] = (),
+        positive_hat: Collection[Level] = (),
+    ) -> tuple[Tally, Tally]:
+        """Sides a and d of some comparisons, each a `Tally` with one leading axis.
+
+        Parameters
+        ----------
+        sides
+            Shape ``(comparisons, facet levels)``: the levels that together are d. Side a is every
+            other known level.
+        known
+            Axes, beside the facet, on which a row's value must be known for it to count.
+        positive, positive_hat
+            Levels of the label and of the prediction that are positive.
+        """
+        labels = np.array([level in positive for level in self.levels[1]], dtype=bool)
+        hat = None
+        if "predicted" in known:
+            hat = np.array([level in positive_hat for level in self.levels[2]], dtype=bool)
+        weights, squares = self.n if self.w is None else self.w, self.w2
+        made = []
+        for side in (~sides, sides):  # the missing level is empty, so it may be on either side
+            cells = self._on_side(side, weights, known)
+            squared = None if squares is None else self._on_side(side, squares, known)
+            made.append(Tally(cells, labels, hat, squared))
+        return made[0], made[1]
+
+    def side_rows(self, sides: NDArray[np.bool_], known: Collection[str]) -> NDArray[np.int64]:
+        """Numbers of rows on sides a and d, shape ``(2, comparisons)``, whatever they weigh."""
+        by_level = self._known(self.n, known).sum(axis=(1, 2, 3))
+        return np.stack([~sides @ by_level, sides @ by_level])
+
+    def _on_side(
+        self, side: NDArray[np.bool_], cells: NDArray[Any], known: Collection[str]
+    ) -> NDArray[Any]:
+        """Cells of a side in each comparison; predictions and groups not needed are summed."""
+        cells = np.tensordot(side.astype(cells.dtype), self._known(cells, known), axes=1)
+        for axis, name in ((-2, "predicted"), (-1, "group")):
+            if name not in known:
+                cells = cells.sum(axis=axis, keepdims=True)
+        return cells
+
+    def _known(self, cells: NDArray[Any], axes: Collection[str]) -> NDArray[Any]:
+        """Cells emptied of the rows whose facet, or value on one of the axes named, is missing."""
+        cells = cells.copy()
+        for axis, (name, levels) in enumerate(zip(AXES, self.levels, strict=True)):
+            if (name == "facet" or name in axes) and levels and levels[-1] is MISSING:
+                cells[(slice(None),) * axis + (-1,)] = 0
+        return cells
+
+    def _arrays(self) -> tuple[NDArray[Any] | None, ...]:
+        return (self.n, self.w, self.w2)
+
+    def _spread(self, levels: tuple[tuple[Level, ...], ...]) -> list[NDArray[Any] | None]:
+        """Arrays on a wider set of levels, of which this table's are a part."""
+        where = np.ix_(
+            *(
+                [wide.index(level) for level in own]
+                for wide, own in zip(levels, self.levels, strict=True)
+            )
+        )
+        made: list[NDArray[Any] | None] = []
+        for array in self._arrays():
+            if array is None:
+                made.append(None)
+                continue
+            wider = np.zeros([len(axis) for axis in levels], dtype=array.dtype)
+            wider[where] = array
+            made.append(wider)
+        return made
+
+
+def empty_table(roles: Roles, facet: Facet) -> Table:
+    """Table of no rows for one facet: no levels but the bins of columns that are cut."""
+    levels = (
+        roles.bins(facet) if isinstance(facet, str) else (),
+        *(_empty_axis(roles, getattr(roles, axis)) for axis in AXES[1:]),
+    )
+    shape = [len(axis) for axis in levels]
+    n = np.zeros(shape, dtype=np.int64)
+    if roles.weight is None:
+        return Table(levels, n)
+    return Table(levels, n, np.zeros(shape), np.zeros(shape))
+
+
+def refuse_large(levels: Sequence[Collection[Level]], facet: str) -> None:
+    """Refuse an axis with more levels than `MAX_LEVELS`, or more than `MAX_CELLS` cells in all."""
+    for axis, values in zip(AXES, levels, strict=True):
+        if (known := len(values) - (MISSING in values)) > MAX_LEVELS[axis]:
+            name = f"facet {facet!r}" if axis == "facet" else f"the {axis}"
+            raise DataError(too_many_values(axis, name, known))
+    if math.prod(map(len, levels)) > MAX_CELLS:
+        raise DataError(too_many_cells([len(values) for values in levels]))
+
+
+def refuse_many_rows(rows: int) -> None:
+    """Refuse more rows than `MAX_ROWS`; below that, no sum of cells wraps."""
+    if rows > MAX_ROWS:
+        raise DataError(
+            f"{rows:,} rows are more than counts can hold ({MAX_ROWS:,}); is something added "
+            "twice, or the column of the frequency no number of rows?"
+        )
+
+
+def too_many_values(axis: str, name: str, seen: int) -> str:
+    """Message for a column that has too many values to be counted by."""
+    cut = {
+        "facet": "cut it with facet_edges=[...] or facet_above=...",
+        "label": "cut it with positive_above=...",
+        "predicted": "cut it with predicted_above=...",
+        "group": "put it into bands first",
+    }[axis]
+    return (
+        f"{name} has {seen:,} different values or more; a {axis} has {MAX_LEVELS[axis]:,} at most. "
+        f"An identifier cannot be a {axis}; if it is a number, {cut}"
+    )
+
+
+def too_many_cells(sizes: Sequence[int]) -> str:
+    """Message for columns that together make too large a table."""
+    return (
+        f"{' × '.join(f'{size:,}' for size in sizes)} values make more than {MAX_CELLS:,} cells; "
+        "choose columns with fewer values, or cut a numeric facet with facet_edges"
+    )
+
+
+def refuse_mixed(levels: Sequence[Collection[Level]]) -> None:
+    """Refuse an axis whose levels are of different kinds, such as numbers and texts."""
+    for name, axis in zip(AXES, levels, strict=True):
+        kinds = sorted({kind(level) for level in axis if level is not MISSING})
+        if len(kinds) > 1:
+            raise DataError(
+                f"the {name} holds values of kind {kinds[0]} in one part, {kinds[1]} in another; "
+                "make the column the same type everywhere"
+            )
+
+
+def _empty_axis(roles: Roles, column: str | None) -> tuple[Level, ...]:
+    return (ABSENT,) if column is None else roles.bins(column)
+
+
+def _regrouped(
+    array: NDArray[Any], axis: int, raw: Sequence[Level], kept: Sequence[Level]
+) -> NDArray[Any]:
+    """Array whose entries along one axis are summed by level, in the order of `kept`."""
+    if tuple(raw) == tuple(kept):
+        return array
+    source = {level: i for i, level in enumerate(raw)}
+    if len(source) == len(raw) and all(level in source for level in kept):
+        return np.take(array, [source[level] for level in kept], axis=axis)
+    place = {level: i for i, level in enumerate(kept)}
+    shape = [*array.shape]
+    shape[axis] = len(kept)
+    made = np.zeros(shape, dtype=array.dtype)
+    target = np.moveaxis(made, axis, 0)
+    for level, part in zip(raw, np.moveaxis(array, axis, 0), strict=True):
+        if level in place:
+            target[place[level]] += part
+    return made

@@ -1,0 +1,1 @@
+"""Explanations: a model and a table to the parts of a gap."""

@@ -1,0 +1,391 @@
+"""Attributions: what one pass over explained rows leaves behind, and what follows from it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biaskit.counts.levels import ABSENT, MISSING, Level, from_json, kind, order, to_json
+from biaskit.counts.roles import Facet, Roles, facet_name
+from biaskit.counts.tables import MAX_CELLS, MAX_LEVELS, divide, refuse_many_rows, too_many_values
+from biaskit.errors import DataError, RolesError
+from biaskit.intervals import means
+from biaskit.intervals.moments import Moments, joined, no_rows, spread, together
+from biaskit.store import saved
+from biaskit.store.addresses import said
+
+__all__ = ["ADDS_UP", "TOTAL", "About", "Attributions", "Gap", "Sums", "all_rows", "gap"]
+
+#: Name, in the place of a feature, of the model's output itself.
+TOTAL = "(total)"
+
+#: Parts add up to their whole to this share of the sizes that are added.
+ADDS_UP = 1e-6
+
+_SCHEMA = 2
+# Columns of a file: of what every cell is, and what is kept of the rows in it.
+_PLACE = ("table", "facet", "output", "feature", "n")
+_KEPT = Moments._fields[1:]
+#: What files of schema 1 kept: sums of the values, their squares, their absolutes, and the noise.
+_KEPT_1 = ("sum", "squares", "absolute", "noise")
+#: What may be unknown, and is NaN then.
+_LOOSE = ("third", "least", "most", "noise")
+
+
+@dataclass(frozen=True)
+class About:
+    """What was explained, and how: attributions add where all of it is equal."""
+
+    features: tuple[str, ...]
+    #: Names of the model's outputs: classes, or the empty text of a single one.
+    outputs: tuple[str, ...]
+    #: ``raw`` or ``probability``.
+    scale: str
+    #: What the output is, in words, such as log-odds.
+    unit: str
+    method: str
+    #: Mean output over the background, for each output.
+    base: tuple[float, ...]
+    #: Whether the background is the rows that were explained, or some of them.
+    own_background: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """What is kept of the rows of each level of a facet.
+
+    The arrays of `moments` have the shape ``(outputs, features + 1, levels)``; the last feature is
+    the model's output.
+    """
+
+    levels: tuple[Level, ...]
+    moments: Moments
+
+    @property
+    def n(self) -> NDArray[Any]:
+        """Rows of each level, shape ``(levels,)``."""
+        return self.moments.n
+
+    def __add__(self, other: Sums) -> Sums:
+        levels = tuple(sorted({*self.levels, *other.levels}, key=order))
+        _refuse_mixed(levels)
+        one, more = (
+            spread(sums.moments, [levels.index(level) for level in sums.levels], len(levels))
+            for sums in (self, other)
+        )
+        return Sums(levels, together(one, more))
+
+
+@dataclass(frozen=True)
+class Attributions:
+    """What one pass over explained rows leaves behind: moments of Shapley values per facet value.
+
+    Attributions of one model explained in one way add, in any order and any grouping, to those of
+    all their rows; `sum` works on a list of them. Their size is facet values × features, however
+    many rows there were.
+    """
+
+    about: About
+    roles: Roles
+    #: Sums by facet; without one, those of all rows, under the name ``(all)``.
+    sums: Mapping[Facet, Sums]
+    rows: int
+
+    def __add__(self, other: Attributions) -> Attributions:
+        if not isinstance(other, Attributions):
+            return NotImplemented
+        about, others = _alike(self.about, other.about)
+        for field in fields(About):
+            one, more = getattr(about, field.name), getattr(others, field.name)
+            if one != more:
+                raise RolesError(
+                    f"attributions that differ in {field.name} do not add: {_short(one)} and "
+                    f"{_short(more)}; explain both with one model and one background"
+                )
+        if self.roles.counted != other.roles.counted:
+            raise RolesError(
+                "attributions of different facets do not add: "
+                f"{_short(self.roles.counted.given())} and {_short(other.roles.counted.given())}; "
+                "explain both by the same"
+            )
+        refuse_many_rows(self.rows + other.rows)
+        made = {facet: sums + other.sums[facet] for facet, sums in self.sums.items()}
+        for facet, sums in made.items():
+            if len(sums.levels) > MAX_LEVELS["facet"] + 1:
+                name = f"facet {facet_name(facet)!r}"
+                raise DataError(too_many_values("facet", name, len(sums.levels)))
+        return Attributions(about, self.roles, made, self.rows + other.rows)
+
+    def __radd__(self, other: object) -> Attributions:
+        if other == 0:  # the start of sum()
+            return self
+        return NotImplemented
+
+    def empty(self) -> Attributions:
+        """Attributions of no rows: adding them to these changes nothing."""
+        none = Sums((), no_rows((len(self.about.outputs), len(self.about.features) + 1), 0))
+        return replace(self, sums=dict.fromkeys(self.sums, none), rows=0)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the attributions to a Parquet file; `path` is replaced once the new file is whole.
+
+        Raises
+        ------
+        DataError
+            The folder does not exist or cannot be written.
+        """
+        from biaskit import __version__
+
+        columns: dict[str, list[Any]] = {name: [] for name in (*_PLACE, *_KEPT)}
+        for number, sums in enumerate(self.sums.values()):
+            cells = itertools.product(*map(range, sums.moments.mean.shape))
+            for output, feature, at in cells:
+                columns["table"].append(number)
+                columns["facet"].append(json.dumps(to_json(sums.levels[at])))
+                columns["output"].append(output)
+                columns["feature"].append(feature)
+                columns["n"].append(int(sums.n[at]))
+                for name in _KEPT:
+                    array = getattr(sums.moments, name)
+                    columns[name].append(float(array[output, feature, at]))
+        header = {
+            "schema": _SCHEMA,
+            "version": __version__,
+            "kind": "attributions",
+            "rows": self.rows,
+            "roles": self.roles.to_json(),
+            "about": {field.name: getattr(self.about, field.name) for field in fields(About)},
+        }
+        saved.write(path, columns, header)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Attributions:
+        """Attributions that `save` wrote.
+
+        Raises
+        ------
+        DataError
+            There is no such file, it is cut short, foreign or newer, or does not add up.
+        """
+        found = saved.header(path)
+        if found is not None and not (
+            found.get("kind") == "attributions" and found.get("schema") in (1, _SCHEMA)
+        ):
+            raise DataError(
+                f"{said(path)} has {found.get('kind')!r} of schema {found.get('schema')!r}, "
+                f"made by biaskit {found.get('version')!r}; this version reads attributions of "
+                f"schema {_SCHEMA} and 1: install a newer biaskit, or explain the data again"
+            )
+        is_first = found is not None and found["schema"] == 1
+        names = (*_PLACE, *(_KEPT_1 if is_first else _KEPT))
+        columns, header = saved.read(path, names, MAX_CELLS)
+        try:
+            return _from_cells({n: _list(column) for n, column in columns.items()}, header)
+        except (ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
+            raise DataError(f"{said(path)} is damaged: {error}; save it again") from error
+
+
+def _alike(one: About, other: About) -> tuple[About, About]:
+    """Both without what does not keep them apart: where the background is from, a base's rounding.
+
+    Of two bases that only rounding keeps apart, both get the lesser.
+    """
+    own = one.own_background or other.own_background
+    one, other = replace(one, own_background=own), replace(other, own_background=own)
+    if len(one.base) != len(other.base) or not np.allclose(one.base, other.base, 1e-9, 1e-12):
+        return one, other
+    base = tuple(map(min, one.base, other.base))
+    return replace(one, base=base), replace(other, base=base)
+
+
+def _list(column: Any) -> list[Any]:
+    if isinstance(column, saved.Texts):
+        return [column.distinct[code] for code in column.codes.tolist()]
+    return list(column.tolist())
+
+
+class Gap(NamedTuple):
+    """Means of one feature's values on both sides, and their difference.
+
+    Arrays of the shape ``(outputs, features + 1)``.
+    """
+
+    mean_a: NDArray[np.float64]
+    mean_d: NDArray[np.float64]
+    mean_abs_a: NDArray[np.float64]
+    mean_abs_d: NDArray[np.float64]
+    gap: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    #: Standard error that sampling alone gives the gap; 0 where values are exact.
+    noise: NDArray[np.float64]
+    #: Number of rows that carry the sum of a side, as `means.Interval` has it.
+    few: NDArray[np.float64]
+    #: Whether the skewness of the values is unknown and taken for none, as in files of biaskit 0.1.
+    is_plain: NDArray[np.bool_]
+    n_a: int
+    n_d: int
+
+
+def gap(
+    sums: Sums,
+    on_d: NDArray[np.bool_],
+    on_a: NDArray[np.bool_],
+    confidence: float,
+    is_facet: NDArray[np.bool_] | None = None,
+) -> Gap:
+    """Difference of the means of the rows on side a and on side d, with its interval.
+
+    Parameters
+    ----------
+    sums
+        Sums of one facet.
+    on_d, on_a
+        Which levels are on either side, shape ``(levels,)``.
+    confidence
+        Level of the interval, between 0 and 1.
+    is_facet
+        Which features are the facet itself, shape ``(features + 1,)``. Other rows of a side would
+        have the value that all of its rows have.
+
+    Returns
+    -------
+    Gap
+        ``mean_a - mean_d`` and its interval (`means.difference`). Where the values are two, and
+        where outputs are decisions, 0 or 1, it is the interval of a difference of two proportions;
+        of decisions also where only one of the two occurs. NaN where a side has fewer than two
+        rows, of decisions where it has none.
+    """
+    a, d = (joined(sums.moments.at(side)) for side in (on_a, on_d))
+    least, most = np.minimum(a.least, d.least), np.maximum(a.most, d.most)
+    is_decision = np.zeros(least.shape, dtype=bool)
+    is_decision[:, -1] = _is_0_or_1(least[:, -1]) & _is_0_or_1(most[:, -1])
+    is_alone = np.full(least.shape, min(a.n, d.n) < 2)
+    if is_facet is not None:
+        is_alone |= (a.least == a.most) & (d.least == d.most) & is_facet
+    least = np.where(is_decision, 0.0, np.where(is_alone, np.nan, least))
+    most = np.where(is_decision, 1.0, most)
+    found = means.difference(a, d, least, most, confidence)
+    mean_a, mean_d = (np.where(side.n > 0, side.mean, np.nan) for side in (a, d))
+    return Gap(
+        mean_a,
+        mean_d,
+        divide(a.absolute, a.n),
+        divide(d.absolute, d.n),
+        mean_a - mean_d,
+        found.low,
+        found.high,
+        np.sqrt(sum(divide(divide(side.noise, side.n), side.n) for side in (a, d))),
+        found.few,
+        ~(np.isfinite(a.third) & np.isfinite(d.third)) & ~found.is_proportion,
+        int(a.n),
+        int(d.n),
+    )
+
+
+def _is_0_or_1(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    return np.asarray((values == 0) | (values == 1))
+
+
+def _refuse_mixed(levels: Sequence[Level]) -> None:
+    kinds = sorted({kind(level) for level in levels if level is not MISSING})
+    if len(kinds) > 1:
+        raise DataError(
+            f"the facet holds values of kind {kinds[0]} in one part, {kinds[1]} in another; "
+            "make the column the same type everywhere"
+        )
+
+
+def all_rows() -> tuple[Level, ...]:
+    """Levels of a table that no facet divides."""
+    return (ABSENT,)
+
+
+def _from_cells(columns: Mapping[str, list[Any]], header: Mapping[str, Any]) -> Attributions:
+    """Attributions of the cells in a file, checked: they come from outside."""
+    given = header["about"]
+    about = About(
+        features=tuple(map(str, given["features"])),
+        outputs=tuple(map(str, given["outputs"])),
+        scale=str(given["scale"]),
+        unit=str(given["unit"]),
+        method=str(given["method"]),
+        base=tuple(float(base) for base in given["base"]),
+        own_background=bool(given.get("own_background", False)),
+    )
+    rows, roles = header["rows"], Roles.from_json(header["roles"])
+    if type(rows) is not int or rows < 0:
+        raise ValueError(f"rows is {rows!r}")
+    if not about.outputs or len(about.base) != len(about.outputs):
+        raise ValueError("it has other bases than outputs")
+    facets: tuple[Facet, ...] = roles.facet or ("(all)",)
+    shape = (len(about.outputs), len(about.features) + 1)
+    cells = len(columns["n"])
+    for name, most in (("table", len(facets)), ("output", shape[0]), ("feature", shape[1])):
+        if any(type(at) is not int or not 0 <= at < most for at in columns[name]):
+            raise ValueError(f"a cell belongs to no {name}")
+    if any(type(n) is not int or n < 0 for n in columns["n"]):
+        raise ValueError("a cell has fewer rows than none")
+    for name in _KEPT_1 if header["schema"] == 1 else _KEPT:
+        loose = name in _LOOSE
+        if any(type(x) is not float or not (math.isfinite(x) or loose) for x in columns[name]):
+            raise ValueError(f"a sum ({name}) is missing or not finite")
+    if header["schema"] == 1:
+        columns = {**columns, **_kept_since(columns, len(about.features))}
+    if any(x < 0 for x in columns["second"]):
+        raise ValueError("a sum of squares is negative")
+    levels = [from_json(json.loads(text)) for text in columns["facet"]]
+    made = {}
+    for number, facet in enumerate(facets):
+        mine = [i for i in range(cells) if columns["table"][i] == number]
+        axis = tuple(sorted({levels[i] for i in mine}, key=order))
+        _refuse_mixed(axis)
+        if len(mine) != len(axis) * math.prod(shape):
+            raise ValueError(f"facet {facet_name(facet)!r} lacks cells, or has some twice")
+        place = {level: i for i, level in enumerate(axis)}
+        moments = no_rows(shape, len(axis))
+        moments.n[:] = -1
+        seen = np.zeros((*shape, len(axis)), dtype=bool)
+        for i in mine:
+            at = (columns["output"][i], columns["feature"][i], place[levels[i]])
+            if moments.n[at[2]] not in (-1, columns["n"][i]) or seen[at]:
+                raise ValueError("two cells of one level contradict each other")
+            seen[at] = True
+            moments.n[at[2]] = columns["n"][i]
+            for name in _KEPT:
+                getattr(moments, name)[at] = columns[name][i]
+        if int(moments.n.sum()) != rows:
+            raise ValueError(f"the rows of facet {facet_name(facet)!r} do not add up to {rows}")
+        made[facet] = Sums(axis, moments)
+    return Attributions(about, roles, made, rows)
+
+
+def _kept_since(columns: Mapping[str, list[Any]], total: int) -> dict[str, list[float]]:
+    """What is kept since schema 2, as far as it follows from the sums of schema 1.
+
+    `total` is the number of the output among the features. The least and the most of it are known
+    where it has been 0 or 1 in every row: the sum of the values is that of their squares.
+    """
+    made: dict[str, list[float]] = {name: [] for name in _KEPT if name not in _KEPT_1}
+    sums = ("feature", "n", "sum", "squares", "absolute")
+    for feature, n, summed, squares, absolute in zip(*(columns[k] for k in sums), strict=True):
+        is_decision = feature == total and summed == squares == absolute and 0 <= summed <= n
+        made["mean"].append(summed / max(n, 1))
+        made["second"].append(max(squares - summed * (summed / max(n, 1)), 0.0))
+        made["third"].append(math.nan if n else 0.0)
+        made["least"].append(float(summed == n) if is_decision else math.nan)
+        made["most"].append(float(summed > 0) if is_decision else math.nan)
+    return made
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -1,0 +1,163 @@
+"""LightGBM's models, from the text form that the library itself writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biaskit.errors import DataError
+from biaskit.explanations.models.ensembles import TreeModel, Trees, TreesUnsupported, refuse_large
+
+__all__ = ["from_lightgbm"]
+
+_CATEGORICAL, _DEFAULT_LEFT = 1, 2
+_CATEGORIES = "\npandas_categorical:"
+#: How a split treats what is missing, in two bits of its type.
+_NONE, _ZERO, _NAN = 0, 1, 2
+_LOGS = {"poisson", "gamma", "tweedie"}
+
+
+def from_lightgbm(text: str) -> TreeModel:
+    """Model in the text that LightGBM writes.
+
+    Raises
+    ------
+    DataError
+        It is no model of LightGBM, or is damaged.
+    TreesUnsupported
+        It holds what the kernels do not read.
+    """
+    try:
+        return _read(text)
+    except (LookupError, ValueError, ArithmeticError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(
+            f"this is no model that LightGBM wrote, or it is damaged ({error!r}); "
+            "save it with save_model"
+        ) from error
+
+
+def _read(text: str) -> TreeModel:
+    head, *blocks = text.split("\nTree=")
+    if not head.startswith("tree"):
+        raise DataError("this is no model that LightGBM wrote: its first line is not 'tree'")
+    kept = text.rpartition(_CATEGORIES)[2].strip() if _CATEGORIES in text else ""
+    if kept not in ("", "[]", "null"):  # the numbers in the trees are not those in the data
+        raise TreesUnsupported("categories of pandas")
+    about = _entries(head)
+    features = tuple(about["feature_names"].split(" "))  # one for all outputs
+    if len(features) != int(about["max_feature_idx"]) + 1:
+        raise DataError("the model is damaged: it has other names than features")
+    outputs = int(about["num_tree_per_iteration"])
+    if not 0 < outputs <= 10_000 or len(blocks) % outputs:
+        raise DataError("the model is damaged: its trees are no multiple of its outputs")
+    refuse_large(outputs, len(features))
+    average = "average_output" in head.splitlines()
+    scale = outputs / len(blocks) if average and blocks else 1.0
+    parts = [Trees() for _ in range(outputs)]
+    missing = _Missing(len(features))
+    for number, block in enumerate(blocks):
+        _add(parts[number % outputs], _entries(block.split("\nend of trees")[0]), scale, missing)
+    kind, *options = about.get("objective", "").split(" ") or [""]
+    if kind == "binary" and "sigmoid:1" not in options:
+        raise TreesUnsupported("a sigmoid that is not 1")
+    is_log_odds = kind in {"binary", "cross_entropy"}
+    unit = "log-odds" if is_log_odds else "log" if kind in _LOGS else "margin"
+    unit = "output" if unit == "margin" and outputs == 1 else unit
+    nan_is_zero, zero_is_missing = missing.rules()
+    made = {
+        str(k) if outputs > 1 else "": part.ensemble(
+            features, 0.0, nan_is_zero=nan_is_zero, zero_is_missing=zero_is_missing
+        )
+        for k, part in enumerate(parts)
+    }
+    named = features != tuple(f"Column_{i}" for i in range(len(features)))
+    return TreeModel("LightGBM", made, unit, is_log_odds=is_log_odds, has_names=named)
+
+
+def _entries(block: str) -> dict[str, str]:
+    pairs = (line.partition("=") for line in block.splitlines() if "=" in line)
+    return {name: value for name, _, value in pairs}
+
+
+class _Missing:
+    """How each feature treats what is missing; a feature does the same in every split."""
+
+    def __init__(self, features: int):
+        self._kind = np.full(features, -1)
+
+    def add(self, feature: NDArray[np.int64], kind: NDArray[np.int64]) -> None:
+        for f, k in {*zip(feature.tolist(), kind.tolist(), strict=True)}:
+            if not 0 <= f < len(self._kind):
+                raise DataError("the model is damaged: a node splits by no feature")
+            if self._kind[f] not in (-1, k):
+                raise TreesUnsupported("a feature whose missing values are treated in two ways")
+            self._kind[f] = k
+
+    def rules(self) -> tuple[frozenset[int], frozenset[int]]:
+        """Features in which NaN is 0, and those in which 0 is missing."""
+        kinds = self._kind
+        return (
+            frozenset(np.flatnonzero(kinds == _NONE).tolist()),
+            frozenset(np.flatnonzero(kinds == _ZERO).tolist()),
+        )
+
+
+def _add(trees: Trees, entries: Mapping[str, str], scale: float, missing: _Missing) -> None:
+    if entries.get("is_linear", "0") != "0":
+        raise TreesUnsupported("linear leaves")
+    leaves = int(entries["num_leaves"])
+    values = _numbers(entries["leaf_value"], max(leaves, 1)) * scale
+    if leaves <= 1:
+        trees.add(
+            left=[-1],
+            right=[-1],
+            feature=[0],
+            threshold=[0.0],
+            missing_left=[0],
+            value=values,
+            cover=[1.0],
+        )
+        return
+    inner = leaves - 1
+    kind = _indices(entries["decision_type"], inner)
+    if np.any(kind & _CATEGORICAL):
+        raise TreesUnsupported("categorical splits")
+    feature = _indices(entries["split_feature"], inner)
+    missing.add(feature, (kind >> 2) & 3)
+
+    def children(name: str) -> NDArray[np.int64]:
+        found = _indices(entries[name], inner)
+        place = np.where(found < 0, inner + ~found, found)  # the leaves follow the inner nodes
+        return np.concatenate([place, np.full(leaves, -1)])
+
+    def padded(found: NDArray[np.generic]) -> NDArray[np.generic]:
+        return np.concatenate([found, np.zeros(leaves, dtype=found.dtype)])
+
+    counts = [_numbers(entries["internal_count"], inner), _numbers(entries["leaf_count"], leaves)]
+    trees.add(
+        left=children("left_child"),
+        right=children("right_child"),
+        feature=padded(feature),
+        threshold=padded(_numbers(entries["threshold"], inner)),
+        missing_left=padded(kind & _DEFAULT_LEFT),
+        value=np.concatenate([np.zeros(inner), values]),
+        cover=np.concatenate(counts),
+    )
+
+
+def _numbers(text: str, count: int) -> NDArray[np.float64]:
+    found = np.array(text.split(), dtype=np.float64)
+    if len(found) != count:
+        raise DataError(f"the model is damaged: {len(found)} numbers where {count} should be")
+    return found
+
+
+def _indices(text: str, count: int) -> NDArray[np.int64]:
+    found = _numbers(text, count)
+    if not np.all((np.abs(found) < 2**31) & (found == np.floor(found))):  # NaN is neither
+        raise DataError("the model is damaged: a node's index is not a whole number")
+    return found.astype(np.int64)

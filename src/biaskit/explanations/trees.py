@@ -1,0 +1,499 @@
+"""Shapley values of tree ensembles: exact, in time that grows with rows plus background rows.
+
+The background (or, without one, the shares of the training rows at every split) becomes one table
+per group of leaves (`biaskit._kernels.trees`); a row's values are sums of table entries.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biaskit._kernels import trees as kernels
+from biaskit._kernels import walks
+from biaskit.explanations.models.ensembles import UNREACHED, Ensemble, TreesUnsupported
+
+__all__ = ["MOST_FEATURES", "TreeOutputs", "TreeValues", "TreeWalks"]
+
+MOST_FEATURES = kernels.MOST_FEATURES
+#: Bits of a pattern that groups of several leaves have at most.
+_BITS = 8
+#: Numbers that tables may hold at once; of more, they are made anew for every batch of rows.
+_MOST_RESIDENT = 1 << 26
+#: Numbers that tables may hold at all: more would take too long to make.
+_MOST_NUMBERS = 1 << 33
+#: Values nearer to 0 than this are 0 to LightGBM.
+_ZERO = 1.0000000180025095e-35
+
+
+class _Codes:
+    """Rows as the codes that an ensemble's nodes compare."""
+
+    def __init__(self, ensemble: Ensemble):
+        self._ensemble = ensemble
+        self._thresholds = _thresholds(ensemble)
+        #: Largest code that goes left at each node.
+        self.of_nodes = _codes_of_nodes(ensemble, self._thresholds)
+
+    @property
+    def used(self) -> NDArray[np.int64]:
+        """Features that some tree splits by."""
+        return np.flatnonzero([len(found) > 0 for found in self._thresholds])
+
+    def __call__(self, columns: Sequence[NDArray[Any]], threads: int) -> NDArray[np.uint16]:
+        """Codes of some rows, shape ``(features, rows)``; of a feature in no split, all 0."""
+        rows = len(columns[0]) if len(columns) else 0
+        codes = np.zeros((len(columns), rows), dtype=np.uint16)
+
+        def encode(start: int, stop: int) -> None:
+            for feature, (column, cuts) in enumerate(zip(columns, self._thresholds, strict=True)):
+                if len(cuts):
+                    values = self._as_compared(feature, column[start:stop])
+                    into = codes[feature, start:stop]
+                    _whole(kernels.encode(values, cuts, 0, stop - start, into))
+
+        _in_threads(encode, rows, threads)
+        return codes
+
+    def _as_compared(self, feature: int, values: NDArray[Any]) -> NDArray[np.float64]:
+        """Numbers of a column as the library compares them, NaN where they are missing to it."""
+        one = self._ensemble
+        if one.rounds:
+            with np.errstate(over="ignore"):
+                values = values.astype(np.float32)
+        values = np.ascontiguousarray(values, dtype=np.float64)
+        if not math.isnan(one.missing):
+            missing = np.float32(one.missing) if one.rounds else one.missing
+            values = np.where(values == missing, np.nan, values)
+        if feature in one.nan_is_zero:
+            values = np.where(np.isnan(values), 0.0, values)
+        elif feature in one.zero_is_missing:
+            values = np.where(np.abs(values) <= _ZERO, np.nan, values)
+        return values
+
+
+class TreeValues:
+    """Shapley values of rows under one ensemble.
+
+    Parameters
+    ----------
+    ensemble
+        The trees.
+    background
+        Batches of rows to compare with, each a sequence of columns in the order of the features;
+        None for path-dependent values.
+    threads
+        How many threads work; by default one for each processor.
+
+    Attributes
+    ----------
+    base
+        Mean output over the background, or of the trees' own rows.
+
+    Raises
+    ------
+    TreesUnsupported
+        A tree asks for more features on the way to a leaf than the kernels hold.
+    """
+
+    def __init__(
+        self,
+        ensemble: Ensemble,
+        background: Iterable[Sequence[NDArray[Any]]] | None = None,
+        *,
+        threads: int | None = None,
+    ):
+        self._ensemble = ensemble
+        self._threads = max(1, threads or os.cpu_count() or 1)
+        self._codes = _Codes(ensemble)
+        self._layout = _Layout(ensemble, self._codes.of_nodes)
+        self._rows = 0
+        self._kept: list[NDArray[np.uint16]] = []
+        self._resident = self._layout.table_size <= _MOST_RESIDENT
+        self._counts = np.zeros(0, dtype=np.int64)
+        if background is not None:
+            self._take_background(background)
+        self._parts = self._layout.parts(_MOST_RESIDENT)
+        self._tables = np.empty(0)
+        self.base = ensemble.base
+        if self._resident:
+            self._tables = np.empty(self._layout.table_size)
+            self.base += self._tabulate(0, self._layout.groups, self._tables, self._counts)
+        else:
+            for _, _, mean in self._tables_in_parts():
+                self.base += mean
+
+    def __call__(self, columns: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
+        """Shapley values of some rows, shape ``(features + 1, rows)``; the last line is the output.
+
+        Each column is an array of numbers, NaN where a value is missing.
+        """
+        codes = self._codes(columns, self._threads)
+        out = np.zeros((len(self._ensemble.features) + 1, codes.shape[1]))
+        out[-1] = self._ensemble.base
+        if self._resident:
+            self._add(codes, 0, self._layout.groups, self._tables, out)
+        else:
+            for (first, last), tables, _ in self._tables_in_parts():
+                self._add(codes, first, last, tables, out)
+        return out
+
+    def _take_background(self, batches: Iterable[Sequence[NDArray[Any]]]) -> None:
+        layout = self._layout
+        if self._resident:
+            self._counts = np.zeros(layout.count_size, dtype=np.int64)
+        for columns in batches:
+            codes = self._codes(columns, self._threads)
+            self._rows += codes.shape[1]
+            if self._resident:
+                self._count(codes, 0, layout.groups, layout.count_at, self._counts)
+            else:
+                self._kept.append(codes)
+        if self._rows == 0:
+            raise ValueError("the background has no rows")
+
+    def _tables_in_parts(self) -> Iterable[tuple[tuple[int, int], NDArray[np.float64], float]]:
+        """Tables of some groups at a time, where all are too many to be kept."""
+        layout = self._layout
+        for first, last in self._parts:
+            counts = np.zeros(0, dtype=np.int64)
+            if self._rows:
+                at = layout.count_at - layout.count_at[first]
+                counts = np.zeros(int(layout.count_at[last] - layout.count_at[first]), np.int64)
+                for codes in self._kept:
+                    self._count(codes, first, last, at, counts)
+            tables = np.empty(int(layout.table_at[last] - layout.table_at[first]))
+            yield (first, last), tables, self._tabulate(first, last, tables, counts)
+
+    def _count(
+        self,
+        codes: NDArray[np.uint16],
+        first: int,
+        last: int,
+        at: NDArray[np.int64],
+        counts: NDArray[np.int64],
+    ) -> None:
+        layout = self._layout
+
+        def count(start: int, stop: int) -> None:
+            _whole(
+                kernels.count(
+                    codes, layout.bit_start, layout.bits, first + start, first + stop, at, counts
+                )
+            )
+
+        _in_threads(count, last - first, self._threads)
+
+    def _tabulate(
+        self, first: int, last: int, tables: NDArray[np.float64], counts: NDArray[np.int64]
+    ) -> float:
+        layout = self._layout
+        count_at = layout.count_at - layout.count_at[first]
+        table_at = layout.table_at - layout.table_at[first]
+        means = np.zeros(layout.groups)
+
+        def tabulate(start: int, stop: int) -> None:
+            done = kernels.tabulate(
+                layout.bit_start,
+                layout.line_start,
+                layout.leaf_start,
+                layout.leaves,
+                layout.literal_start,
+                layout.literals,
+                layout.shares,
+                first + start,
+                first + stop,
+                count_at,
+                counts,
+                self._rows,
+                table_at,
+                tables,
+                means,
+            )
+            _whole(done)
+
+        _in_threads(tabulate, last - first, self._threads)
+        return float(means.sum())  # in one order, whatever the threads
+
+    def _add(
+        self,
+        codes: NDArray[np.uint16],
+        first: int,
+        last: int,
+        tables: NDArray[np.float64],
+        out: NDArray[np.float64],
+    ) -> None:
+        layout = self._layout
+        table_at = layout.table_at - layout.table_at[first]
+
+        def add(start: int, stop: int) -> None:
+            _whole(
+                kernels.add(
+                    codes,
+                    start,
+                    stop,
+                    layout.bit_start,
+                    layout.bits,
+                    layout.line_start,
+                    layout.lines,
+                    first,
+                    last,
+                    table_at,
+                    tables,
+                    out,
+                )
+            )
+
+        _in_threads(add, codes.shape[1], self._threads)
+
+
+class TreeOutputs:
+    """Outputs of rows under one ensemble, by walking down every tree."""
+
+    def __init__(self, ensemble: Ensemble, threads: int | None = None):
+        self._ensemble = ensemble
+        self._codes = _Codes(ensemble)
+        self._threads = max(1, threads or os.cpu_count() or 1)
+
+    def __call__(self, columns: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
+        """Sums of the leaves that each row reaches, shape ``(rows,)``."""
+        codes = self._codes(columns, self._threads)
+        one = self._ensemble
+        out = np.full(codes.shape[1], one.base)
+
+        def walk(start: int, stop: int) -> None:
+            _whole(
+                walks.margins(
+                    codes,
+                    start,
+                    stop,
+                    one.roots,
+                    one.left,
+                    one.right,
+                    one.feature,
+                    self._codes.of_nodes,
+                    one.missing_left,
+                    one.value,
+                    out,
+                )
+            )
+
+        _in_threads(walk, codes.shape[1], self._threads)
+        return out
+
+
+class TreeWalks:
+    """Sampled Shapley values of an ensemble's output, or of the probability that it is log-odds of.
+
+    Each row is compared with every background row, along a random order of the features and its
+    opposite. The values add up to the output exactly; each is exact on average.
+
+    Parameters
+    ----------
+    ensemble
+        The trees.
+    background
+        Columns of the rows to compare with, in the order of the features.
+    logistic
+        Whether the output is the logistic function of what the leaves add up to.
+    seed
+        What the orders follow from.
+    threads
+        How many threads work; by default one for each processor.
+
+    Attributes
+    ----------
+    base
+        Mean output over the background.
+    """
+
+    def __init__(
+        self,
+        ensemble: Ensemble,
+        background: Sequence[NDArray[Any]],
+        *,
+        logistic: bool,
+        seed: int = 0,
+        threads: int | None = None,
+    ):
+        self._ensemble = ensemble
+        self._codes = _Codes(ensemble)
+        self._logistic, self._seed = logistic, seed
+        self._threads = max(1, threads or os.cpu_count() or 1)
+        self._background = np.ascontiguousarray(self._codes(background, self._threads).T)
+        self._before = 0  # rows explained so far, so that batches do not matter
+        nothing = np.zeros(0, dtype=np.int64)
+        self.base = float(self._walk(self._background, self._background[:1], nothing)[0][-1].mean())
+
+    def __call__(
+        self, columns: Sequence[NDArray[Any]]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Shapley values of the next rows, and the variance that sampling gives each of them.
+
+        Both have the shape ``(features + 1, rows)``; the last line is the output itself.
+        """
+        rows = np.ascontiguousarray(self._codes(columns, self._threads).T)
+        found = self._walk(rows, self._background, self._codes.used)
+        self._before += len(rows)
+        return found
+
+    def _walk(
+        self,
+        rows: NDArray[np.uint16],
+        background: NDArray[np.uint16],
+        used: NDArray[np.int64],
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        one = self._ensemble
+        out = np.zeros((rows.shape[1] + 1, len(rows)))
+        noise = np.zeros_like(out)
+
+        def walk(start: int, stop: int) -> None:
+            _whole(
+                walks.walk(
+                    rows,
+                    start,
+                    stop,
+                    background,
+                    used,
+                    self._seed + self._before * 7_919,
+                    one.roots,
+                    one.left,
+                    one.right,
+                    one.feature,
+                    self._codes.of_nodes,
+                    one.missing_left,
+                    one.value,
+                    one.base,
+                    self._logistic,
+                    out,
+                    noise,
+                )
+            )
+
+        _in_threads(walk, len(rows), self._threads)
+        return out, noise
+
+
+def _in_threads(work: Callable[[int, int], None], size: int, threads: int) -> None:
+    """Work on parts of a range, one for each thread; none shares what it writes to."""
+    parts = min(threads, size)
+    if parts <= 1:
+        if size:
+            work(0, size)
+        return
+    edges = [size * i // parts for i in range(parts + 1)]
+    with ThreadPoolExecutor(parts) as pool:
+        list(pool.map(work, edges[:-1], edges[1:]))
+
+
+class _Layout:
+    """Groups of leaves as the kernels take them."""
+
+    def __init__(self, ensemble: Ensemble, codes: NDArray[np.int32]):
+        one = ensemble
+        different = np.empty(len(one.left), dtype=np.int32)
+        _whole(kernels.distinct(one.parent, one.feature, MOST_FEATURES, different))
+        reached = one.parent != UNREACHED
+        size = different + one.splits
+        small = reached & (size <= _BITS)
+        # The highest node of each small subtree, and single leaves that lie deeper.
+        above = np.where(one.parent >= 0, small[np.maximum(one.parent, 0)], False)
+        alone = reached & (one.left < 0) & ~small
+        self.tops = np.flatnonzero((small & ~above) | alone).astype(np.int32)
+        if np.any(different[self.tops] > MOST_FEATURES):
+            raise TreesUnsupported(f"more than {MOST_FEATURES} features on the way to a leaf")
+        self.groups = len(self.tops)
+        if (
+            int((np.int64(1) << size[self.tops].astype(np.int64)) @ (size[self.tops] + 1))
+            > _MOST_NUMBERS
+        ):
+            raise TreesUnsupported("too many leaves with many features on the way")
+        bits, splits = size[self.tops].astype(np.int64), one.splits[self.tops].astype(np.int64)
+        self.bit_start = _starts(bits)
+        self.bits = np.zeros((int(self.bit_start[-1]), 4), dtype=np.int32)
+        self.line_start = self.bit_start
+        self.lines = np.full(int(self.bit_start[-1]), -1, dtype=np.int32)
+        self.leaf_start = _starts(splits + 1)
+        self.leaves = np.zeros(int(self.leaf_start[-1]))
+        self.literal_start = _starts(np.repeat(bits, splits + 1))
+        self.literals = np.full((int(self.literal_start[-1]), 3), -1, dtype=np.int32)
+        self.shares = np.ones(int(self.literal_start[-1]))
+        _whole(
+            kernels.group(
+                self.tops,
+                one.parent,
+                one.left,
+                one.right,
+                one.feature,
+                codes,
+                one.missing_left,
+                one.value,
+                one.cover,
+                self.bit_start,
+                self.bits,
+                self.line_start,
+                self.lines,
+                self.leaf_start,
+                self.leaves,
+                self.literal_start,
+                self.literals,
+                self.shares,
+            )
+        )
+        patterns = np.int64(1) << bits
+        self.count_at = _starts(patterns)
+        self.table_at = _starts(patterns * (bits + 1))
+        self.count_size = int(self.count_at[-1])
+        self.table_size = int(self.table_at[-1])
+
+    def parts(self, most: int) -> list[tuple[int, int]]:
+        """Ranges of groups whose tables hold at most so many numbers, or one group."""
+        edges, first = [0], 0
+        while first < self.groups:
+            limit = int(self.table_at[first]) + most
+            last = int(np.searchsorted(self.table_at, limit, side="right")) - 1
+            first = max(first + 1, min(last, self.groups))
+            edges.append(first)
+        return list(itertools.pairwise(edges))
+
+
+def _starts(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(sizes, dtype=np.int64)])
+
+
+def _thresholds(one: Ensemble) -> list[NDArray[np.float64]]:
+    """Thresholds of each feature, ascending, each once."""
+    inner = np.flatnonzero(one.left >= 0)
+    by_feature = inner[np.lexsort((one.threshold[inner], one.feature[inner]))]
+    edges = np.searchsorted(one.feature[by_feature], np.arange(len(one.features) + 1))
+    made = [
+        np.unique(one.threshold[by_feature[start:stop]])
+        for start, stop in itertools.pairwise(edges)
+    ]
+    if any(len(found) >= kernels.MOST_CODES for found in made):
+        raise TreesUnsupported(f"more than {kernels.MOST_CODES:,} thresholds of one feature")
+    return made
+
+
+def _codes_of_nodes(one: Ensemble, thresholds: Sequence[NDArray[np.float64]]) -> NDArray[np.int32]:
+    """Largest code that goes left at each node."""
+    codes = np.zeros(len(one.left), dtype=np.int32)
+    inner = np.flatnonzero(one.left >= 0)
+    order = inner[np.argsort(one.feature[inner], kind="stable")]
+    edges = np.searchsorted(one.feature[order], np.arange(len(one.features) + 1))
+    for found, (start, stop) in zip(thresholds, itertools.pairwise(edges), strict=True):
+        nodes = order[start:stop]
+        codes[nodes] = np.searchsorted(found, one.threshold[nodes], side="left")
+    return codes
+
+
+def _whole(result: int) -> None:
+    if result < 0:
+        raise AssertionError("a kernel was given arrays that do not fit each other")

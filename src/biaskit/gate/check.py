@@ -1,0 +1,354 @@
+"""Checks: from a report and limits to verdicts."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from biaskit.counts.roles import Roles
+from biaskit.errors import (
+    DataError,
+    RolesError,
+    did_you_mean,
+    keywords_checked,
+    listed,
+    refuse_level,
+    refuse_whole,
+)
+from biaskit.gate.settling import Judged, by_its_ends, would_settle
+from biaskit.gate.verdicts import FAIL, UNCERTAIN, Claim, Verdict, verdicts
+from biaskit.intervals.figures import evidence_of
+from biaskit.metrics import Metric, named
+from biaskit.reports.report import NOT_COMPUTED, Row
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Checked", "Limit", "check", "check_rows", "limits_of"]
+
+# Columns that reports of 0.1.0 do not have; without them each row is judged by its own interval.
+_RATES = ("rate_a", "rate_d", "of_a", "of_d")
+_LATER = {"confidence": math.nan, **dict.fromkeys(_RATES, math.nan)}
+
+
+class Limit(NamedTuple):
+    """What a metric may be: between `low` and `high`, both included."""
+
+    metric: Metric
+    low: float
+    high: float
+
+
+class Checked(NamedTuple):
+    """A row of a report with the limits that it was held to and what came of it."""
+
+    row: Row
+    limit_low: float
+    limit_high: float
+    verdict: str
+    reason: str
+    judged: bool
+    #: False where the verdict is a fail only because it is required to be sure.
+    sure: bool = True
+
+
+@keywords_checked
+def check(
+    report: pd.DataFrame,
+    limits: Mapping[str | Metric, Any],
+    *,
+    min_rows: int = 0,
+    confidence: float = 0.95,
+    correction: str | None = "holm",
+    required: Collection[str | Metric] = (),
+) -> pd.DataFrame:
+    """Rows of a report that limits speak of, each with a verdict.
+
+    Parameters
+    ----------
+    report
+        What `biaskit.report` returns, or rows of it.
+    limits
+        By metric, the distance from parity that is allowed (``{"DPL": 0.1}``), or a range
+        (``{"DI": [0.8, 1.25]}``). A metric of your own is its own key.
+    min_rows
+        Rows that each side must have for a verdict other than uncertain.
+    confidence
+        Level at which the rows are judged. A metric of two proportions is judged at any level; any
+        other at most at the level of the report.
+    correction
+        ``"holm"``: the chance that any verdict of pass or fail among these is wrong stays below
+        ``1 - confidence``. None: each row is judged by its own interval alone.
+    required
+        Metrics of which an uncertain verdict is a fail.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The rows of `report` that have a limit, with ``limit_low``, ``limit_high``, ``verdict``
+        (``"pass"`` where the whole interval is inside the limits, ``"fail"`` where the whole of it
+        is outside, else ``"uncertain"``) and ``reason``, which for an uncertain one says what would
+        settle it.
+
+    Raises
+    ------
+    RolesError
+        A limit is not one, or speaks of a metric that is unknown or that the report does not have.
+    DataError
+        `report` is no report.
+
+    Examples
+    --------
+    >>> import biaskit
+    >>> report = biaskit.report(
+    ...     biaskit.datasets.berkeley(), facet="gender", facet_values="female", group="department",
+    ...     label="decision", positive="admitted",
+    ... )
+    >>> checked = biaskit.check(report, {"DPL": 0.1, "CDDL": 0.05})
+    >>> checked[["metric", "estimate", "limit_low", "limit_high", "verdict"]].round(3)
+      metric  estimate  limit_low  limit_high    verdict
+    0    DPL     0.142      -0.10        0.10       fail
+    1   CDDL    -0.019      -0.05        0.05  uncertain
+    """
+    if correction not in ("holm", None):
+        raise RolesError(f'correction is "holm" or None, not {correction!r}')
+    refuse_level(confidence)
+    refuse_whole("min_rows", min_rows)
+    columns = getattr(report, "columns", ())
+    missing = [name for name in Row._fields if name not in columns and name not in _LATER]
+    if missing:
+        raise DataError(
+            f"this is not a report: it has no column {missing[0]!r}; give what biaskit.report makes"
+        )
+    allowed = limits_of(limits)
+    metrics = {limit.metric.symbol: limit.metric for limit in allowed}
+    filled = report.assign(**{name: _LATER[name] for name in _LATER if name not in columns})
+    rows = [Row(*values) for values in filled[list(Row._fields)].itertuples(index=False)]
+    checked = check_rows(
+        rows,
+        allowed,
+        min_rows=min_rows,
+        confidence=confidence,
+        together=correction is not None,
+        required=required_of(required, allowed),
+    )
+    return (
+        report[report["metric"].isin([*metrics])]
+        .reset_index(drop=True)
+        .assign(
+            limit_low=[one.limit_low for one in checked],
+            limit_high=[one.limit_high for one in checked],
+            verdict=[one.verdict for one in checked],
+            reason=[one.reason for one in checked],
+        )
+    )
+
+
+def check_rows(
+    rows: Sequence[Row],
+    limits: Sequence[Limit],
+    *,
+    min_rows: int = 0,
+    confidence: float = 0.95,
+    together: bool = True,
+    required: Collection[str] = (),
+) -> list[Checked]:
+    """Rows that limits speak of, as plain records, in the order of the report.
+
+    `required` are symbols of metrics of which an uncertain verdict is a fail.
+    """
+    by_symbol = {limit.metric.symbol: limit for limit in limits}
+    _refuse_absent(rows, limits)
+    held = [row for row in rows if row.metric in by_symbol]
+    judged = _judged(held, by_symbol, confidence)
+    claims = [_claim(one, by_symbol[one.row.metric], min_rows, confidence) for one in judged]
+    made: Iterable[Verdict] = verdicts(claims, confidence=confidence, together=together)
+    number = sum(not claim.withheld for claim in claims)
+    checked = []
+    for one, claim, verdict in zip(judged, claims, made, strict=True):
+        limit = by_symbol[one.row.metric]
+        name, reason = verdict.name, verdict.reason
+        if name == UNCERTAIN:
+            # One that is sure by itself lacks only the level that so many of them need.
+            among = number if verdict.doubt < 1 else 1
+            alpha = (1 - confidence) / among
+            told = would_settle(one, claim, limit.metric, alpha) if verdict.judged else ""
+            reason = "; ".join(filter(None, [reason, told]))
+            if one.row.metric in required:
+                name, reason = FAIL, f"required to be sure, and it is not: {reason}"
+        sure = name == verdict.name
+        checked.append(Checked(one.row, limit.low, limit.high, name, reason, verdict.judged, sure))
+    return checked
+
+
+def _refuse_absent(rows: Sequence[Row], limits: Sequence[Limit]) -> None:
+    """Refuse limits on metrics that a report does not have."""
+    there = dict.fromkeys(row.metric for row in rows if not row.note.startswith(NOT_COMPUTED))
+    for limit in limits:
+        symbol = limit.metric.symbol
+        if symbol not in there:
+            why = next((row.note for row in rows if row.metric == symbol), "")
+            what = f"is {why}" if why else f"the report does not have; it has {listed(list(there))}"
+            raise RolesError(f"there is a limit on {symbol}, which {what}")
+
+
+def _judged(held: Sequence[Row], limits: Mapping[str, Limit], confidence: float) -> list[Judged]:
+    """Rows with their intervals at the level asked for, and how sure each limit makes them."""
+    by_metric: dict[str, list[int]] = defaultdict(list)
+    for i, row in enumerate(held):
+        by_metric[row.metric].append(i)
+    made: dict[int, Judged] = {}
+    for symbol, places in by_metric.items():
+        limit = limits[symbol]
+        estimate, *rates = (
+            np.array([getattr(held[i], name) for i in places], dtype=np.float64)
+            for name in ("estimate", *_RATES)
+        )
+        form = limit.metric.form_of_rates(*rates)
+        if form is None or np.isnan(rates[-1]).all():
+            made |= {i: by_its_ends(held[i], limit.metric, limit.low, limit.high) for i in places}
+            continue
+        evidence = evidence_of(form, estimate)
+        found = [
+            *evidence.ends((1 - confidence) / 2),
+            *(2 * evidence.tail_at(end) for end in (limit.low, limit.high)),
+        ]
+        for at, i in enumerate(places):
+            low, high, *doubts = (float(one[at]) for one in found)
+            if held[i].confidence == confidence:  # the report's own ends, to the bit
+                low, high = held[i].low, held[i].high
+            made[i] = Judged(held[i], low, high, doubts[0], doubts[1], evidence, at)
+    return [made[i] for i in range(len(held))]
+
+
+def _claim(one: Judged, limit: Limit, min_rows: int, confidence: float) -> Claim:
+    least, most = limit.metric.bounds
+    return Claim(
+        estimate=one.row.estimate,
+        low=one.low,
+        high=one.high,
+        limit_low=-math.inf if limit.low <= least else limit.low,
+        limit_high=math.inf if limit.high >= most else limit.high,
+        doubt_low=one.doubt_low,
+        doubt_high=one.doubt_high,
+        withheld=_withheld(one, min_rows, confidence),
+    )
+
+
+def limits_of(given: Any) -> list[Limit]:
+    """Limits as a user writes them, by metric, checked.
+
+    Raises
+    ------
+    RolesError
+        No metric has this name, a limit is no number or range, or it allows everything or nothing.
+    """
+    if not isinstance(given, Mapping) or not given:
+        raise RolesError("limits are a mapping by metric, such as {'DPL': 0.1, 'DI': [0.8, 1.25]}")
+    made: dict[str, Limit] = {}
+    for name, value in given.items():
+        metric = named(name)
+        if metric.symbol in made:
+            raise RolesError(f"{metric.symbol} has two limits; {name!r} is the same metric")
+        made[metric.symbol] = _limit(metric, value)
+    return list(made.values())
+
+
+def refuse_unmet(limits: Sequence[Limit], roles: Roles) -> None:
+    """Refuse limits on metrics that these roles do not give, before the pass."""
+    for limit in limits:
+        for part in limit.metric.needs:
+            if part != "positive" and getattr(roles, part) is None:
+                raise RolesError(
+                    f"there is a limit on {limit.metric.symbol}, which needs {part}: "
+                    f"say which column that is"
+                )
+
+
+def required_of(given: Collection[str | Metric], limits: Sequence[Limit]) -> frozenset[str]:
+    """Symbols of the metrics of which an uncertain verdict is to be a fail, checked.
+
+    Raises
+    ------
+    RolesError
+        One of them has no limit, so that nothing could be uncertain.
+    """
+    if isinstance(given, (str, Metric)):
+        given = [given]
+    known = [limit.metric.symbol for limit in limits]
+    symbols = [named(one).symbol for one in given]
+    for symbol in symbols:
+        if symbol not in known:
+            raise RolesError(
+                f"{symbol} is required, but it has no limit; {did_you_mean(symbol, known)}"
+            )
+    return frozenset(symbols)
+
+
+def number(name: str, value: Any) -> float:
+    """Number that a user gave for a limit.
+
+    Raises
+    ------
+    RolesError
+        It is something else, or NaN.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
+        raise RolesError(f"the limit on {name} is a number or two, [low, high]; not {value!r}")
+    return float(value)
+
+
+def _limit(metric: Metric, value: Any) -> Limit:
+    if isinstance(value, (list, tuple)):
+        if len(value) != 2:
+            raise RolesError(f"a range for {metric.symbol} is [low, high], not {value!r}")
+        low, high = (number(metric.symbol, end) for end in value)
+        if low > high:
+            raise RolesError(f"the limits on {metric.symbol} cross: {low:g} is above {high:g}")
+    else:
+        distance = number(metric.symbol, value)
+        if math.isnan(metric.parity):
+            raise RolesError(
+                f"{metric.symbol} has no parity, so a limit on it is a range, [low, high]; not "
+                f"{distance:g}"
+            )
+        if distance < 0:
+            raise RolesError(
+                f"the limit on {metric.symbol} is a distance from {metric.parity:g}, so 0 or more; "
+                f"not {distance:g}. A range is [low, high]"
+            )
+        low, high = metric.parity - distance, metric.parity + distance
+    least, most = metric.bounds
+    if low > most or high < least:
+        raise RolesError(
+            f"{metric.symbol} lies in [{least:g}, {most:g}], so nothing is between "
+            f"{low:g} and {high:g}"
+        )
+    if low <= least and high >= most:
+        raise RolesError(
+            f"{metric.symbol} lies in [{least:g}, {most:g}], so a limit of {value!r} allows "
+            "everything; give a smaller one"
+        )
+    return Limit(metric, max(low, least), min(high, most))
+
+
+def _withheld(one: Judged, min_rows: int, confidence: float) -> str:
+    """Why a row cannot be judged, or an empty text."""
+    row = one.row
+    for side, n in (("a", row.n_a), ("d", row.n_d)):
+        if n < min_rows:
+            return f"{n:,} rows on side {side}; at least {min_rows:,} are asked for"
+    if math.isnan(row.estimate):
+        return row.note or "undefined"
+    if math.isnan(one.low) or math.isnan(one.high):
+        return row.note or "no interval, so nothing says how sure it is"
+    if one.evidence is None and row.confidence < confidence:
+        return (
+            f"its interval has the level {100 * row.confidence:g} %, and {100 * confidence:g} % is "
+            f"asked for: report with confidence={confidence:g}"
+        )
+    return ""

@@ -1,0 +1,478 @@
+"""Drift: what has changed between the counts of a baseline and those of today."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from biaskit import formats
+from biaskit.counts.counts import Counts, same_roles
+from biaskit.counts.levels import show
+from biaskit.counts.roles import Roles, facet_name
+from biaskit.counts.tables import Table, divide
+from biaskit.errors import (
+    DataError,
+    RolesError,
+    did_you_mean,
+    in_short,
+    keywords_checked,
+    refuse_level,
+    refuse_seed,
+)
+from biaskit.gate.changes import Change
+from biaskit.gate.check import number
+from biaskit.gate.verdicts import UNCERTAIN, Claim, Verdict, verdicts
+from biaskit.intervals.figures import evidence_of, share_of
+from biaskit.metrics import METRICS, Metric, named
+from biaskit.metrics.forms import Difference, Share
+from biaskit.reports.report import NOT_COMPUTED, Measured, Row, measured
+from biaskit.sources.counting import Progress, count_roles, saved_counts
+from biaskit.store.addresses import said
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "SHARES",
+    "Allowed",
+    "Drift",
+    "allowed_changes",
+    "compare",
+    "compare_rows",
+    "counts_of_both",
+    "ndcg",
+]
+
+#: What is compared beside metrics, under the names that limits on them have.
+SHARES = ("facet share", "label share")
+
+
+class Drift(NamedTuple):
+    """One row of a comparison with a baseline; the fields are the columns."""
+
+    stage: str
+    facet: str
+    value: str
+    metric: str
+    baseline: float
+    current: float
+    change: float
+    low: float
+    high: float
+    limit: float
+    verdict: str
+    n_baseline: int
+    n_current: int
+    note: str
+
+
+class Allowed(NamedTuple):
+    """How much may change: metrics by how far they may move from parity, and shares of rows."""
+
+    #: One number for every metric, or numbers for some.
+    metrics: float | dict[Metric, float]
+    shares: dict[str, float]
+
+
+@keywords_checked
+def compare(
+    current: Any,
+    baseline: Any,
+    *,
+    limits: float | Mapping[Any, float] = 0.0,
+    facet: Any = None,
+    positive: Any = None,
+    facet_values: Any = None,
+    confidence: float = 0.95,
+    seed: int = 0,
+    correction: str | None = "holm",
+) -> pd.DataFrame:
+    """How far bias has drifted from a baseline, metric by metric.
+
+    Parameters
+    ----------
+    current
+        A `Counts` or the path of a saved one; or anything that `biaskit.count` takes, which is then
+        counted with the roles of the baseline.
+    baseline
+        A `Counts`, or the path of a saved one, of the same roles.
+    limits
+        How much farther from parity than in the baseline a metric may be: a number for all, or a
+        mapping by metric, which leaves the others out. ``"facet share"`` and ``"label share"`` may
+        be among its keys: by how much a share of the rows may change.
+    facet, positive, facet_values
+        Choices that can be made after counting, as in `biaskit.report`.
+    confidence, seed
+        Level of the intervals, and what is drawn for metrics of your own follows from.
+    correction
+        ``"holm"`` or None, as in `biaskit.check`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per facet, facet value and metric, with the columns ``stage, facet, value, metric,
+        baseline, current, change, low, high, limit, verdict, n_baseline, n_current, note``.
+        ``change`` is the distance from the metric's parity now less that of the baseline: above 0,
+        the bias has grown. ``low`` and ``high`` are its interval. ``verdict`` is ``"fail"`` where
+        the whole interval is above the limit, ``"pass"`` where none of it is, else
+        ``"uncertain"``. Below are rows for the share of each facet value and of each label,
+        whose ``change`` is simply that of the share; a value that is new or gone is uncertain.
+
+    Raises
+    ------
+    RolesError
+        The counts are of different roles, or a limit is not one.
+    DataError
+        A file cannot be read.
+
+    Notes
+    -----
+    The interval of the change is made of the intervals of the two numbers, taken as independent
+    (G. Y. Zou and A. Donner, "Construction of confidence limits about effect measures", Statistics
+    in Medicine 27, 2008), with either sign of both; docs/intervals.md has how, and what it covers.
+
+    Examples
+    --------
+    >>> import biaskit
+    >>> df = biaskit.datasets.berkeley()
+    >>> roles = dict(facet="gender", facet_values="female", label="decision", positive="admitted")
+    >>> first, rest = df[df["department"] == "A"], df[df["department"] != "A"]
+    >>> drift = biaskit.compare(rest, biaskit.count(first, **roles), limits={"DPL": 0.02})
+    >>> drift[["value", "metric", "baseline", "current", "change", "verdict"]].round(3).head(1)
+        value metric  baseline  current  change verdict
+    0  female    DPL    -0.203    0.097  -0.107    pass
+    """
+    if correction not in ("holm", None):
+        raise RolesError(f'correction is "holm" or None, not {correction!r}')
+    refuse_level(confidence)
+    refuse_seed(seed)
+    now, then = counts_of_both(current, baseline)
+    choices = {"facet": facet, "positive": positive, "facet_values": facet_values}
+    rows = compare_rows(
+        now,
+        then,
+        allowed_changes(limits),
+        choices,
+        confidence=confidence,
+        seed=seed,
+        together=correction is not None,
+    )
+    return formats.frame({name: [getattr(row, name) for row in rows] for name in Drift._fields})
+
+
+def counts_of_both(
+    current: Any, baseline: Any, progress: Progress | None = None
+) -> tuple[Counts, Counts]:
+    """Counts of today and of the baseline; data of today are counted by the baseline's roles.
+
+    Raises
+    ------
+    DataError
+        The baseline is no counts, or a file cannot be read.
+    """
+    then = saved_counts(baseline)
+    if then is None:
+        what = f"{said(baseline)} is" if isinstance(baseline, (str, os.PathLike)) else "is"
+        raise DataError(
+            f"the baseline {what} not a counts file; `biaskit count -o` or Counts.save makes one"
+        )
+    now = saved_counts(current)
+    return (count_roles(current, then.roles, progress) if now is None else now), then
+
+
+def allowed_changes(limits: float | Mapping[Any, float]) -> Allowed:
+    """Limits on changes as a user writes them, checked.
+
+    Raises
+    ------
+    RolesError
+        No metric has this name, or a limit is not a number of 0 or more.
+    """
+    if not isinstance(limits, Mapping):
+        return Allowed(_allowed("a change", limits), {})
+    if not limits:
+        raise RolesError("limits is empty; name a metric, such as {'DPL': 0.05}")
+    metrics: dict[Metric, float] = {}
+    shares: dict[str, float] = {}
+    for name, value in limits.items():
+        if isinstance(name, str) and name in SHARES:
+            shares[name] = _allowed(name, value)
+            continue
+        try:
+            metric = named(name)
+        except RolesError:
+            known = [*SHARES, *METRICS]
+            raise RolesError(f"no metric {name!r}; {did_you_mean(str(name), known)}") from None
+        if metric.is_of_rows:
+            raise RolesError(f"{metric.symbol} is made of rows, so counts cannot be compared by it")
+        metrics[metric] = _allowed(metric.symbol, value)
+    return Allowed(metrics, shares)
+
+
+def compare_rows(
+    now: Counts,
+    then: Counts,
+    allowed: Allowed,
+    choices: Mapping[str, Any] | None = None,
+    *,
+    confidence: float = 0.95,
+    seed: int = 0,
+    together: bool = True,
+) -> list[Drift]:
+    """Rows of a comparison of counts with those of a baseline, as plain records.
+
+    `choices` are keyword arguments of `Roles.chosen`.
+    """
+    roles = same_roles(now.roles, then.roles, "cannot be compared").chosen(**(choices or {}))
+    for when, counts in (("baseline", then), ("data of today", now)):
+        if not counts.rows:
+            raise DataError(f"the {when} has no rows, so there is nothing to compare")
+    now, then = _aligned(now, then), _aligned(then, now)
+    found = [
+        *_of_metrics(now, then, roles, allowed, confidence, seed),
+        *_of_shares(now, then, roles, allowed, confidence),
+    ]
+    claims = [claim for _, claim in found if claim is not None]
+    judged = iter(verdicts(claims, confidence=confidence, together=together))
+    return [drift if claim is None else _judged(drift, next(judged)) for drift, claim in found]
+
+
+@keywords_checked
+def ndcg(current: Mapping[str, float], baseline: Mapping[str, float]) -> float:
+    """Normalised discounted cumulative gain: how well a ranking of features agrees with a baseline.
+
+    Parameters
+    ----------
+    current, baseline
+        Attribution by feature, 0 or more, such as the mean absolute SHAP values of today and of
+        the training data: any mapping, or a pandas Series with the features as its index.
+
+    Returns
+    -------
+    float
+        1 where the features of today, in descending order, are in the order of the baseline, less
+        where they are not; NaN where the baseline has no attribution above 0. Clarify raises its
+        alarm below 0.90. Only the order of today's features counts, not the size of their values;
+        features that are tied today share the mean gain of their places.
+
+    Raises
+    ------
+    RolesError
+        The features differ, or an attribution is negative or no number.
+
+    Notes
+    -----
+    ``DCG / iDCG`` with ``DCG = sum over i of a(f'_i) / log2(i + 1)``, where ``a`` is the baseline's
+    attribution and ``f'_i`` the feature that stands in place i today; iDCG has the baseline's own
+    order (SageMaker Clarify, "Feature attribution drift"). Ties are averaged, as scikit-learn's
+    ``ndcg_score`` does: F. McSherry and M. Najork, "Computing information retrieval performance
+    measures efficiently in the presence of tied scores", ECIR 2008.
+
+    Examples
+    --------
+    >>> baseline = {"SAT": 0.70, "GPA": 0.50, "rank": 0.05}
+    >>> round(ndcg({"SAT": 0.10, "GPA": 0.20, "rank": 0.70}, baseline), 4)
+    0.6876
+    >>> round(ndcg(dict.fromkeys(baseline, 0.0), baseline), 4)  # no order at all
+    0.8534
+    """
+    now, then = _attributions(current), _attributions(baseline)
+    if unknown := sorted({*now} ^ {*then}):
+        where = "the baseline" if unknown[0] in now else "today's attributions"
+        raise RolesError(f"feature {unknown[0]!r} is not in {where}; both must have the same")
+    best = _discounted_gain(then, by=then)
+    return _discounted_gain(then, by=now) / best if best else math.nan
+
+
+def _discounted_gain(worth: Mapping[str, float], by: Mapping[str, float]) -> float:
+    """Sum of what features are worth, discounted by their places in a ranking; ties share theirs.
+
+    Sums are rounded once, so that the order of the mappings does not matter.
+    """
+    gains: list[float] = []
+    for _, group in groupby(sorted(by, key=by.__getitem__, reverse=True), key=by.__getitem__):
+        tied = [*group]
+        places = range(len(gains), len(gains) + len(tied))
+        shared = math.fsum(1 / math.log2(place + 2) for place in places) / len(tied)
+        gains += [worth[feature] * shared for feature in tied]
+    return math.fsum(gains)
+
+
+def _attributions(given: Mapping[str, float]) -> dict[str, float]:
+    if not hasattr(given, "items"):
+        raise RolesError(
+            f"ndcg takes attributions by feature, a mapping or a Series; not {in_short(given)}"
+        )
+    made = {str(feature): float(value) for feature, value in given.items()}
+    for feature, value in made.items():
+        if not (0 <= value < math.inf):
+            raise RolesError(
+                f"the attribution of {feature!r} is {value!r}; NDCG needs numbers of 0 or more, "
+                "such as mean absolute SHAP values"
+            )
+    return made
+
+
+def _allowed(name: str, value: Any) -> float:
+    allowed = number(name, value)
+    if allowed < 0:
+        raise RolesError(f"the limit on {name} is how much it may change, 0 or more; not {value!r}")
+    return allowed
+
+
+def _aligned(one: Counts, other: Counts) -> Counts:
+    """Counts with the levels of both, so that both reports have the same rows."""
+    tables = {facet: table.beside(other.tables[facet]) for facet, table in one.tables.items()}
+    return replace(one, tables=tables)
+
+
+def _of_metrics(
+    now: Counts, then: Counts, roles: Roles, allowed: Allowed, confidence: float, seed: int
+) -> Iterator[tuple[Drift, Claim]]:
+    """Change of each metric for each facet value that has rows both times."""
+    limits = allowed.metrics
+    metrics = list(limits) if isinstance(limits, dict) else None
+    if metrics == []:
+        return
+    before, after = (
+        measured(counts, roles, metrics, confidence, seed, tests=False) for counts in (then, now)
+    )
+    changes: dict[int, Change] = {}
+    for was, one in zip(before, after, strict=True):
+        if one.row.note.startswith(NOT_COMPUTED):
+            raise RolesError(f"there is a limit on {one.row.metric}, which is {one.row.note}")
+        if was.row.n_d and one.row.n_d:  # the shares say what is new or gone
+            limit = limits[one.metric] if isinstance(limits, dict) else limits
+            if id(one.series) not in changes:
+                changes[id(one.series)] = Change(was.series, one.series, one.metric, confidence)
+            yield _of_metric(was, one, changes[id(one.series)], limit)
+
+
+def _of_metric(was: Measured, one: Measured, change: Change, limit: float) -> tuple[Drift, Claim]:
+    low, high = (float(end[one.at]) for end in change.ends)
+    withheld = ""
+    for when, row in (("in the baseline", was.row), ("today", one.row)):
+        if not math.isfinite(row.estimate) and not withheld:
+            withheld = f"{row.note or 'infinite'} {when}"
+    if not withheld and math.isnan(low):
+        withheld = "no interval, so nothing says how sure it is"
+    row = one.row
+    drift = Drift(
+        stage=row.stage,
+        facet=row.facet,
+        value=row.value,
+        metric=row.metric,
+        baseline=was.row.estimate,
+        current=row.estimate,
+        change=float(change.estimate[one.at]),
+        low=low,
+        high=high,
+        limit=limit,
+        verdict="",
+        n_baseline=was.row.n_d,
+        n_current=row.n_d,
+        note=_reversal(was.row, row, one.metric),
+    )
+    least = -limit if math.isnan(one.metric.parity) else -math.inf
+    doubts = [
+        float(change.doubt(end)[one.at]) if math.isfinite(end) and _is_told(low, high, end) else 1.0
+        for end in (least, limit)
+    ]
+    claim = Claim(drift.change, low, high, least, limit, doubts[0], doubts[1], withheld)
+    return drift, claim
+
+
+def _is_told(low: float, high: float, limit: float) -> bool:
+    return high <= limit or low >= limit
+
+
+def _of_shares(
+    now: Counts,
+    then: Counts,
+    roles: Roles,
+    allowed: Allowed,
+    confidence: float,
+) -> Iterator[tuple[Drift, Claim | None]]:
+    """Share of each facet value, and of each label, with a claim where there is a limit on it."""
+    parts = [("facet share", 0, facet_name(facet), facet) for facet in roles.facet]
+    if roles.label is not None:
+        parts.append(("label share", 1, roles.label, roles.facet[0]))
+    for name, axis, column, facet in parts:
+        limit = allowed.shares.get(name, math.nan)
+        tables = then.tables[facet], now.tables[facet]
+        yield from _shares(name, axis, column, *tables, limit, confidence)
+
+
+def _shares(
+    name: str,
+    axis: int,
+    column: str,
+    then: Table,
+    now: Table,
+    limit: float,
+    confidence: float,
+) -> Iterator[tuple[Drift, Claim | None]]:
+    others = tuple(i for i in range(now.n.ndim) if i != axis)
+    rows = [table.n.sum(axis=others) for table in (then, now)]
+    was, is_ = (_share_of_rows(table, others) for table in (then, now))
+    shares = [divide(*one) for one in (was, is_)]
+    evidence = evidence_of(Difference(is_, was), shares[1] - shares[0])
+    low, high = evidence.ends((1 - confidence) / 2)
+    limited = not math.isnan(limit)
+    doubts = [2 * evidence.tail_at(one) if limited else low for one in (-limit, limit)]
+    for i, level in enumerate(now.levels[axis]):
+        n_then, n_now = int(rows[0][i]), int(rows[1][i])
+        note = "" if n_then and n_now else "new: not in the baseline" if n_now else "gone"
+        if not (n_then or n_now):  # a bin of a cut that both have empty
+            continue
+        drift = Drift(
+            stage="data",
+            facet=column,
+            value=show(level),
+            metric=name,
+            baseline=float(shares[0][i]),
+            current=float(shares[1][i]),
+            change=float(evidence.estimate[i]),
+            low=float(low[i]),
+            high=float(high[i]),
+            limit=limit,
+            verdict=UNCERTAIN if note else "",
+            n_baseline=n_then,
+            n_current=n_now,
+            note=note,
+        )
+        ends = drift.change, drift.low, drift.high
+        sure = float(doubts[0][i]), float(doubts[1][i])
+        claim = Claim(*ends, -limit, limit, *sure, withheld=note)
+        yield drift, claim if limited else None
+
+
+def _share_of_rows(table: Table, others: tuple[int, ...]) -> Share:
+    """Share of the rows at each level; of weighted rows, of as many as they are worth."""
+    weighed = table.n if table.w is None else table.w
+    by_level = weighed.sum(axis=others)
+    rate = by_level, np.full(by_level.shape, weighed.sum())
+    if table.w2 is None:
+        return share_of(rate)
+    squares = table.w2.sum(axis=others)
+    return share_of(rate, (squares, np.full(squares.shape, squares.sum())))
+
+
+def _reversal(was: Row, row: Row, metric: Metric) -> str:
+    """Note where the other side is now the one worse off, beyond chance both times."""
+    if metric.against_d not in ("<", ">"):
+        return ""
+    up = was.low > metric.parity and row.high < metric.parity
+    down = was.high < metric.parity and row.low > metric.parity
+    return "reversed: the other side is worse off now" if up or down else ""
+
+
+def _judged(drift: Drift, verdict: Verdict) -> Drift:
+    notes = dict.fromkeys(filter(None, (drift.note, verdict.reason)))
+    return drift._replace(verdict=verdict.name, note="; ".join(notes))

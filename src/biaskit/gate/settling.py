@@ -1,0 +1,120 @@
+"""How sure a row of a report makes a limit, and what would settle it where that is not enough."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+from biaskit.gate.verdicts import Claim
+from biaskit.intervals.evidence import Evidence
+from biaskit.metrics import Metric
+from biaskit.reports.report import Row
+
+__all__ = ["Judged", "by_its_ends", "would_settle"]
+
+# A gap that would take more rows than this is not told apart by counting.
+_MOST_ROWS, _MOST_TIMES = 1e9, 1e4
+
+
+class Judged(NamedTuple):
+    """A row with its interval at some level, and the levels at which it meets either limit."""
+
+    row: Row
+    low: float
+    high: float
+    #: Levels, as 1 less themselves; NaN where only that of the interval is known.
+    doubt_low: float
+    doubt_high: float
+    #: What the row's proportions say at any level, if it has some, and which of them it is.
+    evidence: Evidence | None = None
+    at: int = 0
+
+
+def by_its_ends(row: Row, metric: Metric, limit_low: float, limit_high: float) -> Judged:
+    """Row judged by its own interval, where nothing says what a wider one would be.
+
+    A wider interval is taken to reach farther in proportion to the logarithm of the chance beyond
+    it, as the upper limit of nothing counted does; no tail of a proportion is longer. Of a report
+    that does not have its level, or lacks the proportions that its metric has, only the interval
+    itself is known.
+    """
+    known = not (math.isnan(row.confidence) or metric.rate is not None)
+    doubts = [
+        _doubt(row, limit, scale_of(metric)) if known else math.nan
+        for limit in (limit_low, limit_high)
+    ]
+    return Judged(row, row.low, row.high, doubts[0], doubts[1])
+
+
+def scale_of(metric: Metric) -> Callable[[float], float]:
+    """Scale on which the interval of a metric reaches about as far to either side."""
+    match metric.kind:
+        case "ratio":
+            return lambda x: math.log(x) if x > 0 else -math.inf
+        case "squared length":
+            return lambda x: math.sqrt(x) if x > 0 else 0.0
+    return lambda x: x
+
+
+def _doubt(row: Row, limit: float, scale: Callable[[float], float]) -> float:
+    alpha = 1 - row.confidence
+    end = row.low if limit < row.estimate else row.high
+    estimate, end, limit = map(scale, (row.estimate, end, limit))
+    reach, gap = abs(end - estimate), abs(limit - estimate)
+    if not (math.isfinite(estimate) and math.isfinite(reach)) or reach == 0:
+        return alpha
+    return float(alpha ** (gap / reach))
+
+
+def would_settle(one: Judged, claim: Claim, metric: Metric, alpha: float) -> str:
+    """What would settle an uncertain claim, in words; nothing where that cannot be said.
+
+    It is reckoned from the reach of the interval of the level ``1 - alpha`` towards the nearer of
+    the limits that it crosses: a reach shrinks with the root of the rows.
+    """
+    row, scale = one.row, scale_of(metric)
+    low, high, wider = row.low, row.high, 1.0
+    if one.evidence is not None:
+        low, high = (float(end[one.at]) for end in one.evidence.ends(alpha / 2))
+    elif row.confidence < 1 - alpha:
+        wider = math.log(alpha) / math.log(1 - row.confidence)
+    estimate = scale(row.estimate)
+    ways = []
+    for limit in (claim.limit_low, claim.limit_high):
+        gap = abs(scale(limit) - estimate) if math.isfinite(limit) else math.inf
+        reach = abs((scale(low) if limit < row.estimate else scale(high)) - estimate) * wider
+        if gap <= reach < math.inf:
+            ways.append((gap, reach, limit))
+    if not ways:
+        return ""
+    gap, reach, limit = min(ways)
+    above = row.estimate >= limit
+    tells = scale(limit) + (reach if above else -reach)
+    told = f"these rows could tell {_short(_unscaled(metric)(tells))} from {limit:g}"
+    times = (reach / gap) ** 2 if gap > 0 else math.inf
+    if not math.isnan(row.of_a + row.of_d):
+        rows = 2 * times / (1 / row.of_a + 1 / row.of_d)
+        needed = f"{_rounded(rows):,} rows a side" if rows < _MOST_ROWS else ""
+    else:
+        needed = f"{times:.2g} times as many rows" if times < _MOST_TIMES else ""
+    return f"{told}; {_short(row.estimate)} takes about {needed}" if needed else told
+
+
+def _unscaled(metric: Metric) -> Callable[[float], float]:
+    match metric.kind:
+        case "ratio":
+            return math.exp
+        case "squared length":
+            return lambda x: max(x, 0.0) ** 2
+    return lambda x: x
+
+
+def _rounded(rows: float) -> int:
+    """Rows to two digits, upwards."""
+    step = 10 ** max(math.floor(math.log10(max(rows, 1))) - 1, 0)
+    return int(math.ceil(rows / step) * step)
+
+
+def _short(value: float) -> str:
+    return f"{value:.3g}"

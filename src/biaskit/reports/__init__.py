@@ -1,0 +1,1 @@
+"""Reports: counts to rows with their intervals and notes, and rows to sentences."""

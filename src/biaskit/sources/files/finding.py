@@ -1,0 +1,240 @@
+"""Files as sources: Parquet, CSV and JSON Lines; one, many, a glob or a folder of them."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from biaskit.counts.roles import Roles
+from biaskit.errors import BiaskitError, DataError, PointerError, listed
+from biaskit.sources.batches import Source
+from biaskit.sources.encode import Encoder
+from biaskit.sources.files.partitions import partition_of
+from biaskit.sources.files.places import File, RemoteFile, remote_files
+from biaskit.sources.files.reading import FORMATS, format_of
+from biaskit.sources.files.texts import CsvFiles, JsonLinesFiles
+from biaskit.sources.parquet.source import ColumnPath, ParquetFiles
+from biaskit.store.addresses import in_one_line, is_address, said
+
+__all__ = ["column_paths", "expanded", "file_source", "files_of"]
+
+_POINTERS = {
+    b"version https://git-lfs.github.com/spec/": ("Git-LFS", "git lfs pull"),
+    b"/annex/objects/": ("git-annex", "git annex get"),
+}
+
+
+def expanded(paths: Sequence[str | os.PathLike[str]]) -> list[Path]:
+    """Files of this machine that some paths, globs and folders stand for, as `files_of` has them.
+
+    Raises
+    ------
+    DataError
+        A path is an address or does not exist, or a glob or a folder has no file in a known format.
+    """
+    for given in paths:
+        if is_address(text := os.fspath(given)):
+            raise DataError(f"{said(text)} is an address; here only files of this machine are read")
+    return [file for file in files_of(paths) if isinstance(file, Path)]
+
+
+def files_of(
+    paths: Sequence[str | os.PathLike[str] | RemoteFile], filesystem: Any = None
+) -> list[File]:
+    """Files that some paths, globs and folders stand for, each once, globs and folders sorted.
+
+    A path is an address (``s3://...``), or one on the filesystem that is given, or a local one.
+
+    Raises
+    ------
+    DataError
+        A path does not exist, or a glob or a folder has no file in a known format.
+    """
+    files: list[File] = []
+    for given in paths:
+        if isinstance(given, RemoteFile):
+            files.append(given)
+            continue
+        text = os.fspath(given)
+        if not text:
+            raise DataError("a path is empty; name a file, or give '.' for the current folder")
+        if filesystem is not None or is_address(text):
+            files += remote_files(text, filesystem, FORMATS)
+            continue
+        try:
+            files += _local_files(text)
+        except (OSError, ValueError) as error:  # no permission, or no name that a file can have
+            if isinstance(error, BiaskitError):
+                raise
+            raise DataError(f"cannot look up {in_one_line(error)}") from error
+    if not files:
+        raise DataError("no files were given; name at least one")
+    return _each_once(files)
+
+
+def _each_once(files: Sequence[File]) -> list[File]:
+    """Files of which none is another by a second name, such as a link; the first name stays.
+
+    Raises
+    ------
+    DataError
+        The folders of two names give a file's rows different values.
+    """
+    first: dict[Any, File] = {}
+    for file in files:
+        known = first.setdefault(_identity(file), file)
+        if partition_of(known) != partition_of(file):
+            raise DataError(
+                f"{str(known)!r} and {str(file)!r} are one file, and their folders' names give "
+                "its rows different values; name it once"
+            )
+    return list(first.values())
+
+
+def _identity(file: File) -> Any:
+    """What two names of one file have in common."""
+    if isinstance(file, RemoteFile):
+        return file
+    try:
+        there = file.stat()
+    except OSError:  # whoever reads it says what is wrong
+        return file
+    return (there.st_dev, there.st_ino) if there.st_ino else file.resolve()
+
+
+def _local_files(text: str) -> list[Path]:
+    """Files of this machine that a path, a glob or a folder stands for."""
+    path = Path(text)
+    if path.is_dir():
+        found = sorted(p for p in _inside(path) if _is_data(p, path))
+        if not found:
+            raise DataError(f"folder {text!r} has no file ending in {listed([*FORMATS])}")
+        return found
+    if path.exists():
+        _refuse_special(path)
+        return [path]
+    if glob.has_magic(text):
+        matches = glob.glob(text, recursive=True)  # noqa: PTH207 - an absolute pattern too
+        found = sorted(path for path in map(Path, matches) if path.is_file())
+        if not found:
+            _refuse_dvc(glob.glob(f"{text}.dvc", recursive=True))  # noqa: PTH207
+            raise DataError(f"no file matches {text!r}")
+        return found
+    _refuse_dvc([f"{text}.dvc"])
+    if text == "-":
+        raise DataError("standard input is not read; write the rows to a file first")
+    raise DataError(f"there is no file {said(text)}{_nearby(path)}")
+
+
+def _inside(folder: Path) -> Iterator[Path]:
+    """Files in a folder and the folders in it; one that cannot be opened is an error."""
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    for where, _, names in os.walk(folder, onerror=refuse):
+        yield from (Path(where, name) for name in names)
+
+
+def file_source(
+    paths: Sequence[str | os.PathLike[str] | RemoteFile], filesystem: Any = None
+) -> Source:
+    """Source of the rows of files, all of one format.
+
+    Raises
+    ------
+    DataError
+        A file is missing or of no known format, or the formats differ.
+    """
+    files = files_of(paths, filesystem)
+    for path in files:
+        if isinstance(path, Path):
+            _refuse_pointer(path)
+    formats = {format_of(path): path for path in reversed(files)}
+    if len(formats) > 1:
+        (one, first), (other, second), *_ = formats.items()
+        raise DataError(
+            f"{str(first)!r} is {one} and {str(second)!r} is {other}; "
+            "count each format by itself and add the counts"
+        )
+    (format_,) = formats
+    readers: dict[str, type[ParquetFiles] | type[CsvFiles] | type[JsonLinesFiles]] = {
+        "parquet": ParquetFiles,
+        "csv": CsvFiles,
+        "jsonl": JsonLinesFiles,
+    }
+    return readers[format_](files)
+
+
+def column_paths(
+    paths: Sequence[str | os.PathLike[str]], roles: Roles, encoders: Mapping[str, Encoder]
+) -> Iterator[ColumnPath]:
+    """How each column that roles name would be read from some files; one line for a text file.
+
+    Raises
+    ------
+    DataError
+        A file is missing, cannot be read or lacks a column, or the formats differ.
+    """
+    source = file_source(paths)
+    if isinstance(source, ParquetFiles):
+        yield from source.paths(roles, encoders)
+        return
+    ways = {
+        "csv": ("Arrow", "CSV has no encoded form"),
+        "jsonl": ("json", "JSON Lines have no encoded form"),
+    }
+    for path in files_of(paths):
+        yield ColumnPath(str(path), "(all)", "", 0, *ways[format_of(path)])
+
+
+def _is_data(path: Path, folder: Path) -> bool:
+    parts = path.relative_to(folder).parts
+    hidden = any(part.startswith((".", "_")) for part in parts)
+    known = any(suffix.lower() in FORMATS for suffix in path.suffixes[-2:])
+    return path.is_file() and known and not hidden
+
+
+def _refuse_special(path: Path) -> None:
+    """Refuse what can be read once only, or without an end."""
+    if not path.is_file():
+        raise DataError(
+            f"{str(path)!r} is a pipe or a device, and a file is read from any place in it; write "
+            "the rows to a file first"
+        )
+
+
+def _refuse_pointer(path: Path) -> None:
+    """Refuse a small text file that a version control system has left in place of the data."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(64)
+    except OSError:
+        return  # whoever reads it says what is wrong
+    for begins, (system, fetch) in _POINTERS.items():
+        if start.startswith(begins):
+            raise PointerError(
+                f"{str(path)!r} is a pointer of {system}, not the data; fetch them: `{fetch}`"
+            )
+    if path.suffix == ".dvc":
+        _refuse_dvc([str(path)])
+
+
+def _refuse_dvc(pointers: Sequence[str]) -> None:
+    for text in pointers:
+        if Path(text).is_file():
+            raise PointerError(
+                f"{text!r} is a pointer of DVC, and the data are not there; fetch them: `dvc pull`"
+            )
+
+
+def _nearby(path: Path) -> str:
+    from biaskit.errors import did_you_mean
+
+    if not path.parent.is_dir():
+        return f": there is no folder {said(path.parent)}"
+    names = sorted(p.name for p in path.parent.iterdir() if _is_data(p, path.parent))
+    return f"; {did_you_mean(path.name, names)}" if names else ""

@@ -1,0 +1,223 @@
+"""Places: files on this machine or behind a filesystem, found by path, glob or folder."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeAlias
+
+from biaskit.errors import BiaskitError, DataError, listed
+from biaskit.sources.files.globs import matcher
+from biaskit.store.addresses import is_address, said, shown, with_quoted_password, without_secrets
+
+__all__ = [
+    "File",
+    "RemoteFile",
+    "fsspec_of",
+    "opened",
+    "remote_files",
+    "size_of",
+    "stamp_of",
+    "stands_for",
+]
+
+#: How long Google's store is asked again and again; by itself, pyarrow does so for 15 minutes.
+_PATIENCE = "retry_limit_seconds=30"
+_HADOOP = "; say where Hadoop's library is: set ARROW_LIBHDFS_DIR, JAVA_HOME and CLASSPATH"
+#: What to do, by what an error says.
+_HINTS = {
+    "libhdfs": _HADOOP,
+    "libjvm": _HADOOP,
+    "Unrecognized filesystem type": "; addresses begin with s3://, gs://, abfss:// or hdfs://",
+}
+_MAGIC = re.compile(r"[*[]")
+_MAGIC_PLAIN = re.compile(r"[*?[]")
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file behind a filesystem of pyarrow's: its path there, and its name for people."""
+
+    filesystem: Any = field(compare=False, repr=False)
+    path: str = field(repr=False)
+    shown: str
+    size: int
+    #: When it was last changed, in nanoseconds since 1970; None where the filesystem cannot say.
+    changed: int | None
+
+    def __str__(self) -> str:
+        return self.shown
+
+    @property
+    def name(self) -> str:
+        """Last part of the path."""
+        return self._pure.name
+
+    @property
+    def suffix(self) -> str:
+        """Last suffix of the name."""
+        return self._pure.suffix
+
+    @property
+    def suffixes(self) -> list[str]:
+        """Suffixes of the name."""
+        return self._pure.suffixes
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Parts of the path."""
+        return self._pure.parts
+
+    @property
+    def _pure(self) -> PurePosixPath:
+        # A filesystem of HTTP's has the address for a path, which may end in a signature.
+        return PurePosixPath(shown(self.path))
+
+
+#: A file that rows are read from.
+File: TypeAlias = "Path | RemoteFile"
+
+
+def opened(file: File) -> Any:
+    """Arrow's stream of a file's bytes, which can be read from any place in it."""
+    import pyarrow as pa
+
+    if isinstance(file, RemoteFile):
+        return file.filesystem.open_input_file(file.path)
+    return pa.OSFile(str(file))
+
+
+def fsspec_of(filesystem: Any) -> Any:
+    """Filesystem of fsspec that one of pyarrow's stands for; None where it does for no such."""
+    return getattr(getattr(filesystem, "handler", None), "fs", None)
+
+
+def size_of(file: File) -> int:
+    """Size in bytes."""
+    return file.size if isinstance(file, RemoteFile) else file.stat().st_size
+
+
+def stamp_of(file: File, *, again: bool = False) -> tuple[str, int, int | None]:
+    """Full name, size and time of the last change, by which a file is known.
+
+    Of a remote file they are those of when it was found, unless it is to be looked at `again`.
+    """
+    if isinstance(file, RemoteFile):
+        if not again:
+            return file.shown, file.size, file.changed
+        with _asked(repr(file.shown), file.path):
+            info = file.filesystem.get_file_info(file.path)
+        return file.shown, int(info.size or 0), info.mtime_ns
+    found = file.stat()
+    return str(file.resolve()), found.st_size, found.st_mtime_ns
+
+
+def remote_files(text: str, filesystem: Any, suffixes: Collection[str]) -> list[RemoteFile]:
+    """Files that an address, or a path on a filesystem of the caller's, stands for.
+
+    It may be a glob or a folder too; of a folder, the files count whose name has one of the
+    suffixes. Only an address reads ``?`` as the start of its options.
+
+    Raises
+    ------
+    DataError
+        There is no such file, or the filesystem cannot be asked.
+    """
+    name = said(text)
+    with _asked(name, text):
+        place, called, path = _place(text, filesystem)
+        is_plain = filesystem is not None and not is_address(path)
+        magic = (_MAGIC_PLAIN if is_plain else _MAGIC).search(path if is_plain else shown(path))
+        # A name may have brackets of its own, and goes before what they would stand for.
+        info = None if magic and "[" not in path else place.get_file_info(path)
+        if info is not None and info.type.name == "File":
+            found = [info]
+        elif magic is not None:
+            base = path[: magic.start()].rpartition("/")[0]
+            deep = "**" in path or "/" in path[magic.start() :]
+            matches = matcher(path)
+            found = [f for f in _listed(place, base, deep) if matches(f.path)]
+        elif info is not None and info.type.name == "Directory":
+            found = [
+                one for one in _listed(place, path, True) if _is_data(one.path, path, suffixes)
+            ]
+            if not found:
+                raise DataError(f"folder {name} has no file ending in {listed([*suffixes])}")
+        else:
+            raise DataError(f"there is no file {name}")
+    if not found:
+        raise DataError(f"no file matches {name}")
+    if any(one.size is None for one in found):
+        raise DataError(f"the filesystem does not say how long {name} is; copy it here")
+    return [
+        RemoteFile(place, f.path, called(f.path), int(f.size), f.mtime_ns)
+        for f in sorted(found, key=lambda one: str(one.path))
+    ]
+
+
+def stands_for(address: str, name: str) -> bool:
+    """Whether a file of this name is, or would be, among those that an address stands for.
+
+    >>> stands_for("s3://bucket/day=*", "s3://bucket/day=1"), stands_for("s3://b", "s3://b/x.csv")
+    (True, True)
+    """
+    path = shown(address).rstrip("/")
+    is_named = name == path or name.startswith(f"{path}/")
+    return is_named or matcher(path)(name)
+
+
+def _place(text: str, filesystem: Any) -> tuple[Any, Callable[[str], str], str]:
+    """Filesystem, what its paths are called in the address, and the path."""
+    from pyarrow import fs
+
+    if filesystem is not None:
+        if not isinstance(filesystem, fs.FileSystem):
+            filesystem = fs.PyFileSystem(fs.FSSpecHandler(filesystem))
+        own = fsspec_of(filesystem)
+        if own is not None:  # to some of its kinds, such as that of HTTP, a path is the address
+            path = str(own._strip_protocol(text))
+        else:
+            path = text.partition("://")[2] if is_address(text) else text
+        return filesystem, shown, path.rstrip("/")
+    text, _, options = with_quoted_password(text).partition("?")
+    scheme, _, rest = text.partition("://")
+    host, _, path = rest.partition("/")
+    if scheme in {"gs", "gcs"} and "retry_limit_seconds" not in options:
+        options = "&".join(filter(None, [options, _PATIENCE]))
+    made, base = fs.FileSystem.from_uri(f"{scheme}://{host}/{'?' if options else ''}{options}")
+    # A bucket or a container, "/" on HDFS, and nothing where an Azure account is the host.
+    base = base and f"{base.rstrip('/')}/"
+    known = shown(f"{scheme}://{host}/")
+    return made, lambda p: f"{known}{p[len(base) :]}", f"{base}{path}".rstrip("/")
+
+
+def _listed(place: Any, base: str, deep: bool) -> list[Any]:
+    from pyarrow import fs
+
+    chosen = fs.FileSelector(base, allow_not_found=True, recursive=deep)
+    return [info for info in place.get_file_info(chosen) if info.type.name == "File"]
+
+
+def _is_data(path: str, folder: str, suffixes: Collection[str]) -> bool:
+    inner = PurePosixPath(path[len(folder) :].lstrip("/"))
+    hidden = any(part.startswith((".", "_")) for part in inner.parts)
+    return not hidden and any(suffix.lower() in suffixes for suffix in inner.suffixes[-2:])
+
+
+@contextlib.contextmanager
+def _asked(name: str, address: str) -> Iterator[None]:
+    """Errors of a filesystem named after what was looked for.
+
+    The filesystem's own error may hold the address with its secrets, and is not passed on.
+    """
+    try:
+        yield
+    except (BiaskitError, MemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001 - stores raise errors of their own
+        reason = " ".join(without_secrets(str(error), [address]).split())
+        hint = next((hint for sign, hint in _HINTS.items() if sign in reason), "")
+        raise DataError(f"{name} cannot be looked up: {reason[:300]}{hint}") from None

@@ -1,0 +1,79 @@
+"""Reading: what the readers of all formats share, from the names of the formats to errors."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import itertools
+from collections.abc import Iterator
+
+from biaskit.errors import BiaskitError, DataError, listed
+from biaskit.sources.files.places import File, RemoteFile, size_of
+from biaskit.store.addresses import without_secrets
+
+__all__ = ["COMPRESSIONS", "FORMATS", "Sizes", "format_of", "readable"]
+
+FORMATS = {
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+}
+COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
+
+
+def format_of(path: File) -> str:
+    """Format of a file by its name: ``parquet``, ``csv`` or ``jsonl``."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes and suffixes[-1] in COMPRESSIONS:
+        suffixes.pop()
+    if not suffixes or suffixes[-1] not in FORMATS:
+        raise DataError(
+            f"{str(path)!r} is of no known format; names end in {listed([*FORMATS])}, "
+            f"the text formats also in {listed([*COMPRESSIONS])} after it"
+        )
+    return FORMATS[suffixes[-1]]
+
+
+@contextlib.contextmanager
+def readable(path: File) -> Iterator[None]:
+    """Errors of the reader named after the file that they come from."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except (BiaskitError, MemoryError):
+        raise
+    except Exception as error:
+        is_far = isinstance(path, RemoteFile)
+        told = (OSError, EOFError, ValueError, csv.Error, pa.ArrowException)
+        if not (is_far or isinstance(error, told)):  # stores raise errors of their own
+            raise
+        if (isinstance(path, RemoteFile) or path.exists()) and size_of(path) == 0:
+            raise DataError(f"{str(path)!r} is empty; it needs at least a header") from None
+        address = [path.path] if isinstance(path, RemoteFile) else []
+        reason = " ".join(without_secrets(str(error), address).split())
+        raise DataError(f"{str(path)!r} cannot be read as {format_of(path)}: {reason[:300]}") from (
+            None if is_far else error
+        )  # what a store says may hold a signed address
+
+
+class Sizes:
+    """Sizes of files in bytes, from which the share that is read so far follows."""
+
+    def __init__(self, files: list[File]):
+        self._size = {path: size_of(path) for path in files}
+        self._before = dict(
+            zip(files, itertools.accumulate(self._size.values(), initial=0), strict=False)
+        )
+        self._total = max(1, sum(self._size.values()))
+
+    def of(self, path: File) -> int:
+        """Size of one file."""
+        return self._size[path]
+
+    def done(self, path: File, share: float) -> float:
+        """Share of all bytes that is read, from the share of one file."""
+        return (self._before[path] + min(1.0, share) * self._size[path]) / self._total

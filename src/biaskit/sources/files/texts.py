@@ -1,0 +1,302 @@
+"""Text files as sources: CSV, TSV and JSON Lines, plain or compressed."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import json
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing
+from typing import Any
+
+from biaskit.counts.levels import level
+from biaskit.errors import DataError
+from biaskit.sources.batches import Batch, of_another_type, of_record_batch, refuse_missing_columns
+from biaskit.sources.files.ahead import elsewhere
+from biaskit.sources.files.partitions import names_with_folders, of_folders, with_folders
+from biaskit.sources.files.places import File, RemoteFile, opened
+from biaskit.sources.files.ranges import Fetcher, RemoteBytes
+from biaskit.sources.files.reading import COMPRESSIONS, Sizes, readable
+from biaskit.sources.parquet.opening import opened_in_turn
+
+__all__ = ["CsvFiles", "JsonLinesFiles"]
+
+_ROWS = 1 << 17
+# Letters of lines that are read at a time, and of one line.
+_LETTERS = 1 << 25
+_LINE = 1 << 23
+_MAGIC = {
+    b"PAR1": "Parquet",
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\x28\xb5\x2f\xfd": "Zstandard",
+}
+
+
+class CsvFiles:
+    """CSV and TSV files as a source."""
+
+    def __init__(self, files: list[File]):
+        self._files = files
+
+    def names(self) -> list[str]:
+        """Names of the columns of the first file, and of its folders' values."""
+        with opened_in_turn(self._files[:1], _OpenText) as files:
+            (file,) = files
+            return names_with_folders(_csv_header(file, _delimiter(file.path)), file.path)
+
+    def batches(self, columns: Collection[str], numeric: Collection[str]) -> Iterator[Batch]:
+        """Batches of the columns named."""
+        import pyarrow as pa
+        import pyarrow.csv as pv
+
+        types = {
+            name: pa.float64() if name in numeric else pa.dictionary(pa.int32(), pa.string())
+            for name in columns
+        }
+        texts = frozenset(name for name in columns if name not in numeric)
+        sizes = Sizes(self._files)
+        with opened_in_turn(self._files, _OpenText) as files:
+            for file in files:
+                path, delimiter = file.path, _delimiter(file.path)
+                names = _csv_header(file, delimiter)
+                refuse_missing_columns(columns, names_with_folders(names, path), str(path))
+                folders = of_folders(columns, names, path)
+                own = [name for name in columns if name not in folders]
+                # An empty cell is missing, quoted or not; anything else is a value.
+                convert = pv.ConvertOptions(
+                    include_columns=own or names[:1],
+                    column_types={name: types[name] for name in own},
+                    null_values=[""],
+                    strings_can_be_null=True,
+                    quoted_strings_can_be_null=True,
+                )
+                parse = pv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
+                with readable(path), closing(file):
+                    file.fetch()
+                    batches = _csv_batches(file, parse, convert)
+                    for batch in elsewhere(batches) if file.is_far else batches:
+                        done = sizes.done(path, file.bytes_read / sizes.of(path))
+                        made = of_record_batch(batch, own, str(path), done, texts)
+                        yield with_folders(made, folders, numeric)
+
+
+def _csv_batches(file: _OpenText, parse: Any, convert: Any) -> Iterator[Any]:
+    import pyarrow.csv as pv
+
+    yield from pv.open_csv(file.text(), parse_options=parse, convert_options=convert)
+
+
+class JsonLinesFiles:
+    """Files of a JSON object a line as a source."""
+
+    def __init__(self, files: list[File]):
+        self._files = files
+
+    def names(self) -> list[str]:
+        """Keys of the first file's first records; there is no header to ask."""
+        path, found = self._files[0], dict[str, None]()
+        with opened_in_turn(self._files[:1], _OpenText) as files, readable(path):
+            (file,) = files
+            letters = 0
+            for line, record in enumerate(itertools.islice(file.lines(), _ROWS), 1):
+                if record.strip():
+                    found.update(dict.fromkeys(_record(record, str(path), line)))
+                letters += len(record)
+                if letters > _LETTERS:
+                    break
+        return names_with_folders(list(found), path)
+
+    def batches(self, columns: Collection[str], numeric: Collection[str]) -> Iterator[Batch]:
+        """Batches of the columns named."""
+        sizes = Sizes(self._files)
+        with opened_in_turn(self._files, _OpenText) as files:
+            for file in files:
+                with readable(file.path), closing(file):
+                    yield from _json_batches(file, columns, numeric, sizes)
+
+
+def _json_batches(
+    file: _OpenText, columns: Collection[str], numeric: Collection[str], sizes: Sizes
+) -> Iterator[Batch]:
+    path, where = file.path, str(file.path)
+    seen: set[str] = set()
+    names: dict[str, None] = {}
+    folders: dict[str, str | None] | None = None
+    line = 0
+    file.fetch()
+    for chunk in _chunks(file.lines()):
+        # Of a record only what is needed is kept: one may have a thousand keys.
+        at: list[int] = []
+        values: dict[str, list[Any]] = {name: [] for name in columns}
+        for number, text in enumerate(chunk, line + 1):
+            if not text.strip():
+                continue
+            record = _record(text, where, number)
+            if not at:
+                names.update(dict.fromkeys(record))
+            at.append(number)
+            for name, column in values.items():
+                if name in record:
+                    seen.add(name)
+                column.append(record.get(name))
+        line += len(chunk)
+        if folders is None:
+            folders = of_folders(columns, seen, path)
+        arrays = {
+            name: _json_array(column, name, where, at)
+            for name, column in values.items()
+            if name not in folders
+        }
+        done = sizes.done(path, file.bytes_read / sizes.of(path))
+        yield with_folders(Batch(arrays, len(at), where, done), folders, numeric)
+    if line:
+        unseen = [name for name in columns if name not in seen and name not in (folders or ())]
+        refuse_missing_columns(unseen, names_with_folders([*names], path), where)
+
+
+def _chunks(lines: Iterator[str]) -> Iterator[list[str]]:
+    """Lines, so many at a time that they are neither too many nor too long together."""
+    chunk, letters = list[str](), 0
+    for line in lines:
+        chunk.append(line)
+        letters += len(line)
+        if len(chunk) == _ROWS or letters > _LETTERS:
+            yield chunk
+            chunk, letters = [], 0
+    if chunk:
+        yield chunk
+
+
+def _json_array(values: Sequence[Any], name: str, where: str, at: Sequence[int]) -> Any:
+    """Array of what records have under a name; `at` are their lines."""
+    import pyarrow as pa
+
+    try:
+        return pa.array(values)
+    except UnicodeEncodeError:  # half a pair of UTF-16, for which Arrow has no place
+        return pa.array([level(one) if isinstance(one, str) else one for one in values])
+    except (pa.ArrowException, OverflowError) as error:
+        line = at[of_another_type(values)]
+        raise DataError(
+            f"{where}: column {name!r} holds values of different types up to "
+            f"line {line:,}: {error}; make it one type"
+        ) from error
+
+
+class _OpenText:
+    """An open text file, whose text can be read from its start any number of times.
+
+    Raises
+    ------
+    DataError
+        The file is empty, or begins as a binary one does: its bytes are not to be taken for text.
+    """
+
+    def __init__(self, path: File, fetcher: Fetcher):
+        self.path = path
+        self.is_closed = False
+        self._data: RemoteBytes | None = None
+        self._raw: Any = None
+        self._lines: Any = None
+        try:
+            with readable(path):
+                if isinstance(path, RemoteFile):
+                    self._data = RemoteBytes(path, fetcher, from_start=True)
+                self._refuse_mislabelled(self._opened().read(4))
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes of the file that are read so far."""
+        return int(self._raw.tell())
+
+    def fetch(self) -> None:
+        """Ask for all of the file, where it is far away."""
+        if self._data is not None:
+            self._data.plan_all()
+
+    @property
+    def is_far(self) -> bool:
+        """Whether the file is behind a filesystem."""
+        return self._data is not None
+
+    def text(self) -> Any:
+        """Stream of the text from its start, decompressed as the name says."""
+        import pyarrow as pa
+
+        raw = self._opened()
+        compression = COMPRESSIONS.get(self.path.suffix.lower())
+        return pa.CompressedInputStream(raw, compression) if compression else raw
+
+    def lines(self, **options: Any) -> Iterator[str]:
+        """Lines of the text from its start, none of them longer than `_LINE`."""
+        text = io.TextIOWrapper(self.text(), encoding="utf-8-sig", **options)
+        self._lines = text  # it would close the file as it goes
+        number = 0
+        while line := text.readline(_LINE):
+            number += 1
+            if len(line) == _LINE:
+                raise DataError(
+                    f"{str(self.path)!r} has more than {_LINE:,} letters in line {number:,}; "
+                    "what is counted has a row a line"
+                )
+            yield line
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.is_closed = True
+        if self._raw is not None:
+            self._raw.close()
+        if self._data is not None:
+            self._data.close()
+
+    def _opened(self) -> Any:
+        if self._raw is not None:
+            self._raw.close()
+        self._raw = opened(self.path) if self._data is None else self._data.source(once=True)
+        return self._raw
+
+    def _refuse_mislabelled(self, start: bytes) -> None:
+        if not start:
+            raise DataError(f"{str(self.path)!r} is empty; it needs at least a header")
+        for magic, name in _MAGIC.items():
+            compressed = self.path.suffix.lower() in COMPRESSIONS
+            if start.startswith(magic) and not (compressed and name != "Parquet"):
+                raise DataError(
+                    f"{str(self.path)!r} is a {name} file by its first bytes; rename it"
+                )
+
+
+def _delimiter(path: File) -> str:
+    return "\t" if ".tsv" in path.suffixes else ","
+
+
+def _csv_header(file: _OpenText, delimiter: str) -> list[str]:
+    with readable(file.path):
+        # Bytes that are no UTF-8 matter only in the columns that are read, and Arrow sees to those.
+        lines = file.lines(errors="surrogateescape", newline="")
+        try:
+            return next(csv.reader(lines, delimiter=delimiter), [])
+        except csv.Error as error:
+            raise DataError(
+                f"{str(file.path)!r} has no header that can be read: {error}"
+            ) from error
+
+
+def _record(text: str, where: str, line: int) -> dict[str, Any]:
+    try:
+        record = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DataError(
+            f"{where}, line {line:,}: not JSON: {error}; give one object a line"
+        ) from error
+    if not isinstance(record, dict):
+        raise DataError(
+            f"{where}, line {line:,}: a {type(record).__name__} where an object should be; "
+            "give one object a line"
+        )
+    return record

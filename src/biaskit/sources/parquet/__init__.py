@@ -1,0 +1,1 @@
+"""Parquet: counted as it is encoded, by the kernels, or handed to Arrow."""

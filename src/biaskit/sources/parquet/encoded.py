@@ -1,0 +1,270 @@
+"""Parquet counted in its encoded form: from dictionary indices to joint counts.
+
+A column chunk that the kernels do not read is decoded by Arrow, which reads it rightly or says
+what is wrong; the two ways mix freely within a row group.
+"""
+
+from __future__ import annotations
+
+import math
+import queue
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biaskit.counts.roles import Facet, Roles
+from biaskit.counts.tables import AXES
+from biaskit.errors import DataError
+from biaskit.sources.batches import Batch, of_record_batch
+from biaskit.sources.encode import Encoder
+from biaskit.sources.files.ahead import in_order
+from biaskit.sources.files.partitions import of_folders, partition_arrays, with_folders
+from biaskit.sources.files.places import File
+from biaskit.sources.files.ranges import RemoteBytes
+from biaskit.sources.files.reading import readable
+from biaskit.sources.parquet.axes import Axis, in_bytes, joint, joint_sums
+from biaskit.sources.parquet.chunks import Chunks
+from biaskit.sources.parquet.dictionaries import Dictionaries
+from biaskit.sources.parquet.layout import Odd, Room
+from biaskit.sources.parquet.opening import OpenParquet
+
+__all__ = ["Cells", "counted", "planned"]
+
+# Row groups that each thread has ahead of it: of files far away, what they need is on its way.
+_AHEAD = 4
+_MOST_CELLS = 1 << 20
+# A code is of four bytes at most, each in a plane of its own.
+_PLANES = 4
+_NO_CODES = np.empty(0, np.uint32)
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Counts of the rows of one row group, over codes that mean the same in every row group."""
+
+    #: For each facet, rows by the codes of its columns: an axis each, in `codes`' terms.
+    counts: Mapping[Facet, NDArray[np.int64]]
+    #: Where rows are weighted, sums of the weights and of their squares in the same cells.
+    sums: Mapping[Facet, tuple[NDArray[np.float64], NDArray[np.float64]]]
+    #: For each column, the encoder's code of each place on its axis.
+    codes: Mapping[str, NDArray[np.intp]]
+    rows: int
+    where: str
+    done: float | None = None
+
+
+def counted(
+    files: Iterable[OpenParquet],
+    roles: Roles,
+    encoders: Mapping[str, Encoder],
+    done: Callable[[File, float], float],
+    threads: int,
+) -> Iterator[Cells | Batch]:
+    """Counts of the row groups of open Parquet files, in their order; each file is closed.
+
+    A row group that would take much memory comes as batches of its rows instead.
+
+    Parameters
+    ----------
+    files
+        The files, which are taken as they are needed.
+    roles, encoders
+        What to count, and the encoder of each column.
+    done
+        Share of the whole source that is read, from a file and the share of it.
+    threads
+        How many row groups are counted at a time.
+
+    Raises
+    ------
+    DataError
+        A column is not what its role needs, or a file is damaged.
+    """
+    rows = 0
+    shared = _Shared(roles, encoders)
+
+    def row_groups() -> Iterator[tuple[_Counter, int]]:
+        for file in files:
+            with readable(file.path):
+                counter = _Counter(file, shared)
+                counter.fetch()
+            groups = file.metadata.num_row_groups
+            yield from ((counter, number) for number in range(groups))
+            if not groups:
+                file.refuse_other_rows(0)
+                file.close()
+
+    def count(item: tuple[_Counter, int]) -> tuple[_Counter, int, Cells | None]:
+        counter, number = item
+        with readable(counter.file.path):
+            return counter, number, counter.count(number)
+
+    with closing(in_order(count, row_groups(), threads, _AHEAD * threads)) as counts:
+        for counter, number, cells in counts:
+            file = counter.file
+            for part in counter.batches(number) if cells is None else (cells,):
+                rows += part.rows
+                share = min(1.0, rows / max(1, file.rows))
+                yield replace(part, done=done(file.path, share))
+            file.data.forget(number)
+            if number == file.metadata.num_row_groups - 1:
+                file.refuse_other_rows(rows)
+                rows = 0
+                file.close()
+
+
+def planned(
+    file: OpenParquet, roles: Roles, encoders: Mapping[str, Encoder]
+) -> Counter[tuple[str, str, str]]:
+    """Numbers of row groups by column, the path it takes (``encoded`` or ``Arrow``), and why.
+
+    It follows from the file's metadata and the headers of its pages. What stands in the pages may
+    still send a damaged column, or a table of very many cells, to Arrow.
+
+    Parameters
+    ----------
+    file, roles, encoders
+        As for `counted`.
+    """
+    counter = _Counter(file, _Shared(roles, encoders))
+    counter.fetch()
+    room = Room()
+    ways: dict[str, list[tuple[str, str]]] = {column: [] for column in roles.columns()}
+    for number in range(file.metadata.num_row_groups):
+        for column, found in ways.items():
+            found.append(counter.way(number, column, room))
+        file.data.forget(number)
+    return Counter((column, *way) for column, found in ways.items() for way in found)
+
+
+class _Shared:
+    """What the threads share that count the row groups of several files."""
+
+    def __init__(self, roles: Roles, encoders: Mapping[str, Encoder]):
+        self.roles = roles
+        self.encoders = encoders
+        self.dictionaries = Dictionaries(encoders)
+        self.columns_of = {facet: _columns(facet, roles) for facet in roles.facet}
+        self._rooms: queue.SimpleQueue[Room] = queue.SimpleQueue()
+
+    @contextmanager
+    def room(self) -> Iterator[Room]:
+        """A room for one thread, which others had before."""
+        try:
+            room = self._rooms.get_nowait()
+        except queue.Empty:
+            room = Room()
+        try:
+            yield room
+        finally:
+            self._rooms.put(room)
+
+
+class _Counter:
+    """Counts row groups of one file; any number of threads may ask it to."""
+
+    def __init__(self, file: OpenParquet, shared: _Shared):
+        self.file = file
+        self._shared = shared
+        self._where = str(file.path)
+        self._weight = shared.roles.weight
+        columns = shared.roles.columns()
+        self._folders = of_folders(columns, file.names, file.path)
+        self._own = [column for column in columns if column not in self._folders]
+        self._chunks = Chunks(file, self._own, shared.encoders, shared.dictionaries)
+        in_folders = partition_arrays(self._folders, 1, shared.roles.numeric, self._where)
+        self._constant = {
+            column: Axis((), (), shared.dictionaries.of_folder(column, value, self._where))
+            for column, value in in_folders.items()
+        }
+
+    def fetch(self) -> None:
+        """Ask for the bytes that the row groups need, where those are far away."""
+        if isinstance(self.file.data, RemoteBytes):
+            self.file.data.plan(self._chunks.extents())
+
+    def way(self, number: int, column: str, room: Room) -> tuple[str, str]:
+        """Path that a column takes, and why, as far as it is seen without its content."""
+        if column in self._constant:
+            return "encoded", "named by the file's folders"
+        return self._chunks.way(number, column, room)
+
+    def count(self, number: int) -> Cells | None:
+        """Counts of a row group; None where they would take too much memory."""
+        with self._shared.room() as room:
+            return self._count(number, room)
+
+    def batches(self, number: int) -> Iterator[Batch]:
+        """Rows of a row group, decoded by Arrow."""
+        with readable(self.file.path):
+            for batch in self.file.batches_of(number, self._own):
+                made = of_record_batch(batch, self._own, self._where)
+                yield with_folders(made, self._folders, self._shared.roles.numeric)
+
+    def _count(self, number: int, room: Room) -> Cells | None:
+        try:
+            rows = self._chunks.rows(number)
+            weight = self._weight
+            weights = None if weight is None else self._chunks.weights(number, weight, room)
+        except Odd:
+            return None
+        axes, buffer = self._axes(number, rows, room)
+        counts, sums = {}, {}
+        for facet, columns in self._shared.columns_of.items():
+            of_facet = [axes[column] for column in columns]
+            if math.prod(len(axis.codes) for axis in of_facet) > _MOST_CELLS:
+                return None
+            counts[facet] = joint(of_facet, buffer, rows)
+            if weights is not None:
+                sums[facet] = joint_sums(of_facet, buffer, weights)
+        codes_of = {column: axis.codes for column, axis in axes.items()}
+        return Cells(counts, sums, codes_of, rows, self._where)
+
+    def _axes(
+        self, number: int, rows: int, room: Room
+    ) -> tuple[dict[str, Axis], NDArray[np.uint8]]:
+        """Axes of the columns that are counted, and the buffer in which their codes are."""
+        from biaskit._kernels import SLACK
+
+        columns = [column for column in self._own if column != self._weight]
+        stride = rows + SLACK
+        buffer = room.array("codes", _PLANES * len(columns) * stride)
+        starts = {column: _PLANES * i * stride for i, column in enumerate(columns)}
+        axes = dict(self._constant)
+        left: list[str] = []
+        for column, start in starts.items():
+            try:
+                axes[column] = self._chunks.axis(number, column, room, start)
+            except Odd:
+                left.append(column)
+        for column, codes in self._decoded(number, left).items():
+            if len(codes) != rows:
+                raise DataError(
+                    f"{self._where}: row group {number + 1} should have {rows:,} rows but "
+                    f"{len(codes):,} were read; it is damaged: write it again"
+                )
+            axes[column] = in_bytes(codes, buffer, starts[column], stride)
+        return axes, buffer
+
+    def _decoded(self, number: int, columns: list[str]) -> dict[str, NDArray[np.uint32]]:
+        """Encoder's codes of some columns of a row group, decoded by Arrow."""
+        codes: dict[str, list[NDArray[np.uint32]]] = {column: [_NO_CODES] for column in columns}
+        for batch in self.file.batches_of(number, columns) if columns else ():
+            for column in columns:
+                array = batch.column(column)
+                made = self._shared.dictionaries.encode(column, array, self._where)
+                codes[column].append(made.astype(np.uint32))
+        return {column: np.concatenate(parts) for column, parts in codes.items()}
+
+
+def _columns(facet: Facet, roles: Roles) -> list[str]:
+    """Columns of a facet's table, in the order of its axes."""
+    others = (getattr(roles, axis) for axis in AXES[1:])
+    return [
+        *((facet,) if isinstance(facet, str) else facet),
+        *(column for column in others if column is not None),
+    ]

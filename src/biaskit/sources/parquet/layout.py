@@ -1,0 +1,316 @@
+"""Layout: what a Parquet file says about itself, from the footer to the pages of a column chunk.
+
+Nothing of it is trusted. What is not exactly what the kernels read is `Odd`, and goes to Arrow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biaskit.sources.files.ranges import Bytes
+from biaskit.sources.parquet.pages import of_another_length
+
+__all__ = [
+    "NONE",
+    "PHYSICAL",
+    "Footer",
+    "Leaf",
+    "Odd",
+    "Room",
+    "content_of",
+    "footer_of",
+    "inflated",
+    "pages_of",
+]
+
+_FEW_PAGES = 256
+_MOST_PAGES = 1 << 16
+_MOST_BLOCKS = 1_000  # of zstd, in a page; one has 128 KiB
+# Numbers of the physical types in the format, and how their values are stored.
+PHYSICAL = {
+    "BOOLEAN": (0, ""),
+    "INT32": (1, "<i4"),
+    "INT64": (2, "<i8"),
+    "FLOAT": (4, "<f4"),
+    "DOUBLE": (5, "<f8"),
+    "BYTE_ARRAY": (6, ""),
+    "FIXED_LEN_BYTE_ARRAY": (7, ""),
+}
+#: What stands for a number that the file does not give.
+NONE = -1
+
+
+class Odd(Exception):  # noqa: N818 - not an error: it sends a chunk to Arrow
+    """What the kernels do not read; the message says what."""
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A column of the file: where it stands among the chunks, and what its values are."""
+
+    column: str
+    index: int
+    optional: bool
+    physical: str
+    type: Any
+    #: Whether the kernels read its values where pages hold them, and no dictionary does.
+    in_pages: bool = False
+    #: Bytes of a value, where values are arrays of so many.
+    length: int = 0
+
+
+@dataclass(frozen=True)
+class Footer:
+    """What the file says about its row groups."""
+
+    #: Rows of each row group.
+    rows: NDArray[np.int64]
+    #: For each row group and column, the numbers in `_CHUNK_FIELDS`, -1 where they are not there.
+    chunks: NDArray[np.int64]
+
+
+class Room:
+    """Buffers of one thread, which grow as they must and are used again."""
+
+    def __init__(self) -> None:
+        self._arrays: dict[str, NDArray[Any]] = {}
+
+    def array(self, name: str, size: int, dtype: Any = np.uint8) -> NDArray[Any]:
+        """Array of at least some length."""
+        found = self._arrays.get(name)
+        if found is None or len(found) < size:
+            found = self._arrays[name] = np.empty(size + size // 8, dtype)
+        return found
+
+
+_INT_32, _INT_64, _BINARY, _STRUCT = 5, 6, 8, 12  # Thrift's types
+# Fields of the footer that say where a column chunk is, and what it is: by ids, with their type.
+_CHUNK_FIELDS = (
+    ((4, 1, 1), _BINARY),  # path of another file
+    ((4, 1, 3, 1), _INT_32),  # physical type
+    ((4, 1, 3, 4), _INT_32),  # codec
+    ((4, 1, 3, 5), _INT_64),  # values
+    ((4, 1, 3, 7), _INT_64),  # bytes
+    ((4, 1, 3, 9), _INT_64),  # where its first data page starts
+    ((4, 1, 3, 11), _INT_64),  # where its dictionary starts
+    ((4, 1, 8), _STRUCT),  # encryption
+    ((4, 1, 9), _BINARY),
+)
+_OTHER_FIELDS = (
+    (4, 3),  # rows of a row group
+    (4,),  # row group
+    (4, 1),  # column chunk
+    # Lists of how many values have each repetition level and each definition level.
+    (4, 1, 3, 16, 2),
+    (4, 1, 3, 16, 3),
+)
+# Type of each field of a column chunk; what is no field of one has no type that could be met.
+_CHUNK_TYPES = np.array([*(type_ for _, type_ in _CHUNK_FIELDS), *[NONE] * len(_OTHER_FIELDS)])
+
+
+@cache
+def _wanted() -> NDArray[np.int64]:
+    """Fields of the footer that matter, as the kernel names them."""
+    from biaskit._kernels.thrift import path
+
+    fields = (*(ids for ids, _ in _CHUNK_FIELDS), *_OTHER_FIELDS)
+    made = np.array([path(*ids) for ids in fields], np.int64)
+    # As the constant of `page_table` is, so that both call one form of the kernel.
+    made.setflags(write=False)
+    return made
+
+
+def footer_of(data: Bytes, groups: int, levels: Sequence[tuple[int, int]]) -> Footer | None:
+    """What a file says about its row groups; None where it is odd.
+
+    `levels` are the highest repetition and definition level of each column.
+
+    The numbers are read here and not asked of pyarrow, which ends the process where a column's
+    metadata contradict themselves.
+    """
+    from biaskit._kernels.thrift import STACK, fields
+
+    size = data.size
+    tail = bytes(data.read(size - 8, 8))
+    length = int.from_bytes(tail[:4], "little")
+    if tail[4:] != b"PAR1" or not 0 < length <= size - 12:
+        return None
+    columns = len(levels)
+    if groups * columns > length:  # each chunk takes a byte, or the footer contradicts itself
+        return None
+    source = np.frombuffer(data.read(size - 8 - length, length), np.uint8).copy()
+    wanted = _wanted()
+    rows_field, group, chunk, repetitions, definitions = range(len(_CHUNK_FIELDS), len(wanted))
+    most = min(length, 2 * groups + groups * sum(len(wanted) + a + b for a, b in levels))
+    events = np.empty((most, 3), np.int64)
+    count, _ = fields(source, 0, len(source), wanted, np.empty(STACK, np.int64), events)
+    event, type_, number = events[: max(count, 0)].T
+    is_group = (event == group) & (type_ == _STRUCT)
+    is_chunk = (event == chunk) & (type_ == _STRUCT)
+    is_rows = (event == rows_field) & (type_ == _INT_64)
+    in_group, in_chunk = np.cumsum(is_group) - 1, np.cumsum(is_chunk) - 1
+    if (
+        count < 0
+        or not np.array_equal(in_group[is_chunk], np.repeat(np.arange(groups), columns))
+        or not np.array_equal(in_group[is_rows], np.arange(groups))
+    ):
+        return None
+    chunks = np.full((groups * columns, len(_CHUNK_FIELDS)), NONE, np.int64)
+    has_levels = bool(np.any(event >= repetitions))
+    for i, which in enumerate((repetitions, definitions) if has_levels else ()):
+        found = np.bincount(np.maximum(in_chunk[event == which], 0), minlength=len(chunks))
+        most_levels = np.tile([1 + level[i] for level in levels], groups)
+        if np.any((found != 0) & (found != most_levels)):
+            return None
+    is_field = type_ == _CHUNK_TYPES[event]
+    chunks[in_chunk[is_field], event[is_field]] = number[is_field]
+    encrypted = (chunks[:, -2:] != NONE).any(axis=1)
+    chunks[encrypted, 0] = 0
+    return Footer(number[is_rows], chunks.reshape(groups, columns, -1))
+
+
+def pages_of(
+    source: NDArray[np.uint8], length: int, rows: int, room: Room, where: str
+) -> NDArray[np.int64]:
+    """Table of a chunk's pages."""
+    from biaskit._kernels.pages import FIELDS, MOST_EVENTS, OTHER_ROWS, page_table
+    from biaskit._kernels.thrift import STACK
+
+    stack = room.array("stack", STACK, np.int64)
+    events = room.array("events", 3 * MOST_EVENTS, np.int64)[: 3 * MOST_EVENTS].reshape(-1, 3)
+    most = _FEW_PAGES
+    while most <= _MOST_PAGES:
+        table = room.array("pages", most * FIELDS, np.int64)
+        most = len(table) // FIELDS
+        table = table[: most * FIELDS].reshape(most, FIELDS)
+        pages = page_table(source, 0, length, rows, stack, events, table)
+        if pages == OTHER_ROWS:
+            raise of_another_length(where, rows)
+        if pages < 0:
+            raise Odd("odd page headers")
+        if pages <= most:
+            return table[:pages]
+        most *= 4
+    raise Odd("too many pages")
+
+
+def content_of(
+    source: NDArray[np.uint8], entry: NDArray[np.int64], is_snappy: bool, page: NDArray[np.uint8]
+) -> bytes:
+    """Content of the dictionary page."""
+    from biaskit._kernels.chunks import page_body
+    from biaskit._kernels.pages import BODY, PACKED, SIZE
+
+    size = int(entry[SIZE])
+    if size == 0:
+        return b""
+    at = page_body(source, int(entry[BODY]), int(entry[PACKED]), size, is_snappy, page)
+    if at == -1:
+        raise Odd("a dictionary that cannot be decompressed")
+    return (source[at : at + size] if at >= 0 else page[:size]).tobytes()
+
+
+def inflated(source: NDArray[np.uint8], table: NDArray[np.int64], codec: str) -> NDArray[np.uint8]:
+    """Chunk whose pages are decompressed; the table then describes it."""
+    import pyarrow as pa
+
+    from biaskit._kernels import SLACK
+    from biaskit._kernels.pages import BODY, LEVELS, PACKED, SIZE, STORED
+
+    made = np.empty(int(table[:, SIZE].sum()) + SLACK, np.uint8)
+    levels, packed, size = table[:, LEVELS], table[:, PACKED], table[:, SIZE]
+    if np.any((levels < 0) | (levels > packed) | (levels > size)):
+        raise Odd("levels longer than their page")
+    is_stored = (table[:, STORED] != 0) | (size == levels)
+    starts, ends = table[:, BODY] + levels, table[:, BODY] + packed
+    compressed: list[Any] = [
+        source[at:end].data
+        for at, end, stored in zip(starts.tolist(), ends.tolist(), is_stored.tolist(), strict=True)
+        if not stored
+    ]
+    # A stream takes long to make, and reads one page after the other where all are sure to end
+    # where they should.
+    in_one = codec == "zstd" and _frames_fit(
+        source, starts[~is_stored], ends[~is_stored], (size - levels)[~is_stored]
+    )
+    if in_one:
+        compressed = [b"".join(compressed)]
+    streams = (
+        pa.CompressedInputStream(pa.BufferReader(pa.py_buffer(text)), codec) for text in compressed
+    )
+    stream = next(streams) if in_one else None
+    end = 0
+    for entry, stored in zip(table, is_stored.tolist(), strict=True):
+        body, inside, outside, before = (int(entry[i]) for i in (BODY, PACKED, SIZE, LEVELS))
+        made[end : end + before] = source[body : body + before]
+        place = made[end + before : end + outside]
+        if stored:
+            if inside - before != len(place):
+                raise Odd("a page of another size than it says")
+            place[:] = source[body + before : body + inside]
+        else:
+            one = next(streams) if stream is None else stream
+            try:
+                whole = one.readinto(place) == len(place)
+                whole = whole and (stream is not None or not one.read(1))
+            except (OSError, pa.ArrowException) as error:
+                raise Odd("a page that cannot be decompressed") from error
+            if not whole:
+                raise Odd("a page of another size than it says")
+        entry[BODY], entry[PACKED] = end, outside
+        end += outside
+    return made
+
+
+def _frames_fit(
+    source: NDArray[np.uint8],
+    starts: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    sizes: NDArray[np.int64],
+) -> bool:
+    """Whether each stretch of bytes is one frame of zstd, and says how long its content is.
+
+    A decompressor holds a frame to the length that it says, so the contents of such frames, one
+    after the other, are those of each by itself (RFC 8878, section 3.1.1).
+    """
+    if not len(starts) or np.any((starts < 0) | (ends > len(source)) | (ends - starts < 9)):
+        return False
+
+    def number(at: NDArray[np.int64], width: int) -> NDArray[np.int64]:
+        made = np.zeros(len(at), np.int64)
+        for i in range(width):
+            made |= source[np.minimum(at + i, len(source) - 1)].astype(np.int64) << (8 * i)
+        return made
+
+    kind = source[starts + 4].astype(np.int64)
+    is_single, width = kind >> 5 & 1, 1 << (kind >> 6)
+    # No dictionary, nothing reserved, and a length of 1, 2 or 4 bytes.
+    if (
+        np.any(number(starts, 4) != 0xFD2FB528)
+        or np.any(kind & 0b1011)
+        or np.any(width == 8)
+        or np.any((width == 1) & (is_single == 0))
+    ):
+        return False
+    at = starts + 6 - is_single
+    said = (number(at, 4) & ((1 << 8 * width) - 1)) + np.where(width == 2, 256, 0)
+    if np.any(said != sizes):
+        return False
+    at = at + width
+    goes_on = np.ones(len(at), np.bool_)
+    for _ in range(_MOST_BLOCKS):
+        head = number(at, 3)
+        block, length = head >> 1 & 3, head >> 3
+        at = at + np.where(goes_on, 3 + np.where(block == 1, 1, length), 0)
+        if np.any(goes_on & (block == 3)) or np.any(at > ends):
+            return False
+        goes_on &= head & 1 == 0
+        if not goes_on.any():
+            return bool(np.all(at + 4 * (kind >> 2 & 1) == ends))
+    return False

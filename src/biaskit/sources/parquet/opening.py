@@ -1,0 +1,281 @@
+"""Opening: files one after the other, those far away ahead; and what an open Parquet file is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol, TypeVar
+
+from biaskit.errors import DataError
+from biaskit.sources.batches import refuse_missing_columns
+from biaskit.sources.files.ahead import elsewhere, in_order
+from biaskit.sources.files.partitions import names_with_folders
+from biaskit.sources.files.places import File, RemoteFile
+from biaskit.sources.files.ranges import Bytes, Fetcher, RemoteBytes, open_bytes
+from biaskit.sources.files.reading import readable
+from biaskit.sources.parquet.pages import Pages
+from biaskit.store.footers import ROWS, Group, Odd
+
+__all__ = ["OpenParquet", "open_parquet", "opened_in_turn"]
+
+# Row groups of so many rows are decoded together.
+_TOGETHER = 1 << 20
+# Of a remote file, row groups of about so many bytes, decoded, are read ahead by Arrow.
+_AHEAD = 1 << 26
+# Files far away that are opened before they are read, each by a thread of its own.
+_OPENED = 16
+
+
+class _Open(Protocol):
+    @property
+    def path(self) -> File: ...
+
+    @property
+    def is_closed(self) -> bool: ...
+
+    def close(self) -> None: ...
+
+
+_OpenFile = TypeVar("_OpenFile", bound=_Open)
+
+
+@contextmanager
+def opened_in_turn(
+    paths: Sequence[File], open_one: Callable[[File, Fetcher], _OpenFile]
+) -> Iterator[Iterator[_OpenFile]]:
+    """Open files one after the other, each open until it is closed or all is over.
+
+    Of files far away some are opened ahead, and the same fetcher gets the bytes of all.
+
+    Raises
+    ------
+    DataError
+        A file of this machine is not what it was when it was opened: old rows and new ones may mix.
+    """
+    still_open: list[_OpenFile] = []
+    stamps: dict[File, tuple[int, ...]] = {}
+
+    def open_stamped(path: File, fetcher: Fetcher) -> _OpenFile:
+        stamps[path] = _stamp(path)
+        return open_one(path, fetcher)
+
+    def refuse_changed(files: Iterable[_OpenFile]) -> None:
+        for file in files:
+            if _stamp(file.path) != stamps.pop(file.path):
+                raise DataError(f"{file.path} changed while it was read; count it when it is whole")
+
+    def kept(files: Iterable[_OpenFile]) -> Iterator[_OpenFile]:
+        for file in files:
+            refuse_changed(one for one in still_open if one.is_closed)
+            still_open[:] = [one for one in still_open if not one.is_closed]
+            still_open.append(file)
+            yield file
+
+    is_far = len(paths) > 1 and any(isinstance(path, RemoteFile) for path in paths)
+    with closing(Fetcher()) as fetcher:
+        opening = in_order(
+            lambda path: open_stamped(path, fetcher), paths, _OPENED if is_far else 1, _OPENED
+        )
+        with closing(opening) as files:
+            try:
+                yield kept(files)
+                refuse_changed(still_open)
+            finally:
+                for file in still_open:
+                    file.close()
+
+
+def _stamp(path: File) -> tuple[int, ...]:
+    """What changes when a local file is written to, or another takes its place."""
+    if isinstance(path, RemoteFile):  # to ask again would take a request
+        return ()
+    try:
+        there = path.stat()
+    except OSError:  # it is gone, and whoever opens it says so
+        return ()
+    return there.st_dev, there.st_ino, there.st_size, there.st_mtime_ns
+
+
+@dataclass(frozen=True, eq=False)
+class OpenParquet:
+    """An open Parquet file."""
+
+    path: File
+    data: Bytes
+    #: The file as ``pyarrow.parquet.ParquetFile`` has it.
+    file: Any
+
+    @property
+    def metadata(self) -> Any:
+        """What Arrow read in the footer."""
+        return self.file.metadata
+
+    @property
+    def rows(self) -> int:
+        """Number of rows that the footer says there are."""
+        return int(self.file.metadata.num_rows)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the file's own columns."""
+        return list(self.file.schema_arrow.names)
+
+    def batches(self, columns: Sequence[str]) -> Iterator[Any]:
+        """Record batches of some columns of all rows, columns of texts as dictionaries.
+
+        Raises
+        ------
+        DataError
+            A column has other rows than its row group, or values that take too much memory.
+        """
+        is_far = isinstance(self.data, RemoteBytes) and not self.data.is_whole
+        # Ranges that lie together are asked for together, several at a time.
+        batches = (
+            batch
+            for window, rows in self._windows(columns)
+            for batch in self._decoded(columns, window, rows, pre_buffer=is_far)
+        )
+        # While Arrow waits for a store, nothing else would reach this thread.
+        yield from elsewhere(batches) if isinstance(self.data, RemoteBytes) else batches
+
+    def batches_of(self, group: int, columns: Sequence[str]) -> Iterator[Any]:
+        """Record batches of some columns of one row group, made without threads of Arrow's."""
+        rows = self._pages.rows_at_once(self._groups(columns)[group], with_headers=True)
+        yield from self._decoded(columns, [group], rows, use_threads=False)
+
+    def _decoded(
+        self,
+        columns: Sequence[str],
+        groups: list[int],
+        rows: int,
+        *,
+        pre_buffer: bool = False,
+        use_threads: bool = True,
+    ) -> Iterator[Any]:
+        """Record batches of so many rows, columns of texts as dictionaries where Arrow can."""
+        import pyarrow as pa
+
+        given = 0
+        for texts in (self._texts(columns), []):
+            file = self._decoding(texts, pre_buffer=pre_buffer)
+            seen = 0
+            try:
+                for batch in file.iter_batches(
+                    batch_size=rows, row_groups=groups, columns=columns, use_threads=use_threads
+                ):
+                    seen += batch.num_rows
+                    if (new := seen - given) > 0:
+                        yield batch.slice(batch.num_rows - new)
+                        given = seen
+            except (OSError, pa.ArrowException) as error:
+                # Of texts in the delta encodings Arrow makes no dictionaries.
+                if not texts or "not yet implemented" not in str(error).lower():
+                    raise
+            else:
+                return
+
+    def refuse_other_rows(self, rows: int) -> None:
+        """Refuse a file of which another number of rows was read than its footer says.
+
+        Raises
+        ------
+        DataError
+            It is damaged.
+        """
+        if rows != self.rows:
+            raise DataError(
+                f"{self.path} should have {self.rows:,} rows but {rows:,} were read; "
+                "it is damaged: write it again"
+            )
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the file was let go of."""
+        return bool(self.file.closed)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.file.close(force=True)
+        self.data.close()
+
+    def _decoding(self, texts: Collection[str], *, pre_buffer: bool) -> Any:
+        import pyarrow.parquet as pq
+
+        data = self.data
+        return pq.ParquetFile(
+            data.ahead() if pre_buffer and isinstance(data, RemoteBytes) else data.source(),
+            metadata=self.metadata,
+            read_dictionary=texts,
+            pre_buffer=pre_buffer,
+        )
+
+    def _texts(self, columns: Collection[str]) -> list[str]:
+        """Columns that are stored as byte arrays, which can be read as dictionaries."""
+        schema = self.file.schema_arrow
+        kinds = {"string", "large_string", "string_view", "binary", "large_binary"}
+        own = [name for name in columns if name in schema.names]
+        return [name for name in own if str(schema.field(name).type) in kinds]
+
+    def _windows(self, columns: Sequence[str]) -> Iterator[tuple[list[int], int]]:
+        """Row groups that are read together, and how many rows at a time.
+
+        What is read ahead, and what is decoded at a time, stays bounded. Of their columns nothing
+        is asked of Arrow: it ends the process where those are contradictory.
+        """
+        is_far = isinstance(self.data, RemoteBytes) and not self.data.is_whole
+        most = _AHEAD if is_far else _TOGETHER
+        window: list[int] = []
+        size, rows = 0, ROWS
+        for number, group in enumerate(self._groups(columns)):
+            window.append(number)
+            rows = min(rows, self._pages.rows_at_once(group))
+            about = self.metadata.row_group(number)
+            size += max(0, about.total_byte_size if is_far else about.num_rows)
+            if size >= most:
+                yield window, rows
+                window, size, rows = [], 0, ROWS
+        if window:
+            yield window, rows
+
+    @cached_property
+    def _pages(self) -> Pages:
+        return Pages(self.data, self.metadata, str(self.path))
+
+    @cached_property
+    def _known_groups(self) -> dict[tuple[str, ...], list[Group]]:
+        return {}
+
+    def _groups(self, columns: Sequence[str]) -> list[Group]:
+        """Row groups as the footer has them; read once for the same columns."""
+        key = tuple(columns)
+        if key not in self._known_groups:
+            groups = self._pages.groups(key)
+            if len(groups) != self.metadata.num_row_groups:
+                raise Odd("the footer has other row groups than Arrow finds")
+            self._known_groups[key] = groups
+        return self._known_groups[key]
+
+
+def open_parquet(path: File, columns: Collection[str], fetcher: Fetcher) -> OpenParquet:
+    """Open a Parquet file that has the columns named, or whose folders' names do.
+
+    Raises
+    ------
+    DataError
+        It is no Parquet file, or lacks a column.
+    """
+    import pyarrow.parquet as pq
+
+    with readable(path):
+        data = open_bytes(path, fetcher)
+        try:
+            file = pq.ParquetFile(data.source(), pre_buffer=False)
+            refuse_missing_columns(
+                columns, names_with_folders(file.schema_arrow.names, path), str(path)
+            )
+        except BaseException:
+            data.close()
+            raise
+    return OpenParquet(path, data, file)
