@@ -211,7 +211,7 @@ def floor(path: Path, roles: dict[str, Any], repeats: int) -> float:
             found += page_body(source, at, packed, size, is_snappy, page) != -1
         return found
 
-    made = Roles.of(**roles)
+    made = Roles(**roles)
     encoders = _encoders(made)
     with closing(open_parquet(path, (), Fetcher())) as file, ThreadPoolExecutor(2) as pool:
         groups = range(file.metadata.num_row_groups)

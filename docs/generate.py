@@ -153,7 +153,7 @@ def example(metric: Metric) -> list[str]:
 
 def sentence(metric: Metric, table: str, roles: dict[str, Any]) -> str:
     """What the one row of a report says, in words."""
-    given, data = Roles.of(**roles), getattr(biaskit.datasets, table)()
+    given, data = Roles(**roles), getattr(biaskit.datasets, table)()
     sample = sample_for(given, [metric])
     counts = count_roles(data, given, sample=sample)
     rows = report_rows(counts, given, [metric], sample=sample)

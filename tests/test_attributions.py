@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from biaskit import Attributions, BiaskitError, Counts, attribute, explain, report
+from biaskit.counts.facets import Facet
 from biaskit.counts.levels import order
 from biaskit.counts.roles import Roles
 from biaskit.errors import DataError, RolesError
@@ -30,7 +31,8 @@ from biaskit.intervals.moments import Moments, of_groups
 from biaskit.intervals.proportions import difference
 
 ABOUT = About(("x", "y"), ("",), "raw", "log-odds", "by hand", (0.5,))
-ROLES = Roles.of(facet="sex")
+ROLES = Roles(facet="sex")
+SEX = Facet(("sex",))
 LEVELS = ["F", "M", None]
 LEVEL_F, LEVEL_M = (sorted(LEVELS, key=order).index(level) for level in ("F", "M"))
 
@@ -53,7 +55,7 @@ def of_rows(codes: Any, values: Any, noise: Any = None) -> Attributions:
     used = np.unique(codes)
     made = Sums(tuple(levels), of_groups(values, codes, len(levels), noise))
     kept = Sums(tuple(levels[code] for code in used), made.moments.at(used))
-    return Attributions(ABOUT, ROLES, {"sex": kept}, len(codes))
+    return Attributions(ABOUT, ROLES, {SEX: kept}, len(codes))
 
 
 def same(one: Attributions, other: Attributions, rtol: float = 0.0) -> bool:
@@ -103,7 +105,7 @@ def test_parts_add_to_the_whole_in_any_order_and_grouping(offset: float) -> None
     made = [sum(parts), sum(parts[::-1]), (parts[3] + parts[7]) + sum(parts[:3])]
     made[2] += sum(parts[4:7]) + (parts[9] + parts[8])
     for some in made:
-        kept = some.sums["sex"]
+        kept = some.sums[SEX]
         for at, level in enumerate(sorted(LEVELS, key=order)):
             exact = [
                 Fraction(x) for x in values[0, 2, codes == sorted(LEVELS, key=order).index(level)]
@@ -145,10 +147,10 @@ def test_bases_that_only_rounding_keeps_apart_add() -> None:
 
 
 def test_those_of_other_facets_do_not_add() -> None:
-    other = replace(one(), roles=Roles.of(facet="race"), sums={"race": one().sums["sex"]})
+    other = replace(one(), roles=Roles(facet="race"), sums={Facet(("race",)): one().sums[SEX]})
     with pytest.raises(RolesError, match="different facets"):
         one() + other
-    mixed = replace(one(), sums={"sex": replace(one().sums["sex"], levels=(0, 1))})
+    mixed = replace(one(), sums={SEX: replace(one().sums[SEX], levels=(0, 1))})
     with pytest.raises(DataError, match="kind"):
         one() + mixed
     with pytest.raises(TypeError):

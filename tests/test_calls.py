@@ -14,6 +14,7 @@ import biaskit
 from biaskit import BiaskitError, Counts
 from biaskit.cli import main
 from biaskit.cli.flags import in_flags
+from biaskit.counts.facets import Facet
 from biaskit.counts.roles import Roles
 
 ROWS = pd.DataFrame(
@@ -58,7 +59,10 @@ def linear(table: Any) -> Any:
         ({"seed": -1}, "seed is an integer of 0 or more, not -1"),
         ({"seed": True}, "seed is an integer"),
         ({"labels": "y"}, "report takes no 'labels'; did you mean 'label'"),
-        ({"privileged": "M"}, "report takes no 'privileged'; There are 'data', 'facet', 'label'"),
+        (
+            {"privileged": "M"},
+            "report takes no 'privileged'; There are 'data', 'roles', 'facet', 'label'",
+        ),
     ],
 )
 def test_a_report_that_cannot_be_made_reads_nothing(given: dict[str, Any], told: str) -> None:
@@ -145,17 +149,17 @@ def test_intersections_as_text() -> None:
     whole = biaskit.report(ROWS, facet=("sex", "race"), label="y")
     assert biaskit.report(ROWS, facet="sex & race", label="y").equals(whole)
     counts = biaskit.count(ROWS, facet=["sex & race", "sex"], label="y")
-    assert counts.roles.facet == (("sex", "race"), "sex")
+    assert counts.roles.facet == (Facet(("sex", "race")), Facet(("sex",)))
     assert biaskit.report(counts, facet="sex & race").equals(whole)
-    roles = Roles.of(facet="sex & race", facet_values={"sex & race": "F & a"})
-    assert roles == Roles.of(facet=("sex", "race"), facet_values="F & a")
+    roles = Roles(facet="sex & race", facet_values={"sex & race": "F & a"})
+    assert roles == Roles(facet=("sex", "race"), facet_values="F & a")
 
 
 def test_a_column_that_is_called_like_an_intersection(tmp_path: Path) -> None:
     odd = ROWS.rename(columns={"sex": "sex & race"})
-    roles = Roles.of(facet=("sex & race",), label="y")
-    assert roles.facet == ("sex & race",)
-    assert Roles.of(**roles.given()) == Roles.from_json(roles.to_json()) == roles
+    roles = Roles(facet=("sex & race",), label="y")
+    assert roles.facet == (Facet(("sex & race",)),)
+    assert Roles(**roles.given()) == Roles.from_json(roles.to_json()) == roles
     counts = biaskit.count(odd, facet=[("sex & race",), "race"], label="y")
     counts.save(tmp_path / "x.counts")
     again = Counts.load(tmp_path / "x.counts")

@@ -225,7 +225,7 @@ def test_values_of_folders_stand_beside_those_of_files(tmp_path, kernels, roles)
     expected = biaskit.count(tmp_path, **roles)
     kernels("always")
     assert dict(biaskit.count(tmp_path, **roles).tables) == dict(expected.tables)
-    ways = {(path.column, path.path) for path in paths_of([tmp_path], Roles.of(**roles))}
+    ways = {(path.column, path.path) for path in paths_of([tmp_path], Roles(**roles))}
     assert {way for _, way in ways} == {"Arrow" if roles.get("weight") == "age" else "encoded"}
 
 
@@ -275,7 +275,7 @@ def test_dates_times_and_decimals_are_counted_by_their_codes(tmp_path, kernels):
     path = tmp_path / "t.parquet"
     for as_integer in (False, True):
         pq.write_table(table, path, store_decimal_as_integer=as_integer)
-        roles = Roles.of(facet=["day", "at"], label="paid", group="lasted")
+        roles = Roles(facet=["day", "at"], label="paid", group="lasted")
         ways = {one.column: (one.path, one.why) for one in paths_of([path], roles)}
         assert ways == {
             "day": ("encoded", "dictionary-encoded"),
@@ -284,7 +284,7 @@ def test_dates_times_and_decimals_are_counted_by_their_codes(tmp_path, kernels):
             "lasted": ("Arrow", "no flat column of a kind that the kernels know"),
         }
     pq.write_table(table, path, use_deprecated_int96_timestamps=True)
-    assert [one.path for one in paths_of([path], Roles.of(facet="at"))] == ["Arrow"]
+    assert [one.path for one in paths_of([path], Roles(facet="at"))] == ["Arrow"]
 
 
 def test_a_date_that_no_calendar_has_is_named(tmp_path, kernels):
@@ -367,7 +367,7 @@ def test_a_dictionary_that_grew_too_long_and_was_left(tmp_path, kernels):
         expected = biaskit.count(path, **roles)
         kernels("always")
         assert dict(biaskit.count(path, **roles).tables) == dict(expected.tables)
-        assert all(one.path == "encoded" for one in paths_of([path], Roles.of(**roles)))
+        assert all(one.path == "encoded" for one in paths_of([path], Roles(**roles)))
 
 
 @pytest.mark.parametrize("wrong", [-1.0, math.inf, math.nan, None])

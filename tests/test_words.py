@@ -60,7 +60,7 @@ def tables() -> Iterator[tuple[pd.DataFrame, dict[str, Any]]]:
 
 def told(df: pd.DataFrame, level: float | None = 0.95, **more: Any) -> list[tuple[Row, str]]:
     given = {"facet": "sex", "label": "paid", "predicted": "guess", "group": "town"}
-    roles = Roles.of(**{**given, "positive": "yes", **more})
+    roles = Roles(**{**given, "positive": "yes", **more})
     counts = count_roles(df, roles)
     rows = report_rows(counts, roles, None, level)
     return list(zip(rows, sentences(rows, counts, roles), strict=True))
@@ -227,7 +227,7 @@ def test_sentences_are_plain(rows: list[tuple[Row, str]]) -> None:
             assert "all others" in sentence or row.metric in ("DD", "CDDL", "CDDPL", "TE"), sentence
 
 
-ROLES = Roles.of(facet="s", label="y", predicted="p")
+ROLES = Roles(facet="s", label="y", predicted="p")
 
 
 def snippet(df: pd.DataFrame, symbol: str, **roles: Any) -> tuple[Any, str]:
@@ -359,7 +359,7 @@ def test_undefined_values_say_why() -> None:
 
 def test_what_a_positive_label_is_has_its_name() -> None:
     def share(**roles: Any) -> str:
-        given = Roles.of(facet="s", label="y", **roles)
+        given = Roles(facet="s", label="y", **roles)
         return in_words(METRICS["DPL"], given, "D", estimate=0.1).partition(" is 10.0")[0]
 
     assert share() == "The share whose y is positive"
@@ -369,7 +369,7 @@ def test_what_a_positive_label_is_has_its_name() -> None:
 
 def test_a_facet_that_is_cut_is_told_in_words() -> None:
     df = pd.DataFrame({"age": [20, 30, 50, 60], "y": [0, 1, 0, 1]})
-    roles = Roles.of(facet="age", label="y", facet_edges=[25, 40.5])
+    roles = Roles(facet="age", label="y", facet_edges=[25, 40.5])
     counts = count_roles(df, roles)
     said = sentences(report_rows(counts, roles, [METRICS["DPL"]]), counts, roles)
     for sentence, age in zip(
@@ -379,7 +379,7 @@ def test_a_facet_that_is_cut_is_told_in_words() -> None:
 
 
 def test_the_facet_of_a_row_is_named_where_there_are_several() -> None:
-    roles = Roles.of(facet=["s", ("s", "t")], label="y", positive="yes")
+    roles = Roles(facet=["s", ("s", "t")], label="y", positive="yes")
     sentence = in_words(METRICS["DPL"], roles, "D & 1", estimate=0.1, facet="s & t")
     assert "for those whose s & t is D & 1 than" in sentence
 

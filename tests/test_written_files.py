@@ -328,9 +328,9 @@ def test_a_file_that_is_replaced_while_it_is_read(
         if Path(f"next.{form}").exists():
             Path(f"next.{form}").replace(f"live.{form}")
 
-    assert count_roles(f"live.{form}", Roles.of(**ROLES)).rows == 200_000
+    assert count_roles(f"live.{form}", Roles(**ROLES)).rows == 200_000
     with pytest.raises(BiaskitError, match=f"live.{form} changed while it was read; count it when"):
-        count_roles(f"live.{form}", Roles.of(**ROLES), progress)
+        count_roles(f"live.{form}", Roles(**ROLES), progress)
 
 
 def test_a_file_that_was_read_may_change_while_others_are_read(here: Path) -> None:
@@ -343,7 +343,7 @@ def test_a_file_that_was_read_may_change_while_others_are_read(here: Path) -> No
             os.utime("0.parquet", ns=(0, 0))
 
     names = [f"{i}.parquet" for i in range(3)]
-    assert count_roles(names, Roles.of(**ROLES), progress).rows == 300
+    assert count_roles(names, Roles(**ROLES), progress).rows == 300
 
 
 # ---------------------------------------------------------------------- one file by two names

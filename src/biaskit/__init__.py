@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from biaskit import compat, datasets
     from biaskit.counts.counts import Counts
+    from biaskit.counts.roles import Roles
     from biaskit.errors import BiaskitError
     from biaskit.explanations.attributions import Attributions
     from biaskit.explanations.dependence import partial_dependence
@@ -27,6 +28,7 @@ __all__ = [
     "Attributions",
     "BiaskitError",
     "Counts",
+    "Roles",
     "attribute",
     "check",
     "compare",
@@ -47,6 +49,7 @@ _HOME = {
     "Attributions": "biaskit.explanations.attributions",
     "BiaskitError": "biaskit.errors",
     "Counts": "biaskit.counts.counts",
+    "Roles": "biaskit.counts.roles",
     "attribute": "biaskit.explanations.explain",
     "check": "biaskit.gate.check",
     "compare": "biaskit.gate.compare",
@@ -61,16 +64,18 @@ _HOME = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    import importlib
+if not TYPE_CHECKING:  # type checkers know the names above, and refuse all others
 
-    if name in _HOME:
-        found = getattr(importlib.import_module(_HOME[name]), name)
-        globals()[name] = found
-        return found
-    if name in ("compat", "datasets"):
-        return importlib.import_module(f"biaskit.{name}")
-    raise AttributeError(f"module 'biaskit' has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        import importlib
+
+        if name in _HOME:
+            found = getattr(importlib.import_module(_HOME[name]), name)
+            globals()[name] = found
+            return found
+        if name in ("compat", "datasets"):
+            return importlib.import_module(f"biaskit.{name}")
+        raise AttributeError(f"module 'biaskit' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

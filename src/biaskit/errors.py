@@ -132,10 +132,16 @@ def refuse_whole(name: str, value: Any) -> None:
         raise RolesError(f"{name} is an integer of 0 or more, not {in_short(value)}")
 
 
-def keywords_checked(function: Callable[_Given, _Made]) -> Callable[_Given, _Made]:
-    """Function that says which keyword was meant, where it is called with an unknown one."""
+def keywords_checked(
+    function: Callable[_Given, _Made], also: Iterable[str] = ()
+) -> Callable[_Given, _Made]:
+    """Function that says which keyword was meant, where it is called with an unknown one.
+
+    It knows its own keywords, and those that it takes `also`.
+    """
     code = function.__code__
-    known = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    own = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    known = (*own[: code.co_argcount], *also, *own[code.co_argcount :])
 
     @functools.wraps(function)
     def checked(*args: _Given.args, **given: _Given.kwargs) -> _Made:

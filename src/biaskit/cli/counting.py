@@ -73,7 +73,7 @@ def _count(args: argparse.Namespace) -> None:
 
 
 def _resume(args: argparse.Namespace) -> None:
-    roles = Roles.of(**roles_given(args))
+    roles = Roles(**roles_given(args))
     with progress_line() as progress:
         found = count_resumed(args.data, roles, args.output, progress, by_file=args.replace)
     anew = f" and {found.anew:,} anew" if found.anew else ""
@@ -100,7 +100,7 @@ def _cells(counts: Counts) -> int:
 def _explain_paths(args: argparse.Namespace) -> None:
     if len(args.data) == 1 and saved_counts(args.data[0]) is not None:
         return _say(f"{args.data[0]} is a file of saved counts: there are no rows to read")
-    rows = paths_of(args.data, Roles.of(**roles_given(args)))
+    rows = paths_of(args.data, Roles(**roles_given(args)))
     columns = [name.replace("_", " ") for name in ColumnPath._fields]
     return say(f"BIASKIT_KERNELS is {kernels_choice()}\n\n{formats.as_table(columns, rows)}")
 
@@ -123,7 +123,7 @@ def counted(
     """
     if len(args.data) == 1 and (saved := saved_counts(args.data[0])) is not None:
         return saved, saved.roles.chosen(**roles_given(args)), None
-    roles = Roles.of(**roles_given(args))
+    roles = Roles(**roles_given(args))
     sample = sample_for(roles, asked)
     with progress_line() as progress:
         return count_roles(args.data, roles, progress, sample), roles, sample

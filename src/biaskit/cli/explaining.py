@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from biaskit import __version__, formats
-from biaskit.cli.flags import ROLE_HELP, Once, Parser, above_of, edges_of, roles_given
+from biaskit.cli.flags import Once, Parser, add_roles, roles_given
 from biaskit.cli.output import (
     add_output,
     progress_line,
@@ -42,27 +42,11 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
         help="XGBoost .json or .ubj, LightGBM .txt, module:function; .onnx, .skops, .pkl, .pickle "
         "or .joblib with --trust-model",
     )
-    explain.add_argument(
-        "--facet",
-        required=True,
-        action="append",
-        metavar="COLUMN",
-        help=ROLE_HELP["facet"],
+    add_roles(
+        explain,
+        ("facet", "facet_values", "facet_above", "facet_edges", "frequency"),
+        required=("facet",),
     )
-    explain.add_argument(
-        "--facet-values", action="append", metavar="VALUE", help=ROLE_HELP["facet_values"]
-    )
-    explain.add_argument(
-        "--facet-above", type=above_of, action="append", metavar="N", help=ROLE_HELP["facet_above"]
-    )
-    explain.add_argument(
-        "--facet-edges",
-        type=edges_of,
-        action="append",
-        metavar="N,N",
-        help=ROLE_HELP["facet_edges"],
-    )
-    explain.add_argument("--frequency", action=Once, metavar="COLUMN", help=ROLE_HELP["frequency"])
     explain.add_argument(
         "--background",
         action="append",
@@ -124,7 +108,7 @@ def _explain(args: argparse.Namespace) -> None:
         refuse_overwriting(args.values, read, [args.model])
         if args.output is not None and Path(args.output).resolve() == Path(args.values).resolve():
             raise RolesError("--output and --values name one file; give each its own")
-    roles = Roles.of(**{**roles_given(args), "features": None})
+    roles = Roles(**{**roles_given(args), "features": None})
     request = Request(
         model=args.model,
         data=args.data,

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Sequence
-from dataclasses import fields
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NoReturn
 
 from biaskit.cli.streams import say
-from biaskit.counts.roles import Roles
+from biaskit.counts.arguments import Kind
+from biaskit.counts.roles import ROLES
 from biaskit.errors import RolesError
 
 __all__ = [
-    "ROLE_HELP",
     "Once",
     "Parser",
     "above_of",
@@ -25,27 +24,6 @@ __all__ = [
     "in_flags",
     "roles_given",
 ]
-
-#: What each role is, for `--help`.
-ROLE_HELP = {
-    "facet": "column whose values may be favoured or not; repeat it for several; "
-    "'gender & race' is the intersection of two columns",
-    "label": "column of the observed outcome",
-    "predicted": "column of the model's outcome",
-    "group": "column of the strata of CDDL, such as a department",
-    "weight": "column of the rows' weights",
-    "frequency": "column of how many rows each row stands for, as in a table of cells",
-    "positive": "value of the label that one would want; repeat it for several "
-    "(default: true or 1 of a boolean or 0/1 label)",
-    "positive_above": "cut a numeric label: above this number is positive",
-    "predicted_above": "cut a numeric score: above this number is predicted positive",
-    "facet_values": "value that is facet d, the disadvantaged side; repeat it for several that "
-    "together are d (default: each value in turn)",
-    "facet_above": "cut a numeric facet: the rows above this number are d",
-    "facet_edges": "cut a numeric facet at these numbers (25,40,65): each bin in turn is d",
-    "features": "column by which rows are alike, for the flip test FT; repeat it for several; "
-    "'rest' is every column without another role",
-}
 
 
 class Parser(argparse.ArgumentParser):
@@ -82,28 +60,22 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_roles(parser: argparse.ArgumentParser) -> None:
-    """Add a flag for each role."""
-    for field in fields(Roles):
-        flag: dict[str, Any] = {"help": ROLE_HELP[field.name], "action": Once, "metavar": "COLUMN"}
-        match field.name:
-            case "facet" | "features":
-                flag |= {"action": "append"}
-            case "positive" | "facet_values":
-                flag |= {"action": "append", "metavar": "VALUE"}
-            case "facet_edges":
-                flag |= {"action": "append", "type": edges_of, "metavar": "N,N"}
-            case "facet_above":
-                flag |= {"action": "append", "type": above_of, "metavar": "N"}
-            case "positive_above" | "predicted_above":
-                flag |= {"type": float, "metavar": "N"}
-        parser.add_argument(f"--{field.name.replace('_', '-')}", **flag)
+def add_roles(
+    parser: argparse.ArgumentParser,
+    names: Collection[str] = tuple(ROLES),
+    required: Collection[str] = (),
+) -> None:
+    """Add a flag for each role, or for those named; a required one must be given."""
+    for name, role in ROLES.items():
+        if name in names:
+            flag = f"--{name.replace('_', '-')}"
+            more: dict[str, Any] = {"required": True} if name in required else {}
+            parser.add_argument(flag, help=role.help, **more, **_FLAGS[role.kind])
 
 
 def roles_given(args: argparse.Namespace) -> dict[str, Any]:
     """Roles as a call gives them, as far as its verb has flags for them; None where it does not."""
-    names = [field.name for field in fields(Roles)]
-    given = {name: getattr(args, name) for name in names if hasattr(args, name)}
+    given = {name: getattr(args, name) for name in ROLES if hasattr(args, name)}
     if given.get("features") == ["rest"]:
         given["features"] = "rest"
     for name in ("facet_above", "facet_edges"):
@@ -169,10 +141,21 @@ def above_of(text: str) -> tuple[str, float]:
         raise argparse.ArgumentTypeError(f"{text!r} is no number like 40 or AGE=40") from None
 
 
+#: How a role of each kind is given as a flag.
+_FLAGS: Mapping[Kind, dict[str, Any]] = {
+    "facets": {"metavar": "COLUMN", "action": "append"},
+    "column": {"metavar": "COLUMN", "action": Once},
+    "amount": {"metavar": "COLUMN", "action": Once},
+    "values": {"metavar": "VALUE", "action": "append"},
+    "cut": {"metavar": "N", "action": Once, "type": float},
+    "values of d": {"metavar": "VALUE", "action": "append"},
+    "cut of d": {"metavar": "N", "action": "append", "type": above_of},
+    "edges": {"metavar": "N,N", "action": "append", "type": edges_of},
+    "features": {"metavar": "COLUMN", "action": "append"},
+}
+
 #: What an error says of arguments as Python has them, or a quoted text, which stays as it is.
-_ARGUMENTS = "|".join(
-    [*(field.name for field in fields(Roles)), "metrics", "confidence", "seed", "min_rows"]
-)
+_ARGUMENTS = "|".join([*ROLES, "metrics", "confidence", "seed", "min_rows"])
 # Those that are no words of English.
 _LONG = "|".join(name for name in _ARGUMENTS.split("|") if "_" in name)
 _PYTHON = rf"""(?P<by_facet>\b({_ARGUMENTS})=\{{['"](?P<facet>[^'"]+)['"]:\ (?P<value>[^}}]*)\}})

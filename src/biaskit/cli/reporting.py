@@ -135,7 +135,7 @@ def _demo(args: argparse.Namespace) -> None:
         else:
             path = Path(args.output)
         saved.write(path, datasets.berkeley_columns())
-        roles = Roles.of(
+        roles = Roles(
             facet="gender",
             label="decision",
             group="department",

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from biaskit.counts.facets import Facet
 from biaskit.counts.levels import MISSING, Interval, Level, find, show
-from biaskit.counts.roles import Facet, Roles, facet_name
-from biaskit.counts.tables import Table
+from biaskit.counts.roles import Roles
+from biaskit.counts.tables import Levels
 from biaskit.errors import RolesError, listed
 
 __all__ = [
@@ -40,59 +41,58 @@ class Comparisons:
     sides: NDArray[np.bool_]
 
 
-def comparisons(table: Table, facet: Facet, roles: Roles) -> Comparisons:
-    """Comparisons that a report on one facet makes.
+def comparisons(levels: Sequence[Level], rows: int, facet: Facet, roles: Roles) -> Comparisons:
+    """Comparisons that a report on one facet makes, whose levels some rows have.
 
     Raises
     ------
     RolesError
         There is nothing to compare, or a value that was named does not occur.
     """
-    levels = table.levels[0]
     known = [level for level in levels if level is not MISSING]
     wanted = (roles.facet_values or {}).get(facet)
     if not known:
         name = "(missing)" if wanted is None else ", ".join(map(show, wanted))
         return Comparisons((name,), np.zeros((1, len(levels)), dtype=bool))
     if wanted is not None:
-        together = _found("facet_values", wanted, known, facet_name(facet))
+        together = _found("facet_values", wanted, known, facet.name)
         if len(together) == len(known):
             raise RolesError(
-                f"facet_values names every value of {facet_name(facet)!r} ({listed(known)}), so "
+                f"facet_values names every value of {facet.name!r} ({listed(known)}), so "
                 "nothing is left to compare with; name the values of side d only"
             )
         groups = [together]
-    elif isinstance(facet, str) and facet in (roles.facet_above or {}):
+    elif {*facet.columns} & {*(roles.facet_above or {})} and len(facet.columns) == 1:
         groups = [
             {level for level in known if isinstance(level, Interval) and level.high == np.inf}
         ]
     else:
         groups = [{level} for level in known]
-        _refuse_no_comparison(table, known, facet, roles)
+        _refuse_no_comparison(known, rows, facet, roles)
     names = (", ".join(show(level) for level in levels if level in group) for group in groups)
     sides = np.array([[level in group for level in levels] for group in groups])
     return Comparisons(tuple(names), sides)
 
 
-def _refuse_no_comparison(table: Table, known: Sequence[Level], facet: Facet, roles: Roles) -> None:
-    name = facet_name(facet)
+def _refuse_no_comparison(known: Sequence[Level], rows: int, facet: Facet, roles: Roles) -> None:
+    name = facet.name
     if len(known) == 1:
         raise RolesError(
             f"facet {name!r} has one value, {show(known[0])!r}, so there is nothing to compare it "
             "with; choose another column"
         )
     cut = {*(roles.facet_above or {}), *(roles.facet_edges or {})}
-    if len(known) > max(_MANY_VALUES, table.rows // 2) and not cut & {facet}:
+    if len(known) > max(_MANY_VALUES, rows // 2) and not cut & {facet.name}:
         raise RolesError(
-            f"facet {name!r} has {len(known):,} values in {table.rows:,} rows: nearly every row "
+            f"facet {name!r} has {len(known):,} values in {rows:,} rows: nearly every row "
             "has its own. Choose another column; if it is a number, cut it with facet_edges=[...] "
             "or facet_above=...; or name the values of side d with facet_values=..."
         )
 
 
-def positive_labels(table: Table, roles: Roles) -> tuple[Level, ...] | None:
+def positive_labels(levels: Levels, roles: Roles) -> tuple[Level, ...] | None:
     """Positive labels: those chosen, or true and 1 where nothing can be misread; None if unsaid."""
-    known = [level for level in table.levels[1] if level is not MISSING]
+    known = [level for level in levels.label if level is not MISSING]
     if roles.label is None or not known:
         return ()
     if roles.positive_above is not None:
@@ -103,7 +103,7 @@ def positive_labels(table: Table, roles: Roles) -> tuple[Level, ...] | None:
 
 
 def positive_predictions(
-    table: Table, roles: Roles, positive: tuple[Level, ...] | None
+    levels: Levels, roles: Roles, positive: tuple[Level, ...] | None
 ) -> tuple[Level, ...]:
     """Positive predictions: the positive labels, or what lies above the cut.
 
@@ -114,14 +114,14 @@ def positive_predictions(
     RolesError
         The predictions and the labels do not fit, or nothing says which predictions are positive.
     """
-    known = [level for level in table.levels[2] if level is not MISSING]
+    known = [level for level in levels.predicted if level is not MISSING]
     if roles.predicted is None or not known:
         return ()
     if roles.predicted_above is not None:
         return _above(known)
     if roles.positive is None and (natural := _natural(known)) is not None:
         return natural
-    labels = [show(level) for level in table.levels[1] if level is not MISSING]
+    labels = [show(level) for level in levels.label if level is not MISSING]
     wanted = roles.positive or positive or ()
     if roles.label is not None and not {show(level) for level in known} & {*labels}:
         raise RolesError(
@@ -150,9 +150,9 @@ def _natural(known: Sequence[Level]) -> tuple[Level, ...] | None:
     return None
 
 
-def positive_unsaid(table: Table, roles: Roles, symbols: Sequence[str]) -> RolesError:
+def positive_unsaid(levels: Levels, roles: Roles, symbols: Sequence[str]) -> RolesError:
     """Error for metrics that need to know which labels are positive, where nothing says so."""
-    known = [level for level in table.levels[1] if level is not MISSING]
+    known = [level for level in levels.label if level is not MISSING]
     cut = " (or positive_above=, if it is a number)" if isinstance(known[0], (int, float)) else ""
     return RolesError(
         f"which values of label {roles.label!r} are the positive ones? They are {listed(known)}: "

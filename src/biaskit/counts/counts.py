@@ -6,19 +6,20 @@ import json
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from biaskit import formats
+from biaskit.counts.facets import Facet
 from biaskit.counts.levels import Level, from_json, order, to_json
-from biaskit.counts.roles import Facet, Roles, facet_name
+from biaskit.counts.roles import AXES, Roles
 from biaskit.counts.tables import (
-    AXES,
     MAX_CELLS,
     MAX_ROWS,
+    Levels,
     Table,
     empty_table,
     refuse_large,
@@ -131,7 +132,7 @@ class Counts:
                 named = dict(
                     zip(AXES, (t[i] for t, i in zip(table.levels, where, strict=True)), strict=True)
                 )
-                columns["facet"].append(facet_name(facet))
+                columns["facet"].append(facet.name)
                 columns["value"].append(named["facet"])
                 for axis in axes:
                     columns[axis].append(named[axis])
@@ -189,13 +190,11 @@ def same_roles(ours: Roles, theirs: Roles, doing: str = "do not add") -> Roles:
                 f"load both without it, or give both the same"
             )
         chosen[name] = other if one is None else one
-    return replace(ours, **chosen)
+    return ours.replaced(**chosen)
 
 
 def _added(facet: Facet, one: Table, other: Table) -> Table:
-    refuse_large(
-        [{*a, *b} for a, b in zip(one.levels, other.levels, strict=True)], facet_name(facet)
-    )
+    refuse_large([{*a, *b} for a, b in zip(one.levels, other.levels, strict=True)], facet.name)
     with np.errstate(over="ignore"):
         total = one + other
     if not all(np.isfinite(sums).all() for sums in (total.w, total.w2) if sums is not None):
@@ -232,9 +231,7 @@ def from_cells(columns: Mapping[str, Any], header: Mapping[str, Any]) -> Counts:
         cells = {name: columns[name][chosen] for name in ("n", "w", "w2")}
         n = cells["n"]
         if (int((n >> 32).sum()) << 32) + int((n & 0xFFFFFFFF).sum()) != rows:  # without a wrap
-            raise ValueError(
-                f"the cells of facet {facet_name(facet)!r} do not add up to {rows} rows"
-            )
+            raise ValueError(f"the cells of facet {facet.name!r} do not add up to {rows} rows")
         tables[facet] = table = _table_of_cells(roles, facet, levels, codes, cells)
         size += table.n.size * (1 if table.w is None else 3)
         if size > _MOST_NUMBERS:
@@ -265,7 +262,7 @@ def _table_of_cells(
         if axis != "facet" and getattr(roles, axis) is None and seen - {*kept}:
             raise ValueError(f"{axis} has values but no column")
     refuse_mixed(axes)
-    refuse_large(axes, facet_name(facet))
+    refuse_large(axes, facet.name)
     shape = [len(axis) for axis in axes]
     flat = np.zeros(len(cells["n"]), dtype=np.int64)
     for name, known in zip(AXES, axes, strict=True):
@@ -285,9 +282,9 @@ def _table_of_cells(
 
     n = table_of("n", np.int64)
     if roles.weight is None:
-        return Table(tuple(axes), n)
+        return Table(Levels(*axes), n)
     for name in ("w", "w2"):
         sums = cells[name]
         if sums.dtype.kind != "f" or not np.all(np.isfinite(sums) & (sums >= 0)):
             raise ValueError(f"a sum of weights ({name}) is negative, missing or not finite")
-    return Table(tuple(axes), n, table_of("w", np.float64), table_of("w2", np.float64))
+    return Table(Levels(*axes), n, table_of("w", np.float64), table_of("w2", np.float64))

@@ -6,20 +6,21 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from biaskit.counts.facets import Facet
 from biaskit.counts.levels import ABSENT, MISSING, Level, kind, order
-from biaskit.counts.roles import Facet, Roles
+from biaskit.counts.roles import AXES, Axis, Roles
 from biaskit.errors import DataError, RolesError
 
 __all__ = [
-    "AXES",
     "MAX_CELLS",
     "MAX_LEVELS",
     "MAX_ROWS",
+    "Levels",
     "Table",
     "Tally",
     "divide",
@@ -30,8 +31,6 @@ __all__ = [
     "too_many_cells",
     "too_many_values",
 ]
-
-AXES = ("facet", "label", "predicted", "group")
 
 #: More values than this on an axis, or more cells than this in a table, are refused: a column of so
 #: many values is an identifier or a measurement, not a facet or a label. Strata may be many.
@@ -164,6 +163,15 @@ class Tally:
         return np.asarray(rows.sum(axis=(-3, -2, -1)))[()]
 
 
+class Levels(NamedTuple):
+    """Values on each axis of a table, in canonical order."""
+
+    facet: tuple[Level, ...]
+    label: tuple[Level, ...]
+    predicted: tuple[Level, ...]
+    group: tuple[Level, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Table:
     """Contingency table of one facet: `n` rows per cell of ``(facet, label, predicted, group)``.
@@ -173,7 +181,7 @@ class Table:
     given for has the one level ``"*"``. Tables add cell by cell, whatever levels each has seen.
     """
 
-    levels: tuple[tuple[Level, ...], ...]
+    levels: Levels
     n: NDArray[np.int64]
     w: NDArray[np.float64] | None = None
     w2: NDArray[np.float64] | None = None
@@ -199,7 +207,7 @@ class Table:
             kept = tuple(sorted(used, key=order))
             arrays = [_regrouped(array, axis, raw, kept) for array in arrays]
             final.append(kept)
-        return cls(tuple(final), *arrays)
+        return cls(Levels(*final), *arrays)
 
     @property
     def rows(self) -> int:
@@ -224,9 +232,11 @@ class Table:
     def __add__(self, other: Table) -> Table:
         if not isinstance(other, Table):
             return NotImplemented
-        levels = tuple(
-            tuple(sorted({*ours, *theirs}, key=order))
-            for ours, theirs in zip(self.levels, other.levels, strict=True)
+        levels = Levels(
+            *(
+                tuple(sorted({*ours, *theirs}, key=order))
+                for ours, theirs in zip(self.levels, other.levels, strict=True)
+            )
         )
         refuse_mixed(levels)
         added = (
@@ -264,10 +274,10 @@ class Table:
         positive, positive_hat
             Levels of the label and of the prediction that are positive.
         """
-        labels = np.array([level in positive for level in self.levels[1]], dtype=bool)
+        labels = np.array([level in positive for level in self.levels.label], dtype=bool)
         hat = None
         if "predicted" in known:
-            hat = np.array([level in positive_hat for level in self.levels[2]], dtype=bool)
+            hat = np.array([level in positive_hat for level in self.levels.predicted], dtype=bool)
         weights, squares = self.n if self.w is None else self.w, self.w2
         made = []
         for side in (~sides, sides):  # the missing level is empty, so it may be on either side
@@ -302,7 +312,7 @@ class Table:
     def _arrays(self) -> tuple[NDArray[Any] | None, ...]:
         return (self.n, self.w, self.w2)
 
-    def _spread(self, levels: tuple[tuple[Level, ...], ...]) -> list[NDArray[Any] | None]:
+    def _spread(self, levels: Levels) -> list[NDArray[Any] | None]:
         """Arrays on a wider set of levels, of which this table's are a part."""
         where = np.ix_(
             *(
@@ -323,10 +333,7 @@ class Table:
 
 def empty_table(roles: Roles, facet: Facet) -> Table:
     """Table of no rows for one facet: no levels but the bins of columns that are cut."""
-    levels = (
-        roles.bins(facet) if isinstance(facet, str) else (),
-        *(_empty_axis(roles, getattr(roles, axis)) for axis in AXES[1:]),
-    )
+    levels = Levels(*map(_empty_axis, roles.axes(facet)))
     shape = [len(axis) for axis in levels]
     n = np.zeros(shape, dtype=np.int64)
     if roles.weight is None:
@@ -386,8 +393,8 @@ def refuse_mixed(levels: Sequence[Collection[Level]]) -> None:
             )
 
 
-def _empty_axis(roles: Roles, column: str | None) -> tuple[Level, ...]:
-    return (ABSENT,) if column is None else roles.bins(column)
+def _empty_axis(axis: Axis) -> tuple[Level, ...]:
+    return axis.bins if axis.columns else (ABSENT,)
 
 
 def _regrouped(

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from biaskit.counts.facets import ALL_ROWS, Facet
 from biaskit.counts.levels import ABSENT, MISSING, Level, from_json, kind, order, to_json
-from biaskit.counts.roles import Facet, Roles, facet_name
+from biaskit.counts.roles import Roles
 from biaskit.counts.tables import MAX_CELLS, MAX_LEVELS, divide, refuse_many_rows, too_many_values
 from biaskit.errors import DataError, RolesError
 from biaskit.intervals import means
@@ -95,7 +96,7 @@ class Attributions:
 
     about: About
     roles: Roles
-    #: Sums by facet; without one, those of all rows, under the name ``(all)``.
+    #: Sums by facet; without one, those of all rows, under `ALL_ROWS`.
     sums: Mapping[Facet, Sums]
     rows: int
 
@@ -120,7 +121,7 @@ class Attributions:
         made = {facet: sums + other.sums[facet] for facet, sums in self.sums.items()}
         for facet, sums in made.items():
             if len(sums.levels) > MAX_LEVELS["facet"] + 1:
-                name = f"facet {facet_name(facet)!r}"
+                name = f"facet {facet.name!r}"
                 raise DataError(too_many_values("facet", name, len(sums.levels)))
         return Attributions(about, self.roles, made, self.rows + other.rows)
 
@@ -326,7 +327,7 @@ def _from_cells(columns: Mapping[str, list[Any]], header: Mapping[str, Any]) -> 
         raise ValueError(f"rows is {rows!r}")
     if not about.outputs or len(about.base) != len(about.outputs):
         raise ValueError("it has other bases than outputs")
-    facets: tuple[Facet, ...] = roles.facet or ("(all)",)
+    facets: tuple[Facet, ...] = roles.facet or (ALL_ROWS,)
     shape = (len(about.outputs), len(about.features) + 1)
     cells = len(columns["n"])
     for name, most in (("table", len(facets)), ("output", shape[0]), ("feature", shape[1])):
@@ -349,7 +350,7 @@ def _from_cells(columns: Mapping[str, list[Any]], header: Mapping[str, Any]) -> 
         axis = tuple(sorted({levels[i] for i in mine}, key=order))
         _refuse_mixed(axis)
         if len(mine) != len(axis) * math.prod(shape):
-            raise ValueError(f"facet {facet_name(facet)!r} lacks cells, or has some twice")
+            raise ValueError(f"facet {facet.name!r} lacks cells, or has some twice")
         place = {level: i for i, level in enumerate(axis)}
         moments = no_rows(shape, len(axis))
         moments.n[:] = -1
@@ -363,7 +364,7 @@ def _from_cells(columns: Mapping[str, list[Any]], header: Mapping[str, Any]) -> 
             for name in _KEPT:
                 getattr(moments, name)[at] = columns[name][i]
         if int(moments.n.sum()) != rows:
-            raise ValueError(f"the rows of facet {facet_name(facet)!r} do not add up to {rows}")
+            raise ValueError(f"the rows of facet {facet.name!r} do not add up to {rows}")
         made[facet] = Sums(axis, moments)
     return Attributions(about, roles, made, rows)
 

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biaskit import formats
+from biaskit.counts.facets import ALL_ROWS
 from biaskit.counts.levels import level, order, show
-from biaskit.counts.roles import Roles, facet_name
+from biaskit.counts.roles import Roles
 from biaskit.errors import RolesError, did_you_mean, keywords_checked
 from biaskit.explanations.outputs import Scores, scores
 from biaskit.explanations.passes import Facets, Request, Rows, tickets
@@ -24,7 +25,6 @@ __all__ = ["MOST_ROWS", "DependenceRow", "partial_dependence"]
 MOST_ROWS = 10_000
 #: Of more categories than this, the most frequent ones are looked at.
 _MOST_CATEGORIES = 50
-_ALL = "(all)"
 
 
 class DependenceRow(NamedTuple):
@@ -106,7 +106,7 @@ def partial_dependence(
     """
     if grid < 2:
         raise RolesError(f"grid is a number of 2 or more, not {grid!r}")
-    roles = Roles.of(
+    roles = Roles(
         facet=facet, facet_above=facet_above, facet_edges=facet_edges, frequency=frequency
     )
     request = Request(
@@ -152,11 +152,11 @@ class _Sample:
         self.matrix: NDArray[np.float64] = values[0]
         self.note = f"a sample of {MOST_ROWS:,} of {seen:,} rows" if seen > MOST_ROWS else ""
         self.sides: list[tuple[str, str, NDArray[np.bool_]]] = [
-            (_ALL, _ALL, np.ones(len(self.matrix), dtype=bool))
+            (ALL_ROWS.name, ALL_ROWS.name, np.ones(len(self.matrix), dtype=bool))
         ]
         for facet, found in codes[0].items():
             for side, on_side in facets.members(facet, found):
-                self.sides.append((facet_name(facet), show(side), on_side))
+                self.sides.append((facet.name, show(side), on_side))
 
     @staticmethod
     def _thinned(values: Any, codes: Any, places: Any) -> Any:

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from biaskit import formats
 from biaskit.counts.comparisons import comparisons
-from biaskit.counts.levels import ABSENT, MISSING
-from biaskit.counts.roles import Facet, Roles, facet_name
-from biaskit.counts.tables import Table
+from biaskit.counts.facets import Facet
+from biaskit.counts.levels import MISSING
+from biaskit.counts.roles import Roles
 from biaskit.errors import DataError, RolesError, keywords_checked, refuse_level
 from biaskit.explanations.attributions import ADDS_UP, TOTAL, Attributions, gap
 from biaskit.explanations.methods import imported_shap
@@ -174,7 +174,7 @@ def explain(
         given = {"facet": facet, "facet_values": facet_values, "frequency": frequency}
         rows = gap_rows(model, model.roles.chosen(**given), confidence)
         return formats.frame(_columns(GapRow._fields, rows))
-    roles = Roles.of(
+    roles = Roles(
         facet=facet,
         facet_values=facet_values,
         facet_above=facet_above,
@@ -229,7 +229,7 @@ def attribute(
     >>> biaskit.explain(one + one, facet_values="F").gap.tolist()
     [1.0, 1.0]
     """
-    roles = Roles.of(
+    roles = Roles(
         facet=facet,
         facet_values=facet_values,
         facet_above=facet_above,
@@ -284,7 +284,7 @@ def shap_values(
     import pandas as pd
 
     library = imported_shap()
-    roles = Roles.of(frequency=frequency)
+    roles = Roles(frequency=frequency)
     trust = trust_model or trust_pickle
     request = Request(model, data, roles, background, features, output_class, scale, seed, trust)
     values, rows = [], []
@@ -313,8 +313,7 @@ def gap_rows(found: Attributions, roles: Roles, confidence: float) -> list[GapRo
     made = []
     for facet in roles.facet:
         sums = found.sums[facet]
-        table = Table((sums.levels, (ABSENT,), (ABSENT,), (ABSENT,)), sums.n.reshape(-1, 1, 1, 1))
-        sides = comparisons(table, facet, roles)
+        sides = comparisons(sums.levels, int(sums.n.sum()), facet, roles)
         known = np.array([level is not MISSING for level in sums.levels], dtype=bool)
         for name, on_d in zip(sides.names, sides.sides, strict=True):
             made += _comparison_rows(found, facet, name, on_d & known, ~on_d & known, confidence)
@@ -330,7 +329,7 @@ def _comparison_rows(
     confidence: float,
 ) -> list[GapRow]:
     about, sums = found.about, found.sums[facet]
-    columns = {facet} if isinstance(facet, str) else {*facet}
+    columns = {*facet.columns}
     is_facet = [name in columns and name not in found.roles.cuts for name in about.features]
     one = gap(sums, on_d, on_a, confidence, np.array([*is_facet, False]))
     parts, total = one.gap[:, :-1].sum(axis=1), one.gap[:, -1]
@@ -370,7 +369,7 @@ def _comparison_rows(
             notes.append("no gap to have a share of")
         rows.append(
             GapRow(
-                facet=facet_name(facet),
+                facet=facet.name,
                 value=name,
                 feature=named,
                 mean_abs_a=float(one.mean_abs_a[at]),

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biaskit import formats
+from biaskit.counts.facets import ALL_ROWS, Facet
 from biaskit.counts.levels import MISSING, Level, order, typed
-from biaskit.counts.roles import Facet, Roles
+from biaskit.counts.roles import Roles
 from biaskit.counts.tables import MAX_CELLS, too_many_cells
 from biaskit.errors import DataError, RolesError, refuse_seed
 from biaskit.explanations.attributions import ADDS_UP, TOTAL, About, Attributions, Sums, all_rows
@@ -253,7 +254,7 @@ class Facets:
     """Codes of the facets of each row."""
 
     def __init__(self, roles: Roles):
-        self.names: tuple[Facet, ...] = roles.facet or ("(all)",)
+        self.names: tuple[Facet, ...] = roles.facet or (ALL_ROWS,)
         self._roles = roles
         self._encoders = {
             column: Encoder(column, role, roles.bins(column), roles.cuts.get(column, ()))
@@ -261,9 +262,7 @@ class Facets:
         }
 
     def _of(self, facet: Facet) -> list[Encoder]:
-        if not self._roles.facet:
-            return []
-        return [self._encoders[c] for c in ((facet,) if isinstance(facet, str) else facet)]
+        return [self._encoders[column] for column in facet.columns]
 
     def parts(self, batch: Batch) -> dict[Facet, list[NDArray[np.intp]]]:
         """Codes of each row in each column of each facet; none without a facet."""
@@ -317,7 +316,7 @@ class Facets:
 
     def bins(self, facet: Facet) -> tuple[Level, ...]:
         """Levels that stay though no row has them."""
-        return self._roles.bins(facet) if isinstance(facet, str) else ()
+        return self._roles.axes(facet)[0].bins
 
 
 class _Growing:

@@ -14,7 +14,7 @@ import numpy as np
 from biaskit import formats
 from biaskit.counts.counts import Counts, same_roles
 from biaskit.counts.levels import show
-from biaskit.counts.roles import Roles, facet_name
+from biaskit.counts.roles import AXES, Roles
 from biaskit.counts.tables import Table, divide
 from biaskit.errors import (
     DataError,
@@ -400,9 +400,9 @@ def _of_shares(
     confidence: float,
 ) -> Iterator[tuple[Drift, Claim | None]]:
     """Share of each facet value, and of each label, with a claim where there is a limit on it."""
-    parts = [("facet share", 0, facet_name(facet), facet) for facet in roles.facet]
+    parts = [("facet share", "facet", facet.name, facet) for facet in roles.facet]
     if roles.label is not None:
-        parts.append(("label share", 1, roles.label, roles.facet[0]))
+        parts.append(("label share", "label", roles.label, roles.facet[0]))
     for name, axis, column, facet in parts:
         limit = allowed.shares.get(name, math.nan)
         tables = then.tables[facet], now.tables[facet]
@@ -411,14 +411,14 @@ def _of_shares(
 
 def _shares(
     name: str,
-    axis: int,
+    axis: str,
     column: str,
     then: Table,
     now: Table,
     limit: float,
     confidence: float,
 ) -> Iterator[tuple[Drift, Claim | None]]:
-    others = tuple(i for i in range(now.n.ndim) if i != axis)
+    others = tuple(i for i, one in enumerate(AXES) if one != axis)
     rows = [table.n.sum(axis=others) for table in (then, now)]
     was, is_ = (_share_of_rows(table, others) for table in (then, now))
     shares = [divide(*one) for one in (was, is_)]
@@ -426,7 +426,7 @@ def _shares(
     low, high = evidence.ends((1 - confidence) / 2)
     limited = not math.isnan(limit)
     doubts = [2 * evidence.tail_at(one) if limited else low for one in (-limit, limit)]
-    for i, level in enumerate(now.levels[axis]):
+    for i, level in enumerate(getattr(now.levels, axis)):
         n_then, n_now = int(rows[0][i]), int(rows[1][i])
         note = "" if n_then and n_now else "new: not in the baseline" if n_now else "gone"
         if not (n_then or n_now):  # a bin of a cut that both have empty

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from biaskit.counts.roles import Roles
+from biaskit.counts.roles import ROLES, Roles
 from biaskit.errors import (
     BiaskitError,
     DataError,
@@ -37,7 +37,7 @@ __all__ = ["Config", "DataSet", "config_file", "data_of", "read_config"]
 _POINTER = ".dvc"
 # Servers, and options of addresses, that a configuration may name; separated by commas.
 _ALLOWED = "BIASKIT_ENDPOINTS"
-_ROLES = tuple(field.name for field in fields(Roles))
+_ROLES = tuple(ROLES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -276,7 +276,7 @@ def _roles(given: dict[str, Any]) -> Roles:
         given["facet"] = [tuple(one) if isinstance(one, list) else one for one in facet]
     if not given.get("facet"):
         raise RolesError("facet is needed: the column whose values may be favoured or not")
-    return Roles.of(**given)
+    return Roles(**given)
 
 
 def _required(given: Mapping[str, Any], limits: tuple[Limit, ...]) -> frozenset[str]:

@@ -18,8 +18,9 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from biaskit.counts.facets import Facet
 from biaskit.counts.levels import MISSING, Level
-from biaskit.counts.roles import Facet, Roles
+from biaskit.counts.roles import Roles
 from biaskit.errors import DataError, listed
 from biaskit.metrics import Metric
 from biaskit.sources.sample import SEED, Feature, Sample

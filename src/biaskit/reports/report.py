@@ -6,7 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +21,11 @@ from biaskit.counts.comparisons import (
     positive_unsaid,
 )
 from biaskit.counts.counts import Counts
+from biaskit.counts.facets import Facet
 from biaskit.counts.levels import Level, show
-from biaskit.counts.roles import Facet, Roles, facet_name
+from biaskit.counts.roles import RoleArguments, Roles, roles_of, takes_roles
 from biaskit.counts.tables import Table, Tally, divide
-from biaskit.errors import DataError, keywords_checked, refuse_level, refuse_seed
+from biaskit.errors import DataError, refuse_level, refuse_seed
 from biaskit.intervals.draws import MOST_DRAWN, Drawn, draws_for, interval
 from biaskit.intervals.evidence import Evidence
 from biaskit.intervals.figures import Figures, evidence_of, figures_of, inside, share_of
@@ -99,27 +100,16 @@ class Measured(NamedTuple):
     at: int
 
 
-@keywords_checked
+@takes_roles
 def report(
     data: Any,
+    roles: Roles | None = None,
     *,
-    facet: Any = None,
-    label: str | None = None,
-    predicted: str | None = None,
-    group: str | None = None,
-    weight: str | None = None,
-    frequency: str | None = None,
-    positive: Any = None,
-    positive_above: float | None = None,
-    predicted_above: float | None = None,
-    facet_values: Any = None,
-    facet_above: Any = None,
-    facet_edges: Any = None,
-    features: Any = None,
     metrics: Iterable[str | Metric] | str | None = None,
     confidence: float | None = 0.95,
     seed: int = 0,
     filesystem: Any = None,
+    **given: Unpack[RoleArguments],
 ) -> pd.DataFrame:
     """Tidy table of every metric for every facet value.
 
@@ -128,13 +118,11 @@ def report(
     data
         Anything that `biaskit.count` takes, or a `Counts` (or the path of a saved one), which
         brings its roles along; `facet`, `positive` and `facet_values` may then be chosen anew.
-    facet, label, predicted, group, weight, frequency, positive, positive_above, predicted_above
-        The roles of the columns, as in `biaskit.count`.
-    facet_values, facet_above, facet_edges
-        Which values of the facet are d, as in `biaskit.count`.
-    features
-        Columns by which rows are alike, for the flip test FT; ``"rest"`` is every column of
-        numbers, booleans or texts that has no other role. They are read for FT only.
+    roles
+        A `Roles`, instead of a keyword argument for each role.
+    facet, label, predicted, group, weight, frequency, positive, positive_above, predicted_above, \
+facet_values, facet_above, facet_edges, features
+        The roles of the columns, as `Roles` takes them.
     metrics
         Symbols or metrics; by default every metric whose columns are given.
     confidence
@@ -174,30 +162,15 @@ def report(
     0     F     CI       0.0    2    2
     1     F    DPL       0.5    2    2
     """
-    given = {
-        "facet": facet,
-        "label": label,
-        "predicted": predicted,
-        "group": group,
-        "weight": weight,
-        "frequency": frequency,
-        "positive": positive,
-        "positive_above": positive_above,
-        "predicted_above": predicted_above,
-        "facet_values": facet_values,
-        "facet_above": facet_above,
-        "facet_edges": facet_edges,
-        "features": features,
-    }
     asked = room.chosen(metrics)
     refuse_choices(confidence, seed)
     counts, sample = saved_counts(data), None
     if counts is None:
-        roles = Roles.of(**given)
+        roles = roles_of(roles, given)
         sample = sample_for(roles, asked)
         counts = count_roles(data, roles, sample=sample, filesystem=filesystem)
     else:
-        roles = counts.roles.chosen(**given)
+        roles = counts.roles.chosen(**(given if roles is None else roles_of(roles, given).given()))
     rows = report_rows(counts, roles, asked, confidence, seed, sample)
     columns = {name: [getattr(row, name) for row in rows] for name in Row._fields}
     return formats.frame(columns)
@@ -263,7 +236,7 @@ def what_was_read(counts: Counts, roles: Roles) -> str:
     """How many rows were read, which outcome is positive, and what the rows weigh, in one line."""
     parts = [f"{counts.rows:,} rows"]
     table = next(iter(counts.tables.values()))
-    if positive := positive_labels(table, roles):
+    if positive := positive_labels(table.levels, roles):
         parts.append(f"positive is {roles.label} = {' or '.join(show(a) for a in positive)}")
     if roles.weight is not None:
         parts.append(f"weighted by {roles.weight}")
@@ -298,14 +271,14 @@ def _of_facet(
     sample: Sample | None,
     tests: bool,
 ) -> list[Measured]:
-    compared = comparisons(table, facet, roles)
+    compared = comparisons(table.levels.facet, table.rows, facet, roles)
     if metrics is None:
         metrics = [one for one in _ALL if not _not_given(one, roles)]
-    positive = positive_labels(table, roles)
+    positive = positive_labels(table.levels, roles)
     if positive is None and (unmet := [one.symbol for one in metrics if "positive" in one.needs]):
-        raise positive_unsaid(table, roles, unmet)
+        raise positive_unsaid(table.levels, roles, unmet)
     predicting = any("predicted" in one.needs for one in metrics)
-    positive_hat = positive_predictions(table, roles, positive) if predicting else ()
+    positive_hat = positive_predictions(table.levels, roles, positive) if predicting else ()
 
     by_axes: dict[tuple[str, ...], list[Metric]] = defaultdict(list)
     found: dict[int, _Figures] = {}
@@ -351,7 +324,7 @@ def _flips(
 ) -> _Figures:
     """Flip test of each comparison, from the rows that the pass kept."""
     groups = [
-        {level for level, of_d in zip(table.levels[0], side, strict=True) if of_d}
+        {level for level, of_d in zip(table.levels.facet, side, strict=True) if of_d}
         for side in compared.sides
     ]
     flips = flip_tests(sample, facet, groups, positive_hat, **metric.options)
@@ -382,7 +355,7 @@ def _rows(
     level: float,
 ) -> list[Row]:
     """Rows of a metric, one for each comparison of a facet."""
-    named = metric.stage, facet_name(facet)
+    named = metric.stage, facet.name
     arrays = (figures.estimate, figures.low, figures.high, figures.p_value, *figures.rates)
     columns = [one.tolist() for one in (*arrays, figures.n_a, figures.n_d)]
     return [

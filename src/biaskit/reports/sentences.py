@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 
 from biaskit.counts.comparisons import positive_labels
 from biaskit.counts.counts import Counts
 from biaskit.counts.levels import level, show
-from biaskit.counts.roles import Roles, facet_name
+from biaskit.counts.roles import Roles
 from biaskit.metrics import FROM_ROWS, METRICS, Metric
 from biaskit.reports.report import Row, report_rows
 
@@ -52,8 +51,8 @@ def _with_positive_named(roles: Roles, counts: Counts) -> Roles:
     """Roles that name the positive labels, also where they go without saying."""
     if roles.label is None or roles.positive_above is not None:
         return roles
-    positive = positive_labels(next(iter(counts.tables.values())), roles)
-    return replace(roles, positive=positive or None)
+    positive = positive_labels(next(iter(counts.tables.values())).levels, roles)
+    return roles.replaced(positive=positive or None)
 
 
 def _row_in_words(metric: Metric, roles: Roles, row: Row, largest: str = "") -> str:
@@ -97,7 +96,7 @@ def in_words(
     names.
 
     >>> from biaskit import METRICS
-    >>> roles = Roles.of(facet="sex", label="paid", predicted="score")
+    >>> roles = Roles(facet="sex", label="paid", predicted="score")
     >>> in_words(METRICS["DPPL"], roles, "Female", estimate=0.12, rate_a=0.32, rate_d=0.2)
     'The share predicted positive is 20.0 % for those whose sex is Female, 12.0 points lower than \
 the 32.0 % for all others.'
@@ -106,7 +105,7 @@ the 32.0 % for all others.'
 all others. That could be chance.'
     """
     if not facet and len(roles.facet) == 1:
-        facet = facet_name(roles.facet[0])
+        facet = roles.facet[0].name
     them = f"those whose {facet} is {_cut(roles, facet, value)}" if facet else f"those in {value}"
     if math.isnan(estimate):
         why = _why_undefined(metric, roles, them, n_a, n_d, note)

@@ -5,25 +5,24 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from biaskit.counts.counts import Counts
+from biaskit.counts.facets import Facet
 from biaskit.counts.levels import ABSENT, MISSING, Level, level
-from biaskit.counts.roles import Facet, Roles, facet_name
+from biaskit.counts.roles import RoleArguments, Roles, roles_of, takes_roles
 from biaskit.counts.tables import (
-    AXES,
     MAX_CELLS,
     Table,
     refuse_large,
     refuse_many_rows,
     too_many_cells,
 )
-from biaskit.errors import DataError, RolesError, keywords_checked
+from biaskit.errors import DataError, RolesError
 from biaskit.sources.batches import Batch, Source, refuse_missing_columns
 from biaskit.sources.encode import Encoder
 from biaskit.sources.engines import EngineFrame, Groups, engine_source
@@ -67,24 +66,13 @@ _WORTH_THREADS = 50_000
 Progress: TypeAlias = "Callable[[int, float | None], None]"
 
 
-@keywords_checked
+@takes_roles
 def count(
     data: Any,
+    roles: Roles | None = None,
     *,
-    facet: Any = None,
-    label: str | None = None,
-    predicted: str | None = None,
-    group: str | None = None,
-    weight: str | None = None,
-    frequency: str | None = None,
-    positive: Any = None,
-    positive_above: float | None = None,
-    predicted_above: float | None = None,
-    facet_values: Any = None,
-    facet_above: Any = None,
-    facet_edges: Any = None,
-    features: Any = None,
     filesystem: Any = None,
+    **given: Unpack[RoleArguments],
 ) -> Counts:
     """Counts of the rows of any table, read once and in pieces.
 
@@ -95,28 +83,12 @@ def count(
         compressed), local or an address such as ``s3://bucket/key``; a pandas or polars frame; a
         pyarrow table, reader or dataset; anything that speaks Arrow's stream protocol; a frame of
         PySpark, DuckDB, Ibis, Dask, SQLFrame, Modin or polars lazy, which groups its own rows.
-    facet
-        Column whose values may be favoured or not; a list for several; a tuple of columns for
-        their intersection.
-    label, predicted, group, weight
-        Columns of the observed outcome, the model's outcome, the stratum, and the rows' weights.
-    frequency
-        Column that says how many rows each row stands for, as in a table of cells: whole numbers
-        of 0 or more. Counts are those of the rows repeated so often; a weight is that of each.
-    positive
-        Value or list of values of the label that one would want. Needed for a report unless the
-        label is boolean or 0/1.
-    positive_above, predicted_above
-        Cut a numeric label or score: above it is positive.
-    facet_values
-        Value or list of values that together are facet d. By default each value is d in turn.
-    facet_above
-        Cut a numeric facet: the rows above are d.
-    facet_edges
-        Cut a numeric facet into bins ``(low, high]``, each d in turn.
-    features
-        Not counted: counts have no rows, and `biaskit.report` takes the features of FT. Accepted so
-        that the same roles serve both.
+    roles
+        A `Roles`, instead of a keyword argument for each role.
+    facet, label, predicted, group, weight, frequency, positive, positive_above, predicted_above, \
+facet_values, facet_above, facet_edges, features
+        The roles of the columns, as `Roles` takes them. `features` are not counted: counts have no
+        rows. They are accepted so that the same roles serve `biaskit.report` as well.
     filesystem
         Filesystem of pyarrow or fsspec on which the paths lie.
 
@@ -142,22 +114,7 @@ def count(
     >>> biaskit.count(cells, facet="sex", label="hired", frequency="people").rows
     100
     """
-    roles = Roles.of(
-        facet=facet,
-        label=label,
-        predicted=predicted,
-        group=group,
-        weight=weight,
-        frequency=frequency,
-        positive=positive,
-        positive_above=positive_above,
-        predicted_above=predicted_above,
-        facet_values=facet_values,
-        facet_above=facet_above,
-        facet_edges=facet_edges,
-        features=features,
-    )
-    return count_roles(data, roles, filesystem=filesystem)
+    return count_roles(data, roles_of(roles, given), filesystem=filesystem)
 
 
 def count_roles(
@@ -205,10 +162,10 @@ def count_roles(
                 progress(rows, None if isinstance(part, Groups) else part.done)
     tables = {facet: tally.table() for facet, tally in tallies.items()}
     for facet, table in tables.items():
-        refuse_large(table.levels, facet_name(facet))
+        refuse_large(table.levels, facet.name)
     if sample is not None:
         sample.finish()
-    return Counts(replace(roles, features=None), tables, rows)
+    return Counts(roles.replaced(features=None), tables, rows)
 
 
 def count_resumed(
@@ -321,13 +278,10 @@ class _Histogram:
     """Counts of one facet that grow batch by batch, an axis for each column that takes part."""
 
     def __init__(self, roles: Roles, facet: Facet, encoders: Mapping[str, Encoder]):
-        self._facets = [encoders[c] for c in ((facet,) if isinstance(facet, str) else facet)]
-        self._others = [
-            None if (column := getattr(roles, axis)) is None else encoders[column]
-            for axis in AXES[1:]
-        ]
+        #: Encoders of the columns of each axis of the table.
+        self._of_axis = [[encoders[c] for c in axis.columns] for axis in roles.axes(facet)]
         self._weight = roles.weight
-        self._axes = self._facets + [one for one in self._others if one is not None]
+        self._axes = [encoder for axis in self._of_axis for encoder in axis]
         count_types: list[type] = [np.int64]
         if roles.weight is not None:
             count_types += [np.float64, np.float64]
@@ -394,10 +348,11 @@ class _Histogram:
 
     def table(self) -> Table:
         """Table of what was counted, in canonical form."""
-        levels = {e.column: e.levels() for e in self._axes}
-        facet = combinations([levels[e.column] for e in self._facets])
-        others = [(ABSENT,) if e is None else levels[e.column] for e in self._others]
-        shape = [len(facet), *(len(axis) for axis in others)]
+        levels = [
+            combinations([encoder.levels() for encoder in axis]) if axis else (ABSENT,)
+            for axis in self._of_axis
+        ]
+        shape = [len(axis) for axis in levels]
         keep = {bin_ for e in self._axes for bin_ in e.keep}
         if not all(np.isfinite(array).all() for array in self._arrays):
             raise DataError(
@@ -405,7 +360,7 @@ class _Histogram:
                 "make the weights smaller"
             )
         arrays = [self._full(array).reshape(shape) for array in self._arrays]
-        return Table.of([facet, *others], arrays, keep)
+        return Table.of(levels, arrays, keep)
 
     def _full(self, array: NDArray[Any]) -> NDArray[Any]:
         """Array with a place for every code, also for those that no batch had rows of."""

@@ -20,8 +20,9 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from biaskit.counts.roles import Facet, Roles, facet_name
-from biaskit.counts.tables import AXES, MAX_CELLS, MAX_ROWS, refuse_many_rows
+from biaskit.counts.facets import Facet
+from biaskit.counts.roles import Roles
+from biaskit.counts.tables import MAX_CELLS, MAX_ROWS, refuse_many_rows
 from biaskit.errors import DataError
 from biaskit.sources.batches import Batch, refuse_missing_columns
 from biaskit.sources.cuts import at_scale, decimal_of, floats_of, whole_edges
@@ -123,7 +124,7 @@ class EngineFrame:
             found = query.answer(_columns_of(roles, facet), MAX_CELLS + 1)
             if sum(len(one.sizes[0]) for one in found) > MAX_CELLS:
                 raise DataError(
-                    f"facet {facet_name(facet)!r} and the columns beside it make more than "
+                    f"facet {facet.name!r} and the columns beside it make more than "
                     f"{MAX_CELLS:,} groups; choose columns with fewer values"
                 )
             rows.append(sum(one.rows for one in found))
@@ -446,9 +447,7 @@ def _total(terms: Sequence[Any]) -> Any:
 
 
 def _columns_of(roles: Roles, facet: Facet) -> list[str]:
-    own = [facet] if isinstance(facet, str) else [*facet]
-    beside = (getattr(roles, axis) for axis in AXES[1:])
-    return [*own, *(column for column in beside if column is not None)]
+    return [column for axis in roles.axes(facet) for column in axis.columns]
 
 
 def _in_memory(frame: Any) -> Any:

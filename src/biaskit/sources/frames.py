@@ -7,8 +7,8 @@ import sys
 from collections.abc import Collection, Iterator
 from typing import Any
 
+from biaskit.counts.facets import column_name
 from biaskit.counts.levels import level
-from biaskit.counts.roles import column_name
 from biaskit.errors import DataError
 from biaskit.sources.batches import (
     Batch,

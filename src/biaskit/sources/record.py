@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from biaskit.counts.counts import Counts, cells_and_header, from_cells
-from biaskit.counts.tables import AXES
+from biaskit.counts.roles import AXES
 from biaskit.errors import DataError
 from biaskit.store import saved
 from biaskit.store.addresses import is_address, said

@@ -88,7 +88,7 @@ def _counted_into(
         raise DataError(
             f"{said(partial)} is a link, and would lead the counts elsewhere; remove it"
         )
-    roles = replace(roles, features=None)
+    roles = roles.replaced(features=None)
     total, record = _kept(output, partial, roles)
     recorded = tuple(record)
     rewritten = _rewritten(files, record, output, by_file=by_file)

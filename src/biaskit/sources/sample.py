@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from biaskit.counts.facets import Facet
 from biaskit.counts.levels import Level, level, typed
-from biaskit.counts.roles import Facet, Roles
+from biaskit.counts.roles import Roles
 from biaskit.errors import DataError
 from biaskit.sources.batches import Batch, Source
 from biaskit.sources.encode import Encoder, dictionary, kind_of, numbers
@@ -121,7 +122,7 @@ class Sample:
 
     def facet(self, facet: Facet) -> tuple[list[Level], NDArray[np.intp]]:
         """Values of a facet, missing among them, and which of them each kept row has."""
-        place = [self._facet_columns.index(column) for column in _columns(facet)]
+        place = [self._facet_columns.index(column) for column in facet.columns]
         cells, which = np.unique(self._codes[:, place], axis=0, return_inverse=True)
         return [self._level(facet, cell) for cell in cells.tolist()], which.ravel()
 
@@ -151,16 +152,16 @@ class Sample:
         return self._encoders[column].levels()
 
     def _level(self, facet: Facet, cell: Sequence[int]) -> Level:
-        columns = _columns(facet)
+        columns = facet.columns
         parts = tuple(self._levels(c)[code] for c, code in zip(columns, cell, strict=True))
-        return parts[0] if isinstance(facet, str) else level(parts)
+        return facet.value(parts)
 
     def _count(self, codes: Mapping[str, NDArray[np.intp]], known: NDArray[np.bool_]) -> None:
         self.complete += int(known.sum())
         if not known.any():
             return
         for facet, counts in self._counts.items():
-            columns = [codes[column][known] for column in _columns(facet)]
+            columns = [codes[column][known] for column in facet.columns]
             shape = [int(column.max()) + 1 for column in columns]
             n = np.bincount(np.ravel_multi_index(columns, shape))
             used = np.flatnonzero(n)
@@ -282,10 +283,6 @@ class Feature:
                     f"feature {self.column!r} holds values of kind {kind} in {first} but {other} "
                     f"in {there}; make the column the same type everywhere"
                 )
-
-
-def _columns(facet: Facet) -> tuple[str, ...]:
-    return (facet,) if isinstance(facet, str) else facet
 
 
 def _as_integers(array: Any) -> Any:

@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from biaskit.counts.roles import Facet, Roles
-from biaskit.counts.tables import AXES
+from biaskit.counts.facets import Facet
+from biaskit.counts.roles import Roles
 from biaskit.errors import DataError
 from biaskit.sources.batches import Batch, of_record_batch
 from biaskit.sources.encode import Encoder
@@ -263,8 +263,4 @@ class _Counter:
 
 def _columns(facet: Facet, roles: Roles) -> list[str]:
     """Columns of a facet's table, in the order of its axes."""
-    others = (getattr(roles, axis) for axis in AXES[1:])
-    return [
-        *((facet,) if isinstance(facet, str) else facet),
-        *(column for column in others if column is not None),
-    ]
+    return [column for axis in roles.axes(facet) for column in axis.columns]

@@ -1,0 +1,214 @@
+"""Arguments: what a caller may give for a role, and how it is read, one reader for each kind."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Sized
+from decimal import Decimal
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, TypeVar
+
+from biaskit.counts.facets import (
+    Facet,
+    column_name,
+    columns_of,
+    facets_of,
+    named_facet,
+    no_name,
+)
+from biaskit.counts.levels import Level, level
+from biaskit.errors import RolesError, did_you_mean, in_short, listed
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["READERS", "Kind", "RoleArguments"]
+
+_Read = TypeVar("_Read")
+
+#: Name of a column; a number where pandas numbers the columns of a table without a header.
+Column: TypeAlias = "str | int"
+Columns: TypeAlias = "Column | tuple[Column, ...]"
+Value: TypeAlias = "bool | int | float | Decimal | str | dt.date | dt.time | np.generic"
+Values: TypeAlias = "Value | tuple[Value, ...] | Collection[Value | tuple[Value, ...]]"
+Number: TypeAlias = "int | float | Decimal | np.number[Any]"
+Numbers: TypeAlias = "Sequence[Number] | NDArray[Any]"
+
+
+class RoleArguments(TypedDict, total=False):
+    """Keyword arguments for roles, as every function that counts takes them."""
+
+    facet: Columns | Sequence[Columns | Facet] | Facet | None
+    label: Column | None
+    predicted: Column | None
+    group: Column | None
+    weight: Column | None
+    frequency: Column | None
+    positive: Values | None
+    positive_above: Number | None
+    predicted_above: Number | None
+    facet_values: (
+        Values
+        | Mapping[str, Values]
+        | Mapping[tuple[str, ...], Values]
+        | Mapping[str | tuple[str, ...], Values]
+        | Mapping[Facet, Values]
+        | None
+    )
+    facet_above: Number | Mapping[str, Number] | None
+    facet_edges: Numbers | Mapping[str, Numbers] | None
+    features: Column | Sequence[Column] | None
+
+
+#: What a role is given as. The rows of an `amount` are summed; those of other columns are counted.
+Kind: TypeAlias = Literal[
+    "facets", "column", "amount", "values", "cut", "values of d", "cut of d", "edges", "features"
+]
+
+
+def _facets(_: str, given: Any, __: tuple[Facet, ...]) -> tuple[Facet, ...]:
+    return facets_of(given)
+
+
+def _column(role: str, given: Any, _: tuple[Facet, ...]) -> str | None:
+    made = column_name(given)
+    if made is None or isinstance(made, str):
+        return made
+    raise RolesError(no_name(role, given))
+
+
+def _features(_: str, given: Any, __: tuple[Facet, ...]) -> tuple[str, ...] | str | None:
+    """Columns named; the text ``"rest"`` stays, and a list of it is a column of that name."""
+    if given is None:
+        return None
+    if isinstance(given, str) and given == "rest":
+        return "rest"
+    columns = [given] if isinstance(column_name(given), str) else given
+    if isinstance(columns, (list, tuple)):
+        columns = [column_name(column) for column in columns]
+    if not isinstance(columns, (list, tuple)) or not all(isinstance(c, str) for c in columns):
+        raise RolesError(f'features takes a list of column names, or "rest", not {in_short(given)}')
+    if not columns:
+        raise RolesError('features needs one or more columns, or "rest" for all others')
+    if len(set(columns)) < len(columns):
+        raise RolesError(f"features names a column twice: {listed(columns)}")
+    return tuple(columns)
+
+
+def _values(role: str, given: Any, _: tuple[Facet, ...] = ()) -> tuple[Level, ...] | None:
+    if given is None:
+        return None
+    is_array = hasattr(given, "__array__") and isinstance(given, Sized)  # a scalar has no length
+    if isinstance(given, Mapping) or (is_array and not isinstance(given, (str, bytes))):
+        raise RolesError(f"{role} takes a value or a list of values, not {in_short(given)}")
+    values = given if isinstance(given, (list, set, frozenset)) else [given]
+    made = tuple(dict.fromkeys(level(value) for value in values))
+    if not made or None in made:
+        raise RolesError(f"{role} needs one or more values, none of them missing; got {given!r}")
+    return made
+
+
+def _values_of_d(
+    role: str, given: Any, facets: tuple[Facet, ...]
+) -> Mapping[Facet, tuple[Level, ...]] | None:
+    if given is None:
+        return None
+    if not isinstance(given, Mapping):
+        if len(facets) != 1:
+            raise _one_for_several(role, given, facets)
+        given = {facets[0]: given}
+    made: dict[Facet, tuple[Level, ...]] = {}
+    for key, values in given.items():
+        facet = named_facet(key, facets)
+        if facet is None:
+            raise _no_such_facet(role, key, [one.name for one in facets])
+        found = _values(role, values)
+        if found is not None:
+            made[facet] = found
+    return made or None
+
+
+def _cut(role: str, given: Any, _: tuple[Facet, ...]) -> float | None:
+    return None if given is None else _number(role, given)
+
+
+def _number(role: str, given: Any) -> float:
+    if isinstance(given, bool) or not isinstance(level(given), (int, float, Decimal)):
+        raise RolesError(f"{role} takes a number, not {given!r}")
+    cut = float(given)
+    if not math.isfinite(cut):
+        raise RolesError(f"{role} takes a finite number, not {given!r}")
+    if cut.is_integer() and cut != given:  # a whole number that no float is
+        raise RolesError(f"{role} takes a number of at most 53 bits, not {given!r}; cut beside it")
+    return cut
+
+
+def _edges_of(role: str, given: Any) -> tuple[float, ...]:
+    if hasattr(given, "tolist"):  # an array of NumPy's
+        given = given.tolist()
+    values = given if isinstance(given, (list, tuple)) else [given]
+    made = tuple(_number(role, value) for value in values if value is not None)
+    if not made or any(low >= high for low, high in pairwise(made)):
+        raise RolesError(f"{role} takes ascending numbers, such as [25, 40, 65]; got {given!r}")
+    return made
+
+
+def _cut_of_d(role: str, given: Any, facets: tuple[Facet, ...]) -> Mapping[str, float] | None:
+    return _by_column(role, given, facets, _number)
+
+
+def _edges(
+    role: str, given: Any, facets: tuple[Facet, ...]
+) -> Mapping[str, tuple[float, ...]] | None:
+    return _by_column(role, given, facets, _edges_of)
+
+
+#: Function of a role's name, what is given for it, and the facets; it returns what roles keep.
+READERS: Mapping[Kind, Callable[[str, Any, tuple[Facet, ...]], Any]] = {
+    "facets": _facets,
+    "column": _column,
+    "amount": _column,
+    "values": _values,
+    "cut": _cut,
+    "values of d": _values_of_d,
+    "cut of d": _cut_of_d,
+    "edges": _edges,
+    "features": _features,
+}
+
+
+def _by_column(
+    role: str, given: Any, facets: tuple[Facet, ...], read: Callable[[str, Any], _Read]
+) -> dict[str, _Read] | None:
+    if given is None:
+        return None
+    if not isinstance(given, Mapping):
+        if len(facets) != 1 or len(facets[0].columns) != 1:
+            raise _one_for_several(role, given, facets)
+        given = {facets[0].columns[0]: given}
+    columns = columns_of(facets)
+    given = {column_name(column): value for column, value in given.items()}
+    for column in given:
+        if column not in columns:
+            raise _no_such_facet(role, column, columns)
+    return {column: read(role, value) for column, value in given.items()} or None
+
+
+def _one_for_several(role: str, given: Any, facets: tuple[Facet, ...]) -> RolesError:
+    if not facets:
+        return RolesError(f"{role} needs facet: the column that it speaks of")
+    columns = columns_of(facets)
+    return RolesError(
+        f"{role}={given!r} does not say which of {listed(columns)} it means; "
+        f"give a mapping: {role}={{{columns[0]!r}: {given!r}}}"
+    )
+
+
+def _no_such_facet(role: str, given: Any, known: Iterable[str]) -> RolesError:
+    columns = column_name(given)
+    is_joined = isinstance(columns, tuple) and all(isinstance(one, str) for one in columns)
+    name = Facet(columns).name if is_joined else str(columns)
+    return RolesError(f"{role}: no facet {name!r}; {did_you_mean(name, known)}")
