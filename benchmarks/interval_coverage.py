@@ -33,12 +33,12 @@ from scipy import stats
 
 from biaskit import METRICS
 from biaskit.counts.tables import Tally
-from biaskit.gate.changes import Change
+from biaskit.gate.changes import Change, Series
 from biaskit.gate.settling import by_its_ends
 from biaskit.gate.verdicts import FAIL, PASS, Claim, verdicts
 from biaskit.intervals.figures import Evidence, evidence_of, figures_of
 from biaskit.metrics import Metric
-from biaskit.reports.report import Row, Series
+from biaskit.reports.report import Row
 
 Array = NDArray[np.float64]
 Sides = Sequence[Array]

@@ -80,14 +80,12 @@ def main() -> None:
     frame = people()
     counts = biaskit.count(frame, **ROLES)
     many = enlarged(counts, 100_000_000)
-    small, large = medians(
-        lambda: report_rows(counts, counts.roles), lambda: report_rows(many, many.roles), 25
-    )
+    small, large = medians(lambda: report_rows(counts), lambda: report_rows(many), 25)
     bare = statistics.median(
-        seconds(lambda: report_rows(counts, counts.roles, confidence=None)) for _ in range(25)
+        seconds(lambda: report_rows(counts, confidence=None)) for _ in range(25)
     )
     theirs = fairlearn_seconds(frame, args.boot)
-    again, _ = medians(lambda: report_rows(counts, counts.roles), lambda: None, 25)
+    again, _ = medians(lambda: report_rows(counts), lambda: None, 25)
     ours = max(small, again)
     rows = [
         ("1,000 resamples by fairlearn, 7 metrics / intervals by biaskit, all 24", theirs, ours),

@@ -156,8 +156,8 @@ def sentence(metric: Metric, table: str, roles: dict[str, Any]) -> str:
     given, data = Roles(**roles), getattr(biaskit.datasets, table)()
     sample = sample_for(given, [metric])
     counts = count_roles(data, given, sample=sample)
-    rows = report_rows(counts, given, [metric], sample=sample)
-    return sentences(rows, counts, given)[0]
+    rows = report_rows(counts, [metric], sample=sample)
+    return sentences(rows, counts)[0]
 
 
 def undefined(metric: Metric) -> str:

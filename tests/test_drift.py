@@ -15,11 +15,10 @@ import biaskit
 from biaskit import METRICS
 from biaskit.counts.tables import Tally
 from biaskit.errors import BiaskitError
-from biaskit.gate.changes import Change
+from biaskit.gate.changes import Change, Series
 from biaskit.gate.compare import Drift
 from biaskit.intervals.figures import evidence_of
 from biaskit.intervals.proportions import difference
-from biaskit.reports.report import Series
 
 ROLES: dict[str, Any] = {"facet": "sex", "label": "y"}
 

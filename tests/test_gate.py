@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import biaskit
 from biaskit.cli import main
+from biaskit.counts.facets import Facet
 from biaskit.errors import BiaskitError
 from biaskit.gate.config import DataSet, config_file, read_config
 
@@ -361,7 +362,7 @@ def test_a_configuration_says_all_that_a_call_can() -> None:
         }
     )
     assert data.name == "a.csv, b.csv"
-    assert data.roles.facet == ("sex", ("sex", "race"))
+    assert data.roles.facet == (Facet(("sex",)), Facet(("sex", "race")))
     assert data.roles.positive == ("paid", "settled")
     assert [(one.metric.symbol, one.low, one.high) for one in data.limits] == [
         ("DPL", -0.1, 0.1),

@@ -91,7 +91,7 @@ biaskit.count(df, facet="a", facet_values={("a", "b"): [("x", 1)]})
 """
 WRONG = {
     "biaskit.report(df, facet=2.5)": "arg-type",
-    'biaskit.report(df, facet="a", lable="y")': "call-arg",
+    'biaskit.report(df, facet="a", labels="y")': "call-arg",
     'biaskit.Roles(facet="a", positive_above="much")': "arg-type",
     "biaskit.reprot(df)": "attr-defined",
 }

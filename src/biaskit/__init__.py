@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from biaskit.explanations.dependence import partial_dependence
     from biaskit.explanations.explain import attribute, explain, shap_values
     from biaskit.gate.check import check
-    from biaskit.gate.compare import compare, ndcg
+    from biaskit.gate.compare import compare
+    from biaskit.gate.ranking import ndcg
     from biaskit.metrics import METRICS, lp_norm, metric
     from biaskit.reports.report import report
     from biaskit.sources.counting import count
@@ -57,7 +58,7 @@ _HOME = {
     "explain": "biaskit.explanations.explain",
     "lp_norm": "biaskit.metrics",
     "metric": "biaskit.metrics",
-    "ndcg": "biaskit.gate.compare",
+    "ndcg": "biaskit.gate.ranking",
     "partial_dependence": "biaskit.explanations.dependence",
     "report": "biaskit.reports.report",
     "shap_values": "biaskit.explanations.explain",

@@ -67,7 +67,7 @@ def _count(args: argparse.Namespace) -> None:
     if args.resume:
         return _resume(args)
     refuse_overwriting(args.output, args.data)
-    counts, _, _ = counted(args, [])
+    counts, _ = counted(args, [])
     counts.save(args.output)
     return _say(f"{counts.rows:,} rows in {_cells(counts):,} cells: {args.output}")
 
@@ -116,14 +116,14 @@ def _merge(args: argparse.Namespace) -> None:
 
 def counted(
     args: argparse.Namespace, asked: Sequence[Metric] | None
-) -> tuple[Counts, Roles, Sample | None]:
-    """Counts of the data that a command names, roles of a report, and rows for the metrics asked.
+) -> tuple[Counts, Sample | None]:
+    """Counts of the data that a command names, and rows for the metrics asked.
 
     Saved counts are taken as they are.
     """
     if len(args.data) == 1 and (saved := saved_counts(args.data[0])) is not None:
-        return saved, saved.roles.chosen(**roles_given(args)), None
+        return saved.choosing(**roles_given(args)), None
     roles = Roles(**roles_given(args))
     sample = sample_for(roles, asked)
     with progress_line() as progress:
-        return count_roles(args.data, roles, progress, sample), roles, sample
+        return count_roles(args.data, roles, progress, sample), sample

@@ -69,16 +69,16 @@ def _report(args: argparse.Namespace) -> None:
     refuse_choices(args.confidence, args.seed)
     settle_output(args)
     refuse_overwriting(args.output, args.data)
-    counts, roles, sample = counted(args, asked)
-    rows = report_rows(counts, roles, asked, args.confidence, args.seed, sample)
+    counts, sample = counted(args, asked)
+    rows = report_rows(counts, asked, args.confidence, args.seed, sample)
     columns: Sequence[str] = Row._fields
-    words = sentences(rows, counts, roles, asked) if args.explain else []
+    words = sentences(rows, counts, asked) if args.explain else []
     if args.format == "json":
         records = [row._asdict() for row in rows]
         for record, sentence in zip(records, words, strict=False):
             record["words"] = sentence
         about = {"version": __version__, "schema": 2}
-        report = {"biaskit": about, "roles": roles.to_json(), "report": records}
+        report = {"biaskit": about, "roles": counts.roles.to_json(), "report": records}
         return write(args, formats.as_json(report))
     if args.format in ("table", "markdown"):  # what people do not know without it
         columns = [name for name in columns if name not in _FOR_PROGRAMS]
@@ -86,7 +86,7 @@ def _report(args: argparse.Namespace) -> None:
     if args.format in ("table", "markdown"):
         cells = [_without_empty_rates(columns, line) for line in cells]
     if args.format == "table":
-        parts = [formats.printable(summary(counts, roles)), formats.as_table(columns, cells)]
+        parts = [formats.printable(summary(counts)), formats.as_table(columns, cells)]
         if words:
             parts.append("\n".join(map(formats.printable, words)))
         return write(args, "\n\n".join(parts))
@@ -143,7 +143,7 @@ def _demo(args: argparse.Namespace) -> None:
             facet_values="female",
         )
         counts = count_roles(str(path), roles)
-        rows = report_rows(counts, roles)
+        rows = report_rows(counts)
     by_metric = {row.metric: row.estimate for row in rows}
     columns = ("metric", "estimate", "low", "high", "n_a", "n_d", "note")
     table = formats.as_table(columns, [[getattr(row, name) for name in columns] for row in rows])
@@ -152,7 +152,7 @@ def _demo(args: argparse.Namespace) -> None:
         f"{counts.rows:,} applicants, written to a Parquet file and counted.\n\n"
         "$ biaskit report berkeley.parquet --facet gender --facet-values female \\\n"
         "      --label decision --positive admitted --group department\n\n"
-        f"{summary(counts, roles)}\n\n{table}\n\n"
+        f"{summary(counts)}\n\n{table}\n\n"
         f"{_berkeley_reading(by_metric)}"
     )
     if args.output is not None:

@@ -6,8 +6,8 @@ import json
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from biaskit import formats
 from biaskit.counts.facets import Facet
 from biaskit.counts.levels import Level, from_json, order, to_json
-from biaskit.counts.roles import AXES, Roles
+from biaskit.counts.roles import AXES, RoleArguments, Roles
 from biaskit.counts.tables import (
     MAX_CELLS,
     MAX_ROWS,
@@ -77,6 +77,26 @@ class Counts:
         if other == 0:  # the start of sum()
             return self
         return NotImplemented
+
+    def choosing(self, **choices: Unpack[RoleArguments]) -> Counts:
+        """These counts with the choices that are made after counting made anew.
+
+        `facet` leaves some of the facets, `positive` and `facet_values` say who and what is
+        compared.
+
+        >>> import pandas as pd, biaskit
+        >>> df = pd.DataFrame({"sex": ["F", "M", "M"], "hired": ["no", "yes", "yes"]})
+        >>> counts = biaskit.count(df, facet="sex", label="hired").choosing(positive="yes")
+        >>> biaskit.report(counts, metrics="DPL", facet_values="F")["estimate"].item()
+        1.0
+
+        Raises
+        ------
+        RolesError
+            A role that the pass over the rows has fixed was given another value.
+        """
+        roles = self.roles.chosen(**choices)
+        return replace(self, roles=roles, tables={one: self.tables[one] for one in roles.facet})
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the counts to a Parquet file; `path` is replaced only once the new file is whole.
@@ -161,7 +181,7 @@ def cells_and_header(counts: Counts) -> tuple[dict[str, list[Any]], dict[str, An
         "version": __version__,
         "kind": "counts",
         "rows": counts.rows,
-        "roles": counts.roles.to_json(),
+        "roles": counts.roles.replaced(features=None).to_json(),
     }
     return columns, header
 

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from biaskit.intervals.evidence import Evidence
 from biaskit.intervals.proportions import Array, tail_where
 from biaskit.metrics import Metric
-from biaskit.reports.report import Series
 
-__all__ = ["Change"]
+__all__ = ["Change", "Series"]
 
 # Estimate of a number, and the low and the high end of its interval.
 _Between: TypeAlias = "tuple[Array, Array, Array]"
+
+
+class Series(NamedTuple):
+    """A number for some comparisons, with its interval at one level: arrays with one axis."""
+
+    estimate: Array
+    low: Array
+    high: Array
+    #: What the rows say of it at any level; None where that is known at its own level only.
+    evidence: Evidence | None
 
 
 class Change:

@@ -23,7 +23,8 @@ from biaskit.gate.settling import Judged, by_its_ends, would_settle
 from biaskit.gate.verdicts import FAIL, UNCERTAIN, Claim, Verdict, verdicts
 from biaskit.intervals.figures import evidence_of
 from biaskit.metrics import Metric, named
-from biaskit.reports.report import NOT_COMPUTED, Row
+from biaskit.reports.notes import NOT_COMPUTED
+from biaskit.reports.report import Row
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,7 +6,6 @@ import math
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -14,24 +13,24 @@ import numpy as np
 from biaskit import formats
 from biaskit.counts.counts import Counts, same_roles
 from biaskit.counts.levels import show
-from biaskit.counts.roles import AXES, Roles
+from biaskit.counts.roles import AXES
 from biaskit.counts.tables import Table, divide
 from biaskit.errors import (
     DataError,
     RolesError,
     did_you_mean,
-    in_short,
     keywords_checked,
     refuse_level,
     refuse_seed,
 )
-from biaskit.gate.changes import Change
+from biaskit.gate.changes import Change, Series
 from biaskit.gate.check import number
 from biaskit.gate.verdicts import UNCERTAIN, Claim, Verdict, verdicts
 from biaskit.intervals.figures import evidence_of, share_of
 from biaskit.metrics import METRICS, Metric, named
 from biaskit.metrics.forms import Difference, Share
-from biaskit.reports.report import NOT_COMPUTED, Measured, Row, measured
+from biaskit.reports.numbers import Numbers, not_given
+from biaskit.reports.report import Measured, Row, measured
 from biaskit.sources.counting import Progress, count_roles, saved_counts
 from biaskit.store.addresses import said
 
@@ -46,7 +45,6 @@ __all__ = [
     "compare",
     "compare_rows",
     "counts_of_both",
-    "ndcg",
 ]
 
 #: What is compared beside metrics, under the names that limits on them have.
@@ -229,94 +227,19 @@ def compare_rows(
 
     `choices` are keyword arguments of `Roles.chosen`.
     """
-    roles = same_roles(now.roles, then.roles, "cannot be compared").chosen(**(choices or {}))
+    roles = same_roles(now.roles, then.roles, "cannot be compared")
+    now, then = (replace(one, roles=roles).choosing(**(choices or {})) for one in (now, then))
     for when, counts in (("baseline", then), ("data of today", now)):
         if not counts.rows:
             raise DataError(f"the {when} has no rows, so there is nothing to compare")
     now, then = _aligned(now, then), _aligned(then, now)
     found = [
-        *_of_metrics(now, then, roles, allowed, confidence, seed),
-        *_of_shares(now, then, roles, allowed, confidence),
+        *_of_metrics(now, then, allowed, confidence, seed),
+        *_of_shares(now, then, allowed, confidence),
     ]
     claims = [claim for _, claim in found if claim is not None]
     judged = iter(verdicts(claims, confidence=confidence, together=together))
     return [drift if claim is None else _judged(drift, next(judged)) for drift, claim in found]
-
-
-@keywords_checked
-def ndcg(current: Mapping[str, float], baseline: Mapping[str, float]) -> float:
-    """Normalised discounted cumulative gain: how well a ranking of features agrees with a baseline.
-
-    Parameters
-    ----------
-    current, baseline
-        Attribution by feature, 0 or more, such as the mean absolute SHAP values of today and of
-        the training data: any mapping, or a pandas Series with the features as its index.
-
-    Returns
-    -------
-    float
-        1 where the features of today, in descending order, are in the order of the baseline, less
-        where they are not; NaN where the baseline has no attribution above 0. Clarify raises its
-        alarm below 0.90. Only the order of today's features counts, not the size of their values;
-        features that are tied today share the mean gain of their places.
-
-    Raises
-    ------
-    RolesError
-        The features differ, or an attribution is negative or no number.
-
-    Notes
-    -----
-    ``DCG / iDCG`` with ``DCG = sum over i of a(f'_i) / log2(i + 1)``, where ``a`` is the baseline's
-    attribution and ``f'_i`` the feature that stands in place i today; iDCG has the baseline's own
-    order (SageMaker Clarify, "Feature attribution drift"). Ties are averaged, as scikit-learn's
-    ``ndcg_score`` does: F. McSherry and M. Najork, "Computing information retrieval performance
-    measures efficiently in the presence of tied scores", ECIR 2008.
-
-    Examples
-    --------
-    >>> baseline = {"SAT": 0.70, "GPA": 0.50, "rank": 0.05}
-    >>> round(ndcg({"SAT": 0.10, "GPA": 0.20, "rank": 0.70}, baseline), 4)
-    0.6876
-    >>> round(ndcg(dict.fromkeys(baseline, 0.0), baseline), 4)  # no order at all
-    0.8534
-    """
-    now, then = _attributions(current), _attributions(baseline)
-    if unknown := sorted({*now} ^ {*then}):
-        where = "the baseline" if unknown[0] in now else "today's attributions"
-        raise RolesError(f"feature {unknown[0]!r} is not in {where}; both must have the same")
-    best = _discounted_gain(then, by=then)
-    return _discounted_gain(then, by=now) / best if best else math.nan
-
-
-def _discounted_gain(worth: Mapping[str, float], by: Mapping[str, float]) -> float:
-    """Sum of what features are worth, discounted by their places in a ranking; ties share theirs.
-
-    Sums are rounded once, so that the order of the mappings does not matter.
-    """
-    gains: list[float] = []
-    for _, group in groupby(sorted(by, key=by.__getitem__, reverse=True), key=by.__getitem__):
-        tied = [*group]
-        places = range(len(gains), len(gains) + len(tied))
-        shared = math.fsum(1 / math.log2(place + 2) for place in places) / len(tied)
-        gains += [worth[feature] * shared for feature in tied]
-    return math.fsum(gains)
-
-
-def _attributions(given: Mapping[str, float]) -> dict[str, float]:
-    if not hasattr(given, "items"):
-        raise RolesError(
-            f"ndcg takes attributions by feature, a mapping or a Series; not {in_short(given)}"
-        )
-    made = {str(feature): float(value) for feature, value in given.items()}
-    for feature, value in made.items():
-        if not (0 <= value < math.inf):
-            raise RolesError(
-                f"the attribution of {feature!r} is {value!r}; NDCG needs numbers of 0 or more, "
-                "such as mean absolute SHAP values"
-            )
-    return made
 
 
 def _allowed(name: str, value: Any) -> float:
@@ -333,7 +256,7 @@ def _aligned(one: Counts, other: Counts) -> Counts:
 
 
 def _of_metrics(
-    now: Counts, then: Counts, roles: Roles, allowed: Allowed, confidence: float, seed: int
+    now: Counts, then: Counts, allowed: Allowed, confidence: float, seed: int
 ) -> Iterator[tuple[Drift, Claim]]:
     """Change of each metric for each facet value that has rows both times."""
     limits = allowed.metrics
@@ -341,17 +264,23 @@ def _of_metrics(
     if metrics == []:
         return
     before, after = (
-        measured(counts, roles, metrics, confidence, seed, tests=False) for counts in (then, now)
+        measured(counts, metrics, confidence, seed, tests=False) for counts in (then, now)
     )
-    changes: dict[int, Change] = {}
+    changes: dict[tuple[str, Metric], Change] = {}
     for was, one in zip(before, after, strict=True):
-        if one.row.note.startswith(NOT_COMPUTED):
+        if not_given(one.metric, now.roles):
             raise RolesError(f"there is a limit on {one.row.metric}, which is {one.row.note}")
         if was.row.n_d and one.row.n_d:  # the shares say what is new or gone
             limit = limits[one.metric] if isinstance(limits, dict) else limits
-            if id(one.series) not in changes:
-                changes[id(one.series)] = Change(was.series, one.series, one.metric, confidence)
-            yield _of_metric(was, one, changes[id(one.series)], limit)
+            key = one.row.facet, one.metric
+            if key not in changes:
+                series = _series(was.numbers), _series(one.numbers)
+                changes[key] = Change(series[0], series[1], one.metric, confidence)
+            yield _of_metric(was, one, changes[key], limit)
+
+
+def _series(numbers: Numbers) -> Series:
+    return Series(numbers.estimate, numbers.low, numbers.high, numbers.evidence)
 
 
 def _of_metric(was: Measured, one: Measured, change: Change, limit: float) -> tuple[Drift, Claim]:
@@ -393,13 +322,10 @@ def _is_told(low: float, high: float, limit: float) -> bool:
 
 
 def _of_shares(
-    now: Counts,
-    then: Counts,
-    roles: Roles,
-    allowed: Allowed,
-    confidence: float,
+    now: Counts, then: Counts, allowed: Allowed, confidence: float
 ) -> Iterator[tuple[Drift, Claim | None]]:
     """Share of each facet value, and of each label, with a claim where there is a limit on it."""
+    roles = now.roles
     parts = [("facet share", "facet", facet.name, facet) for facet in roles.facet]
     if roles.label is not None:
         parts.append(("label share", "label", roles.label, roles.facet[0]))

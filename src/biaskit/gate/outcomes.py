@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from biaskit.counts.counts import Counts, same_roles
-from biaskit.counts.roles import Roles
 from biaskit.errors import DataError, RolesError
 from biaskit.gate.check import Checked, check_rows
 from biaskit.gate.compare import Drift, compare_rows
@@ -68,12 +67,12 @@ def check_data_set(
         paths = list(files) if files is not None else data.paths()
         if not paths:  # it is optional, then
             return replace(made, about="no file is there, and it is optional")
-        counts, roles, sample = _counted(data, paths, progress)
-        about = what_was_read(counts, roles)
+        counts, sample = _counted(data, paths, progress)
+        about = what_was_read(counts)
         made = replace(made, files=tuple(map(shown, paths)), about=about, rows=counts.rows)
         if data.limits:
             metrics = [limit.metric for limit in data.limits]
-            rows = report_rows(counts, roles, metrics, data.confidence, data.seed, sample)
+            rows = report_rows(counts, metrics, data.confidence, data.seed, sample)
             checked = check_rows(
                 rows,
                 data.limits,
@@ -149,11 +148,11 @@ def failed(outcomes: Iterable[Outcome]) -> bool:
 
 def _counted(
     data: DataSet, paths: Sequence[Path | str], progress: Progress | None
-) -> tuple[Counts, Roles, Sample | None]:
+) -> tuple[Counts, Sample | None]:
     if len(paths) == 1 and (saved := saved_counts(paths[0])) is not None:
-        return saved, saved.roles.chosen(**data.roles.given()), None
+        return saved.choosing(**data.roles.given()), None
     sample = sample_for(data.roles, [limit.metric for limit in data.limits])
-    return count_roles(paths, data.roles, progress, sample), data.roles, sample
+    return count_roles(paths, data.roles, progress, sample), sample
 
 
 def _baseline(path: Path | str) -> Counts:

@@ -213,6 +213,11 @@ class Metric:
         return "features" in self.needs
 
     @property
+    def is_drawn(self) -> bool:
+        """Whether its interval is made of draws: it does not say of which proportions it is."""
+        return self.kind != "point" and self.form is None and self.rate is None
+
+    @property
     def stage(self) -> str:
         """``"post-training"`` for a metric of predictions, else ``"pre-training"``."""
         return "post-training" if "predicted" in self.needs else "pre-training"

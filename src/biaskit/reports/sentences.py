@@ -21,11 +21,11 @@ _NOTHING = 1e-9
 
 
 def sentences(
-    rows: Sequence[Row], counts: Counts, roles: Roles, metrics: Iterable[Metric] | None = None
+    rows: Sequence[Row], counts: Counts, metrics: Iterable[Metric] | None = None
 ) -> list[str]:
     """Sentence on each row of the report on some counts.
 
-    `rows` are what `report_rows` makes of `counts` and `roles`; `metrics` are those that were
+    `rows` are what `report_rows` makes of `counts`; `metrics` are those that were
     asked for, needed where the library does not have them.
     """
     known = {one.symbol: one for one in (*METRICS.values(), *FROM_ROWS.values(), *(metrics or ()))}
@@ -33,9 +33,9 @@ def sentences(
     asked = [METRICS[symbol] for symbol in METRICS if symbol in symbols]
     parts = {
         (part.facet, part.value, part.metric): part
-        for part in (report_rows(counts, roles, asked, confidence=None) if asked else ())
+        for part in (report_rows(counts, asked, confidence=None) if asked else ())
     }
-    roles = _with_positive_named(roles, counts)
+    roles = _with_positive_named(counts)
 
     def largest(row: Row) -> str:
         of_row = [parts[row.facet, row.value, one] for one in known[row.metric].largest_of]
@@ -47,8 +47,9 @@ def sentences(
     return [_row_in_words(known[row.metric], roles, row, largest(row)) for row in rows]
 
 
-def _with_positive_named(roles: Roles, counts: Counts) -> Roles:
+def _with_positive_named(counts: Counts) -> Roles:
     """Roles that name the positive labels, also where they go without saying."""
+    roles = counts.roles
     if roles.label is None or roles.positive_above is not None:
         return roles
     positive = positive_labels(next(iter(counts.tables.values())).levels, roles)

@@ -126,7 +126,7 @@ def count_roles(
 ) -> Counts:
     """Counts of the rows of any table, for roles already made; a sample is filled in the same pass.
 
-    The counts have no features: what was read of them, if anything, is in the sample.
+    The counts have no features; their roles name those that the sample has.
     """
     encoders = _encoders(roles)
     source = source_of(data, filesystem)
@@ -165,7 +165,8 @@ def count_roles(
         refuse_large(table.levels, facet.name)
     if sample is not None:
         sample.finish()
-    return Counts(roles.replaced(features=None), tables, rows)
+    kept = roles.replaced(features=None) if sample is None else roles
+    return Counts(kept, tables, rows)
 
 
 def count_resumed(
