@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 import biaskit
 from biaskit.errors import BiaskitError
-from biaskit.gate.check import check_rows, limits_of
+from biaskit.gate.check import check_rows
 from biaskit.gate.findings import of_checked
+from biaskit.gate.limits import limits_of
 from biaskit.gate.verdicts import Claim, Verdict, verdicts
 from biaskit.reports.report import Row
 

@@ -9,39 +9,30 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from biaskit.counts.roles import Roles
 from biaskit.errors import (
     DataError,
     RolesError,
-    did_you_mean,
     keywords_checked,
     listed,
     refuse_level,
     refuse_whole,
 )
+from biaskit.gate.limits import Limit, limits_of, required_of
 from biaskit.gate.settling import Judged, by_its_ends, would_settle
 from biaskit.gate.verdicts import FAIL, UNCERTAIN, Claim, Verdict, verdicts
 from biaskit.intervals.figures import evidence_of
-from biaskit.metrics import Metric, named
+from biaskit.metrics import Metric
 from biaskit.reports.notes import NOT_COMPUTED
 from biaskit.reports.report import Row
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Checked", "Limit", "check", "check_rows", "limits_of"]
+__all__ = ["Checked", "check", "check_rows"]
 
 # Columns that reports of 0.1.0 do not have; without them each row is judged by its own interval.
 _RATES = ("rate_a", "rate_d", "of_a", "of_d")
 _LATER = {"confidence": math.nan, **dict.fromkeys(_RATES, math.nan)}
-
-
-class Limit(NamedTuple):
-    """What a metric may be: between `low` and `high`, both included."""
-
-    metric: Metric
-    low: float
-    high: float
 
 
 class Checked(NamedTuple):
@@ -238,103 +229,6 @@ def _claim(one: Judged, limit: Limit, min_rows: int, confidence: float) -> Claim
         doubt_high=one.doubt_high,
         withheld=_withheld(one, min_rows, confidence),
     )
-
-
-def limits_of(given: Any) -> list[Limit]:
-    """Limits as a user writes them, by metric, checked.
-
-    Raises
-    ------
-    RolesError
-        No metric has this name, a limit is no number or range, or it allows everything or nothing.
-    """
-    if not isinstance(given, Mapping) or not given:
-        raise RolesError("limits are a mapping by metric, such as {'DPL': 0.1, 'DI': [0.8, 1.25]}")
-    made: dict[str, Limit] = {}
-    for name, value in given.items():
-        metric = named(name)
-        if metric.symbol in made:
-            raise RolesError(f"{metric.symbol} has two limits; {name!r} is the same metric")
-        made[metric.symbol] = _limit(metric, value)
-    return list(made.values())
-
-
-def refuse_unmet(limits: Sequence[Limit], roles: Roles) -> None:
-    """Refuse limits on metrics that these roles do not give, before the pass."""
-    for limit in limits:
-        for part in limit.metric.needs:
-            if part != "positive" and getattr(roles, part) is None:
-                raise RolesError(
-                    f"there is a limit on {limit.metric.symbol}, which needs {part}: "
-                    f"say which column that is"
-                )
-
-
-def required_of(given: Collection[str | Metric], limits: Sequence[Limit]) -> frozenset[str]:
-    """Symbols of the metrics of which an uncertain verdict is to be a fail, checked.
-
-    Raises
-    ------
-    RolesError
-        One of them has no limit, so that nothing could be uncertain.
-    """
-    if isinstance(given, (str, Metric)):
-        given = [given]
-    known = [limit.metric.symbol for limit in limits]
-    symbols = [named(one).symbol for one in given]
-    for symbol in symbols:
-        if symbol not in known:
-            raise RolesError(
-                f"{symbol} is required, but it has no limit; {did_you_mean(symbol, known)}"
-            )
-    return frozenset(symbols)
-
-
-def number(name: str, value: Any) -> float:
-    """Number that a user gave for a limit.
-
-    Raises
-    ------
-    RolesError
-        It is something else, or NaN.
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
-        raise RolesError(f"the limit on {name} is a number or two, [low, high]; not {value!r}")
-    return float(value)
-
-
-def _limit(metric: Metric, value: Any) -> Limit:
-    if isinstance(value, (list, tuple)):
-        if len(value) != 2:
-            raise RolesError(f"a range for {metric.symbol} is [low, high], not {value!r}")
-        low, high = (number(metric.symbol, end) for end in value)
-        if low > high:
-            raise RolesError(f"the limits on {metric.symbol} cross: {low:g} is above {high:g}")
-    else:
-        distance = number(metric.symbol, value)
-        if math.isnan(metric.parity):
-            raise RolesError(
-                f"{metric.symbol} has no parity, so a limit on it is a range, [low, high]; not "
-                f"{distance:g}"
-            )
-        if distance < 0:
-            raise RolesError(
-                f"the limit on {metric.symbol} is a distance from {metric.parity:g}, so 0 or more; "
-                f"not {distance:g}. A range is [low, high]"
-            )
-        low, high = metric.parity - distance, metric.parity + distance
-    least, most = metric.bounds
-    if low > most or high < least:
-        raise RolesError(
-            f"{metric.symbol} lies in [{least:g}, {most:g}], so nothing is between "
-            f"{low:g} and {high:g}"
-        )
-    if low <= least and high >= most:
-        raise RolesError(
-            f"{metric.symbol} lies in [{least:g}, {most:g}], so a limit of {value!r} allows "
-            "everything; give a smaller one"
-        )
-    return Limit(metric, max(low, least), min(high, most))
 
 
 def _withheld(one: Judged, min_rows: int, confidence: float) -> str:

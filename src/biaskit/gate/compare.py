@@ -24,7 +24,7 @@ from biaskit.errors import (
     refuse_seed,
 )
 from biaskit.gate.changes import Change, Series
-from biaskit.gate.check import number
+from biaskit.gate.limits import number
 from biaskit.gate.verdicts import UNCERTAIN, Claim, Verdict, verdicts
 from biaskit.intervals.figures import evidence_of, share_of
 from biaskit.metrics import METRICS, Metric, named

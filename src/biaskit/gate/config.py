@@ -21,8 +21,8 @@ from biaskit.errors import (
     refuse_seed,
     refuse_whole,
 )
-from biaskit.gate.check import Limit, limits_of, refuse_unmet, required_of
 from biaskit.gate.compare import Allowed, allowed_changes
+from biaskit.gate.limits import Limit, limits_of, refuse_unmet, required_of
 from biaskit.store.addresses import (
     in_one_line,
     is_address,

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "Apart",
+    "Array",
     "Curve",
     "Curves",
     "Difference",

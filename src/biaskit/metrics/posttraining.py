@@ -13,9 +13,9 @@ import numpy as np
 
 from biaskit.counts.tables import Tally, divide
 from biaskit.metrics import forms
+from biaskit.metrics.disparities import remarks_on_groups, strata, within_groups
 from biaskit.metrics.forms import Share
 from biaskit.metrics.metric import Array, metric
-from biaskit.metrics.pretraining import remarks_on_groups, strata, within_groups
 
 __all__ = [
     "accuracy_difference",
