@@ -53,7 +53,7 @@ def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
     return code, out, err
 
 
-CHOICES = {"metrics", "confidence", "seed", "explain", "replace", "resume"}
+CHOICES = {"metrics", "confidence", "seed", "plan", "words", "replace", "resume"}
 CHECKS = {"config", "only", "limit", "required", "min_rows", "strict", "dry_run"}
 
 
@@ -174,7 +174,7 @@ def test_several_facets_intersections_and_cuts(data: Path, capsys: Any) -> None:
 
 def test_explain_says_each_row_in_a_sentence(data: Path, capsys: Any) -> None:
     flags = ["report", "rows.csv", "--facet", "sex", "--label", "y", "--facet-values", "F"]
-    _, out, _ = run(capsys, *flags, "--explain")
+    _, out, _ = run(capsys, *flags, "--words")
     assert (
         "The share whose y is 1 is 50.0 % for those whose sex is F, 16.7 points lower than the "
         "66.7 % for all others. That could be chance.\n"
@@ -183,9 +183,9 @@ def test_explain_says_each_row_in_a_sentence(data: Path, capsys: Any) -> None:
         "Of the rows, those whose sex is F have 40.0 % (2) and all others 60.0 % (3). "
         "That could be chance.\n"
     ) in out
-    _, out, _ = run(capsys, *flags, "--explain", "--format", "json", "--metrics", "DD")
+    _, out, _ = run(capsys, *flags, "--words", "--format", "json", "--metrics", "DD")
     assert json.loads(out)["report"][0]["words"].startswith("Among the rows whose y is not 1")
-    _, out, _ = run(capsys, *flags, "--explain", "--format", "csv", "--metrics", "CDDL")
+    _, out, _ = run(capsys, *flags, "--words", "--format", "csv", "--metrics", "CDDL")
     words = [row["words"] for row in csv.DictReader(io.StringIO(out))]
     name = "Conditional demographic disparity in labels (CDDL)"
     assert words == [f"{name} is undefined for those whose sex is F: no group column is given."]
@@ -209,8 +209,8 @@ def test_count_merge_and_report(data: Path, capsys: Any) -> None:
 
 
 def explained(capsys: Any, *argv: str) -> tuple[str, list[list[str]]]:
-    """First line of `count --explain`, and the cells of its table."""
-    code, out, err = run(capsys, "count", *argv, "--explain")
+    """First line of `count --plan`, and the cells of its table."""
+    code, out, err = run(capsys, "count", *argv, "--plan")
     assert (code, err) == (0, "")
     first, _, *lines = out.splitlines()
     return first, [re.split(r" {2,}", line) for line in lines]
@@ -293,7 +293,7 @@ def test_count_explains_what_has_no_encoded_form(data: Path, capsys: Any) -> Non
     _, [_, line] = explained(capsys, "rows.jsonl", "--facet", "sex")
     assert line == ["rows.jsonl", "(all)", "0", "json", "JSON Lines have no encoded form"]
     run(capsys, "count", "rows.csv", "--facet", "sex", "-o", "rows.counts")
-    assert run(capsys, "count", "rows.counts", "--facet", "sex", "--explain") == (
+    assert run(capsys, "count", "rows.counts", "--facet", "sex", "--plan") == (
         0,
         "rows.counts is a file of saved counts: there are no rows to read\n",
         "",
@@ -349,10 +349,10 @@ REPORT = ["report", "rows.parquet", "--facet", "sex", "--label", "y"]
         ([*REPORT, "--format", "parquet"], "needs a file: -o FILE"),
         ([*REPORT, "-o", "out"], "which format is 'out'?"),
         ([*REPORT, "-o", "no/out.csv"], "there is no folder 'no'"),
-        (["count", "rows.parquet", "--facet", "sex"], "-o/--output --explain is required"),
-        (["count", "rows.parquet", "--facet", "sex", "-o", "x", "--explain"], "not allowed with"),
-        (["count", "rows.parquet", "--explain"], "facet is needed"),
-        (["count", "rows.parquet", "--facet", "sx", "--explain"], "did you mean 'sex'?"),
+        (["count", "rows.parquet", "--facet", "sex"], "-o/--output --plan is required"),
+        (["count", "rows.parquet", "--facet", "sex", "-o", "x", "--plan"], "not allowed with"),
+        (["count", "rows.parquet", "--plan"], "facet is needed"),
+        (["count", "rows.parquet", "--facet", "sx", "--plan"], "did you mean 'sex'?"),
         (["count", "rows.parquet", "--facet", "sex", "-o", "."], "is a folder"),
         (["merge", "rows.parquet", "-o", "x"], "is not a counts file"),
     ],
@@ -447,3 +447,17 @@ def test_on_a_real_terminal(data: Path) -> None:
     assert done.returncode == 0
     assert b"\x1b[K" not in os.read(leader, 10_000)
     os.close(leader)
+
+
+def test_flags_of_0_1_0_are_still_taken(data: Path, capsys: Any) -> None:
+    """`--explain` said three things; it is the verb `explain` alone now."""
+    roles = ["rows.parquet", "--facet", "sex", "--label", "y"]
+    for verb, name in (("report", "--words"), ("count", "--plan")):
+        new = run(capsys, verb, *roles, name)
+        assert new[0] == 0
+        assert run(capsys, verb, *roles, "--explain") == new
+        with pytest.raises(SystemExit):
+            main([verb, "--help"])
+        shown = capsys.readouterr().out
+        assert name in shown
+        assert "--explain" not in shown

@@ -432,7 +432,7 @@ def test_on_the_command_line(tmp_path: Path, capsys: Any, monkeypatch: pytest.Mo
     monkeypatch.setenv("BIASKIT_KERNELS", "always")
     told = run(capsys, "report", "cells.parquet", *roles, *positive)
     assert told.startswith("4,526 rows; positive is decision = admitted; repeated by Freq; side d")
-    plan = run(capsys, "count", "cells.parquet", *roles, "--explain")
+    plan = run(capsys, "count", "cells.parquet", *roles, "--plan")
     assert plan.count("Arrow  the kernels count each row once, whatever its frequency") == 3
 
     run(capsys, "count", "0.csv", *roles, "-o", "all.counts", "--resume")

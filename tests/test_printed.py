@@ -69,7 +69,7 @@ def printed(capsys: Any, *argv: str) -> str:
 @pytest.mark.parametrize("form", ["table", "json", "csv-safe", "markdown"])
 def test_reports(hostile: Path, form: str, capsys: Any) -> None:
     for argv in (
-        ["report", "evil.parquet", *FLAGS, "--explain", "--metrics", "DPL"],
+        ["report", "evil.parquet", *FLAGS, "--words", "--metrics", "DPL"],
         ["report", "evil.counts", "--metrics", "DPL"],
         ["compare", "evil.counts", "evil.counts", "--limit", "DPL=0.1"],
     ):
@@ -114,7 +114,7 @@ def test_names_of_files(hostile: Path, name: str, capsys: Any) -> None:
         ["check", name, *roles, "--limit", "DPL=0.01", "--format", "json"],
         ["report", name, "--facet", "none"],
         ["report", f"{name}.none", "--facet", "none"],
-        ["count", name, *roles, "--explain"],
+        ["count", name, *roles, "--plan"],
         ["count", name, *roles, "-o", f"{name}.counts"],
         ["count", name, *roles, "--resume", "-o", f"{name}.2.counts"],
         ["merge", f"{name}.counts", "-o", f"{name}.3.counts"],

@@ -234,7 +234,7 @@ def test_the_command_line_reads_an_address(
     done = subprocess.run([*call, *flags], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[1].startswith("pre-training,sex,F,CI,0.333")
     monkeypatch.setenv("BIASKIT_KERNELS", "always")
-    assert main(["count", "s3://loans/x.parquet", *flags[:4], "--explain"]) == 0
+    assert main(["count", "s3://loans/x.parquet", *flags[:4], "--plan"]) == 0
     assert "1  encoded  dictionary-encoded" in capsys.readouterr().out
 
 

@@ -264,5 +264,5 @@ def test_explain_says_that_a_folder_has_a_column(
 ) -> None:
     monkeypatch.setenv("BIASKIT_KERNELS", "always")
     folder = partitioned(tmp_path / "loans", "parquet")
-    assert main(["count", str(folder), "--facet", "day", "--label", "y", "--explain"]) == 0
+    assert main(["count", str(folder), "--facet", "day", "--label", "y", "--plan"]) == 0
     assert "named by the file's folders" in capsys.readouterr().out

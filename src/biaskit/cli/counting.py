@@ -35,14 +35,16 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
     count = verb("count", _count, "Read the rows once and save their counts.")
     add_data(count)
     add_roles(count)
-    # What is explained is not counted, so there is nothing to write.
+    # A plan counts nothing, so there is nothing to write.
     either = count.add_mutually_exclusive_group(required=True)
     either.add_argument("-o", "--output", metavar="FILE", help="counts file to write")
     either.add_argument(
-        "--explain",
+        "--plan",
         action="store_true",
         help="do not count; say how each column would be read, and why",
     )
+    # Its name in 0.1.0; to be removed in 0.3.0.
+    either.add_argument("--explain", dest="plan", action="store_true", help=argparse.SUPPRESS)
     count.add_argument(
         "--resume",
         action="store_true",
@@ -59,8 +61,8 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
 
 
 def _count(args: argparse.Namespace) -> None:
-    if args.explain:
-        return _explain_paths(args)
+    if args.plan:
+        return _plan(args)
     written.refuse_unwritable(args.output)
     if args.replace and not args.resume:
         raise RolesError("--replace goes with --resume, which records the files to replace")
@@ -97,7 +99,7 @@ def _cells(counts: Counts) -> int:
     return sum(int((table.n > 0).sum()) for table in counts.tables.values())
 
 
-def _explain_paths(args: argparse.Namespace) -> None:
+def _plan(args: argparse.Namespace) -> None:
     if len(args.data) == 1 and saved_counts(args.data[0]) is not None:
         return _say(f"{args.data[0]} is a file of saved counts: there are no rows to read")
     rows = paths_of(args.data, Roles(**roles_given(args)))

@@ -45,8 +45,10 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
         help="metrics to report (default: all whose columns are given)",
     )
     report.add_argument(
-        "--explain", action="store_true", help="say in a sentence what each row means"
+        "--words", action="store_true", help="say in a sentence what each row means"
     )
+    # Its name in 0.1.0; to be removed in 0.3.0.
+    report.add_argument("--explain", dest="words", action="store_true", help=argparse.SUPPRESS)
     report.add_argument(
         "--confidence",
         type=confidence_or_none,
@@ -72,7 +74,7 @@ def _report(args: argparse.Namespace) -> None:
     counts, sample = counted(args, asked)
     rows = report_rows(counts, asked, args.confidence, args.seed, sample)
     columns: Sequence[str] = Row._fields
-    words = sentences(rows, counts, asked) if args.explain else []
+    words = sentences(rows, counts, asked) if args.words else []
     if args.format == "json":
         records = [row._asdict() for row in rows]
         for record, sentence in zip(records, words, strict=False):

@@ -47,7 +47,7 @@ CODES: dict[str, Code] = {
             "outside the limit",
             "The whole interval of a metric is outside its limit, so chance does not explain it.",
             "Look at the rows behind it before you change either the data or the limit: "
-            "`biaskit report` has all metrics, and `--explain` says them in words.",
+            "`biaskit report` has all metrics, and `--words` says them in words.",
         ),
         Code(
             "BK102",
