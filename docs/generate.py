@@ -1,10 +1,11 @@
-"""Pages about metrics and findings, made of their declarations: ``python docs/generate.py``.
+"""Pages made of the code: metrics, findings, rooms: ``python docs/generate.py``.
 
 A test holds that the pages in the repository are what this makes of the code.
 """
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,14 @@ from biaskit.sources.counting import count_roles
 
 ALL = (*METRICS.values(), *FROM_ROWS.values())
 DOCS = Path(__file__).parent
+PACKAGE = Path(biaskit.__file__).parent
+BEGIN, END = "<!-- folders: made by docs/generate.py -->", "<!-- end of folders -->"
+# Folders and modules of the package, from those that use others to those that others use.
+_DOWNWARDS = (
+    *("__init__.py", "__main__.py", "cli", "gate", "reports", "explanations", "compat.py"),
+    *("sources", "intervals", "metrics", "counts", "datasets.py", "store", "formats.py"),
+    *("_kernels", "errors.py"),
+)
 
 _AGAINST = {
     ">": "A value **above** {parity:g} is against facet d.",
@@ -40,7 +49,54 @@ def pages() -> dict[str, dict[str, str]]:
     return {
         "metrics": {**metrics, "README.md": overview()},
         "findings": {**findings, "README.md": overview_of_findings()},
+        ".": {"rooms.md": rooms(), "design.md": design()},
     }
+
+
+def folders() -> str:
+    """Drawing of the package for design.md: what each of its folders and modules is."""
+    width = max(map(len, _DOWNWARDS)) + 1
+    lines = []
+    for name in _DOWNWARDS:
+        path = PACKAGE / name
+        shown = name if path.is_file() else f"{name}/"
+        said = docstring(path if path.is_file() else path / "__init__.py")
+        said = said.removeprefix(f"{path.stem.capitalize()}: ")
+        lines.append(f"  {shown:<{width}}  {said}")
+    return "\n".join([BEGIN, "```text", "src/biaskit/", *lines, "```", END])
+
+
+def rooms() -> str:
+    """Text of the page that lists every module."""
+    lines = [
+        "# Rooms",
+        "",
+        "Made by `python docs/generate.py` of the first lines of the modules' docstrings.",
+    ]
+    for name in _DOWNWARDS:
+        path = PACKAGE / name
+        if path.is_file():
+            lines += ["", f"**{name}** {docstring(path)}"]
+            continue
+        for folder in [path, *sorted(one.parent for one in path.glob("*/__init__.py"))]:
+            inside = sorted(one for one in folder.glob("*.py") if one.name != "__init__.py")
+            lines += ["", f"## {folder.relative_to(PACKAGE)}/", ""]
+            lines += [docstring(folder / "__init__.py"), "", "| module | |", "| --- | --- |"]
+            lines += [f"| {one.name} | {cell(docstring(one))} |" for one in inside]
+    return "\n".join([*lines, ""])
+
+
+def docstring(path: Path) -> str:
+    """First line of a module's docstring."""
+    found = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return found.partition("\n")[0]
+
+
+def design() -> str:
+    """Text of design.md with the drawing of the folders as the code has it."""
+    text = (DOCS / "design.md").read_text(encoding="utf-8")
+    before, _, rest = text.partition(BEGIN)
+    return before + folders() + rest.partition(END)[2]
 
 
 def finding(code: Code) -> str:
@@ -254,7 +310,7 @@ def main() -> None:
     for folder, made in pages().items():
         (DOCS / folder).mkdir(exist_ok=True)
         for old in (DOCS / folder).glob("*.md"):
-            if old.name not in made:
+            if folder != "." and old.name not in made:
                 old.unlink()
         for name, text in made.items():
             (DOCS / folder / name).write_text(text, encoding="utf-8")
