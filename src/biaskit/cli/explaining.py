@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
-from biaskit import __version__, formats
+from biaskit import formats
 from biaskit.cli.flags import Once, Parser, add_roles, roles_given
 from biaskit.cli.output import (
+    Records,
+    about,
     add_output,
+    emit,
     progress_line,
     refuse_overwriting,
     settle_output,
-    tabular,
-    write,
 )
 from biaskit.counts.roles import Roles
 from biaskit.errors import RolesError, refuse_level, refuse_seed
@@ -125,20 +126,14 @@ def _explain(args: argparse.Namespace) -> None:
     with progress_line() as progress:
         found = attributions_of(request, progress)
     rows = gap_rows(found, roles, args.confidence)
-    if args.format == "json":
-        records = [row._asdict() for row in rows]
-        about = {"version": __version__, "schema": 1}
-        made = {"biaskit": about, "roles": roles.to_json(), "explanation": records}
-        return write(args, formats.as_json(made))
-    columns: Sequence[str] = GapRow._fields
-    if args.format == "table":  # people read once what is the same in every row
-        same = {"output", "scale", "method"} - (
-            {"output"} if len(found.about.outputs) > 1 else set()
-        )
-        columns = [name for name in columns if name not in same]
-        unit = f"{found.about.scale} scale ({found.about.unit}); {found.about.method}"
-    cells = [[getattr(row, name) for name in columns] for row in rows]
-    if args.format == "table":
-        table = formats.as_table(columns, cells)
-        return write(args, f"{found.rows:,} rows; {formats.printable(unit)}\n\n{table}")
-    return write(args, tabular(args, columns, cells))
+    same = {"output", "scale", "method"} - ({"output"} if len(found.about.outputs) > 1 else set())
+    unit = f"{found.about.scale} scale ({found.about.unit}); {found.about.method}"
+    made = Records(
+        "explanation",
+        GapRow._fields,
+        rows,
+        head={**about(1), "roles": roles.to_json()},
+        hidden=same,  # people read once what is the same in every row
+        before=f"{found.rows:,} rows; {formats.printable(unit)}",
+    )
+    emit(args, made)

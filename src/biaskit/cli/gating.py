@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from biaskit import __version__, formats
+from biaskit import formats
 from biaskit.cli.flags import Once, Parser, add_roles, add_seed, in_flags, roles_given
 from biaskit.cli.output import (
+    Records,
+    about,
     add_output,
-    add_target,
+    emit,
     progress_line,
     refuse_overwriting,
     settle_output,
-    tabular,
     write,
 )
 from biaskit.cli.streams import say
@@ -34,9 +34,9 @@ from biaskit.errors import (
 )
 from biaskit.gate import compare as drift
 from biaskit.gate.config import Config, DataSet, config_file, data_of, read_config
-from biaskit.gate.machines import as_gate_json, as_github, as_junit, as_sarif
+from biaskit.gate.forms import FORMS, Result
 from biaskit.gate.outcomes import Outcome, broken, check_data_set, dry_run, failed, write_baseline
-from biaskit.gate.people import as_text, conclusion, markdown_summary
+from biaskit.gate.people import conclusion, markdown_summary
 from biaskit.gate.verdicts import FAIL, UNCERTAIN
 from biaskit.sources.counting import expanded, saved_counts
 from biaskit.store import written
@@ -45,13 +45,6 @@ from biaskit.store.addresses import in_one_line
 __all__ = ["add_verbs"]
 
 _FOUND, _WRONG = 1, 2
-_FORMATS = {
-    ".txt": "text",
-    ".json": "json",
-    ".xml": "junit",
-    ".sarif": "sarif",
-    ".md": "markdown",
-}
 _EXAMPLES = """examples:
   biaskit check                                  every data set of biaskit.toml or pyproject.toml
   biaskit check loans.parquet                    the data sets that have this file, this file only
@@ -94,7 +87,7 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
     )
     add_seed(check)
     add_roles(check)
-    add_target(check, [*_FORMATS.values(), "github"], "text")
+    add_output(check, FORMS, "text")
 
     compare = verb("compare", _compare, "What has changed since a baseline.")
     compare.add_argument("current", metavar="CURRENT", help="saved counts, or data to be counted")
@@ -134,14 +127,14 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
 
 
 def _check(args: argparse.Namespace) -> int:
-    settle_output(args, _FORMATS, "text")
+    settle_output(args, FORMS, "text")
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         written.refuse_unwritable(summary)
     outcomes, unmatched, strict = _outcomes(args)
     code = _FOUND if failed(outcomes) else 0
     if any(one.broken for one in outcomes):
         code = _WRONG
-    write(args, _written(args.format, outcomes, unmatched, strict, code))
+    write(args, FORMS[args.format].text(Result(outcomes, unmatched, strict, code)))
     if args.output is not None:
         say(formats.printable(conclusion(outcomes, unmatched)))
     if summary:
@@ -261,17 +254,8 @@ def _compare(args: argparse.Namespace) -> int:
         now, then, limits, choices, confidence=args.confidence, seed=args.seed
     )
     code = _FOUND if any(row.verdict in unwanted for row in rows) else 0
-    columns: Sequence[str] = drift.Drift._fields
-    if args.format == "json":
-        about = {"version": __version__, "schema": 1}
-        records = [row._asdict() for row in rows]
-        write(args, formats.as_json({"biaskit": about, "compare": records}))
-    else:
-        if args.format in ("table", "markdown"):  # people know the stage from the metric
-            columns = [name for name in columns if name != "stage"]
-            rows = [row._replace(limit="") if math.isnan(row.limit) else row for row in rows]  # type: ignore[arg-type]
-        cells = [[getattr(row, name) for name in columns] for row in rows]
-        write(args, tabular(args, columns, cells))
+    fields = drift.Drift._fields
+    emit(args, Records("compare", fields, rows, about(1), hidden=("stage",), blank=("limit",)))
     return code
 
 
@@ -293,23 +277,6 @@ def _baseline(args: argparse.Namespace) -> int:
             said, code = f"{name}: {in_one_line(error)}", _WRONG
         say(formats.printable(said))
     return code
-
-
-def _written(
-    form: str, outcomes: Sequence[Outcome], unmatched: int, strict: bool, code: int
-) -> str:
-    match form:
-        case "json":
-            return as_gate_json(outcomes, unmatched, __version__, code)
-        case "junit":
-            return as_junit(outcomes, strict=strict)
-        case "github":
-            return as_github(outcomes, unmatched)
-        case "sarif":
-            return as_sarif(outcomes, __version__)
-        case "markdown":
-            return markdown_summary(outcomes, unmatched)
-    return as_text(outcomes, unmatched)
 
 
 def _append(path: str, text: str) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
+import math
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from biaskit import formats
+from biaskit import __version__, formats
 from biaskit.cli.flags import Once
 from biaskit.cli.streams import say
 from biaskit.errors import DataError, RolesError
@@ -19,34 +21,113 @@ from biaskit.store import saved, written
 from biaskit.store.addresses import is_address
 
 __all__ = [
+    "FORMS",
+    "Form",
+    "Records",
+    "about",
     "add_output",
-    "add_target",
+    "emit",
     "progress_line",
     "refuse_overwriting",
     "settle_output",
-    "tabular",
     "write",
 ]
 
-_SUFFIXES = {
-    ".json": "json",
-    ".csv": "csv",
-    ".md": "markdown",
-    ".parquet": "parquet",
-    ".txt": "table",
+
+class Records(NamedTuple):
+    """Rows of an output, and what goes with them."""
+
+    #: What the rows are called in JSON.
+    key: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+    #: What JSON has beside the rows.
+    head: Mapping[str, Any] = {}
+    #: Columns that people do without, and those in which they are shown nothing for NaN.
+    hidden: Collection[str] = ()
+    blank: Collection[str] = ()
+    #: What stands before a table of text.
+    before: str = ""
+    #: A sentence on each row: a column, but below a table of text.
+    words: Sequence[str] = ()
+
+    def with_words(self) -> Records:
+        """The same with the sentences as the last column, where there are any."""
+        if not self.words:
+            return self
+        rows = [(*row, said) for row, said in zip(self.rows, self.words, strict=True)]
+        return self._replace(columns=(*self.columns, "words"), rows=rows, words=())
+
+    def for_people(self) -> tuple[list[str], list[list[Any]]]:
+        """Columns and rows without what people do without."""
+        kept = [i for i, name in enumerate(self.columns) if name not in self.hidden]
+        blank = {i for i, name in enumerate(self.columns) if name in self.blank}
+        return [self.columns[i] for i in kept], [
+            ["" if i in blank and _is_nan(row[i]) else row[i] for i in kept] for row in self.rows
+        ]
+
+
+class Form(NamedTuple):
+    """A form of output: the end of a file's name that asks for it, and the text of some rows.
+
+    A form that is no text writes its file itself.
+    """
+
+    suffix: str
+    text: Callable[[Records], str] | None
+    file: Callable[[Records, str], None] | None = None
+
+
+def _text(made: Records) -> str:
+    return "\n\n".join(
+        filter(None, [made.before, formats.as_table(*made.for_people()), made.after])
+    )
+
+
+def _json(made: Records) -> str:
+    made = made.with_words()
+    rows = [dict(zip(made.columns, row, strict=True)) for row in made.rows]
+    return formats.as_json({**made.head, made.key: rows})
+
+
+def _csv(made: Records) -> str:
+    made = made.with_words()
+    return formats.as_csv(made.columns, made.rows)
+
+
+def _safe_csv(made: Records) -> str:
+    made = made.with_words()
+    return formats.as_safe_csv(made.columns, made.rows)
+
+
+def _markdown(made: Records) -> str:
+    return formats.as_markdown(*made.with_words().for_people())
+
+
+def _parquet(made: Records, path: str) -> None:
+    made = made.with_words()
+    columns = zip(*made.rows, strict=True) if made.rows else ([] for _ in made.columns)
+    saved.write(path, dict(zip(made.columns, columns, strict=True)))
+
+
+#: Forms of a table by the name that `--format` takes.
+FORMS: Mapping[str, Form] = {
+    "table": Form(".txt", _text),
+    "json": Form(".json", _json),
+    "csv": Form(".csv", _csv),
+    "csv-safe": Form("", _safe_csv),
+    "markdown": Form(".md", _markdown),
+    "parquet": Form(".parquet", None, _parquet),
 }
 
 
-def add_output(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of where a table goes, and in which form."""
-    add_target(parser, ["table", "json", "csv", "csv-safe", "markdown", "parquet"], "table")
-
-
-def add_target(parser: argparse.ArgumentParser, forms: Sequence[str], default: str) -> None:
+def add_output(
+    parser: argparse.ArgumentParser, forms: Collection[str] = FORMS, default: str = "table"
+) -> None:
     """Add the flags of where the output goes, and in which of some forms."""
     parser.add_argument(
         "--format",
-        choices=forms,
+        choices=[*forms],
         action=Once,
         help=f"form of the output (default: by the name of FILE, else {default})",
     )
@@ -56,10 +137,11 @@ def add_target(parser: argparse.ArgumentParser, forms: Sequence[str], default: s
 
 
 def settle_output(
-    args: argparse.Namespace, suffixes: Mapping[str, str] = _SUFFIXES, default: str = "table"
+    args: argparse.Namespace, forms: Mapping[str, Any] = FORMS, default: str = "table"
 ) -> None:
     """Settle the format, and refuse an output that could not be written, before any work."""
     output = args.output
+    suffixes = {form.suffix: name for name, form in forms.items() if form.suffix}
     if output is not None:
         written.refuse_unwritable(output)
         suffix = Path(output).suffix.lower()
@@ -68,8 +150,8 @@ def settle_output(
                 f"which format is {output!r}? Give --format, or end in {', '.join(suffixes)}"
             )
         args.format = args.format or suffixes[suffix]
-    elif args.format == "parquet":
-        raise RolesError("--format parquet needs a file: -o FILE")
+    elif args.format is not None and forms[args.format].text is None:
+        raise RolesError(f"--format {args.format} needs a file: -o FILE")
     args.format = args.format or default
 
 
@@ -87,34 +169,38 @@ def refuse_overwriting(
         written.refuse_inputs(output, read())
 
 
-def tabular(args: argparse.Namespace, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Text of a table in the form that was asked for; Parquet is written at once."""
-    if args.format == "parquet":
-        saved.write(args.output, dict(zip(columns, zip(*rows, strict=True), strict=True)))
-        return ""
+def emit(args: argparse.Namespace, made: Records) -> None:
+    """Write rows in the form, and to the place, that were asked for."""
     if args.format == "csv" and args.output is None:
-        texts = [text for line in [columns, *rows] for text in line if isinstance(text, str)]
-        if told := next((text for text in texts if formats.printable(text) != text), None):
-            raise DataError(
-                f"{told!r} has what a terminal or a log may obey, and CSV has no way to escape "
-                "that; write to a file with -o, or give --format csv-safe or json"
-            )
-    write: dict[str, Callable[..., str]] = {
-        "table": formats.as_table,
-        "csv": formats.as_csv,
-        "csv-safe": formats.as_safe_csv,
-        "markdown": formats.as_markdown,
-    }
-    return write[args.format](columns, rows)
+        for text in itertools.chain(made.columns, *made.rows, made.words):
+            if isinstance(text, str) and formats.printable(text) != text:
+                raise DataError(
+                    f"{text!r} has what a terminal or a log may obey, and CSV has no way to escape "
+                    "that; write to a file with -o, or give --format csv-safe or json"
+                )
+    form = FORMS[args.format]
+    if form.text is not None:
+        write(args, form.text(made))
+    elif form.file is not None:
+        form.file(made, args.output)
 
 
 def write(args: argparse.Namespace, text: str) -> None:
     """Write text where the call says, standard output by default."""
     if args.output is None:
         say(text)
-    elif args.format != "parquet":
+    else:
         with written.atomically(args.output) as file:
             file.write(f"{text}\n".encode(errors="backslashreplace"))  # half a character
+
+
+def about(schema: int) -> dict[str, Any]:
+    """What made an object of JSON, and how it is to be read."""
+    return {"biaskit": {"version": __version__, "schema": schema}}
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and math.isnan(value)
 
 
 @contextlib.contextmanager

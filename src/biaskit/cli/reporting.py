@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from biaskit import __version__, datasets, formats
+from biaskit import datasets, formats
 from biaskit.cli.counting import counted
 from biaskit.cli.flags import Once, Parser, add_data, add_roles, add_seed, confidence_or_none
-from biaskit.cli.output import add_output, refuse_overwriting, settle_output, tabular, write
+from biaskit.cli.output import Records, about, add_output, emit, refuse_overwriting, settle_output
 from biaskit.cli.streams import say
 from biaskit.counts.roles import Roles
 from biaskit.metrics import FROM_ROWS, METRICS, chosen
@@ -73,37 +71,18 @@ def _report(args: argparse.Namespace) -> None:
     refuse_overwriting(args.output, args.data)
     counts, sample = counted(args, asked)
     rows = report_rows(counts, asked, args.confidence, args.seed, sample)
-    columns: Sequence[str] = Row._fields
     words = sentences(rows, counts, asked) if args.words else []
-    if args.format == "json":
-        records = [row._asdict() for row in rows]
-        for record, sentence in zip(records, words, strict=False):
-            record["words"] = sentence
-        about = {"version": __version__, "schema": 2}
-        report = {"biaskit": about, "roles": counts.roles.to_json(), "report": records}
-        return write(args, formats.as_json(report))
-    if args.format in ("table", "markdown"):  # what people do not know without it
-        columns = [name for name in columns if name not in _FOR_PROGRAMS]
-    cells = [[getattr(row, name) for name in columns] for row in rows]
-    if args.format in ("table", "markdown"):
-        cells = [_without_empty_rates(columns, line) for line in cells]
-    if args.format == "table":
-        parts = [formats.printable(summary(counts)), formats.as_table(columns, cells)]
-        if words:
-            parts.append("\n".join(map(formats.printable, words)))
-        return write(args, "\n\n".join(parts))
-    if words:
-        columns = [*columns, "words"]
-        cells = [[*line, sentence] for line, sentence in zip(cells, words, strict=True)]
-    return write(args, tabular(args, columns, cells))
-
-
-def _without_empty_rates(columns: Sequence[str], line: Sequence[Any]) -> list[Any]:
-    """Cells of a row in which a rate that the metric does not have is empty, not undefined."""
-    return [
-        "" if name.startswith("rate_") and math.isnan(cell) else cell
-        for name, cell in zip(columns, line, strict=True)
-    ]
+    made = Records(
+        "report",
+        Row._fields,
+        rows,
+        head={**about(2), "roles": counts.roles.to_json()},
+        hidden=_FOR_PROGRAMS,
+        blank=("rate_a", "rate_d"),
+        before=formats.printable(summary(counts)),
+        words=words,
+    )
+    emit(args, made)
 
 
 def _metrics(args: argparse.Namespace) -> None:
@@ -121,10 +100,7 @@ def _metrics(args: argparse.Namespace) -> None:
         )
         for one in (*METRICS.values(), *FROM_ROWS.values())
     ]
-    if args.format == "json":
-        named = [dict(zip(columns, row, strict=True)) for row in rows]
-        return write(args, formats.as_json({"metrics": named}))
-    return write(args, tabular(args, columns, rows))
+    emit(args, Records("metrics", columns, rows))
 
 
 def _demo(args: argparse.Namespace) -> None:
