@@ -79,9 +79,9 @@ class Form(NamedTuple):
 
 
 def _text(made: Records) -> str:
-    return "\n\n".join(
-        filter(None, [made.before, formats.as_table(*made.for_people()), made.after])
-    )
+    words = "\n".join(map(formats.printable, made.words))
+    table = formats.as_table(*made.for_people())
+    return "\n\n".join(filter(None, [made.before, table, words]))
 
 
 def _json(made: Records) -> str:
