@@ -200,8 +200,8 @@ def floor(path: Path, roles: dict[str, Any], repeats: int) -> float:
     from biaskit.sources.files.ranges import Fetcher
     from biaskit.sources.parquet.chunks import _SNAPPY, Chunks
     from biaskit.sources.parquet.dictionaries import Dictionaries
-    from biaskit.sources.parquet.layout import Room
     from biaskit.sources.parquet.opening import open_parquet
+    from biaskit.sources.parquet.scratch import Room
 
     @jit
     def bodies(source: Any, table: Any, is_snappy: bool, page: Any) -> int:
@@ -221,7 +221,7 @@ def floor(path: Path, roles: dict[str, Any], repeats: int) -> float:
             room = Room()
             for column in made.columns():
                 chunk = chunks._chunk(group, column, room)
-                page = room.array("page", int(chunk.table[:, SIZE].max()) + SLACK)
+                page = room.page.of(int(chunk.table[:, SIZE].max()) + SLACK)
                 if bodies(chunk.source, chunk.table, chunk.codec == _SNAPPY, page) < 1:
                     raise SystemExit("a page cannot be decompressed")
 

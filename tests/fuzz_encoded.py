@@ -30,7 +30,7 @@ from biaskit.counts.tables import Table
 from biaskit.sources.files import ranges
 from biaskit.sources.parquet import encoded
 from biaskit.sources.parquet import source as parquet
-from biaskit.sources.parquet.layout import Room
+from biaskit.sources.parquet.scratch import Room
 from taken_apart import I64, File, Page, varint
 
 ROLES = [
@@ -180,14 +180,12 @@ def _change_footer(file: File, rand: random.Random) -> None:
 class GuardedRoom(Room):
     """Buffers that end where a page begins that nobody may touch."""
 
-    def array(self, name: str, size: int, dtype: Any = np.uint8) -> np.ndarray[Any, Any]:
-        found = self._arrays.get(name)
-        if found is None or len(found) < size:
-            found = self._arrays[name] = _guarded(size, np.dtype(dtype))
-        return found
+    def __init__(self) -> None:
+        super().__init__(_guarded)
 
 
-def _guarded(size: int, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+def _guarded(size: int, kind: Any) -> np.ndarray[Any, Any]:
+    dtype = np.dtype(kind)
     length = size * dtype.itemsize
     pages = -(-length // mmap.PAGESIZE) * mmap.PAGESIZE
     memory = mmap.mmap(-1, pages + mmap.PAGESIZE)

@@ -83,7 +83,7 @@ def test_a_file_that_is_replaced_while_it_is_read_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What Arrow decodes for the kernels comes from the file that they have open, too."""
-    from biaskit.sources.counting import chunks, opening
+    from biaskit.sources.parquet import chunks, opening
 
     monkeypatch.setenv("BIASKIT_KERNELS", "always")
     path = tmp_path / "x.parquet"
@@ -91,11 +91,11 @@ def test_a_file_that_is_replaced_while_it_is_read_is_said(
     other = pa.table({"sex": SEX[::-1], "y": (SEX == "F").astype(int)})
     axis = chunks.Chunks.axis
 
-    def replaced(self: Any, number: int, column: str, room: Any, start: int) -> Any:
+    def replaced(self: Any, number: int, column: str, *rest: Any) -> Any:
         if column == "sex":
             pq.write_table(other, tmp_path / "new", row_group_size=1_000)
             (tmp_path / "new").rename(path)
-        return axis(self, number, column, room, start)
+        return axis(self, number, column, *rest)
 
     monkeypatch.setattr(chunks.Chunks, "axis", replaced)
     with pytest.raises(biaskit.BiaskitError, match="changed while it was read"):

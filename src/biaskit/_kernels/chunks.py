@@ -19,6 +19,8 @@ from biaskit._kernels.pages import (
     SIZE,
     STORED,
     VALUES,
+    Pages,
+    Scratch,
 )
 from biaskit._kernels.snappy import snappy, snappy_literal
 
@@ -66,29 +68,21 @@ def page_body(source: Any, at: int, packed: int, size: int, is_snappy: bool, out
 
 @inner
 def page_parts(
-    source: Any,
-    table: Any,
+    pages: Pages,
     number: int,
-    is_snappy: bool,
-    optional: bool,
     most: int,
-    page: Any,
-    levels: Any,
+    scratch: Scratch,
 ) -> Any:
     """Where a data page's values are, and how many of its rows have one, checked.
 
     Parameters
     ----------
-    source, table, number
-        Bytes of the chunk, its pages, and which of them.
-    is_snappy, optional
-        Whether pages are compressed with Snappy, or not at all, and whether they have levels.
+    pages, number
+        Pages of the chunk, and which of them.
     most
         How many rows the page may have.
-    page
-        Place for the content where it must be decompressed.
-    levels
-        Takes for each row whether it has a value, where pages have levels.
+    scratch
+        `page` takes content that is decompressed, `levels` whether each row has a value.
 
     Returns
     -------
@@ -97,6 +91,7 @@ def page_parts(
         how many they are.
     """
     bad = (int64(BAD), int64(0), int64(0), int64(0))
+    source, table, page, levels = pages.source, pages.table, scratch.page, scratch.levels
     kind, body = table[number, KIND], table[number, BODY]
     packed, size = table[number, PACKED], table[number, SIZE]
     count = table[number, VALUES]
@@ -109,7 +104,7 @@ def page_parts(
     content = size - before
     where, at = int64(IN_SOURCE), body + before
     if content > 0 or kind != DATA_2:
-        compressed = is_snappy and table[number, STORED] == 0
+        compressed = pages.is_snappy and table[number, STORED] == 0
         at = page_body(source, body + before, packed - before, content, compressed, page)
         if at == -2:
             where, at = int64(IN_PAGE), int64(0)
@@ -117,7 +112,7 @@ def page_parts(
         return bad
     end = at + content
     present = count
-    if optional:
+    if pages.optional:
         level_text = page if kind == DATA and where == IN_PAGE else source
         level_at, level_end = body, body + before
         if kind == DATA:
@@ -145,36 +140,18 @@ def little(text: Any, at: int) -> int:
 
 @jit
 def chunk_codes(
-    source: Any,
-    table: Any,
-    is_snappy: bool,
-    optional: bool,
-    size: int,
-    page: Any,
-    levels: Any,
-    dense: Any,
-    wide_dense: Any,
-    codes: Any,
-    wide: Any,
-    start: int,
-    rows: int,
+    pages: Pages, size: int, scratch: Scratch, codes: Any, wide: Any, start: int, rows: int
 ) -> int:
     """Codes of the rows of a column chunk; a missing value has the code `size`.
 
     Parameters
     ----------
-    source
-        Bytes of the chunk, `SLACK` spare ones after them.
-    table
-        Its pages, as `pages.page_table` makes them.
-    is_snappy
-        Whether the pages are compressed with Snappy, or not at all.
-    optional
-        Whether values may be missing, so that pages have definition levels.
+    pages
+        Pages of the chunk.
     size
         Number of entries of the dictionary.
-    page, levels, dense, wide_dense
-        Scratch: the largest page, and a value for each row of the longest page.
+    scratch
+        Memory for the largest and for the longest page.
     codes, wide
         Where the codes go: to `codes`, of a byte each, where `wide` is empty; else to `wide`.
     start, rows
@@ -190,6 +167,8 @@ def chunk_codes(
         return BAD
     if start + rows > codes.size - SLACK and not is_wide:
         return BAD
+    table, levels = pages.table, scratch.levels
+    dense, wide_dense = scratch.dense, scratch.wide_dense
     row = start
     missing = 0
     for number in range(table.shape[0]):
@@ -199,12 +178,10 @@ def chunk_codes(
         encoding = table[number, ENCODING]
         if encoding != _RLE_DICTIONARY and encoding != _PLAIN_DICTIONARY:
             return BAD
-        where, at, end, present = page_parts(
-            source, table, number, is_snappy, optional, rows - (row - start), page, levels
-        )
+        where, at, end, present = page_parts(pages, number, rows - (row - start), scratch)
         if where < 0:
             return BAD
-        text = page if where == IN_PAGE else source
+        text = scratch.page if where == IN_PAGE else pages.source
         full = present == count
         missing += count - present
         width = 0

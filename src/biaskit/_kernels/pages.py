@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -35,6 +35,8 @@ __all__ = [
     "SIZE",
     "STORED",
     "VALUES",
+    "Pages",
+    "Scratch",
     "page_table",
 ]
 
@@ -53,6 +55,32 @@ FIELDS = 9
 DATA = 0
 DICTIONARY = 2
 DATA_2 = 3
+
+
+class Pages(NamedTuple):
+    """Pages of a column chunk."""
+
+    #: Bytes of the chunk, `SLACK` spare ones after them.
+    source: Any
+    #: Its pages, as `page_table` makes them.
+    table: Any
+    #: Whether pages are compressed with Snappy, or not at all.
+    is_snappy: bool
+    #: Whether values may be missing, so that pages have definition levels.
+    optional: bool
+
+
+class Scratch(NamedTuple):
+    """Memory that kernels write to while they read pages, `SLACK` spare entries after each."""
+
+    #: Content of a page that is decompressed.
+    page: Any
+    #: For each row of a page: whether it has a value, codes of one and of four bytes, a number.
+    levels: Any
+    dense: Any
+    wide_dense: Any
+    values: Any
+
 
 #: What `page_table` returns where pages hold another number of values than they should.
 OTHER_ROWS = -2

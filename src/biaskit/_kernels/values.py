@@ -7,7 +7,7 @@ from typing import Any
 from biaskit._kernels import BAD, SLACK, as_double, as_single, inner, int64, jit, peek, poke, uint64
 from biaskit._kernels.chunks import IN_PAGE, little, page_parts
 from biaskit._kernels.hybrid import hybrid, spread
-from biaskit._kernels.pages import DICTIONARY, ENCODING, KIND, VALUES
+from biaskit._kernels.pages import DICTIONARY, ENCODING, KIND, VALUES, Pages, Scratch
 
 __all__ = ["BOOLEAN", "DOUBLE", "INT_32", "INT_64", "SINGLE", "chunk_places", "chunk_values", "cut"]
 
@@ -126,33 +126,19 @@ def booleans(text: Any, at: int, end: int, encoding: int, out: Any, start: int, 
 
 @jit
 def chunk_places(
-    source: Any,
-    table: Any,
-    is_snappy: bool,
-    optional: bool,
-    kind: int,
-    edges: Any,
-    page: Any,
-    levels: Any,
-    dense: Any,
-    values: Any,
-    codes: Any,
-    start: int,
-    rows: int,
+    pages: Pages, kind: int, edges: Any, scratch: Scratch, codes: Any, start: int, rows: int
 ) -> int:
     """Bins, or booleans, of the rows of a chunk whose values stand in its pages.
 
     Parameters
     ----------
-    source, table, is_snappy, optional, page, levels, dense
+    pages, scratch
         As for `chunks.chunk_codes`.
     kind
         Physical type of the values.
     edges
         Numbers at which they are cut, ascending; of booleans, none. A missing value has the code
         after those of the bins, or 2.
-    values
-        Scratch, float64: a value for each row of the longest page.
     codes, start, rows
         Where the codes go, a byte each, and how many rows there are.
 
@@ -164,17 +150,16 @@ def chunk_places(
     missing = edges.size + 1 if kind != BOOLEAN else 2
     if missing > 255 or start < 0 or rows < 0 or start + rows > codes.size - SLACK:
         return BAD
+    table, levels, dense, values = pages.table, scratch.levels, scratch.dense, scratch.values
     row = start
     for number in range(table.shape[0]):
         if table[number, KIND] == DICTIONARY:
             continue
         count = table[number, VALUES]
-        where, at, end, present = page_parts(
-            source, table, number, is_snappy, optional, rows - (row - start), page, levels
-        )
+        where, at, end, present = page_parts(pages, number, rows - (row - start), scratch)
         if where < 0:
             return BAD
-        text = page if where == IN_PAGE else source
+        text = scratch.page if where == IN_PAGE else pages.source
         into, place = (codes, row) if present == count else (dense, 0)
         encoding = table[number, ENCODING]
         if kind == BOOLEAN:
@@ -193,22 +178,13 @@ def chunk_places(
 
 
 @jit
-def chunk_values(
-    source: Any,
-    table: Any,
-    is_snappy: bool,
-    optional: bool,
-    kind: int,
-    page: Any,
-    levels: Any,
-    out: Any,
-    rows: int,
-) -> int:
+def chunk_values(pages: Pages, kind: int, scratch: Scratch, out: Any, rows: int) -> int:
     """Numbers of the rows of a chunk whose values stand in its pages; none may be missing.
 
     Returns `rows`, or `BAD` where anything does not fit; `out` takes the numbers, float64, and the
     other arguments are as for `chunk_places`.
     """
+    table = pages.table
     row = int64(0)
     for number in range(table.shape[0]):
         if table[number, KIND] == DICTIONARY:
@@ -216,12 +192,10 @@ def chunk_values(
         count = table[number, VALUES]
         if table[number, ENCODING] != _PLAIN:
             return BAD
-        where, at, end, present = page_parts(
-            source, table, number, is_snappy, optional, rows - row, page, levels
-        )
+        where, at, end, present = page_parts(pages, number, rows - row, scratch)
         if where < 0 or present != count:
             return BAD
-        text = page if where == IN_PAGE else source
+        text = scratch.page if where == IN_PAGE else pages.source
         if numbers(text, at, end, kind, out, row, count) < 0:
             return BAD
         row += count

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,6 @@ from biaskit.sources.parquet.layout import (
     PHYSICAL,
     Leaf,
     Odd,
-    Room,
     content_of,
     footer_of,
     inflated,
@@ -31,6 +30,10 @@ from biaskit.sources.parquet.layout import (
 )
 from biaskit.sources.parquet.opening import OpenParquet
 from biaskit.sources.parquet.pages import of_another_length
+from biaskit.sources.parquet.scratch import Room
+
+if TYPE_CHECKING:
+    from biaskit._kernels.pages import Pages, Scratch
 
 __all__ = ["Chunks"]
 
@@ -70,6 +73,12 @@ class _Chunk(NamedTuple):
         from biaskit._kernels.pages import VALUES
 
         return int(self.table[1 : self.coded, VALUES].sum()) if self.coded else 0
+
+    def pages(self, table: NDArray[np.int64]) -> Pages:
+        """Some of its pages, as the kernels take them."""
+        from biaskit._kernels.pages import Pages
+
+        return Pages(self.source, table, self.codec == _SNAPPY, self.leaf.optional)
 
 
 class Chunks:
@@ -131,12 +140,14 @@ class Chunks:
         dictionary = "dictionary-encoded" if chunk.coded else ""
         return "encoded", ", then ".join(filter(None, (dictionary, in_pages)))
 
-    def axis(self, number: int, column: str, room: Room, start: int) -> Axis:
-        """Codes of a column chunk, written from `start` on into the room."""
+    def axis(
+        self, number: int, column: str, room: Room, buffer: NDArray[np.uint8], start: int
+    ) -> Axis:
+        """Codes of a column chunk, written from `start` on into a buffer."""
         chunk = self._content(number, column, room)
         if chunk.coded == len(chunk.table):
-            return self._coded(chunk, room, start)
-        return self._in_pages(chunk, room, start)
+            return self._coded(chunk, room, buffer, start)
+        return self._in_pages(chunk, room, buffer, start)
 
     def weights(self, number: int, column: str, room: Room) -> NDArray[np.float64]:
         """Weights of the rows; any that is wrong sends the row group to Arrow, where that is said.
@@ -144,36 +155,26 @@ class Chunks:
         Whole numbers of more than 53 bits are rounded as Arrow's are.
         """
         from biaskit._kernels import SLACK
-        from biaskit._kernels.pages import SIZE, VALUES
         from biaskit._kernels.values import chunk_values
 
         chunk = self._content(number, column, room)
         leaf, rows, done = chunk.leaf, chunk.rows, chunk.coded_rows
         if not leaf.in_pages:
             raise Odd("weights of a kind that the kernels do not know")
-        weights = room.array("weights", rows, np.float64)[:rows]
+        weights = room.weights.of(rows)[:rows]
         if chunk.coded:
-            room.array("codes", rows + SLACK)
-            raw, entries, missing = self._codes_of_pages(chunk, room, 0)
+            codes = room.codes.of(rows + SLACK)
+            raw, entries, missing = self._codes_of_pages(chunk, room, codes, 0)
             if missing:
                 raise Odd("a missing weight")
             values = numbers(dictionary_of(leaf, raw, entries), column, "weight", self._where)
-            is_wide = entries > _MOST_ENTRIES
-            codes = room.array("wide", done, np.uint32) if is_wide else room.array("codes", done)
-            np.take(values, codes[:done], out=weights[:done])
+            used = room.wide.of(done) if entries > _MOST_ENTRIES else codes
+            np.take(values, used[:done], out=weights[:done])
         table = chunk.table[chunk.coded :]
         if len(table):
-            found = chunk_values(
-                chunk.source,
-                table,
-                chunk.codec == _SNAPPY,
-                leaf.optional,
-                PHYSICAL[leaf.physical][0],
-                room.array("page", int(table[:, SIZE].max()) + SLACK),
-                room.array("levels", int(table[:, VALUES].max()) + SLACK),
-                weights[done:],
-                rows - done,
-            )
+            pages, scratch = chunk.pages(table), _scratch_for(table, room)
+            kind = PHYSICAL[leaf.physical][0]
+            found = chunk_values(pages, kind, scratch, weights[done:], rows - done)
             if found != rows - done:
                 raise Odd("pages that do not fit together")
         if not (np.isfinite(weights).all() and (weights >= 0).all()):
@@ -275,15 +276,14 @@ class Chunks:
             chunk = chunk._replace(source=source)
         return chunk
 
-    def _coded(self, chunk: _Chunk, room: Room, start: int) -> Axis:
+    def _coded(self, chunk: _Chunk, room: Room, buffer: NDArray[np.uint8], start: int) -> Axis:
         """Codes of the rows whose pages use the dictionary."""
         from biaskit._kernels import SLACK
 
         leaf, rows, encoder = chunk.leaf, chunk.coded_rows, self._encoders[chunk.leaf.column]
-        raw, entries, missing = self._codes_of_pages(chunk, room, start)
-        buffer = room.array("codes", 0)
+        raw, entries, missing = self._codes_of_pages(chunk, room, buffer, start)
         if entries > _MOST_ENTRIES:
-            wide = room.array("wide", rows, np.uint32)
+            wide = room.wide.of(rows)
             place = self._dictionaries.of_used(leaf, raw, entries, wide, rows, self._where)
             return placed_in_bytes(wide, rows, place, buffer, start)
         place = self._dictionaries.of_entries(
@@ -294,47 +294,34 @@ class Chunks:
             return in_bytes(bins[buffer[start : start + rows]], buffer, start, rows + SLACK)
         return Axis((start,), (len(place),), place)
 
-    def _codes_of_pages(self, chunk: _Chunk, room: Room, start: int) -> tuple[bytes, int, int]:
+    def _codes_of_pages(
+        self, chunk: _Chunk, room: Room, buffer: NDArray[np.uint8], start: int
+    ) -> tuple[bytes, int, int]:
         """Dictionary of a chunk, its entries, and how many values are missing.
 
-        The codes of the rows are in the room: bytes from `start` on, or `wide` if entries are many.
+        The codes of the rows are bytes in the buffer from `start` on, or, if entries are many, in
+        the room's `wide`.
         """
         from biaskit._kernels import SLACK
         from biaskit._kernels.chunks import chunk_codes
         from biaskit._kernels.pages import SIZE, VALUES
 
         table, rows = chunk.table[: chunk.coded], chunk.coded_rows
-        page = room.array("page", int(table[:, SIZE].max()) + SLACK)
-        is_snappy = chunk.codec == _SNAPPY
-        raw = content_of(chunk.source, table[0], is_snappy, page)
+        page = room.page.of(int(table[:, SIZE].max()) + SLACK)
+        raw = content_of(chunk.source, table[0], chunk.codec == _SNAPPY, page)
         entries = int(table[0, VALUES])
         if entries > len(raw) + 1:
             raise Odd("a dictionary too short")
         is_wide = entries > _MOST_ENTRIES
-        most = int(table[1:, VALUES].max(initial=0)) + SLACK
-        missing = chunk_codes(
-            chunk.source,
-            table,
-            is_snappy,
-            chunk.leaf.optional,
-            entries,
-            page,
-            room.array("levels", most),
-            room.array("dense", most),
-            room.array("wide dense", most, np.uint32) if is_wide else _NO_CODES,
-            room.array("codes", 0),
-            room.array("wide", rows, np.uint32) if is_wide else _NO_CODES,
-            start,
-            rows,
-        )
+        wide = room.wide.of(rows) if is_wide else _NO_CODES
+        scratch = _scratch_for(table, room, wide=is_wide)
+        missing = chunk_codes(chunk.pages(table), entries, scratch, buffer, wide, start, rows)
         if missing < 0:
             raise Odd("pages that do not fit together")
         return raw, entries, missing
 
-    def _in_pages(self, chunk: _Chunk, room: Room, start: int) -> Axis:
+    def _in_pages(self, chunk: _Chunk, room: Room, buffer: NDArray[np.uint8], start: int) -> Axis:
         """Codes of the rows of a chunk of which some pages hold the values themselves."""
-        from biaskit._kernels import SLACK
-        from biaskit._kernels.pages import SIZE, VALUES
         from biaskit._kernels.values import BOOLEAN, chunk_places
 
         leaf, encoder = chunk.leaf, self._encoders[chunk.leaf.column]
@@ -343,26 +330,12 @@ class Chunks:
         done = 0
         if chunk.coded:  # these codes are the bins, a byte each
             done = chunk.coded_rows
-            self._coded(chunk, room, start)
+            self._coded(chunk, room, buffer, start)
         table = chunk.table[chunk.coded :]
-        most = int(table[:, VALUES].max()) + SLACK
-        buffer = room.array("codes", 0)
         rows = chunk.rows - done
-        found = chunk_places(
-            chunk.source,
-            table,
-            chunk.codec == _SNAPPY,
-            leaf.optional,
-            kind,
-            floats_of(encoder.edges, PHYSICAL[leaf.physical][1] if is_float else np.float64),
-            room.array("page", int(table[:, SIZE].max()) + SLACK),
-            room.array("levels", most),
-            room.array("dense", most),
-            room.array("values", most, np.float64),
-            buffer,
-            start + done,
-            rows,
-        )
+        edges = floats_of(encoder.edges, PHYSICAL[leaf.physical][1] if is_float else np.float64)
+        pages, scratch = chunk.pages(table), _scratch_for(table, room)
+        found = chunk_places(pages, kind, edges, scratch, buffer, start + done, rows)
         if found != rows:
             raise Odd("pages that do not fit together")
         if kind == BOOLEAN:
@@ -391,10 +364,18 @@ class Chunks:
         """Bytes of a column chunk, spare ones after them."""
         from biaskit._kernels import SLACK
 
-        source = room.array("source", length + SLACK)
+        source = room.source.of(length + SLACK)
         if self._data.read_into(start, source[:length].data) != length:
             raise Odd("a chunk cut short")
         return source
+
+
+def _scratch_for(table: NDArray[np.int64], room: Room, *, wide: bool = False) -> Scratch:
+    """Memory for the largest and for the longest of some pages."""
+    from biaskit._kernels.pages import DICTIONARY, KIND, SIZE, VALUES
+
+    longest = int(table[table[:, KIND] != DICTIONARY, VALUES].max(initial=0))
+    return room.for_pages(int(table[:, SIZE].max(initial=0)), longest, wide=wide)
 
 
 def _follows(type_: Any, physical: str, length: int) -> bool:

@@ -29,8 +29,9 @@ from biaskit.sources.files.reading import readable
 from biaskit.sources.parquet.axes import Axis, in_bytes, joint, joint_sums
 from biaskit.sources.parquet.chunks import Chunks
 from biaskit.sources.parquet.dictionaries import Dictionaries
-from biaskit.sources.parquet.layout import Odd, Room
+from biaskit.sources.parquet.layout import Odd
 from biaskit.sources.parquet.opening import OpenParquet
+from biaskit.sources.parquet.scratch import Room
 
 __all__ = ["Cells", "counted", "planned"]
 
@@ -153,7 +154,7 @@ class _Shared:
 
     @contextmanager
     def room(self) -> Iterator[Room]:
-        """A room for one thread, which others had before."""
+        """Buffers for one thread, which others may have used before."""
         try:
             room = self._rooms.get_nowait()
         except queue.Empty:
@@ -232,13 +233,13 @@ class _Counter:
 
         columns = [column for column in self._own if column != self._weight]
         stride = rows + SLACK
-        buffer = room.array("codes", _PLANES * len(columns) * stride)
+        buffer = room.codes.of(_PLANES * len(columns) * stride)
         starts = {column: _PLANES * i * stride for i, column in enumerate(columns)}
         axes = dict(self._constant)
         left: list[str] = []
         for column, start in starts.items():
             try:
-                axes[column] = self._chunks.axis(number, column, room, start)
+                axes[column] = self._chunks.axis(number, column, room, buffer, start)
             except Odd:
                 left.append(column)
         for column, codes in self._decoded(number, left).items():

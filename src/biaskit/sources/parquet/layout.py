@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from biaskit.sources.files.ranges import Bytes
 from biaskit.sources.parquet.pages import of_another_length
+from biaskit.sources.parquet.scratch import Room
 
 __all__ = [
     "NONE",
@@ -22,7 +23,6 @@ __all__ = [
     "Footer",
     "Leaf",
     "Odd",
-    "Room",
     "content_of",
     "footer_of",
     "inflated",
@@ -73,20 +73,6 @@ class Footer:
     rows: NDArray[np.int64]
     #: For each row group and column, the numbers in `_CHUNK_FIELDS`, -1 where they are not there.
     chunks: NDArray[np.int64]
-
-
-class Room:
-    """Buffers of one thread, which grow as they must and are used again."""
-
-    def __init__(self) -> None:
-        self._arrays: dict[str, NDArray[Any]] = {}
-
-    def array(self, name: str, size: int, dtype: Any = np.uint8) -> NDArray[Any]:
-        """Array of at least some length."""
-        found = self._arrays.get(name)
-        if found is None or len(found) < size:
-            found = self._arrays[name] = np.empty(size + size // 8, dtype)
-        return found
 
 
 _INT_32, _INT_64, _BINARY, _STRUCT = 5, 6, 8, 12  # Thrift's types
@@ -182,11 +168,11 @@ def pages_of(
     from biaskit._kernels.pages import FIELDS, MOST_EVENTS, OTHER_ROWS, page_table
     from biaskit._kernels.thrift import STACK
 
-    stack = room.array("stack", STACK, np.int64)
-    events = room.array("events", 3 * MOST_EVENTS, np.int64)[: 3 * MOST_EVENTS].reshape(-1, 3)
+    stack = room.stack.of(STACK)
+    events = room.events.of(3 * MOST_EVENTS)[: 3 * MOST_EVENTS].reshape(-1, 3)
     most = _FEW_PAGES
     while most <= _MOST_PAGES:
-        table = room.array("pages", most * FIELDS, np.int64)
+        table = room.pages.of(most * FIELDS)
         most = len(table) // FIELDS
         table = table[: most * FIELDS].reshape(most, FIELDS)
         pages = page_table(source, 0, length, rows, stack, events, table)
