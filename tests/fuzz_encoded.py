@@ -31,7 +31,7 @@ from biaskit.sources.files import ranges
 from biaskit.sources.parquet import encoded
 from biaskit.sources.parquet import source as parquet
 from biaskit.sources.parquet.scratch import Room
-from taken_apart import I64, File, Page, varint
+from support.taken_apart import I64, File, Page, varint
 
 ROLES = [
     {"facet": "sex", "label": "hired"},

@@ -86,7 +86,7 @@ def test_a_footer_of_very_many_empty_row_groups(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Columns times row groups would be a thousand million numbers, of which none is there."""
-    from taken_apart import BINARY, I32, I64, LIST, STRUCT, Fields, Listed, written
+    from support.taken_apart import BINARY, I32, I64, LIST, STRUCT, Fields, Listed, written
 
     def column(name: bytes) -> Fields:
         return Fields({1: (I32, 1), 3: (I32, 0), 4: (BINARY, name)})

@@ -17,8 +17,8 @@ from biaskit import METRICS
 from biaskit.compat import SMCLARIFY
 from biaskit.counts.tables import Tally
 from biaskit.metrics import Metric
-from strategies import tallies
-from test_parity import LABELLED, number
+from support.goldens import LABELLED, number
+from support.strategies import tallies
 
 #: Cases whose figures come of what smclarify does to rows before it counts them, or of a call that
 #: its report does not make.

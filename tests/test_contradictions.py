@@ -13,7 +13,7 @@ import pytest
 from pyarrow.fs import LocalFileSystem
 
 import biaskit
-from taken_apart import File
+from support.taken_apart import File
 
 ROWS = 3_000
 SEX = np.array(["F", "M"])[(np.arange(ROWS) * 7919 // 64) % 2]

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 import biaskit
 from biaskit import BiaskitError, Counts
 from biaskit.counts.tables import MAX_LEVELS
-from strategies import chunkings, columns
+from support.strategies import chunkings, columns
 
 ROLES: list[dict[str, Any]] = [
     {"facet": "sex", "label": "y"},

@@ -14,8 +14,8 @@ from types import ModuleType
 import pytest
 
 import biaskit
-from conftest import spark
-from test_parity import CASES, figures
+from support.engines import spark
+from support.goldens import CASES, figures
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

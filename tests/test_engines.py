@@ -17,8 +17,8 @@ import pytest
 import biaskit
 from biaskit import BiaskitError
 from biaskit.sources import engines
-from conftest import CONSTRUCTORS, Columns
-from loopback import free_port
+from support.engines import CONSTRUCTORS, Columns
+from support.loopback import free_port
 
 ENGINES = ["polars lazy", "duckdb relation", "spark", "spark connect", "dask", "ibis", "sqlframe"]
 each_engine = pytest.mark.parametrize("engine", ENGINES)

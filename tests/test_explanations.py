@@ -25,11 +25,11 @@ from sklearn.preprocessing import OneHotEncoder
 from sklearn.svm import LinearSVC
 
 import biaskit
-import naive_shapley as naive
 from biaskit.cli import main
 from biaskit.errors import BiaskitError, DataError, RolesError
 from biaskit.explanations import dependence, passes, trees
 from biaskit.intervals import proportions
+from support import naive_shapley as naive
 
 lightgbm = pytest.importorskip("lightgbm")
 xgboost = pytest.importorskip("xgboost")

@@ -18,13 +18,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import biaskit
-import naive
 from biaskit import BiaskitError
 from biaskit.cli import main
 from biaskit.reports import fliptest
 from biaskit.sources import engines, sample
-from conftest import CONSTRUCTORS, Columns
-from test_parity import CASES
+from support import naive
+from support.engines import CONSTRUCTORS, Columns
+from support.goldens import CASES
 
 GOLDEN = {i: case for i, case in CASES.items() if "FT" in case["documented"]}
 

@@ -20,8 +20,8 @@ import biaskit
 from biaskit import BiaskitError, Counts
 from biaskit.cli import main
 from biaskit.sources import engines, repeats
-from conftest import CONSTRUCTORS, Columns
-from strategies import columns
+from support.engines import CONSTRUCTORS, Columns
+from support.strategies import columns
 
 MOST = 2**63 - 1
 ENGINES = ["polars lazy", "duckdb relation", "spark", "dask", "ibis", "sqlframe"]

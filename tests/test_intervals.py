@@ -24,7 +24,7 @@ from biaskit.intervals.draws import MOST_DRAWN, Drawn, draws_for, interval
 from biaskit.intervals.figures import LEAST_P, evidence_of, figures_of
 from biaskit.intervals.proportions import difference
 from biaskit.metrics import Metric
-from strategies import tallies
+from support.strategies import tallies
 
 each = pytest.mark.parametrize("metric", METRICS.values(), ids=list(METRICS))
 TWO = np.array([False, True])

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numba import config
 
-from biaskit._kernels import BAD, SLACK, plain
+from biaskit._kernels import BAD, SLACK
 from biaskit._kernels.hybrid import hybrid, hybrid_wide, level_bits, spread, spread_wide
 from biaskit._kernels.joint import ROWS, SCRATCH, joint_counts, joint_weights, table_size
 from biaskit._kernels.pages import (
@@ -38,6 +38,7 @@ from biaskit._kernels.values import (
     cut,
     numbers,
 )
+from support import plain_kernels as plain
 
 few = settings(
     max_examples=30 if config.DISABLE_JIT else 150,

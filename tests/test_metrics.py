@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import biaskit
-import naive
 from biaskit import METRICS, BiaskitError, lp_norm
 from biaskit.counts.tables import Tally, divide
 from biaskit.metrics import Metric, chosen
-from strategies import tallies
+from support import naive
+from support.strategies import tallies
 
 each = pytest.mark.parametrize("metric", METRICS.values(), ids=list(METRICS))
 

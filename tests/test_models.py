@@ -18,11 +18,11 @@ from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from threadpoolctl import threadpool_limits
 
 import biaskit
-import naive_shapley as naive
 from biaskit.errors import BiaskitError, DataError, RolesError
 from biaskit.explanations import passes, trees
 from biaskit.explanations.models.xgboost_json import from_xgboost_file
 from biaskit.explanations.trees import TreeOutputs
+from support import naive_shapley as naive
 
 lightgbm = pytest.importorskip("lightgbm")
 xgboost = pytest.importorskip("xgboost")

@@ -17,12 +17,12 @@ import pyarrow.parquet as pq
 import pytest
 
 import biaskit
-import loopback
 from biaskit import BiaskitError, Counts
 from biaskit.cli import main
 from biaskit.sources.files import ranges
 from biaskit.sources.files.globs import matcher
 from biaskit.sources.files.places import RemoteFile, _place, remote_files
+from support import loopback
 
 ROWS = {"sex": ["F", "M", "M", None], "y": [1, 0, 1, 1], "w": [1.0, 2.0, 3.0, 4.0]}
 ROLES: dict[str, Any] = {"facet": "sex", "label": "y"}

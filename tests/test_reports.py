@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 
 import biaskit
-import naive
 from biaskit import METRICS, BiaskitError, lp_norm
-from strategies import columns
+from support import naive
+from support.strategies import columns
 
 COLUMNS = ["stage", "facet", "value", "metric", "estimate", "low", "high", "p_value"]
 COLUMNS += ["confidence", "rate_a", "rate_d", "of_a", "of_d", "n_a", "n_d", "n_missing", "note"]

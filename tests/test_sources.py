@@ -23,8 +23,8 @@ import biaskit
 from biaskit import BiaskitError
 from biaskit.counts.levels import show
 from biaskit.counts.tables import MAX_LEVELS
-from conftest import CONSTRUCTORS, Columns
-from strategies import columns
+from support.engines import CONSTRUCTORS, Columns
+from support.strategies import columns
 
 ROWS: Columns = {
     "sex": ["F", None, "M", "F", "X", "M", "M", "F", None, "M", "F"],

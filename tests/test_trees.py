@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from sklearn import ensemble as sk
 from sklearn import tree as sk_tree
 
-import naive_shapley as naive
 from biaskit.errors import DataError
 from biaskit.explanations import trees as tree_values
 from biaskit.explanations.models import tree_model
@@ -23,6 +22,7 @@ from biaskit.explanations.models.lightgbm_text import from_lightgbm
 from biaskit.explanations.models.ubjson import from_ubjson
 from biaskit.explanations.models.xgboost_json import from_xgboost, from_xgboost_file
 from biaskit.explanations.trees import TreeValues, TreeWalks
+from support import naive_shapley as naive
 
 lightgbm = pytest.importorskip("lightgbm")
 xgboost = pytest.importorskip("xgboost")

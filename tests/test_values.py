@@ -15,7 +15,7 @@ import pytest
 
 import biaskit
 from biaskit.counts.levels import show
-from conftest import CONSTRUCTORS
+from support.engines import CONSTRUCTORS
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""What tests share: twins written from definitions, engines and readers, goldens, hostile files."""
