@@ -67,6 +67,14 @@ def test_a_check_does_without_pandas_and_numba(name: str, tmp_path: Path) -> Non
     assert loaded(code, "--config", config, str(tmp_path / name)) == {"numpy", "pyarrow"}
 
 
+def test_counts_are_compared_without_pandas(tmp_path: Path) -> None:
+    rows = pa.table({"sex": ["F", "M"] * 50, "y": [1, 0, 1, 1] * 25, "g": ["a", "b"] * 50})
+    counts = biaskit.count(rows, facet="sex", label="y", group="g")
+    counts.save(tmp_path / "then.counts")
+    code = "from biaskit.cli import main; main(['compare', *sys.argv[1:]])"
+    assert loaded(code, *[str(tmp_path / "then.counts")] * 2) == {"numpy", "pyarrow"}
+
+
 def test_the_names_of_the_package() -> None:
     assert set(biaskit.__all__) <= set(dir(biaskit))
     for name in biaskit.__all__:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from biaskit.sources.arrays import indices_of, missing_of, values_of
+from biaskit.store.arrays import indices_of, missing_of, values_of
 
 __all__ = ["at_scale", "bins_of", "decimal_of", "floats_of", "whole_edges"]
 

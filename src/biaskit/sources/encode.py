@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from biaskit.counts.levels import MAX_TEXT, MISSING, Level, level, typed
 from biaskit.counts.tables import MAX_LEVELS, MAX_ROWS, too_many_values
 from biaskit.errors import BiaskitError, DataError
-from biaskit.sources.arrays import indices_of, missing_of, values_of
 from biaskit.sources.cuts import bins_of
+from biaskit.store.arrays import indices_of, missing_of, values_of
 
 __all__ = [
     "Encoder",

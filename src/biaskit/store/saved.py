@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from biaskit.errors import DataError
 from biaskit.store import written
 from biaskit.store.addresses import is_address, said, without_secrets
+from biaskit.store.arrays import indices_of, missing_of, values_of
 from biaskit.store.footers import ROWS, groups_of, rows_at_once
 
 __all__ = [
@@ -180,12 +181,17 @@ def _columns(source: IO[bytes], opened: Any, names: Sequence[str]) -> dict[str, 
             if letters > _MOST_LETTERS:
                 raise ValueError(f"its texts have more than {_MOST_LETTERS:,} letters")
             known = [place.setdefault(text, len(place)) for text in found]
-            codes[name][at:end] = np.array(known, np.int32)[np.asarray(column.indices)]
+            codes[name][at:end] = np.array(known, np.int32)[indices_of(column)]
         for name, array in numbers.items():
             column = batch.column(name)
-            if array.dtype.kind != "f" and column.null_count:
+            if column.null_count == 0:
+                array[at:end] = values_of(column)
+            elif array.dtype.kind != "f":
                 raise ValueError(f"a number ({name}) is missing")
-            array[at:end] = column.to_numpy(zero_copy_only=False)
+            elif column.null_count == len(column):
+                array[at:end] = np.nan
+            else:
+                array[at:end] = np.where(missing_of(column), np.nan, values_of(column))
         at = end
     if at != size:
         raise ValueError("it has other rows than it says")
