@@ -601,7 +601,7 @@ def wrong_passes(sets: int, seed: int) -> Iterator[Passed]:
             distances.append(abs(truth_of(metric, *sides) - metric.parity))
         change = distances[1] - distances[0]
         known = ~np.isnan(series[0].estimate + series[1].estimate)
-        low, high = (end[known] for end in Change(*series, metric, LEVEL).ends)
+        low, high = (end[known] for end in Change(*series, metric).ends((1 - LEVEL) / 2))
         cell = f"{sum(rows[0]):,} → {sum(rows[1]):,}, baseline: {told}"
         slack = 1e-9
         passed = float((high < change - slack).mean())

@@ -308,6 +308,6 @@ def test_a_baseline_near_parity_lets_no_change_pass_that_is_too_large(
         assert form is not None
         evidence = evidence_of(form, estimate)
         series.append(Series(estimate, *evidence.ends(0.025), evidence))
-    low, high = Change(*series, metric, 0.95).ends
+    low, high = Change(*series, metric).ends(0.025)
     assert (high < 0.1).mean() <= 0.055
     assert (low > 0.1).mean() <= 0.055

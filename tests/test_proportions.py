@@ -8,16 +8,32 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import optimize, special, stats
 
+from biaskit.intervals import proportions
 from biaskit.intervals.proportions import (
     LEAST_TAIL,
-    Reaches,
+    Array,
+    Known,
+    Sought,
     both_reaches,
     difference,
-    normal_tail,
+    mills,
     reach,
-    tail_of_gap,
-    tail_where,
+    solve,
 )
+
+
+def sought(counts: Array, rows: Array, gap: Array) -> Sought:
+    """Level at which limits, shape ``(limits, comparisons)``, together reach a gap."""
+    of = np.broadcast_to(np.arange(len(gap)), counts.shape).ravel()
+
+    def reached(reaches: Array, tail: Array) -> Array:
+        return np.sqrt(np.add.accumulate(reaches.reshape(counts.shape) ** 2, axis=0)[-1])
+
+    return Sought(counts.ravel(), rows.ravel(), of, gap, reached)
+
+
+def tail_of_gap(counts: Array, rows: Array, gap: Array) -> Array:
+    return solve([], [sought(counts, rows, gap)])[1][0]
 
 
 def tail_of(x: float, n: float, p: float) -> float:
@@ -32,6 +48,7 @@ def tail_of(x: float, n: float, p: float) -> float:
     ("x", "n"),
     [
         *[(1, 40), (20, 40), (39, 40), (0.5, 3.2), (3.5, 3.7), (60, 200), (50, 5000), (1500, 5000)],
+        *[(41, 10**6), (45, 450), (400, 441), (999_958, 10**6)],  # near to where formulas change
         *[(3570, 11_900), (100, 10**5), (30_000, 10**5), (300, 10**7), (10**8, 10**9)],
     ],
 )
@@ -73,7 +90,7 @@ def test_the_tail_of_a_gap_reaches_it_from_sides_of_a_few_rows(few: int, many: i
 
 def test_the_tail_of_the_normal_law() -> None:
     z = np.concatenate([np.linspace(0, 12, 997), [1e-9, 1e-3, 20, 37]])
-    assert normal_tail(z) == pytest.approx(stats.norm.sf(z), rel=1e-12)
+    assert mills(z) * stats.norm.pdf(z) == pytest.approx(stats.norm.sf(z), rel=1e-12)
 
 
 @given(
@@ -104,22 +121,45 @@ def test_a_difference_swapped_is_mirrored(x: int, more: int, y: int, others: int
 def test_the_chance_at_which_a_gap_is_reached() -> None:
     x, n = np.array([3.0, 40, 900, 5, 7]), np.array([20.0, 4000, 2700, 9, 50])
     gap = np.array([0.05, 0.002, 0.05, 0.6, 0.0])  # the fourth lies beyond 0
-    found = tail_where(lambda tail: reach(x, n, tail), gap)
+    found = tail_of_gap(x[np.newaxis], n[np.newaxis], gap)
     assert found[3:].tolist() == [0, 0.5]
     exact = [tail_of(a, b, a / b - c) for a, b, c in zip(x, n, gap, strict=True)]
     assert found[:3].tolist() == pytest.approx(exact[:3], rel=1e-5)
     assert (found[:3] > LEAST_TAIL).all()
 
 
-def test_a_reach_does_not_depend_on_the_levels_asked_for_before() -> None:
+def test_what_is_found_depends_on_nothing_else_that_is_looked_for() -> None:
     rng = np.random.default_rng(0)
     n = np.concatenate([rng.integers(1, 12, 200), 10 ** rng.integers(1, 9, 200)]).astype(float)
     x = np.minimum(np.rint(n * rng.random(400) ** 3), n)
-    together = Reaches(x, n)
-    for tail in (0.5, 0.0677, 0.07, 0.0677, 0.02, 1e-11, 0.49, 0.025, 1e-4):
-        found = together(tail)
+    levels = (0.5, 0.0677, 0.07, 0.02, 1e-11, 0.49, 0.025, 1e-4)
+    counts, rows = x.reshape(2, -1), n.reshape(2, -1)
+    gaps = [rng.random(200) * scale for scale in (0.01, 0.3, 1.0)]
+    together = solve(
+        [Known(x, n, np.full(400, tail)) for tail in levels],
+        [sought(counts, rows, gap) for gap in gaps],
+    )
+    for tail, found in zip(levels, together[0], strict=True):
         np.testing.assert_array_equal(found, reach(x, n, tail))
-        if tail < 0.3:
-            for i in range(0, 200, 7):
-                if x[i] > 0:
-                    assert tail_of(x[i], n[i], x[i] / n[i] - found[i]) == pytest.approx(tail)
+        for i in range(0, 400, 7):
+            alone = float(reach(x[i], n[i], tail))
+            assert found[i] == alone
+            if x[i] > 0 and 1e-8 < tail < 0.3 and n[i] < 1e6:
+                assert tail_of(x[i], n[i], x[i] / n[i] - alone) == pytest.approx(tail)
+    for gap, found in zip(gaps, together[1], strict=True):
+        for i in range(0, 200, 7):
+            (alone,) = tail_of_gap(counts[:, [i]], rows[:, [i]], gap[[i]])
+            assert found[i] == alone
+
+
+def test_limits_by_the_million_are_found_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    n = rng.integers(1, 90, 500).astype(float)
+    x = rng.binomial(n.astype(int), 0.3).astype(float)
+    asked = [Known(x[:9], n[:9], np.full(9, 0.1)), Known(x[9:], n[9:], np.full(491, 0.025))]
+    root = sought(x.reshape(2, -1), n.reshape(2, -1), np.full(250, 0.2))
+    together = solve(asked, [root])
+    monkeypatch.setattr(proportions, "_AT_ONCE", 64)
+    in_parts = solve(asked, [root])
+    for one, other in zip([*together[0], *together[1]], [*in_parts[0], *in_parts[1]], strict=True):
+        np.testing.assert_array_equal(one, other)

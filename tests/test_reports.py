@@ -76,6 +76,32 @@ def test_no_row_is_lost(table: dict[str, list[Any]]) -> None:
     assert (report["n_a"] + report["n_d"] + report["n_missing"] == len(table["y"])).all()
 
 
+@pytest.mark.parametrize("labels", [2, 5])
+@pytest.mark.parametrize("weight", [None, "w"])
+def test_a_number_is_the_same_alone_and_among_others(labels: int, weight: str | None) -> None:
+    """All intervals of a report are found together, which may not change any of them."""
+    rng = np.random.default_rng(labels)
+    rows = 3_000
+    df = pd.DataFrame(
+        {
+            "s": rng.choice(list("abcd"), rows, p=[0.9, 0.08, 0.015, 0.005]),
+            "y": rng.integers(0, labels, rows),
+            "p": rng.integers(0, labels, rows),
+            "g": rng.integers(0, 40, rows),
+            "w": rng.lognormal(size=rows),
+        }
+    )
+    roles = {"facet": "s", "label": "y", "predicted": "p", "group": "g", "positive": 1}
+    counts = biaskit.count(df, **roles, weight=weight)
+    together = biaskit.report(counts)
+    alone = pd.concat([biaskit.report(counts, metrics=[one]) for one in METRICS])
+    alone = alone.set_index(["value", "metric"]).loc[
+        [*zip(together["value"], together["metric"], strict=True)]
+    ]
+    figures = ["estimate", "low", "high", "p_value"]
+    np.testing.assert_array_equal(alone[figures], together[figures])
+
+
 def test_the_report_is_a_plain_tidy_frame() -> None:
     report = biaskit.report(frame(), facet="sex", label="y", group="g")
     assert type(report) is pd.DataFrame

@@ -295,7 +295,9 @@ class Table:
         self, side: NDArray[np.bool_], cells: NDArray[Any], known: Collection[str]
     ) -> NDArray[Any]:
         """Cells of a side in each comparison; predictions and groups not needed are summed."""
-        cells = np.tensordot(side.astype(cells.dtype), self._known(cells, known), axes=1)
+        cells = self._known(cells, known)
+        flat = cells.reshape(len(cells), math.prod(cells.shape[1:]))
+        cells = (side.astype(cells.dtype) @ flat).reshape(len(side), *cells.shape[1:])
         for axis, name in ((-2, "predicted"), (-1, "group")):
             if name not in known:
                 cells = cells.sum(axis=axis, keepdims=True)

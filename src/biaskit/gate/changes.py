@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from biaskit.intervals.evidence import Evidence
-from biaskit.intervals.proportions import Array, tail_where
+from biaskit.intervals.proportions import Array
 from biaskit.metrics import Metric
 
 __all__ = ["Change", "Series"]
 
 # Estimate of a number, and the low and the high end of its interval.
 _Between: TypeAlias = "tuple[Array, Array, Array]"
+
+_NOTHING, _NOWHERE = np.empty(0), np.empty(0, dtype=np.intp)
 
 
 class Series(NamedTuple):
@@ -29,7 +30,7 @@ class Series(NamedTuple):
     evidence: Evidence | None
 
 
-class Change:
+class Change(Evidence):
     """Change of a metric's distance from its parity, for each comparison; or of a rate.
 
     The distance of a number is the number itself with one of two signs. With either sign of both
@@ -43,54 +44,49 @@ class Change:
         The metric in the baseline and today, for the same comparisons.
     metric
         The metric.
-    confidence
-        Level of `ends`, and of the intervals in `was` and `is_`.
     """
 
-    def __init__(self, was: Series, is_: Series, metric: Metric, confidence: float):
+    one_level = False
+
+    def __init__(self, was: Series, is_: Series, metric: Metric):
         self.was, self.is_, self.metric = was, is_, metric
-        self.confidence = confidence
-        self._doubts: dict[float, Array] = {}
         with np.errstate(invalid="ignore"):
-            self.estimate = self._distance(is_.estimate) - self._distance(was.estimate)
+            super().__init__(self._distance(is_.estimate) - self._distance(was.estimate))
+        self.parts = [one.evidence for one in (was, is_) if one.evidence is not None]
+        # Each number's limits at the level of the ends, and at the one of half the chance.
+        twice = [one for one in self.parts for _ in range(2)]
+        self._asks(
+            np.concatenate([_NOTHING, *(one.x for one in twice)]),
+            np.concatenate([_NOTHING, *(one.n for one in twice)]),
+            np.concatenate([_NOWHERE, *(one.of for one in twice)]),
+        )
 
-    @cached_property
-    def ends(self) -> tuple[Array, Array]:
-        """Low and high ends of the interval of the change."""
-        with np.errstate(invalid="ignore"):
-            return self._ends(np.full_like(self.estimate, (1 - self.confidence) / 2))
+    @property
+    def is_known_at_any_level(self) -> bool:
+        """False where either number is known at the level of its own interval only."""
+        return len(self.parts) == 2
 
-    def doubt(self, limit: float) -> Array:
-        """Level, as 1 less itself, at which an end of the interval meets a limit.
-
-        NaN where it is known at the level of the change only.
-        """
-        if limit not in self._doubts:
-            if self.was.evidence is None or self.is_.evidence is None:
-                self._doubts[limit] = np.full_like(self.estimate, np.nan)
-            else:
-                below = limit < self.estimate
-
-                def reached(tail: Array) -> Array:
-                    low, high = self._ends(tail)
-                    return np.abs(np.where(below, low, high) - self.estimate)
-
-                with np.errstate(invalid="ignore"):
-                    gap = np.abs(limit - self.estimate)
-                    self._doubts[limit] = 2 * tail_where(reached, gap)
-        return self._doubts[limit]
+    def levels(self, tail: Array) -> Array:
+        """Chances beyond the limits of both numbers."""
+        both = (one.levels(part) for one in self.parts for part in (tail, tail / 2))
+        return np.concatenate([_NOTHING, *both])
 
     def _distance(self, value: Array) -> Array:
         parity = self.metric.parity
         return value if math.isnan(parity) else np.abs(value - parity)
 
-    def _ends(self, tail: Array) -> tuple[Array, Array]:
-        parity = self.metric.parity
-        was, is_ = (self._between(one, tail) for one in (self.was, self.is_))
+    def _ends(self, reaches: Array, tail: Array) -> tuple[Array, Array]:
+        parity, left = self.metric.parity, reaches
+        between = []
+        for one in (self.was, self.is_):
+            of_it = 0 if one.evidence is None else len(one.evidence.x)
+            between.append(self._between(one, left[:of_it], tail))
+            # Where the interval of half the chance holds parity, the sign may be either.
+            between.append(self._between(one, left[of_it : 2 * of_it], tail / 2))
+            left = left[2 * of_it :]
+        was, wide_was, is_, wide_is = between
         if math.isnan(parity):
             return _difference(is_, was)
-        # Where the interval of half the chance holds parity, the sign may be either.
-        wide_was, wide_is = (self._between(one, tail / 2) for one in (self.was, self.is_))
         if parity <= self.metric.bounds[0]:
             near = (wide_is[1] <= parity) | (wide_was[1] <= parity)
             low, high = _difference(is_, was)
@@ -111,11 +107,11 @@ class Change:
         )
         return low, high
 
-    def _between(self, one: Series, tail: Array) -> _Between:
+    def _between(self, one: Series, reaches: Array, tail: Array) -> _Between:
         """Estimate and ends of a number."""
         if one.evidence is None:
             return one.estimate, one.low, one.high
-        low, high = one.evidence.ends(tail)
+        low, high = one.evidence.ends_of(reaches, tail)
         least, most = self.metric.bounds
         low, high = np.minimum(low, one.estimate), np.maximum(high, one.estimate)
         return one.estimate, np.maximum(low, least), np.minimum(high, most)

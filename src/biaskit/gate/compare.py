@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -26,7 +26,9 @@ from biaskit.errors import (
 from biaskit.gate.changes import Change, Series
 from biaskit.gate.limits import number
 from biaskit.gate.verdicts import UNCERTAIN, Claim, Verdict, verdicts
+from biaskit.intervals.evidence import all_ends, all_tails_at
 from biaskit.intervals.figures import evidence_of, share_of
+from biaskit.intervals.proportions import Array
 from biaskit.metrics import METRICS, Metric, named
 from biaskit.metrics.forms import Difference, Share
 from biaskit.reports.numbers import Numbers, not_given
@@ -266,25 +268,65 @@ def _of_metrics(
     before, after = (
         measured(counts, metrics, confidence, seed, tests=False) for counts in (then, now)
     )
-    changes: dict[tuple[str, Metric], Change] = {}
+    pairs = []
     for was, one in zip(before, after, strict=True):
         if not_given(one.metric, now.roles):
             raise RolesError(f"there is a limit on {one.row.metric}, which is {one.row.note}")
         if was.row.n_d and one.row.n_d:  # the shares say what is new or gone
-            limit = limits[one.metric] if isinstance(limits, dict) else limits
-            key = one.row.facet, one.metric
-            if key not in changes:
-                series = _series(was.numbers), _series(one.numbers)
-                changes[key] = Change(series[0], series[1], one.metric, confidence)
-            yield _of_metric(was, one, changes[key], limit)
+            pairs.append((was, one))
+    numbers = {(one.row.facet, one.metric): (was.numbers, one.numbers) for was, one in pairs}
+    changes = {
+        (facet, metric): (
+            Change(_series(was_), _series(is_), metric),
+            limits[metric] if isinstance(limits, dict) else limits,
+        )
+        for (facet, metric), (was_, is_) in numbers.items()
+    }
+    told = dict(zip(changes, _told([*changes.values()], confidence), strict=True))
+    for was, one in pairs:
+        key = one.row.facet, one.metric
+        yield _of_metric(was, one, changes[key][1], told[key])
 
 
 def _series(numbers: Numbers) -> Series:
     return Series(numbers.estimate, numbers.low, numbers.high, numbers.evidence)
 
 
-def _of_metric(was: Measured, one: Measured, change: Change, limit: float) -> tuple[Drift, Claim]:
-    low, high = (float(end[one.at]) for end in change.ends)
+class _Told(NamedTuple):
+    """Change of a metric for each comparison, its ends, and how sure they make either limit."""
+
+    estimate: Array
+    low: Array
+    high: Array
+    doubt_low: Array
+    doubt_high: Array
+
+
+def _told(changes: Sequence[tuple[Change, float]], confidence: float) -> list[_Told]:
+    """What changes say of their limits, found together."""
+    ends = all_ends([change for change, _ in changes], (1 - confidence) / 2)
+    doubts: dict[tuple[int, int], Array] = {}
+    asked: dict[tuple[int, int], tuple[Change, Array]] = {}
+    for i, ((change, limit), (low, high)) in enumerate(zip(changes, ends, strict=True)):
+        for j, end in enumerate((-limit if math.isnan(change.metric.parity) else -math.inf, limit)):
+            # Only where all of the interval is on one side of the limit it matters how sure it is.
+            told = (high <= end) | (low >= end)
+            doubts[i, j] = np.where(told & math.isfinite(end), np.nan, 1.0)
+            if math.isfinite(end) and told.any() and change.is_known_at_any_level:
+                asked[i, j] = change, np.where(told, end, change.estimate)
+    found = all_tails_at(
+        [change for change, _ in asked.values()], [value for _, value in asked.values()]
+    )
+    for key, tail in zip(asked, found, strict=True):
+        doubts[key] = np.where(np.isnan(doubts[key]), 2 * tail, doubts[key])
+    return [
+        _Told(change.estimate, *ends[i], doubts[i, 0], doubts[i, 1])
+        for i, (change, _) in enumerate(changes)
+    ]
+
+
+def _of_metric(was: Measured, one: Measured, limit: float, told: _Told) -> tuple[Drift, Claim]:
+    change, low, high, *doubts = (float(array[one.at]) for array in told)
     withheld = ""
     for when, row in (("in the baseline", was.row), ("today", one.row)):
         if not math.isfinite(row.estimate) and not withheld:
@@ -299,7 +341,7 @@ def _of_metric(was: Measured, one: Measured, change: Change, limit: float) -> tu
         metric=row.metric,
         baseline=was.row.estimate,
         current=row.estimate,
-        change=float(change.estimate[one.at]),
+        change=change,
         low=low,
         high=high,
         limit=limit,
@@ -309,16 +351,8 @@ def _of_metric(was: Measured, one: Measured, change: Change, limit: float) -> tu
         note=_reversal(was.row, row, one.metric),
     )
     least = -limit if math.isnan(one.metric.parity) else -math.inf
-    doubts = [
-        float(change.doubt(end)[one.at]) if math.isfinite(end) and _is_told(low, high, end) else 1.0
-        for end in (least, limit)
-    ]
     claim = Claim(drift.change, low, high, least, limit, doubts[0], doubts[1], withheld)
     return drift, claim
-
-
-def _is_told(low: float, high: float, limit: float) -> bool:
-    return high <= limit or low >= limit
 
 
 def _of_shares(

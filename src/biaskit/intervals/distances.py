@@ -3,48 +3,70 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 from statistics import NormalDist
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from biaskit.counts.tables import divide
 from biaskit.intervals.evidence import ACROSS, ALONG, Evidence, OfDifference
-from biaskit.intervals.proportions import Array, Reaches, both_reaches, reach
+from biaskit.intervals.proportions import Array, Sought
 from biaskit.metrics import forms
 from biaskit.metrics.forms import Share
 
-__all__ = ["LEAST_PART", "Null", "OfDistance", "gamma_tail", "normal_tail"]
+__all__ = ["LEAST_PART", "Null", "gamma_tail", "normal_tail", "of_distance"]
 
 #: A distance whose test rejects parity is at least this part of what was found.
 LEAST_PART = 1e-3
 
 
-class OfDistance(Evidence):
-    """A distance between distributions of labels: of two labels, or of more."""
+def of_distance(form: forms.Apart, estimate: Array) -> Evidence:
+    """Evidence for a distance between distributions of labels: of two labels, or of more."""
+    a, d = (np.asarray(side, dtype=np.float64) for side in (form.a, form.d))
+    form = form._replace(a=a, d=d)
+    few = np.count_nonzero(a + d, axis=-1) <= 2
+    if few.all():
+        return _OfTwoLabels(form, estimate)
+    if not few.any():
+        return _BY_SHAPE[form.shape](form, estimate)
+    return _OfEither(form, estimate, few)
 
-    def __init__(self, form: forms.Apart, estimate: Array):
+
+class _OfEither(Evidence):
+    """Of two labels in some comparisons, and of more in others."""
+
+    def __init__(self, form: forms.Apart, estimate: Array, few: NDArray[np.bool_]):
         super().__init__(estimate)
-        self.a, self.d = (np.asarray(side, dtype=np.float64) for side in (form.a, form.d))
-        few = np.count_nonzero(self.a + self.d, axis=-1) <= 2
         self.parts: list[tuple[NDArray[np.bool_], Evidence]] = [
-            (these, kind(form._replace(a=self.a[these], d=self.d[these]), estimate[these]))
-            for these, kind in ((few, _OfTwoLabels), (~few, _OfManyLabels))
-            if these.any()
+            (these, kind(form._replace(a=form.a[these], d=form.d[these]), estimate[these]))
+            for these, kind in ((few, _OfTwoLabels), (~few, _BY_SHAPE[form.shape]))
         ]
+        self.number_of_tests = sum(part.number_of_tests for _, part in self.parts)
+        self.first = len(self.parts[0][1].x)
+        self._asks(
+            np.concatenate([part.x for _, part in self.parts]),
+            np.concatenate([part.n for _, part in self.parts]),
+            np.concatenate([np.flatnonzero(these)[part.of] for these, part in self.parts]),
+        )
 
-    def _ends(self, tail: Array) -> tuple[Array, Array]:
+    def _ends(self, reaches: Array, tail: Array) -> tuple[Array, Array]:
         low, high = np.empty_like(self.estimate), np.empty_like(self.estimate)
-        for these, part in self.parts:
-            low[these], high[these] = part._ends(tail[these])
+        for (these, part), of_it in zip(self.parts, np.split(reaches, [self.first]), strict=True):
+            low[these], high[these] = part._ends(of_it, tail[these])
         return low, high
 
-    def _p_value(self, parity: Array) -> Array:
-        made = np.empty_like(self.estimate)
+    def tests(self, parity: Any) -> list[Sought]:
+        return [test for _, part in self.parts for test in part.tests(parity)]
+
+    def _p_of(self, tails: Sequence[Array]) -> Array:
+        made, left = np.empty_like(self.estimate), list(tails)
         for these, part in self.parts:
-            made[these] = part._p_value(parity[these])
+            made[these] = part.p_of(left[: part.number_of_tests])
+            left = left[part.number_of_tests :]
         return made
 
 
@@ -57,9 +79,12 @@ class _OfTwoLabels(Evidence):
         x, y = (np.take_along_axis(side, label, axis=-1)[:, 0] for side in (form.a, form.d))
         self.value = form.value
         self.gap = _gap_of(np.stack([x, form.a.sum(axis=-1), y, form.d.sum(axis=-1)]).tobytes())
+        self.shape, self.x, self.n, self.of = (
+            getattr(self.gap.difference, name) for name in ("shape", "x", "n", "of")
+        )
 
-    def _ends(self, tail: Array) -> tuple[Array, Array]:
-        gap, ((a_down, a_up), (d_down, d_up)) = self.gap.size, self.gap.reaches(tail)
+    def _ends(self, reaches: Array, tail: Array) -> tuple[Array, Array]:
+        gap, (a_down, d_up, a_up, d_down) = self.gap.size, reaches.reshape(self.shape)
         lower, higher = self._around(-a_down, d_up), self._around(a_up, -d_down)
         above = gap > 0
         near = np.where(above, lower.min(axis=0), higher.min(axis=0))
@@ -69,8 +94,8 @@ class _OfTwoLabels(Evidence):
         holds_0 = gap * gap <= square
         return np.where(holds_0, 0.0, near), np.where(holds_0, np.maximum(far, across), far)
 
-    def _p_value(self, parity: Array) -> Array:
-        return self.gap.p_value
+    def tests(self, parity: Any) -> list[Sought]:
+        return self.gap.tests
 
     def _around(self, a: Array, d: Array) -> Array:
         """Distances on the quarter of the ellipse that these reaches span."""
@@ -93,19 +118,7 @@ class _Gap:
         self.shares = divide(x, n), divide(y, m)
         self.size = self.shares[0] - self.shares[1]
         self.difference = OfDifference(forms.Difference(Share(x, n), Share(y, m)), self.size)
-        self._reach = Reaches(np.array([[x, n - x], [y, m - y]]), np.array([[n, n], [m, m]]))
-        self._last: tuple[bytes, Array] = b"", self.size
-
-    def reaches(self, tail: Array) -> Array:
-        """Reaches of both shares down and up, shape ``(2, 2, comparisons)``."""
-        if self._last[0] != tail.tobytes():
-            self._last = tail.tobytes(), self._reach(tail)
-        return self._last[1]
-
-    @cached_property
-    def p_value(self) -> Array:
-        """Level at which an end of the gap's interval meets 0."""
-        return np.asarray(self.difference.p_value(0.0))
+        self.tests = self.difference.tests(0.0)
 
 
 @lru_cache(maxsize=2)
@@ -143,23 +156,20 @@ class _OfManyLabels(Evidence):
 
     def __init__(self, form: forms.Apart, estimate: Array):
         super().__init__(estimate)
-        self.form = form
+        self.form, self.a, self.d = form, form.a, form.d
         self.rows = form.a.sum(axis=-1, keepdims=True), form.d.sum(axis=-1, keepdims=True)
         self.shares = divide(form.a, self.rows[0]), divide(form.d, self.rows[1])
 
-    def _p_value(self, parity: Array) -> Array:
+    def tests(self, parity: Any) -> list[Sought]:
+        return []
+
+    def _p_of(self, tails: Sequence[Array]) -> Array:
         statistic, mean, variance = self._pearson
         return np.where(statistic > 0, gamma_tail(statistic, mean, variance), 1.0)
 
-    def _ends(self, tail: Array) -> tuple[Array, Array]:
+    def _ends(self, reaches: Array, tail: Array) -> tuple[Array, Array]:
         null, rejects = self._null(tail)
-        match self.form.shape:
-            case "split":
-                down, up, chance = self._of_a_split(tail, null)
-            case "largest":
-                down, up, chance = self._of_the_largest(tail, null)
-            case _:
-                down, up, chance = self._along_the_slopes(tail, null)
+        down, up, chance = self._reaching(reaches, tail, null)
         length = np.sqrt(self.estimate) if self.form.squared else self.estimate
         endless = np.isinf(length)
         at = np.where(endless, self._smoothed_length, length)
@@ -169,9 +179,25 @@ class _OfManyLabels(Evidence):
         return (low * low, high * high) if self.form.squared else (low, high)
 
     @cached_property
+    def _smoothed(self) -> tuple[Array, Array]:
+        """Shares with one row more, spread evenly over the labels, so that none is 0."""
+        a, d = self.a, self.d
+        each = 1 / a.shape[-1]
+        return divide(a + each, self.rows[0] + 1), divide(d + each, self.rows[1] + 1)
+
+    @cached_property
+    def _smoothed_length(self) -> Array:
+        value = self.form.value(*self._smoothed)
+        return np.sqrt(value) if self.form.squared else value
+
+    @abstractmethod
+    def _reaching(self, reaches: Array, tail: Array, null: Null) -> tuple[Array, Array, Array]:
+        """How far the length reaches down and up, and how long chance alone makes it."""
+
+    @cached_property
     def _pearson(self) -> tuple[Array, Array, Array]:
         """Pearson's statistic, and its mean and variance over the tables of the same margins."""
-        a, d, (n_a, n_d) = self.form.a, self.form.d, (one[:, 0] for one in self.rows)
+        a, d, (n_a, n_d) = self.a, self.d, (one[:, 0] for one in self.rows)
         pool, n = a + d, n_a + n_d
         there = pool > 0
         labels = np.count_nonzero(there, axis=-1)
@@ -194,25 +220,83 @@ class _OfManyLabels(Evidence):
         z = np.array([NormalDist().inv_cdf(1 - one) if one > 1e-16 else 38.0 for one in level])
         statistic, mean, variance = self._pearson
         pearson = _gamma_quantile(z, mean, variance)
-        pool = divide(self.form.a + self.form.d, n_a + n_d)
+        pool = divide(self.a + self.d, n_a + n_d)
         return Null(pool, (1 / n_a + 1 / n_d)[:, 0], pearson, z), statistic > pearson
 
-    def _of_a_split(self, tail: Array, null: Null) -> tuple[Array, Array, Array]:
-        """Half the sum of the gaps is the gap of the labels that side a has more of.
+    def _of_gaps(self, a: Array, d: Array) -> tuple[Array, Array]:
+        """Counts and rows whose limits the gaps between shares of these labels need."""
+        n, m = (np.broadcast_to(one, a.shape) for one in self.rows)
+        return np.stack([a, m - d, n - a, d]), np.stack([n, m, n, m])
 
-        Labels that both sides have as much of may be among them or not: the farther reaches hold.
-        Where gaps are small, it may be other labels that side a truly has more of. The gap of any
-        label alone is no larger than this distance, so that it reaches at least as far as those.
-        """
-        n, m = (one[:, 0] for one in self.rows)
-        reaches = []
-        for more in (self.shares[0] > self.shares[1], self.shares[0] >= self.shares[1]):
-            x, y = ((side * more).sum(axis=-1) for side in (self.form.a, self.form.d))
-            found = reach(np.stack([x, m - y, n - x, y]), np.stack([n, m, n, m]), tail)
-            reaches.append([np.sqrt(one[0] ** 2 + one[1] ** 2) for one in (found[:2], found[2:])])
-        down, up = (np.maximum(*pair) for pair in zip(*reaches, strict=True))
-        gap, _, _, farthest = self._of_each_label(tail)
-        up = np.maximum(up, farthest - np.abs(gap).sum(axis=-1) / 2)
+
+def _reach_of_gaps(found: Array) -> tuple[Array, Array]:
+    """How far gaps reach down and up, from the reaches of the limits that they need."""
+    square = np.square(found)
+    return np.sqrt(square[0] + square[1]), np.sqrt(square[2] + square[3])
+
+
+class _OfLabels(_OfManyLabels):
+    """A distance of which the gap of each label says something."""
+
+    def __init__(self, form: forms.Apart, estimate: Array):
+        super().__init__(form, estimate)
+        self.gap = self.shares[0] - self.shares[1]
+        self._asks(*self._of_gaps(self.a, self.d), of=np.arange(len(estimate))[:, np.newaxis])
+
+    def _of_each_label(self, reaches: Array) -> tuple[Array, Array, Array]:
+        """How far the gap of each label reaches down and up, and how far from 0 any of them."""
+        down, up = _reach_of_gaps(reaches.reshape(4, *self.gap.shape))
+        farthest = np.maximum(np.abs(self.gap - down), np.abs(self.gap + up)).max(axis=-1)
+        return down, up, farthest
+
+
+class _OfLargestGap(_OfLabels):
+    """Each label has a gap with an interval; the largest gap reaches as far as any of them."""
+
+    def _reaching(self, reaches: Array, tail: Array, null: Null) -> tuple[Array, Array, Array]:
+        gap, (down, up, farthest) = self.gap, self._of_each_label(reaches)
+        size = np.abs(gap)
+        largest = size >= size.max(axis=-1, keepdims=True) * (1 - 1e-12)
+        back = np.where(largest, np.where(gap > 0, down, up), 0.0).max(axis=-1)
+        labels = np.count_nonzero(null.shares, axis=-1)
+        level = np.clip(tail / labels, 1e-300, 0.5)
+        z = np.array([-NormalDist().inv_cdf(one) for one in level])
+        chance = z * np.sqrt((null.shares * (1 - null.shares)).max(axis=-1) * null.scale)
+        return back, farthest - size.max(axis=-1), chance
+
+
+class _OfSplit(_OfLabels):
+    """Half the sum of the gaps is the gap of the labels that side a has more of.
+
+    Labels that both sides have as much of may be among them or not: the farther reaches hold. Where
+    gaps are small, it may be other labels that side a truly has more of. The gap of any label alone
+    is no larger than this distance, so that it reaches at least as far as those.
+    """
+
+    def __init__(self, form: forms.Apart, estimate: Array):
+        super().__init__(form, estimate)
+        of_each = self.x, self.n, self.of
+        a, d = (
+            np.stack(
+                [
+                    (side * more).sum(axis=-1)
+                    for more in (self.shares[0] > self.shares[1], self.shares[0] >= self.shares[1])
+                ],
+                axis=-1,
+            )
+            for side in (self.a, self.d)
+        )
+        self._asks(*self._of_gaps(a, d), of=np.arange(len(estimate))[:, np.newaxis])
+        self.first = len(self.x)
+        self.x, self.n, self.of = (
+            np.concatenate(both) for both in zip((self.x, self.n, self.of), of_each, strict=True)
+        )
+
+    def _reaching(self, reaches: Array, tail: Array, null: Null) -> tuple[Array, Array, Array]:
+        of_sets = _reach_of_gaps(reaches[: self.first].reshape(self.shape))
+        down, up = (one.max(axis=-1) for one in of_sets)
+        _, _, farthest = self._of_each_label(reaches[self.first :])
+        up = np.maximum(up, farthest - np.abs(self.gap).sum(axis=-1) / 2)
         # Mean and variance of half the sum of the sizes of normal gaps, which are correlated.
         p = null.shares
         size = np.sqrt(p * (1 - p))
@@ -226,58 +310,43 @@ class _OfManyLabels(Evidence):
         factor = self.form.factor
         return factor * down, factor * up, factor * chance * np.sqrt(null.scale)
 
-    def _of_the_largest(self, tail: Array, null: Null) -> tuple[Array, Array, Array]:
-        """Each label has a gap with an interval; the largest gap reaches as far as any of them."""
-        gap, down, up, farthest = self._of_each_label(tail)
-        size = np.abs(gap)
-        largest = size >= size.max(axis=-1, keepdims=True) * (1 - 1e-12)
-        back = np.where(largest, np.where(gap > 0, down, up), 0.0).max(axis=-1)
-        labels = np.count_nonzero(null.shares, axis=-1)
-        level = np.clip(tail / labels, 1e-300, 0.5)
-        z = np.array([-NormalDist().inv_cdf(one) for one in level])
-        chance = z * np.sqrt((null.shares * (1 - null.shares)).max(axis=-1) * null.scale)
-        return back, farthest - np.abs(gap).max(axis=-1), chance
 
-    def _of_each_label(self, tail: Array) -> tuple[Array, Array, Array, Array]:
-        """Gap of each label and how far it reaches down and up, and how far from 0 any of them."""
-        n, m = self.rows
-        x, y = self.form.a, self.form.d
-        found = reach(np.stack([x, m - y, n - x, y]), np.stack([n, m, n, m]), tail[:, np.newaxis])
-        down, up = (np.sqrt(one[0] ** 2 + one[1] ** 2) for one in (found[:2], found[2:]))
-        gap = self.shares[0] - self.shares[1]
-        return gap, down, up, np.maximum(np.abs(gap - down), np.abs(gap + up)).max(axis=-1)
+class _OfSlopes(_OfManyLabels):
+    """A distance that is nearly a mean of the labels' slopes, so a proportion of their range."""
 
-    def _along_the_slopes(self, tail: Array, null: Null) -> tuple[Array, Array, Array]:
-        """The distance is nearly a mean of the labels' slopes, so a proportion of their range."""
-        assert self.form.slopes is not None
+    def __init__(self, form: forms.Apart, estimate: Array):
+        super().__init__(form, estimate)
+        assert form.slopes is not None
+        counts, rows, spans = [], [], []
+        with np.errstate(all="ignore"):
+            slopes = form.slopes(*self._smoothed)
+            for slope, share, of in zip(slopes, self._smoothed, self.rows, strict=True):
+                least = slope.min(axis=-1, keepdims=True)
+                span = slope.max(axis=-1) - least[:, 0]
+                place = divide(slope - least, span[:, np.newaxis])
+                p = (place * share).sum(axis=-1)
+                variance = (np.square(place - p[:, np.newaxis]) * share).sum(axis=-1)
+                n = of[:, 0] * divide(p * (1 - p), variance)
+                counts.append([p * n, n - p * n])
+                rows.append([n, n])
+                spans.append(np.abs(span))
+            self.spans = np.stack(spans)[:, np.newaxis]
+            self._asks(counts, rows)
+
+    def _reaching(self, reaches: Array, tail: Array, null: Null) -> tuple[Array, Array, Array]:
         assert self.form.chance is not None
         chance = self.form.chance(null)
-        slopes = self.form.slopes(*self._smoothed)
-        made = []
-        for slope, share, rows in zip(slopes, self._smoothed, self.rows, strict=True):
-            least = slope.min(axis=-1, keepdims=True)
-            span = slope.max(axis=-1) - least[:, 0]
-            place = divide(slope - least, span[:, np.newaxis])
-            p = (place * share).sum(axis=-1)
-            variance = (np.square(place - p[:, np.newaxis]) * share).sum(axis=-1)
-            n = rows[:, 0] * divide(p * (1 - p), variance)
-            made.append([np.abs(span) * one for one in both_reaches(p * n, n, tail)])
-        (a_down, a_up), (d_down, d_up) = made
-        down, up = np.sqrt(a_down**2 + d_down**2), np.sqrt(a_up**2 + d_up**2)
+        square = np.square(self.spans * reaches.reshape(self.shape))
+        down, up = np.sqrt(square[0] + square[1])
         # Equal distributions have no slope; chance alone says how far they may be apart.
         return np.where(np.isnan(down), chance, down), np.where(np.isnan(up), chance, up), chance
 
-    @cached_property
-    def _smoothed(self) -> tuple[Array, Array]:
-        """Shares with one row more, spread evenly over the labels, so that none is 0."""
-        a, d = self.form.a, self.form.d
-        each = 1 / a.shape[-1]
-        return divide(a + each, self.rows[0] + 1), divide(d + each, self.rows[1] + 1)
 
-    @cached_property
-    def _smoothed_length(self) -> Array:
-        value = self.form.value(*self._smoothed)
-        return np.sqrt(value) if self.form.squared else value
+_BY_SHAPE: dict[str, Callable[[forms.Apart, Array], Evidence]] = {
+    "split": _OfSplit,
+    "largest": _OfLargestGap,
+    "smooth": _OfSlopes,
+}
 
 
 def gamma_tail(x: Array, mean: Array, variance: Array) -> Array:

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from functools import cached_property
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from biaskit.counts.tables import divide
-from biaskit.intervals.proportions import Array, Reaches, reach, tail_of_gap, tail_where
+from biaskit.intervals.proportions import Array, Known, Sought, solve
 from biaskit.metrics import forms
 
 __all__ = [
@@ -30,6 +29,8 @@ __all__ = [
     "OfOne",
     "OfQuotient",
     "OfStrata",
+    "all_ends",
+    "all_tails_at",
 ]
 
 #: Directions in which a quarter of the ellipse about two proportions is walked, from one axis to
@@ -44,16 +45,45 @@ _MANY_STRATA = 64
 class Evidence(ABC):
     """What some rows say of a number, one for each comparison, at any level.
 
-    `estimate` has the shape ``(comparisons,)``, as have all arrays here.
+    It is made of proportions: of their limits the ends of an interval follow. `estimate` has the
+    shape ``(comparisons,)``, as have all arrays here unless another is given.
     """
+
+    #: How many tests the p-value is made of.
+    number_of_tests = 1
+    #: Whether all limits are of the level of the ends.
+    one_level = True
 
     def __init__(self, estimate: Array):
         self.estimate = estimate
 
+    def _asks(self, counts: Any, rows: Any, of: Any = None) -> None:
+        """Say which limits from below are needed: of these counts, in rows, by comparison.
+
+        Comparisons are on the last axis, unless it is said `of` which one each limit is.
+        """
+        self.shape = np.shape(counts)
+        if of is None:
+            of = np.arange(len(self.estimate))
+        self.x, self.n = (np.asarray(one, dtype=np.float64).ravel() for one in (counts, rows))
+        self.of: NDArray[np.intp] = (np.zeros(self.shape, dtype=np.intp) + of).ravel()
+
+    def known(self, tail: Any) -> Known:
+        """Limits that the ends at a level are made of."""
+        return Known(self.x, self.n, self.levels(self._each(tail)))
+
+    def levels(self, tail: Array) -> Array:
+        """Chances beyond the limits, shape ``(limits,)``, from those beyond the ends."""
+        return np.asarray(tail[self.of])
+
     def ends(self, tail: Any) -> tuple[Array, Array]:
         """Low and high ends of the intervals that leave a chance of `tail` beyond either end."""
+        return all_ends([self], tail)[0]
+
+    def ends_of(self, reaches: Array, tail: Any) -> tuple[Array, Array]:
+        """The same from the reaches of the limits that are `known`."""
         with np.errstate(all="ignore"):  # what is undefined or endless is said to be
-            low, high = self._ends(self._each(tail))
+            low, high = self._ends(reaches, self._each(tail))
         undefined = np.isnan(self.estimate)
         return np.where(undefined, np.nan, low), np.where(undefined, np.nan, high)
 
@@ -62,20 +92,31 @@ class Evidence(ABC):
 
         A half where the value is the estimate, 0 where the chance is less than can be told apart.
         """
+        return all_tails_at([self], [value])[0]
+
+    def sought(self, value: Any) -> Sought:
+        """The level at which an end meets a value, to be found."""
         with np.errstate(all="ignore"):
-            found = self._tail_at(self._each(value))
-        return np.where(np.isnan(self.estimate), np.nan, found)
+            return self._sought(self._each(value))
 
     def p_value(self, parity: Any) -> Array:
         """Level at which an end of the interval meets parity."""
+        _, tails = solve([], self.tests(parity))
+        return self.p_of(tails)
+
+    def tests(self, parity: Any) -> list[Sought]:
+        """Levels that the p-value is made of, as many as `number_of_tests`."""
+        return [self.sought(parity)]
+
+    def p_of(self, tails: Sequence[Array]) -> Array:
+        """P-value from the levels that the `tests` sought."""
         with np.errstate(all="ignore"):
-            found = self._p_value(self._each(parity))
-        return np.where(np.isnan(self.estimate), np.nan, found)
+            return np.where(np.isnan(self.estimate), np.nan, self._p_of(tails))
 
     @abstractmethod
-    def _ends(self, tail: Array) -> tuple[Array, Array]: ...
+    def _ends(self, reaches: Array, tail: Array) -> tuple[Array, Array]: ...
 
-    def _tail_at(self, value: Array) -> Array:
+    def _sought(self, value: Array) -> Sought:
         endless = np.isinf(self.estimate)
 
         def scaled(x: Array) -> Array:  # what is endless is at a finite distance, too
@@ -84,17 +125,41 @@ class Evidence(ABC):
         below = value < self.estimate
         middle, met = scaled(self.estimate), scaled(value)
 
-        def reached(tail: Array) -> Array:
-            low, high = self._ends(tail)
+        def reached(reaches: Array, tail: Array) -> Array:
+            low, high = self._ends(reaches, tail)
             return np.abs(scaled(np.where(below, low, high)) - middle)
 
-        return tail_where(reached, np.abs(met - middle))
+        gap = np.abs(met - middle)
+        levels = None if self.one_level else self.levels
+        return Sought(self.x, self.n, self.of, gap, reached, levels)
 
-    def _p_value(self, parity: Array) -> Array:
-        return 2 * self._tail_at(parity)
+    def _p_of(self, tails: Sequence[Array]) -> Array:
+        return 2 * tails[0]
 
     def _each(self, value: Any) -> Array:
-        return np.broadcast_to(np.asarray(value, dtype=np.float64), self.estimate.shape)
+        return np.full_like(self.estimate, value)
+
+
+def all_ends(evidence: Sequence[Evidence], tail: float) -> list[tuple[Array, Array]]:
+    """Ends of several numbers, found together."""
+    found, _ = solve([one.known(tail) for one in evidence])
+    return [one.ends_of(reaches, tail) for one, reaches in zip(evidence, found, strict=True)]
+
+
+def all_tails_at(evidence: Sequence[Evidence], values: Sequence[Any]) -> list[Array]:
+    """Chances at which the ends of several numbers meet values, found together."""
+    sought = [one.sought(value) for one, value in zip(evidence, values, strict=True)]
+    _, found = solve([], sought)
+    return [
+        np.where(np.isnan(one.estimate), np.nan, tail)
+        for one, tail in zip(evidence, found, strict=True)
+    ]
+
+
+def _root_of_squares(reaches: Array, tail: Array) -> Array:
+    """How far limits of which each comparison has one or two reach together."""
+    square = np.square(reaches).reshape(-1, len(tail))
+    return np.asarray(np.sqrt(square[0] + square[1] if len(square) == 2 else square[0]))
 
 
 class OfOne(Evidence):
@@ -107,15 +172,16 @@ class OfOne(Evidence):
         # The rows whose limit from below makes the low end of the number, and the high one.
         self.counts = np.stack([rows - count, count] if falls else [count, rows - count])
         self.rows = rows
+        self._asks(self.counts, np.stack([rows, rows]))
 
-    def _ends(self, tail: Array) -> tuple[Array, Array]:
-        down, up = self.size * reach(self.counts, self.rows, tail)
+    def _ends(self, reaches: Array, tail: Array) -> tuple[Array, Array]:
+        down, up = self.size * reaches.reshape(self.shape)
         return self.estimate - down, self.estimate + up
 
-    def _tail_at(self, value: Array) -> Array:
+    def _sought(self, value: Array) -> Sought:
         count = np.where(value < self.estimate, self.counts[0], self.counts[1])
         gap = np.abs(value - self.estimate) / self.size
-        return tail_of_gap(count[np.newaxis], self.rows[np.newaxis], gap)
+        return Sought(count, self.rows, np.arange(len(gap)), gap, _root_of_squares)
 
 
 class OfDifference(Evidence):
@@ -123,24 +189,24 @@ class OfDifference(Evidence):
 
     def __init__(self, form: forms.Difference, estimate: Array):
         super().__init__(estimate)
-        self.x, self.n, self.y, self.m = (
-            np.asarray(one, dtype=np.float64) for one in (*form.plus, *form.minus)
-        )
+        self.plus, self.minus = form
+        (x, n), (y, m) = form
+        self._asks(np.array([x, m - y, n - x, y]), np.array([n, m, n, m]))
 
-    def _ends(self, tail: Array) -> tuple[Array, Array]:
-        x, n, y, m = self.x, self.n, self.y, self.m
-        found = reach(np.stack([x, m - y, n - x, y]), np.stack([n, m, n, m]), tail)
-        squares = found * found
+    def _ends(self, reaches: Array, tail: Array) -> tuple[Array, Array]:
+        squares = np.square(reaches).reshape(self.shape)
         down, up = np.sqrt(squares[0] + squares[1]), np.sqrt(squares[2] + squares[3])
         return self.estimate - down, self.estimate + up
 
-    def _tail_at(self, value: Array) -> Array:
-        x, n, y, m = self.x, self.n, self.y, self.m
+    def _sought(self, value: Array) -> Sought:
+        (x, n), (y, m) = self.plus, self.minus
         # Of whole numbers this is the same, to the bit, when either kind of rows is counted.
         away = (x * m - y * n) / (n * m) - value
         below = away > 0  # then it is the low end that meets the value
-        counts = np.stack([np.where(below, x, n - x), np.where(below, m - y, y)])
-        return tail_of_gap(counts, np.stack([n, m]), np.abs(away))
+        half = 2 * len(away)
+        x, n = (one.reshape(2, 2, -1) for one in (self.x, self.n))
+        counts = np.where(below, x[0], x[1])
+        return Sought(counts.ravel(), n[0].ravel(), self.of[:half], np.abs(away), _root_of_squares)
 
 
 class OfStrata(Evidence):
@@ -156,26 +222,21 @@ class OfStrata(Evidence):
             for i in (0, 1)
         )
         # Below and above: the rows counted, and the others.
-        self.counts, self.rows = np.stack([count, rows - count]), np.stack([rows, rows])
         of = np.arange(len(self.weight))[:, np.newaxis]
-        self.comparison = np.broadcast_to(of, self.counts.shape)
+        self._asks(np.stack([count, rows - count]), np.stack([rows, rows]), of)
+        self.all_of_them = self.shape
+        self.where: Any = slice(None)
+        if self.weight.shape[-1] > _MANY_STRATA:
+            flat = np.stack([self.x, self.n, self.of])
+            flat, self.where = np.unique(flat, axis=1, return_inverse=True)
+            self._asks(flat[0], flat[1], flat[2].astype(np.intp))
 
-    def _ends(self, tail: Array) -> tuple[Array, Array]:
-        reaches, comparison, where = self._once
-        found = reaches(tail[comparison])[where].reshape(self.counts.shape)
+    def _ends(self, reaches: Array, tail: Array) -> tuple[Array, Array]:
+        found = reaches[self.where].reshape(self.all_of_them)
         (plus_down, minus_down), (plus_up, minus_up) = self._over_strata(*found)
         low = np.sqrt(plus_down * plus_down + minus_up * minus_up)
         high = np.sqrt(plus_up * plus_up + minus_down * minus_down)
         return self.estimate - low, self.estimate + high
-
-    @cached_property
-    def _once(self) -> tuple[Reaches, NDArray[np.intp], NDArray[np.intp]]:
-        """Limits to be found, each once for a comparison, which one, and where they stand."""
-        flat = np.stack([one.ravel() for one in (self.counts, self.rows, self.comparison)])
-        where = np.arange(flat.shape[1])
-        if self.weight.shape[-1] > _MANY_STRATA:
-            flat, where = np.unique(flat, axis=1, return_inverse=True)
-        return Reaches(flat[0], flat[1]), flat[2].astype(np.intp), where.ravel()
 
     def _over_strata(self, down: Array, up: Array) -> tuple[Array, Array]:
         """Reaches of a weighted mean, below and above, of those of its parts (the last axis).
@@ -217,27 +278,31 @@ class OfQuotient(Evidence):
         )
         self.quotient = np.where(np.isnan(estimate), np.nan, self.middle[0] / self.middle[1])
         self.share = divide(self.counts, self.rows)
-        self.reach = Reaches(
+        self._asks(
             np.stack([self.counts, self.rows - self.counts]), np.stack([self.rows, self.rows])
         )
 
-    def _ends(self, tail: Array) -> tuple[Array, Array]:
-        below, above = self._reaches(tail)
+    def _ends(self, reaches: Array, tail: Array) -> tuple[Array, Array]:
+        below, above = self._reaches(reaches)
         low, high = self.quotient * np.exp(-below), self.quotient * np.exp(above)
         return np.where(self.turned, 1 / high, low), np.where(self.turned, 1 / low, high)
 
-    def _tail_at(self, value: Array) -> Array:
+    def _sought(self, value: Array) -> Sought:
         value = np.log(value)
         gap = np.log(self.quotient) - np.where(self.turned, -value, value)
-        return tail_where(
-            lambda tail: np.where(gap > 0, *self._reaches(tail)), np.where(gap == 0, 0, np.abs(gap))
-        )
 
-    def _reaches(self, tail: Any) -> tuple[Array, Array]:
-        down, up = self.reach(tail)
+        def reached(reaches: Array, _: Array) -> Array:
+            return np.where(gap > 0, *self._reaches(reaches))
+
+        size = np.where(gap == 0, 0, np.abs(gap))
+        return Sought(self.x, self.n, self.of, size, reached)
+
+    def _reaches(self, reaches: Array) -> tuple[Array, Array]:
+        down, up = reaches.reshape(self.shape)
         down = np.where(self.counts > 0, np.log(self.middle / (self.share - down)), np.inf)
         up = np.maximum(np.log((self.share + up) / self.middle), 0.0)
-        return np.sqrt(down[0] ** 2 + up[1] ** 2), np.sqrt(up[0] ** 2 + down[1] ** 2)
+        down, up = down * down, up * up
+        return np.sqrt(down[0] + up[1]), np.sqrt(up[0] + down[1])
 
 
 class OfCurves(Evidence):
@@ -250,16 +315,16 @@ class OfCurves(Evidence):
             np.array([[share[i] for share in curve.shares] for curve in self.curves], np.float64)
             for i in (0, 1)
         )
-        self.known = rows > 0
-        self.shares = np.where(self.known, divide(counts, rows), 0.5)
-        self.reach = Reaches(np.stack([counts, rows - counts]), np.stack([rows, rows]))
+        self.of_rows = rows > 0
+        self.shares = np.where(self.of_rows, divide(counts, rows), 0.5)
+        self._asks(np.stack([counts, rows - counts]), np.stack([rows, rows]))
 
-    def _ends(self, tail: Array) -> tuple[Array, Array]:
-        down, up = np.where(self.known, self.reach(tail), 0.5)
+    def _ends(self, reaches: Array, tail: Array) -> tuple[Array, Array]:
+        down, up = np.where(self.of_rows, reaches.reshape(self.shape), 0.5)
         found = [
             _extremes(curve.function, shares, np.stack([-below, above], axis=1), known)
             for curve, shares, below, above, known in zip(
-                self.curves, self.shares, down, up, self.known, strict=True
+                self.curves, self.shares, down, up, self.of_rows, strict=True
             )
         ]
         value, low, high = found[0]
@@ -310,20 +375,44 @@ class OfLargest(Evidence):
     multivariate normal distributions", JASA 62, 1967); its high end is the largest of theirs.
     """
 
+    one_level = False
+
     def __init__(self, form: forms.Largest, estimate: Array):
         super().__init__(estimate)
         self.each = [
             OfDifference(one, divide(*one.plus) - divide(*one.minus)) for one in form.differences
         ]
+        self.number_of_tests = len(self.each)
+        # For the low ends, and for the high ones.
+        x, n = (
+            np.stack(one * 2)
+            for one in ([one.x for one in self.each], [one.n for one in self.each])
+        )
+        self._asks(x, n, self.each[0].of)
 
-    def _ends(self, tail: Array) -> tuple[Array, Array]:
+    def levels(self, tail: Array) -> Array:
+        """Chances beyond the limits of the low ends, and of the high ones."""
         for_any = -np.expm1(np.log1p(-2 * tail) / len(self.each)) / 2
-        low = np.max([_folded(*one._ends(for_any))[0] for one in self.each], axis=0)
-        high = np.max([_folded(*one._ends(tail))[1] for one in self.each], axis=0)
-        return low, high
+        of = self.of.reshape(self.shape)
+        return np.concatenate([one[of[: len(self.each)]].ravel() for one in (for_any, tail)])
 
-    def _p_value(self, parity: Array) -> Array:
-        least = np.min([one._p_value(0 * parity) for one in self.each], axis=0)
+    def _ends(self, reaches: Array, tail: Array) -> tuple[Array, Array]:
+        found = reaches.reshape(2, len(self.each), -1)
+        low, high = (
+            [
+                _folded(*one._ends(of_it, tail))[end]
+                for one, of_it in zip(self.each, found[end], strict=True)
+            ]
+            for end in (0, 1)
+        )
+        return np.max(low, axis=0), np.max(high, axis=0)
+
+    def tests(self, parity: Any) -> list[Sought]:
+        """A level for each of the differences."""
+        return [one.sought(0 * self._each(parity)) for one in self.each]
+
+    def _p_of(self, tails: Sequence[Array]) -> Array:
+        least = 2 * np.min(tails, axis=0)
         return np.asarray(-np.expm1(len(self.each) * np.log1p(-least)))
 
 

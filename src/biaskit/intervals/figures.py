@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from biaskit.counts.tables import divide
-from biaskit.intervals.distances import OfDistance
+from biaskit.intervals.distances import of_distance
 from biaskit.intervals.evidence import (
     Evidence,
     OfCurves,
@@ -19,7 +18,7 @@ from biaskit.intervals.evidence import (
     OfQuotient,
     OfStrata,
 )
-from biaskit.intervals.proportions import Array
+from biaskit.intervals.proportions import Array, solve
 from biaskit.metrics import forms
 from biaskit.metrics.forms import Share
 
@@ -91,14 +90,14 @@ def _labels_worth(counts: Any, squares: Any) -> Array:
     return np.asarray(np.nan_to_num(p * np.where(alike < plain, alike, plain)))
 
 
-_EVIDENCE: dict[type, type[Any]] = {
+_EVIDENCE: dict[type, Callable[[Any, Array], Evidence]] = {
     forms.One: OfOne,
     forms.Difference: OfDifference,
     forms.Strata: OfStrata,
     forms.Quotient: OfQuotient,
     forms.Curves: OfCurves,
     forms.Largest: OfLargest,
-    forms.Apart: OfDistance,
+    forms.Apart: of_distance,
 }
 
 
@@ -118,38 +117,72 @@ def figures_of(
 ) -> list[Figures]:
     """Intervals and tests of several numbers; an interval holds its estimate, inside the bounds.
 
-    A parity that is NaN has no test. Differences are found together, which saves most of the time.
+    A parity that is NaN has no test. All are found together, which saves most of the time.
     """
+    if not evidence:
+        return []
     tail = (1 - confidence) / 2
-    made: dict[int, Figures] = {}
-    plain = [i for i, one in enumerate(evidence) if type(one) is OfDifference]
-    if len(plain) > 1:
-        stacked = _stacked([evidence[i] for i in plain])
-        sizes = [len(evidence[i].estimate) for i in plain]
-        low, high = stacked.ends(tail)
-        tested = np.repeat([parities[i] for i in plain], sizes)
-        p = np.full_like(low, np.nan) if np.isnan(tested).all() else stacked.p_value(tested)
-        parts = [np.split(one, np.cumsum(sizes)[:-1]) for one in (low, high, p)]
-        made = {i: Figures(*found) for i, *found in zip(plain, *parts, strict=True)}
-    for i, (one, parity) in enumerate(zip(evidence, parities, strict=True)):
-        if i not in made:
-            p = np.full_like(one.estimate, np.nan) if math.isnan(parity) else one.p_value(parity)
-            made[i] = Figures(*one.ends(tail), p)
-    return [
-        inside(made[i], one.estimate, *bound)
-        for i, (one, bound) in enumerate(zip(evidence, bounds, strict=True))
+    numbers = _stacked(evidence, parities)
+    tests = [
+        [] if np.isnan(one.parity).all() else one.evidence.tests(one.parity) for one in numbers
     ]
+    # Distances of the same labels have limits and tests in common.
+    known = {id(one.evidence.x): one.evidence.known(tail) for one in numbers}
+    sought = {id(test): test for of_it in tests for test in of_it}
+    reaches, tails = solve([*known.values()], [*sought.values()])
+    reach_of = dict(zip(known, reaches, strict=True))
+    tail_of = dict(zip(sought, tails, strict=True))
+    shape = len(evidence), len(evidence[0].estimate)
+    low, high, p = np.empty(shape), np.empty(shape), np.full(shape, np.nan)
+    for (one, parity, places), of_it in zip(numbers, tests, strict=True):
+        ends = one.ends_of(reach_of[id(one.x)], tail)
+        low[places], high[places] = (end.reshape(len(places), -1) for end in ends)
+        if not np.isnan(parity).all():
+            found = one.p_of([tail_of[id(test)] for test in of_it])
+            p[places] = found.reshape(len(places), -1)
+    least, most = np.array(bounds, dtype=np.float64).T[:, :, np.newaxis]
+    figures = inside(
+        Figures(low, high, p), np.stack([one.estimate for one in evidence]), least, most
+    )
+    return [Figures(*of_it) for of_it in zip(*figures, strict=True)]
 
 
-def _stacked(evidence: Sequence[Any]) -> OfDifference:
-    counts = [np.concatenate([getattr(one, name) for one in evidence]) for name in "xnym"]
-    form = forms.Difference(Share(*counts[:2]), Share(*counts[2:]))
-    return OfDifference(form, np.concatenate([one.estimate for one in evidence]))
+class _Together(NamedTuple):
+    """Evidence for one number or for several, their parities, and which of all they are."""
+
+    evidence: Evidence
+    parity: Array
+    places: list[int]
 
 
-def inside(found: Figures, estimate: Array, least: float, most: float) -> Figures:
+def _stacked(evidence: Sequence[Evidence], parities: Sequence[float]) -> list[_Together]:
+    """Numbers of which all differences of two proportions are one, as of more comparisons."""
+    plain = {i: one for i, one in enumerate(evidence) if type(one) is OfDifference}
+    if len(plain) == 1:
+        plain = {}
+    made = [
+        _Together(one, np.array(parities[i]), [i])
+        for i, one in enumerate(evidence)
+        if i not in plain
+    ]
+    if plain:
+        plus, minus = (
+            Share(*(np.concatenate(parts) for parts in zip(*shares, strict=True)))
+            for shares in (
+                [one.plus for one in plain.values()],
+                [one.minus for one in plain.values()],
+            )
+        )
+        estimate = np.concatenate([one.estimate for one in plain.values()])
+        parity = np.repeat([parities[i] for i in plain], len(estimate) // len(plain))
+        stacked = OfDifference(forms.Difference(plus, minus), estimate)
+        made.append(_Together(stacked, parity, [*plain]))
+    return made
+
+
+def inside(found: Figures, estimate: Array, least: Any, most: Any) -> Figures:
     """Figures whose intervals hold the estimates and stay in the bounds of the metric."""
     low = np.minimum(np.maximum(found.low, least), estimate)
     high = np.maximum(np.minimum(found.high, most), estimate)
-    p = np.where(np.isnan(found.p_value), np.nan, np.clip(found.p_value, LEAST_P, 1))
+    p = np.minimum(np.maximum(found.p_value, LEAST_P), 1)
     return Figures(low, high, np.where(np.isnan(estimate), np.nan, p))

@@ -7,15 +7,18 @@ The lower limit is the proportion at which as many as were counted, or more, hav
 limit is one less the lower limit of the others. Counts may be fractions: rows that are weighted are
 worth some number of rows.
 
-What is found for one proportion does not depend on which others are asked for beside it, to the
-bit.
+All limits of a report are found together (`solve`), those at levels that are given and those at
+levels that are sought, since arrays of a few numbers cost as much as arrays of hundreds. Each
+number stops changing when it is settled, so what is found for one proportion does not depend on
+which others are asked for beside it, to the bit.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from collections.abc import Callable, Sequence
+from itertools import accumulate, pairwise
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,13 +26,13 @@ from numpy.typing import NDArray
 __all__ = [
     "LEAST_TAIL",
     "Array",
-    "Reaches",
+    "Known",
+    "Sought",
     "both_reaches",
     "difference",
-    "normal_tail",
+    "mills",
     "reach",
-    "tail_of_gap",
-    "tail_where",
+    "solve",
 ]
 
 Array: TypeAlias = NDArray[np.float64]
@@ -37,17 +40,51 @@ Array: TypeAlias = NDArray[np.float64]
 #: No smaller chance is told apart from this one.
 LEAST_TAIL = 1e-12
 
-# The continued fraction takes more terms where the variance of a count is larger; beyond the last
-# of these the saddlepoint's tail is right to some parts in a million, and takes its place.
-_VARIANCES, _PAIRS = (60.0, 1000.0), (14, 30)
-_MOST_STEPS, _JOINT_STEPS = 60, 12
-_LN_2, _ROOT_2_PI = math.log(2), math.sqrt(2 * math.pi)
-_USUAL = float(np.log((1 - 0.95) / 2))  # of the chance beyond an end of a 95 % interval
+# Where the variance of a count is less than this, its tail is a continued fraction of so many
+# pairs of terms; else the saddlepoint's, which is right to a millionth of a standard deviation.
+_FEW, _PAIRS = 40.0, 14
+_MOST_STEPS = 100
+# By what part of itself a limit moved in a step: then it is there, or may be reckoned with.
+_CLOSE, _NEAR = 2e-3, 0.2
+# Standard deviations within which what a saddlepoint adds to the normal tail is taken as straight.
+_MIDDLE = 0.1
+# Steps of fewer limits than this take no longer when some of them are there.
+_FEW_LIMITS = 100
+# More limits than these are found one part after another: each takes some hundred bytes.
+_AT_ONCE = 2**16
+_NOTHING, _NOWHERE = np.empty(0), np.empty(0, dtype=np.intp)
+_LN_2, _LN_ROOT_2_PI = math.log(2), math.log(2 * math.pi) / 2
 
-# Step of the trapezoidal rule for the normal law's tail.
+# Nodes of the trapezoidal rule for the normal law's tail, half a step from 0 and from each other.
 _STEP = 0.5
-_SQUARES = (_STEP * np.arange(13, 0, -1)[:, np.newaxis]) ** 2
-_WEIGHTS = np.exp(-_SQUARES)
+_SQUARES = 2 * (_STEP * (np.arange(13, 0, -1)[:, np.newaxis] - 0.5)) ** 2
+_WEIGHTS = 2 * _STEP / math.sqrt(math.pi) * np.exp(-_SQUARES / 2)
+
+
+class Known(NamedTuple):
+    """Limits at levels that are known; all arrays have the shape ``(limits,)``."""
+
+    #: Counts, and the rows that they are counts of.
+    x: Array
+    n: Array
+    #: Chances that are left beyond the limits, above 0 and at most a half.
+    tail: Array
+
+
+class Sought(NamedTuple):
+    """For each of some comparisons, the level at which limits together reach as far as a gap."""
+
+    #: Counts and rows, and which comparison each is of, shape ``(limits,)``.
+    x: Array
+    n: Array
+    of: NDArray[np.intp]
+    #: How far is to be reached, 0 or more, shape ``(comparisons,)``.
+    gap: Array
+    #: From the reaches of the limits and the chances of the comparisons, how far those reach: the
+    #: farther the smaller the chance, and 0 at a half, or about that.
+    reached: Callable[[Array, Array], Array]
+    #: From the chances of the comparisons those of the limits, where they are not the same.
+    levels: Callable[[Array], Array] | None = None
 
 
 def reach(x: Any, n: Any, tail: Any) -> Array:
@@ -71,31 +108,9 @@ def reach(x: Any, n: Any, tail: Any) -> Array:
     >>> reach([0, 1, 40], 40, 0.025).round(4)
     array([0.    , 0.0237, 0.0722])
     """
-    x, n, tail = np.broadcast_arrays(*(np.asarray(one, dtype=np.float64) for one in (x, n, tail)))
-    return Reaches(x, n)(tail)
-
-
-class Reaches:
-    """Reaches of the same proportions at one level after another; the arguments are as in `reach`.
-
-    >>> Reaches(np.array([1.0, 40.0]), np.array([40.0, 40.0]))(0.025).round(4)
-    array([0.0237, 0.0722])
-    """
-
-    def __init__(self, x: Array, n: Array):
-        self._shape = x.shape
-        self._x, self._n = x.ravel(), n.ravel()
-        self._whole = np.flatnonzero((self._x >= self._n) & (self._n > 0))
-        self._parts = _tails(self._x, self._n)
-
-    def __call__(self, tail: Any) -> Array:
-        """Reaches at chances `tail`, which is broadcast to the proportions."""
-        log_tail = np.broadcast_to(np.log(tail), self._shape).ravel()
-        made = np.where(self._n > 0, 0.0, np.nan)
-        made[self._whole] = -np.expm1((_LN_2 + log_tail[self._whole]) / self._n[self._whole])
-        for these, tails in self._parts:
-            made[these] = tails.reach(log_tail[these])
-        return made.reshape(self._shape)
+    asked = np.broadcast_arrays(*(np.asarray(one, dtype=np.float64) for one in (x, n, tail)))
+    (found,), _ = solve([Known(*(one.ravel() for one in asked))])
+    return found.reshape(asked[0].shape)
 
 
 def both_reaches(x: Any, n: Any, tail: Any) -> tuple[Array, Array]:
@@ -129,265 +144,403 @@ def difference(
     return estimate, estimate - _joined(down, other_up), estimate + _joined(up, other_down)
 
 
-def tail_of_gap(x: Any, n: Any, gap: Any) -> Array:
-    """Chance at which proportions together reach as far as a gap.
-
-    Parameters
-    ----------
-    x, n
-        Counts and rows, shape ``(proportions, comparisons)``; their reaches are joined as the root
-        of the sum of their squares.
-    gap
-        How far is to be reached, 0 or more, shape ``(comparisons,)``.
-
-    Returns
-    -------
-    numpy.ndarray
-        The chance: a half where the gap is 0, 0 where it takes a chance below `LEAST_TAIL`, NaN
-        where a number of rows is 0.
-
-    Examples
-    --------
-    >>> tail_of_gap([[40], [20]], [[1000], [40]], [0.1]).round(4)
-    array([0.1027])
-    """
-    x, n, gap = (np.asarray(one, dtype=np.float64) for one in (x, n, gap))
-    shape, least = x.shape, math.log(LEAST_TAIL)
-    x, n = x.ravel(), n.ravel()
-    parts = _tails(x, n)
-    whole = np.flatnonzero((x >= n) & (n > 0))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share, variance = x / n, (x + 0.5) * (n - x + 0.5) / (n + 1) ** 3
-        z = gap / np.sqrt(variance.reshape(shape).sum(axis=0))
-    log_tail = np.log(np.maximum(normal_tail(np.nan_to_num(z)), LEAST_TAIL))
-    at = np.zeros_like(x)
-    for these, tails in parts:
-        at[these] = tails.start(_each(log_tail, shape)[these])
-    open_ = gap > 0
-    for _ in range(_JOINT_STEPS):
-        # A step for each reach towards the tail, and one for the tail towards the gap, together.
-        wanted, slope, last = _each(log_tail, shape), np.zeros_like(x), at.copy()
-        for these, tails in parts:
-            at[these], slope[these] = tails.step(at[these], wanted[these])
-        at[whole] = -np.expm1((_LN_2 + wanted[whole]) / n[whole])
-        slope[whole] = (at[whole] - 1) / n[whole]
-        reached = np.sqrt((at * at).reshape(shape).sum(axis=0))
-        by_tail = (at * slope).reshape(shape).sum(axis=0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            change = (gap - reached) * reached / by_tail
-        change = np.clip(np.nan_to_num(change, posinf=0, neginf=0), -4, 4)
-        moved = np.clip(log_tail + change, least - 1, math.log(0.5))
-        settled = (np.abs(moved - log_tail) <= 1e-6) & (np.abs(gap - reached) <= 1e-6 * gap)
-        close = np.abs(at - last) <= 1e-5 * np.minimum(at, np.maximum(share - at, 1e-9))
-        settled &= close.reshape(shape).all(axis=0)
-        settled |= (moved == log_tail) & (change > 0)  # no gap is as small as this one
-        log_tail = np.where(open_, moved, log_tail)
-        open_ = open_ & ~settled & (log_tail > least)
-        if not open_.any():
-            break
-    found = np.where(gap > 0, np.exp(log_tail), 0.5)
-    found = np.where(log_tail <= least, 0.0, found)
-    if open_.any():  # of one row or two, a step of one kind may undo that of the other for ever
-        reaches = Reaches(x.reshape(shape)[:, open_], n.reshape(shape)[:, open_])
-        found[open_] = tail_where(
-            lambda tail: np.sqrt(np.square(reaches(tail)).sum(axis=0)), gap[open_]
-        )
-    return np.where(np.isnan(gap) | (n.reshape(shape) <= 0).any(axis=0), np.nan, found)
-
-
-def tail_where(reached: Callable[[Array], Array], gap: Array) -> Array:
-    """Chance at which something reaches as far as a gap.
-
-    Parameters
-    ----------
-    reached
-        Reach at some chances, an array like `gap`: 0 at a half, or about that, and the farther the
-        smaller the chance.
-    gap
-        How far is to be reached, 0 or more, shape ``(comparisons,)``.
-
-    Returns
-    -------
-    numpy.ndarray
-        The chance: a half where the gap is 0 or less, 0 where it takes a chance below `LEAST_TAIL`,
-        and NaN where a gap or its reach is.
-    """
-    # With t so that the chance is exp(-t²/2) / 2, a reach is nearly proportional to t.
-    most = math.sqrt(-2 * math.log(2 * LEAST_TAIL))
-    low, high = np.zeros_like(gap), np.full_like(gap, most)
-    before, at_before = low, -gap
-    t = np.where(gap > 0, 2.0, 0.0)
-    open_ = gap > 0
-    unknown = np.isnan(gap)
-    for step in range(_MOST_STEPS):
-        if not open_.any():
-            break
-        value = reached(np.exp(-t * t / 2) / 2) - gap
-        unknown |= open_ & np.isnan(value)
-        open_ &= ~unknown & ~((value < 0) & (t >= most)) & (np.abs(value) > 1e-10 * gap)
-        under = value < 0
-        low, high = np.where(open_ & under, t, low), np.where(open_ & ~under, t, high)
-        open_ &= high - low > 1e-12 * high
-        with np.errstate(all="ignore"):
-            secant = t - value * (t - before) / (value - at_before)
-        # Where a reach jumps, secants are slow: then every other step halves what is left.
-        kept = (secant > low) & (secant < high) & ((step < 8) | (step % 2 == 0))
-        moved = np.where(kept, secant, (low + high) / 2)
-        moved = np.where((secant >= high) & (high == most), most, moved)
-        before, at_before = np.where(open_, t, before), np.where(open_, value, at_before)
-        near = np.abs(moved - t) <= 3e-5  # the next step would be nearly as the square of this
-        t = np.where(open_, moved, t)
-        open_ &= ~near
-    found = np.exp(-t * t / 2) / 2
-    return np.where(unknown, np.nan, np.where(open_ | (t < most), found, 0.0))
-
-
-def _each(by_comparison: Array, shape: tuple[int, ...]) -> Array:
-    return np.broadcast_to(by_comparison, shape).ravel()
-
-
 def _joined(one: Array, other: Array) -> Array:
     return np.asarray(np.sqrt(one * one + other * other))
 
 
-def _tails(x: Array, n: Array) -> list[tuple[NDArray[np.intp], _Tails]]:
-    """Laws of the counts above 0 and below their number of rows, and where those stand."""
-    inner = (x > 0) & (x < n)
-    variance = np.where(inner, x * (1 - x / np.where(inner, n, 1)), -1.0)
-    made, least = [], 0.0
-    for most, pairs in zip((*_VARIANCES, math.inf), (*_PAIRS, 0), strict=True):
-        these = np.flatnonzero((variance >= least) & (variance < most))
-        if len(these):
-            made.append((these, _Tails(x[these], n[these], pairs)))
-        least = most
-    return made
+def solve(known: Sequence[Known], sought: Sequence[Sought] = ()) -> tuple[list[Array], list[Array]]:
+    """Reaches of limits at known levels, and levels at which limits reach as far as gaps.
+
+    Parameters
+    ----------
+    known
+        Limits to be found; the reach of one is as `reach` has it.
+    sought
+        Levels to be found.
+
+    Returns
+    -------
+    tuple of list
+        The reaches of each of `known`; and for each of `sought` the chances, by comparison: a half
+        where the gap is 0 or less, 0 where it takes a chance below `LEAST_TAIL`, and NaN where a
+        gap or what reaches it is.
+
+    Examples
+    --------
+    >>> x, n = np.array([40.0, 20.0]), np.array([1000.0, 40.0])
+    >>> root = Sought(x, n, np.array([0, 0]), np.array([0.1]),
+    ...               lambda reaches, tail: np.sqrt(np.square(reaches).sum(keepdims=True)))
+    >>> reaches, tails = solve([Known(x, n, np.array([0.025, 0.025]))], [root])
+    >>> reaches[0].round(4), tails[0].round(4)
+    (array([0.0109, 0.1522]), array([0.1027]))
+    """
+    if not (known or sought):
+        return [], []
+    sizes = [len(one.x) for one in known]
+    if sum(sizes) > _AT_ONCE:
+        every = Known(*(np.concatenate(arrays) for arrays in zip(*known, strict=True)))
+        parts = (
+            Known(*(array[start : start + _AT_ONCE] for array in every))
+            for start in range(0, sum(sizes), _AT_ONCE)
+        )
+        reaches = np.concatenate([solve([part])[0][0] for part in parts])
+        return [reaches[at] for at in _slices(sizes)], solve([], sought)[1]
+    with np.errstate(all="ignore"):  # what is undefined or endless is said to be
+        return _Search(known, sought).found()
 
 
-class _Tails:
-    """Upper tails of binomial laws at counts above 0 and below their number of rows.
+class _Search:
+    """Limits and levels, all on their way at once: a step of each limit, then one of each level."""
 
-    With no `pairs` of terms for the continued fraction, tails are the saddlepoint's.
+    def __init__(self, known: Sequence[Known], sought: Sequence[Sought]):
+        asked: list[Known | Sought] = [*known, *sought]
+        self.x = np.concatenate([one.x for one in asked])
+        self.n = np.concatenate([one.n for one in asked])
+        self.slices = _slices([len(one.x) for one in asked])
+        self.known, self.sought = known, sought
+        self.of_sought = self.slices[len(known) :]
+        self.fixed = sum(len(one.x) for one in known)
+        self.comparisons = _slices([len(one.gap) for one in sought])
+        self.levels = _Levels(np.concatenate([_NOTHING, *(one.gap for one in sought)]))
+        self.of = np.concatenate(
+            [
+                _NOWHERE,
+                *(one.of + at.start for one, at in zip(sought, self.comparisons, strict=True)),
+            ]
+        )
+        tails = np.concatenate([_NOTHING, *(one.tail for one in known)])
+        self.log_tail = np.empty(len(self.x))
+        self.log_tail[: self.fixed] = np.log(tails)
+        inner = (self.x > 0) & (self.x < self.n)
+        self.at = np.where(self.n > 0, 0.0, np.nan)
+        self.whole = np.flatnonzero((self.x >= self.n) & (self.n > 0))
+        self.laws = _Laws(self.x, self.n, np.flatnonzero(inner))
+        self.wanted = inner  # whether a limit is still on its way
+
+    def found(self) -> tuple[list[Array], list[Array]]:
+        self._start()
+        for _ in range(_MOST_STEPS):
+            off = self._step()
+            if self.sought:
+                self._seek(off)
+            these = self.wanted[self.laws.places]
+            left = int(np.count_nonzero(these))
+            if not left and not self.levels.open.any():
+                break
+            if len(these) > max(2 * left, _FEW_LIMITS):
+                self.laws = self.laws.of(these)
+        tails = self.levels.tails()
+        return (
+            [self.at[at] for at in self.slices[: len(self.known)]],
+            [tails[at] for at in self.comparisons],
+        )
+
+    def _start(self) -> None:
+        """Go to the limits of E. B. Wilson (1927), at levels at which those reach the gaps."""
+        if self.sought:
+            self._spread()
+            self._place(self.laws.start(self.log_tail[self.laws.places]))
+            self.levels.guess(self._reached())
+            self._spread()
+        self._place(self.laws.start(self.log_tail[self.laws.places]))
+
+    def _step(self) -> Array:
+        """Step of each limit that is on its way; by what part of themselves they moved."""
+        laws = self.laws
+        places = laws.places
+        was = self.at[places]
+        moved = laws.step(was, self.log_tail[places])
+        left = np.maximum(laws.share - moved, 1e-9 * laws.share)
+        off = np.abs(moved - was) / np.minimum(np.maximum(was, laws.small), left)
+        self._place(np.where(self.wanted[places], moved, was))
+        # The next step would be as the cube of this one.
+        self.wanted[places[(off <= _CLOSE) & (places < self.fixed)]] = False
+        return np.asarray(off)
+
+    def _seek(self, off: Array) -> None:
+        """Step of each level that is sought and of which the limits are nearly there."""
+        places, of = self.laws.places, self.of
+        worst = np.zeros(len(self.levels.gap))
+        free = places >= self.fixed
+        np.maximum.at(worst, of[places[free] - self.fixed], off[free])
+        self.levels.step(self._reached(), worst)
+        self.wanted[self.fixed :] &= self.levels.open[of]
+        self._spread()
+
+    def _place(self, at: Array) -> None:
+        self.at[self.laws.places] = at
+        whole = self.whole
+        if len(whole):  # there the tail is half a power
+            self.at[whole] = -np.expm1((_LN_2 + self.log_tail[whole]) / self.n[whole])
+
+    def _spread(self) -> None:
+        """Give each limit the level of its comparison."""
+        log_tail = self.levels.log_tail
+        self.log_tail[self.fixed :] = log_tail[self.of]
+        for one, limits, at in zip(self.sought, self.of_sought, self.comparisons, strict=True):
+            if one.levels is not None:
+                self.log_tail[limits] = np.log(one.levels(np.exp(log_tail[at])))
+
+    def _reached(self) -> Array:
+        tail = np.exp(self.levels.log_tail)
+        made = [
+            one.reached(self.at[limits], tail[at])
+            if self.levels.open[at].any()
+            else self.levels.gap[at]
+            for one, limits, at in zip(self.sought, self.of_sought, self.comparisons, strict=True)
+        ]
+        return np.concatenate(made)
+
+
+def _slices(sizes: Sequence[int]) -> list[slice]:
+    return [slice(start, end) for start, end in pairwise(accumulate(sizes, initial=0))]
+
+
+class _Levels:
+    """Levels at which something reaches as far as gaps, found by secants between bounds.
+
+    A level is sought as a number s of which the tail is nearly the normal law's, so that reaches
+    are nearly proportional to it (S. E. Derenzo, "Approximations for hand calculators using small
+    integer coefficients", Mathematics of Computation 31, 1977).
     """
 
-    def __init__(self, x: Array, n: Array, pairs: int):
-        self.x, self.n, self.rest = x, n, n - x
-        self.share, self.other = x / n, self.rest / n
-        self.variance = x * self.other
-        self._deviation = np.sqrt(self.variance)
-        if pairs:
-            # ln of the law's own height at the proportion itself, as C. Loader has it ("Fast and
-            # accurate computation of binomial probabilities", 2000).
-            self._height = _beyond_stirling(n) - _beyond_stirling(x) - _beyond_stirling(self.rest)
-            self._height -= np.log(2 * math.pi * self.variance) / 2
-            self._fractions = _fractions(x + 1, self.rest, pairs)
-            self._first = self.rest / (x + 1)
-        self._tail = self._by_fraction if pairs else self._by_saddlepoint
-        self._usual: Array | None = None
+    USUAL, MOST = 1.96, 7.2
 
-    def reach(self, log_tail: Array) -> Array:
-        """Reach to the proportion whose tail this is, by Halley's steps.
+    def __init__(self, gap: Array):
+        self.gap = gap
+        self.open = gap > 0
+        self._go(np.where(self.open, self.USUAL, 0.0))
+        self.low, self.high = np.zeros_like(gap), np.full_like(gap, self.MOST)
+        self.before, self.over_before = self.low, -gap
+        self.unknown = np.isnan(gap)
+        self.rounds = 0
+        self.steps = np.zeros(len(gap), dtype=int)
 
-        From the second level on they start from the reach of the usual level, to which a reach is
-        nearly in proportion; so it does not depend on the levels asked for before, to the bit.
-        """
-        if self._usual is None:
-            self._usual = self._stepped(self.start(_USUAL), _USUAL)
-        usual = log_tail == _USUAL
-        if usual.all():
-            return self._usual
-        times = np.sqrt(np.maximum(-_LN_2 - log_tail, 1e-6) / (-_LN_2 - _USUAL))
-        at = np.minimum(self._usual * times, self.share * (1 - 1e-9))
-        return np.asarray(np.where(usual, self._usual, self._stepped(at, log_tail)))
+    def _go(self, s: Array) -> None:
+        self.s = s
+        self.log_tail = -_LN_2 - ((83 * s + 351) * s + 562) * s / (703 + 165 * s)
 
-    def _stepped(self, at: Array, log_tail: Any) -> Array:
-        open_ = np.ones(len(at), dtype=bool)
-        for _ in range(_MOST_STEPS):
-            moved, _ = self.step(at, log_tail)
-            # The next step would be as the cube of this, in parts of the reach and of the limit.
-            limit = np.maximum(self.share - moved, 1e-9 * self.share)
-            far = np.abs(moved - at) > 5e-4 * np.minimum(at, limit)
-            at = np.where(open_, moved, at)
-            open_ &= far
-            if not open_.any():
-                break
-        return at
+    def tails(self) -> Array:
+        found = np.where(self.s > 0, np.exp(self.log_tail), 0.5)
+        found = np.where((found < LEAST_TAIL) | (self.s >= self.MOST), 0.0, found)
+        return np.where(self.unknown, np.nan, found)
 
-    def start(self, log_tail: Any) -> Array:
-        """Reach near to the one whose tail this is: that of E. B. Wilson's limit (1927)."""
+    def guess(self, reached: Array) -> None:
+        """Go to where the gap would be, were reaches in proportion to s."""
+        s = self.s * self.gap / reached
+        s = np.where(np.isfinite(s), np.minimum(np.maximum(s, 1e-3), self.MOST), self.USUAL)
+        self._go(np.where(self.open, s, self.s))
+
+    def step(self, reached: Array, off: Array) -> None:
+        """Go to where the secant has the gap; `off` is by how much the limits just moved."""
+        s, gap = self.s, self.gap
+        over = reached - gap
+        close, under = off <= _CLOSE, over < 0
+        self.unknown |= self.open & np.isnan(over)
+        least, most = s <= 0, s >= self.MOST
+        there = close & ((np.abs(over) <= 1e-9 * gap) | (most & under) | (least & ~under))
+        told = self.open & close
+        self.low = np.where(told & under, s, self.low)
+        self.high = np.where(told & ~under, s, self.high)
+        there |= close & (self.high - self.low <= 1e-12 * self.high)
+        secant = s - over * (s - self.before) / (over - self.over_before)
+        # Where a reach jumps, secants are slow: then every other step halves what is left.
+        inside = (secant > self.low) & (secant < self.high)
+        inside &= ~close | (self.steps < 6) | (self.steps % 2 == 0)
+        moved = np.where(inside, secant, (self.low + self.high) / 2)
+        moved = np.where((secant >= self.high) & (self.high == self.MOST), self.MOST, moved)
+        moved = np.where((secant <= self.low) & (self.low == 0), 0.0, moved)
+        # The next step would be nearly as the square of this one.
+        near = (np.abs(moved - s) <= 1e-5) & (self.before > 0)
+        near |= inside & (np.abs(over) <= 1e-6 * gap)
+        self.before = np.where(told, s, self.before)
+        self.over_before = np.where(told, over, self.over_before)
+        ready = close | ((off <= _NEAR) & (self.rounds < 3))
+        self.rounds += 1
+        self._go(np.where(self.open & ~there & ~self.unknown & ready, moved, s))
+        self.open = self.open & ~(there | self.unknown | (close & near))
+        self.steps += close
+
+
+class _Laws:
+    """Upper tails of binomial laws at counts above 0 and below their number of rows.
+
+    Those of few rows stand first: their tails are continued fractions, the others' saddlepoints'.
+    """
+
+    def __init__(self, x: Array, n: Array, places: NDArray[np.intp]):
+        """Laws of the counts that have these places in the arrays."""
+        variance = x[places] * (n[places] - x[places]) / n[places]
+        few = variance < _FEW
+        self.few = int(np.count_nonzero(few))
+        self.places = np.concatenate([places[few], places[~few]]) if self.few else places
+        self.x, self.n = x[self.places], n[self.places]
+        self.rest = self.n - self.x
+        self.share, self.other = self.x / self.n, self.rest / self.n
+        # A reach that is a small part of a standard deviation may be off by a part of that.
+        self.small = 0.02 * np.sqrt(self.share * self.other / self.n)
+        self.fraction = _Fraction(self.x[: self.few], self.rest[: self.few])
+        self.saddle = _Saddlepoint(*(one[self.few :] for one in (self.n, self.share, self.other)))
+
+    def of(self, these: NDArray[np.bool_]) -> _Laws:
+        """Some of these laws."""
+        made = object.__new__(_Laws)
+        made.few = int(np.count_nonzero(these[: self.few]))
+        for name in ("places", "x", "n", "rest", "share", "other", "small"):
+            setattr(made, name, getattr(self, name)[these])
+        made.fraction = self.fraction.of(these[: self.few])
+        made.saddle = self.saddle.of(these[self.few :])
+        return made
+
+    def start(self, log_tail: Array) -> Array:
+        """Reaches near to those whose tails these are: Wilson's."""
         # The normal quantile to three digits: M. Abramowitz and I. Stegun, 26.2.23.
         t = np.sqrt(np.maximum(-2 * log_tail, 1.3863))
         z = t - (2.515517 + t * (0.802853 + t * 0.010328)) / (
             1 + t * (1.432788 + t * (0.189269 + t * 0.001308))
         )
         z = np.maximum(z, 1e-3)
-        wide = z * np.sqrt(self.variance + z * z / 4)
-        low = (self.x + z * z / 2 - wide) / (self.n + z * z)
+        square = z * z
+        wide = z * np.sqrt(self.x * self.other + square / 4)
+        low = (self.x + square / 2 - wide) / (self.n + square)
         least = 1e-9 * self.share
-        return np.asarray(self.share - np.clip(low, least, self.share - least))
+        return np.asarray(np.minimum(np.maximum(self.share - low, least), self.share - least))
 
-    def step(self, at: Array, log_tail: Any) -> tuple[Array, Array]:
-        """One of Halley's steps from a reach, and how the reach changes with the log of the tail.
+    def step(self, at: Array, log_tail: Array) -> Array:
+        """One of Halley's steps from a reach towards the one whose tail this is.
 
         Steps are of the logarithm of the tail by that of the proportion, in which it is concave.
         """
+        if not len(at):
+            return at
         low, high = self.share - at, self.other + at
         value, times = self._tail(at, low, high)
         odds = self.rest * low / high
-        slope = (self.x + odds) / (2 * times)
-        bend = odds / high / (self.x + odds) - slope + self.x - odds  # of the slope, in parts of it
+        sum_ = self.x + odds
+        slope = sum_ / (2 * times)
+        bend = odds / high / sum_ - slope + self.x - odds  # of the slope, in parts of it
         change = (log_tail - value) / slope
         change /= np.maximum(1 + change * bend / 2, 0.5)
         change = np.minimum(np.maximum(change, -30), 2)
-        at = np.maximum(at - low * np.expm1(change), 1e-15 * self.share)
-        return at, -(self.share - at) / slope
+        return np.asarray(np.maximum(at - low * np.expm1(change), 1e-15 * self.share))
 
-    def _by_fraction(self, at: Array, low: Array, high: Array) -> tuple[Array, Array]:
+    def _tail(self, at: Array, low: Array, high: Array) -> tuple[Array, Array]:
         """Logarithm of the tail at a limit that is `at` below the proportion, and its heights."""
         gone = self.share * np.log1p(at / low) + self.other * np.log1p(-at / high)
-        terms = self._fractions * low
-        below = np.ones_like(low)
-        for term in terms[::-1]:
-            np.divide(term, below, out=below)
-            below += 1
-        times = 0.5 + self._first * low / below
-        return self._height - self.n * gone + np.log(times), times
-
-    def _by_saddlepoint(self, at: Array, low: Array, high: Array) -> tuple[Array, Array]:
-        """The same by the formula of R. Lugannani and S. Rice (1980).
-
-        The count itself counts half, which makes the lattice's correction a hyperbolic cotangent.
-        """
-        logs = np.log1p(at / low), np.log1p(-at / high)
-        w = np.sqrt(2 * self.n * np.maximum(self.share * logs[0] + self.other * logs[1], 0))
-        height = np.exp(-w * w / 2) / _ROOT_2_PI
-        with np.errstate(divide="ignore", invalid="ignore"):
-            more = 0.5 / np.tanh((logs[0] - logs[1]) / 2) / self._deviation - 1 / w
-        more = np.where(w > 1e-5, more, 0.0)  # both of its parts are endless at 0
-        tail = normal_tail(w) + height * more
-        return np.log(tail), tail * self._deviation / height
+        gone = self.n * np.maximum(gone, 0.0)
+        few = self.few
+        if few == len(at):
+            return self.fraction.tail(low, gone)
+        if not few:
+            return self.saddle.tail(at, low, high, gone)
+        one = self.fraction.tail(low[:few], gone[:few])
+        other = self.saddle.tail(at[few:], low[few:], high[few:], gone[few:])
+        return np.concatenate([one[0], other[0]]), np.concatenate([one[1], other[1]])
 
 
-def normal_tail(z: Array) -> Array:
-    """Chance that a standard normal variable exceeds z, for z of 0 or more; right to 1e-14 of it.
+class _Fraction:
+    """Tails by the continued fraction of the incomplete beta function (DLMF 8.17.22)."""
 
-    By the trapezoidal rule on the line, which is nearly exact (C. Chiarella and A. Reichel, "On the
-    evaluation of integrals related to the error function", Mathematics of Computation 22, 1968).
+    def __init__(self, x: Array, rest: Array):
+        if not len(x):
+            return
+        n = x + rest
+        # ln of the law's own height at the proportion itself, as C. Loader has it ("Fast and
+        # accurate computation of binomial probabilities", 2000).
+        beyond = _beyond_stirling(np.stack([n, x, rest]))
+        self.height = beyond[0] - beyond[1] - beyond[2] - np.log(2 * math.pi * x * (rest / n)) / 2
+        self.first = rest / (x + 1)
+        self.terms = _fractions(x + 1, rest, _PAIRS)
 
-    >>> normal_tail(np.array([0.0, 1.0, 1.959963984540054])).round(6)
-    array([0.5     , 0.158655, 0.025   ])
+    def of(self, these: NDArray[np.bool_]) -> _Fraction:
+        made = object.__new__(_Fraction)
+        if these.any():
+            made.height, made.first = self.height[these], self.first[these]
+            made.terms = self.terms[:, these]
+        return made
+
+    def tail(self, low: Array, gone: Array) -> tuple[Array, Array]:
+        terms = self.terms * low
+        # Two terms at a time.
+        over = terms[0::2] * terms[1::2]
+        under = 1 + terms[1:-1:2] + terms[2::2]
+        below = 1 + terms[-1]
+        for above, beside in zip(over[:0:-1], under[::-1], strict=True):
+            np.divide(above, below, out=below)
+            np.subtract(beside, below, out=below)
+        below = 1 + terms[0] - over[0] / below
+        times = 0.5 + self.first * low / below
+        return self.height - gone + np.log(times), times
+
+
+class _Saddlepoint:
+    """Tails by the formula of R. Lugannani and S. Rice (1980), to the second order.
+
+    The second order is that of H. E. Daniels ("Tail probability approximations", International
+    Statistical Review 55, 1987). The count itself counts half, which puts half the hyperbolic
+    cotangent of half the saddlepoint in the place of its inverse; of the proportions p and q it is
+    ``(q (1 - p) + p (1 - q)) / 2 (q - p)``.
     """
-    x = np.minimum(z, 37.0) / math.sqrt(2)
-    square = x * x
-    near = x < 0.05  # there the two parts below cancel
+
+    def __init__(self, n: Array, share: Array, other: Array):
+        if not len(n):
+            return
+        variance = n * share * other
+        self.share, self.other = share, other
+        self.deviation = np.sqrt(variance)
+        self.half = 0.5 / self.deviation
+        # One over the law's height at the proportion itself, in units of the normal density.
+        self.times = self.deviation * (1 + (1 / (n * share) + 1 / (n * other) - 1 / n) / 12)
+        self.quarter = self.half * self.half
+        leaning = (other - share) / self.deviation
+        self.leaning = leaning / 2
+        self.once = 1 + (1 - 6 * share * other) / variance / 8 - 5 / 24 * leaning * leaning
+        # Near to the proportion itself the parts of what is added are endless, but not their sum,
+        # which is nearly straight.
+        at = np.array([[_MIDDLE], [2 * _MIDDLE]]) * self.deviation / n
+        low, high = share - at, other + at
+        w = np.sqrt(2 * n * (share * np.log1p(at / low) + other * np.log1p(-at / high)))
+        (near, far), added = w, self._added(at, low, high, w)
+        self.slope = (added[1] - added[0]) / (far - near)
+        self.middle = added[0] - self.slope * near
+
+    def of(self, these: NDArray[np.bool_]) -> _Saddlepoint:
+        made = object.__new__(_Saddlepoint)
+        if these.any():
+            for name, array in vars(self).items():
+                setattr(made, name, array[these])
+        return made
+
+    def tail(self, at: Array, low: Array, high: Array, gone: Array) -> tuple[Array, Array]:
+        w = np.sqrt(2 * gone)
+        added = self._added(at, low, high, w)
+        added = np.where(w > _MIDDLE, added, self.middle + self.slope * w)
+        ratio = mills(w) + added
+        return np.log(ratio) - gone - _LN_ROOT_2_PI, ratio * self.times
+
+    def _added(self, at: Array, low: Array, high: Array, w: Array) -> Array:
+        u = self.half * (self.share * high + low * self.other) / at
+        inverse = 1 / w
+        second = inverse * inverse * inverse - (u * u - self.quarter) * (self.leaning + u)
+        return u * self.once - inverse + second
+
+
+def mills(z: Array) -> Array:
+    """Chance that a standard normal variable exceeds z >= 0, over its density; right to 1e-13.
+
+    By the trapezoidal rule on the line, which is nearly exact once the pole beside it is reckoned
+    with (C. Chiarella and A. Reichel, "On the evaluation of integrals related to the error
+    function", Mathematics of Computation 22, 1968).
+
+    >>> mills(np.array([0.0, 1.0, 1.959963984540054])).round(6)
+    array([1.253314, 0.65568 , 0.427752])
+    """
+    square = z * z
     # Accumulated one by one, so that no sum depends on how many there are.
     sums = np.add.accumulate(_WEIGHTS / (_SQUARES + square), axis=0)[-1]
-    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-        made = _STEP / math.pi * np.exp(-square) * (2 * x * sums + 1 / x)
-        made -= np.where(x < math.pi / _STEP, 2 / np.expm1(2 * math.pi * x / _STEP), 0.0)
-    series = 1 - 2 / math.sqrt(math.pi) * x * (
-        1 - square * (1 / 3 - square * (1 / 10 - square * (1 / 42 - square / 216)))
-    )
-    return np.asarray(np.where(near, series, made) / 2)
+    near = np.minimum(z, 8.0)  # beyond, the pole is nothing
+    pole = np.exp(near * near / 2) / (1 + np.exp(math.sqrt(2) * math.pi / _STEP * near))
+    return np.asarray(z * sums + math.sqrt(2 * math.pi) * pole)
 
 
 def _fractions(a: Array, b: Array, pairs: int) -> Array:

@@ -179,16 +179,17 @@ class Metric:
     def form_of(self, a: Tally, d: Tally) -> Form | None:
         """Of which proportions the value is made; None where the metric does not say so."""
         if self.rate is not None:
-            return self._compared(Share(*self.rate(a)), Share(*self.rate(d)))
+            return self.compared(Share(*self.rate(a)), Share(*self.rate(d)))
         return None if self.form is None else self.form(a, d)
 
     def form_of_rates(self, rate_a: Any, rate_d: Any, of_a: Any, of_d: Any) -> Form | None:
         """The same from the proportions of both sides and the rows that they are taken of."""
         if self.rate is None:
             return None
-        return self._compared(_counted(rate_a, of_a), _counted(rate_d, of_d))
+        return self.compared(_counted(rate_a, of_a), _counted(rate_d, of_d))
 
-    def _compared(self, a: Share, d: Share) -> Form | None:
+    def compared(self, a: Share, d: Share) -> Form:
+        """What a metric with a `rate` makes of the proportions of both sides."""
         match self.compares:
             case "a - d":
                 return Difference(a, d)
@@ -198,9 +199,7 @@ class Metric:
                 return Quotient(a, d)
             case "d / a":
                 return Quotient(d, a)
-            case "a" | "d":
-                return One(a if self.compares == "a" else d)
-        return None
+        return One(a if self.compares == "a" else d)
 
     @property
     def title(self) -> str:

@@ -32,10 +32,10 @@ def notes_of(
     notes = _of_counts(metric, own, of, asked)
     without = next((one for one in found if one.symbol == metric.without_groups), None)
     if without is not None:
-        for i, note in enumerate(notes):
-            if change := _change_within_groups(found[without], own, i):
+        for i, change in enumerate(_changes_within_groups(found[without], own)):
+            if change:
                 told = f"the disparity of {metric.without_groups} {change} within groups"
-                notes[i] = _joined(told, note)
+                notes[i] = _joined(told, notes[i])
     return notes
 
 
@@ -49,25 +49,32 @@ def _of_rows(metric: Metric, own: Numbers, i: int) -> str:
 def _of_counts(metric: Metric, own: Numbers, of: Compared, asked: Asked) -> list[str]:
     sides = of.sides(metric)
     remarks = metric.remark(sides.a, sides.d) if metric.remark else [""] * len(own.n_a)
-    labels = (sides.a.by_label + sides.d.by_label) > 0
-    constant = np.count_nonzero(labels, axis=-1) == 1
     too_many = (
         asked.confidence is not None
         and metric.is_drawn
         and sides.is_too_large_to_draw(asked.confidence)
     )
+    weighted = sides.is_weighted
     made = []
-    for i, remark in enumerate(remarks):
-        known = own.n_a[i] > 0 and own.n_d[i] > 0
-        notes = [_few("a", int(own.n_a[i])), _few("d", int(own.n_d[i]))]
-        if math.isnan(own.estimate[i]):
+    for remark, n_a, n_d, estimate, low, constant in zip(
+        remarks,
+        own.n_a.tolist(),
+        own.n_d.tolist(),
+        own.estimate.tolist(),
+        own.low.tolist(),
+        sides.has_one_label.tolist(),
+        strict=True,
+    ):
+        known = n_a > 0 and n_d > 0
+        notes = [_few("a", n_a), _few("d", n_d)]
+        if math.isnan(estimate):
             notes.append(f"undefined: {metric.undefined}" if known else "")
         else:
             notes.append(remark)
             notes.append("no interval: too many cells to draw" if too_many else "")
-            approximate = sides.squares is not None and not math.isnan(own.low[i])
+            approximate = weighted and not math.isnan(low)
             notes.append("weighted: the interval is approximate" if approximate else "")
-        if constant[i] and "label" in metric.needs and known:
+        if constant and "label" in metric.needs and known:
             notes.append(f"every known {of.roles.label} is the same")
         made.append(_joined(*notes))
     return made
@@ -79,14 +86,13 @@ def _few(side: str, n: int) -> str:
     return f"{['no rows', 'one row'][n] if n < 2 else f'only {n} rows'} on side {side}"
 
 
-def _change_within_groups(whole: Numbers, within: Numbers, i: int) -> str:
-    """What becomes within groups of a disparity that is beyond chance without them."""
-    sign = np.sign(whole.estimate[i])
-    if np.isnan(whole.low[i]) or whole.low[i] <= 0 <= whole.high[i]:
-        return ""
-    if within.low[i] <= 0 <= within.high[i]:
-        return "disappears"
-    return "reverses" if np.sign(within.estimate[i]) == -sign else ""
+def _changes_within_groups(whole: Numbers, within: Numbers) -> list[str]:
+    """What becomes within groups of disparities that are beyond chance without them."""
+    told = (whole.low > 0) | (whole.high < 0)
+    disappears = (within.low <= 0) & (within.high >= 0)
+    reverses = np.sign(within.estimate) == -np.sign(whole.estimate)
+    changes = np.where(disappears, "disappears", np.where(reverses, "reverses", ""))
+    return [str(one) for one in np.where(told, changes, "")]
 
 
 def _joined(*notes: str) -> str:

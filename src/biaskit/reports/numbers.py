@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +27,7 @@ from biaskit.intervals.draws import MOST_DRAWN, Drawn, draws_for, interval
 from biaskit.intervals.evidence import Evidence
 from biaskit.intervals.figures import Figures, evidence_of, figures_of, inside, share_of
 from biaskit.metrics import Metric
+from biaskit.metrics.forms import Share
 from biaskit.reports.fliptest import flip_tests
 from biaskit.sources.sample import Sample
 
@@ -79,11 +81,22 @@ class Sides:
     n_d: NDArray[np.int64]
 
     @property
+    def is_weighted(self) -> bool:
+        """Whether rows are weighted."""
+        return self.a.squares is not None
+
+    @cached_property
     def squares(self) -> tuple[Tally, Tally] | None:
         """The same tallies of squared weights, where rows are weighted."""
         if self.a.squares is None or self.d.squares is None:
             return None
         return replace(self.a, cells=self.a.squares), replace(self.d, cells=self.d.squares)
+
+    @cached_property
+    def has_one_label(self) -> NDArray[np.bool_]:
+        """In which comparisons all rows have the same label."""
+        labels = np.count_nonzero((self.a.by_label + self.d.by_label) > 0, axis=-1)
+        return np.asarray(labels == 1)
 
     def is_too_large_to_draw(self, confidence: float) -> bool:
         """Whether the draws of one side of one comparison are more numbers than are drawn."""
@@ -129,16 +142,11 @@ def compared(table: Table, facet: Facet, roles: Roles, metrics: Sequence[Metric]
 def numbers_of(
     metrics: Sequence[Metric], of: Compared, asked: Asked, sample: Sample | None
 ) -> dict[Metric, Numbers]:
-    """Numbers of some metrics; those that speak of the same rows are made together."""
-    together: dict[tuple[str, ...], list[Metric]] = defaultdict(list)
-    found: dict[Metric, Numbers] = {}
-    for metric in metrics:
-        if metric.is_of_rows and sample is not None:
-            found[metric] = _from_rows(metric, of, sample)
-        else:
-            together[_known_axes(metric, of.roles)].append(metric)
-    for some in together.values():
-        found |= _from_counts(some, of.sides(some[0]), of.roles, asked)
+    """Numbers of some metrics, made together."""
+    counted = [one for one in metrics if sample is None or not one.is_of_rows]
+    found = _from_counts(counted, of, asked)
+    if sample is not None:
+        found |= {one: _from_rows(one, of, sample) for one in metrics if one.is_of_rows}
     return found
 
 
@@ -153,8 +161,11 @@ def _known_axes(metric: Metric, roles: Roles) -> tuple[str, ...]:
 
     The label counts for every metric, so that all pre-training metrics speak of the same rows.
     """
-    needed = {*metric.needs, *({"label"} if roles.label is not None else ())}
-    return tuple(axis for axis in ("label", "predicted", "group") if axis in needed)
+    return tuple(
+        axis
+        for axis in ("label", "predicted", "group")
+        if axis in metric.needs or (axis == "label" and roles.label is not None)
+    )
 
 
 def _from_rows(metric: Metric, of: Compared, sample: Sample) -> Numbers:
@@ -177,48 +188,69 @@ def _from_rows(metric: Metric, of: Compared, sample: Sample) -> Numbers:
     )
 
 
-def _from_counts(
-    metrics: Sequence[Metric], sides: Sides, roles: Roles, asked: Asked
-) -> dict[Metric, Numbers]:
-    """Estimates, intervals and p-values of metrics that speak of the same rows."""
-    undefined = np.full(len(sides.n_a), np.nan)
-    lacking = {one for one in metrics if not_given(one, roles)}
-    estimates = {one: undefined if one in lacking else one(sides.a, sides.d) for one in metrics}
+@dataclass(frozen=True)
+class _Estimated:
+    """A metric of both sides, and what the rows say of it."""
+
+    sides: Sides
+    estimate: _Floats
+    #: Shares of sides a and d, of a metric that compares two proportions.
+    shares: tuple[Share, Share] | None = None
+    evidence: Evidence | None = None
+
+
+def _from_counts(metrics: Sequence[Metric], of: Compared, asked: Asked) -> dict[Metric, Numbers]:
+    """Estimates, intervals and p-values of metrics; all intervals are found together."""
+    undefined = np.full(len(of.comparisons.names), np.nan)
     known = {
-        one: evidence
-        for one, estimate in estimates.items()
-        if one not in lacking and (evidence := _evidence(one, sides, estimate)) is not None
+        one: _Estimated(of.sides(one), undefined)
+        if not_given(one, of.roles)
+        else _estimated(one, of.sides(one))
+        for one in metrics
     }
     made = dict.fromkeys(metrics, Figures(undefined, undefined, undefined))
     if asked.confidence is not None:
-        found = figures_of(
-            list(known.values()),
-            [_tested(one) if asked.tests else math.nan for one in known],
-            [one.bounds for one in known],
+        evidence = {
+            one: of_it.evidence for one, of_it in known.items() if of_it.evidence is not None
+        }
+        figures = figures_of(
+            list(evidence.values()),
+            [_tested(one) if asked.tests else math.nan for one in evidence],
+            [one.bounds for one in evidence],
             asked.confidence,
         )
-        made |= dict(zip(known, found, strict=True))
-        drawn = {one: estimates[one] for one in metrics if one.is_drawn}
-        if drawn and not sides.is_too_large_to_draw(asked.confidence):
-            made |= _from_draws(drawn, sides, asked.confidence, asked.seed)
+        made |= dict(zip(evidence, figures, strict=True))
+        made |= _from_draws(known, asked.confidence, asked.seed)
+    rates = _rates([known[one].shares for one in metrics], len(undefined))
     return {
         metric: Numbers(
-            *(estimates[metric], made[metric].low, made[metric].high, made[metric].p_value),
-            rates=_rates(metric, sides),
-            n_a=sides.n_a,
-            n_d=sides.n_d,
-            evidence=known.get(metric),
+            *(known[metric].estimate, made[metric].low, made[metric].high, made[metric].p_value),
+            rates=of_it,
+            n_a=known[metric].sides.n_a,
+            n_d=known[metric].sides.n_d,
+            evidence=known[metric].evidence,
         )
-        for metric in metrics
+        for metric, of_it in zip(metrics, rates, strict=True)
     }
 
 
-def _evidence(metric: Metric, sides: Sides, estimate: _Floats) -> Evidence | None:
-    """What the rows say of a metric at any level, if it says of which proportions it is made."""
-    if metric.kind == "point" or (form := metric.form_of(sides.a, sides.d)) is None:
-        return None
-    squares = sides.squares
-    return evidence_of(form, estimate, None if squares is None else metric.form_of(*squares))
+def _estimated(metric: Metric, sides: Sides) -> _Estimated:
+    """A metric with its evidence at any level, if it says of which proportions it is made."""
+    a, d, squares = sides.a, sides.d, sides.squares
+    estimate = metric(a, d)
+    if metric.rate is not None:
+        shares = share_of(metric.rate(a)), share_of(metric.rate(d))
+        if squares is not None:
+            shares = (
+                share_of(metric.rate(a), metric.rate(squares[0])),
+                share_of(metric.rate(d), metric.rate(squares[1])),
+            )
+        evidence = evidence_of(metric.compared(*shares), estimate)
+        return _Estimated(sides, estimate, shares, evidence)
+    if metric.kind == "point" or (form := metric.form_of(a, d)) is None:
+        return _Estimated(sides, estimate)
+    of_squares = None if squares is None else metric.form_of(*squares)
+    return _Estimated(sides, estimate, None, evidence_of(form, estimate, of_squares))
 
 
 def _tested(metric: Metric) -> float:
@@ -227,24 +259,35 @@ def _tested(metric: Metric) -> float:
 
 
 def _from_draws(
-    estimates: Mapping[Metric, _Floats], sides: Sides, confidence: float, seed: int
+    known: Mapping[Metric, _Estimated], confidence: float, seed: int
 ) -> dict[Metric, Figures]:
     """Figures of metrics that have draws, comparison by comparison."""
-    made = {one: np.full((3, len(sides.n_a)), np.nan) for one in estimates}
-    for at in range(len(sides.n_a)):
-        drawn = Drawn(sides.a.at(at), sides.d.at(at), seed, confidence)
-        for one, estimate in estimates.items():
-            made[one][:, at] = interval(one, float(estimate[at]), drawn)
-    return {one: inside(Figures(*made[one]), estimates[one], *one.bounds) for one in estimates}
+    together: dict[int, list[Metric]] = defaultdict(list)
+    for one, of_it in known.items():
+        if one.is_drawn and not of_it.sides.is_too_large_to_draw(confidence):
+            together[id(of_it.sides)].append(one)
+    made = {}
+    for metrics in together.values():
+        sides = known[metrics[0]].sides
+        drawn = np.full((len(metrics), 3, len(sides.n_a)), np.nan)
+        for at in range(len(sides.n_a)):
+            draws = Drawn(sides.a.at(at), sides.d.at(at), seed, confidence)
+            for one, ends in zip(metrics, drawn, strict=True):
+                ends[:, at] = interval(one, float(known[one].estimate[at]), draws)
+        for one, ends in zip(metrics, drawn, strict=True):
+            made[one] = inside(Figures(*ends), known[one].estimate, *one.bounds)
+    return made
 
 
-def _rates(metric: Metric, sides: Sides) -> _Floats:
-    """Proportions of both sides, and of how many rows they are, of a metric that has some."""
-    if metric.rate is None:
-        return np.full((4, len(sides.n_a)), np.nan)
-    of = sides.squares or (None, None)
-    shares = [
-        share_of(metric.rate(side), None if square is None else metric.rate(square))
-        for side, square in zip((sides.a, sides.d), of, strict=True)
-    ]
-    return np.stack([*(divide(*one) for one in shares), *(one.rows for one in shares)])
+def _rates(shares: Sequence[tuple[Share, Share] | None], comparisons: int) -> _Floats:
+    """Proportions of both sides, and of how many rows they are, of metrics that have some.
+
+    Shape ``(metrics, 4, comparisons)``.
+    """
+    made = np.full((len(shares), 4, comparisons), np.nan)
+    have = [i for i, one in enumerate(shares) if one is not None]
+    if have:
+        known = np.array([shares[i] for i in have], dtype=np.float64)
+        made[have, :2] = divide(known[:, :, 0], known[:, :, 1])
+        made[have, 2:] = known[:, :, 1]
+    return made

@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
+import numpy as np
+
 from biaskit import formats
 from biaskit import metrics as room
 from biaskit.counts.comparisons import positive_labels
@@ -189,36 +191,46 @@ def _of_facet(
 ) -> list[Measured]:
     """Rows of one facet, comparison by comparison."""
     found = numbers_of(metrics, of, asked, sample)
-    by_metric = [(metric, found[metric], notes_of(metric, found, of, asked)) for metric in metrics]
+    by_metric = [
+        (
+            metric,
+            found[metric],
+            _rows(metric, found[metric], notes_of(metric, found, of, asked), of, asked),
+        )
+        for metric in metrics
+    ]
     return [
-        Measured(_row(metric, numbers, notes[i], of, i, asked), metric, numbers, i)
+        Measured(rows[i], metric, numbers, i)
         for i in range(len(of.comparisons.names))
-        for metric, numbers, notes in by_metric
+        for metric, numbers, rows in by_metric
     ]
 
 
-def _row(metric: Metric, numbers: Numbers, note: str, of: Compared, i: int, asked: Asked) -> Row:
-    rate_a, rate_d, of_a, of_d = numbers.rates[:, i].tolist()
-    n_a, n_d = int(numbers.n_a[i]), int(numbers.n_d[i])
-    return Row(
-        stage=metric.stage,
-        facet=of.facet.name,
-        value=of.comparisons.names[i],
-        metric=metric.symbol,
-        estimate=float(numbers.estimate[i]),
-        low=float(numbers.low[i]),
-        high=float(numbers.high[i]),
-        p_value=float(numbers.p_value[i]),
-        confidence=math.nan if asked.confidence is None else asked.confidence,
-        rate_a=rate_a,
-        rate_d=rate_d,
-        of_a=of_a,
-        of_d=of_d,
-        n_a=n_a,
-        n_d=n_d,
-        n_missing=of.table.rows - n_a - n_d,
-        note=note,
-    )
+def _rows(
+    metric: Metric, numbers: Numbers, notes: Sequence[str], of: Compared, asked: Asked
+) -> list[Row]:
+    """Rows of a metric, one for each comparison."""
+    own = numbers.estimate, numbers.low, numbers.high, numbers.p_value
+    total = of.table.rows
+    level = math.nan if asked.confidence is None else asked.confidence
+    return [
+        Row._make(
+            [
+                *(metric.stage, of.facet.name, value, metric.symbol),
+                *(*ends_and_p, level, *rates),
+                *(n_a, n_d, total - n_a - n_d, note),
+            ]
+        )
+        for value, ends_and_p, rates, n_a, n_d, note in zip(
+            of.comparisons.names,
+            np.stack(own, axis=1).tolist(),
+            numbers.rates.T.tolist(),
+            numbers.n_a.tolist(),
+            numbers.n_d.tolist(),
+            notes,
+            strict=True,
+        )
+    ]
 
 
 def refuse_choices(confidence: float | None, seed: int) -> None:
