@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import zoneinfo
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import narwhals as nw
 import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import biaskit
@@ -218,6 +220,50 @@ def test_floats_on_both_sides_of_an_edge(engine: str, edges: list[float], tmp_pa
         biaskit.count(CONSTRUCTORS[engine](columns, tmp_path), **roles),
         biaskit.count(pa.table(columns), **roles),
     )
+
+
+def _of_duckdb(path: Path) -> Any:
+    import duckdb
+
+    return duckdb.connect().read_parquet(str(path))
+
+
+def _of_polars(path: Path) -> Any:
+    return pl.scan_parquet(path)
+
+
+def _of_ibis(path: Path) -> Any:
+    ibis = pytest.importorskip("ibis", reason="Ibis is not installed")
+    return ibis.duckdb.connect().read_parquet(path)
+
+
+def _of_sqlframe(path: Path) -> Any:
+    sqlframe = pytest.importorskip("sqlframe.duckdb", reason="SQLFrame is not installed")
+    return sqlframe.DuckDBSession().read.parquet(str(path))
+
+
+def _of_dask(path: Path) -> Any:
+    dask = pytest.importorskip("dask.dataframe", reason="Dask is not installed")
+    return dask.read_parquet(path)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Ibis and Dask, by what they use
+@pytest.mark.parametrize("read", [_of_duckdb, _of_polars, _of_ibis, _of_sqlframe, _of_dask])
+@pytest.mark.parametrize("others", [(), (float("inf"),), (float("-inf"), None), (None,)], ids=str)
+@pytest.mark.parametrize("dtype", [pa.float32(), pa.float64()], ids=str)
+def test_nan_beside_what_a_parquet_footer_says(
+    read: Callable[[Path], Any], others: tuple[float | None, ...], dtype: Any, tmp_path: Path
+) -> None:
+    """A footer's least and most leave NaN out, and engines foresee from them what is compared."""
+    x = pa.array([1.0, 5.0, float("nan"), 7.0, float("nan"), *others], dtype)
+    table = pa.table({"x": x, "w": [2**i for i in range(len(x))]})
+    pq.write_table(table, tmp_path / "x.parquet")
+    for edges in ([2], [0], [10], [0, 10]):
+        roles: dict[str, Any] = {"facet": "x", "facet_edges": edges, "weight": "w"}
+        counts = biaskit.count(read(tmp_path / "x.parquet"), **roles)
+        same(counts, biaskit.count(table, **roles))
+    with pytest.raises(BiaskitError, match="weight 'x' is missing or not a number in [23] rows"):
+        biaskit.count(read(tmp_path / "x.parquet"), facet="w", weight="x")
 
 
 @each_engine

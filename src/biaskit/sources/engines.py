@@ -266,14 +266,15 @@ class _Query:
             return value
         cut = self._cut(column)
         number = value if cut.cast is None else value.cast(cut.cast)
-        ends = cut.ends
+        least, most = cut.least, cut.most
+        flags = [number < least if e < least else number <= min(e, most) for e in cut.ends]
         if self._missing_is_0(cut):
-            # NaN is at most infinity to no engine, be it above every number or beside them.
-            ends = [*ends, cut.most]
-        below = [number < cut.least if e < cut.least else number <= min(e, cut.most) for e in ends]
+            flags.append(_is_number(number) if most == math.inf else number <= most)
         if self._source.engine in _OF_PANDAS:  # no integers are made of flags that may be missing
-            below = [flag.fill_null(value=False) for flag in below]
-        return _total([flag.cast(nw.Int16) for flag in below])
+            flags = [flag.fill_null(value=False) for flag in flags]
+        terms = [flag.cast(nw.Int16) for flag in flags]
+        # Engines disagree about NaN, be it above every number or beside them.
+        return _total(terms) * terms[-1] if self._missing_is_0(cut) else _total(terms)
 
     def _missing_is_0(self, cut: _Cut) -> bool:
         """Whether the key of what is missing is 0; that of integers and decimals is missing."""
@@ -354,9 +355,9 @@ class _Query:
         import narwhals as nw
 
         w = nw.col("w")
-        known = ~(w.is_null() | w.is_nan())
+        known = _is_number(w)
         wrong = {
-            "missing or not a number": ~known,
+            "missing or not a number": w.is_null() | ~known,
             "negative": known & (w < 0),
             "infinite": known & (w == float("inf")),
         }
@@ -372,7 +373,7 @@ class _Query:
         import narwhals as nw
 
         f = nw.col("w")
-        finite, infinite, negative = f - f == 0, f == float("inf"), f < 0
+        finite, infinite, negative = _is_finite(f), f == float("inf"), f < 0
         wrong = {
             "missing or not a number": f.is_null() | ~(finite | infinite | negative),
             "negative": negative,
@@ -424,10 +425,21 @@ def _fits(number: Any) -> Any:
     """Whether a number of 0 or more fits an integer of 64 bits."""
     import narwhals as nw
 
-    # Where the footer of a Parquet file has the least and the most of a column, DuckDB takes it
-    # that none of its numbers is NaN, unless it has to calculate.
-    finite = number - number == 0
-    return finite & (number >= 0) & (number.cast(nw.Float64) < 2.0**63)
+    return _is_finite(number) & (number >= 0) & (number.cast(nw.Float64) < 2.0**63)
+
+
+def _is_number(number: Any) -> Any:
+    """Whether a number is not NaN, but it may be infinite."""
+    return _is_finite(number) | (number == math.inf) | (number == -math.inf)
+
+
+def _is_finite(number: Any) -> Any:
+    """Whether a number is neither infinite nor NaN.
+
+    Where the footer of a Parquet file has the least and the most of a column, DuckDB foresees from
+    them how comparisons end, those of NaN and ``isnan`` too, but not whether numbers are equal.
+    """
+    return number - number == 0
 
 
 def _is_frequency(number: Any) -> Any:
