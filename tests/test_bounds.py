@@ -11,6 +11,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -254,10 +255,37 @@ def test_pipes_and_devices_are_refused(tmp_path: Path) -> None:
 
 def test_items_that_take_no_bytes_are_bounded_together() -> None:
     inner = b"[$T#l" + struct.pack(">i", 9_000)
-    with pytest.raises(DataError, match="says a count that it does not have"):
+    with pytest.raises(DataError, match="more than 1,000,000 values"):
         from_ubjson(b"[#l" + struct.pack(">i", 1_000) + inner * 1_000)
     honest = b"[$T#U\x03"
     assert from_ubjson(b"[" + honest + honest + b"]") == [[True] * 3] * 2
+
+
+@pytest.mark.parametrize("one", [b"Z", b"[]"], ids=["null", "array"])
+def test_values_that_are_read_one_by_one_are_bounded(one: bytes) -> None:
+    """A small model file must not take minutes: a number in an array takes no time of its own."""
+    with pytest.raises(DataError, match=r"more than 1,000,000 values .*save the model as \.json"):
+        from_ubjson(b"[" + one * 1_000_001 + b"]")
+    numbers = from_ubjson(b"[$U#l" + struct.pack(">i", 2_000_000) + bytes(2_000_000))
+    assert len(numbers) == 2_000_000
+
+
+def test_names_of_a_model_are_not_made_before_they_are_counted() -> None:
+    names = np.zeros(50_000_000, np.uint8)  # as UBJSON may have them
+    model = {
+        "learner": {
+            "feature_names": names,
+            "gradient_booster": {"name": "gbtree", "model": {"trees": [], "tree_info": []}},
+            "learner_model_param": {"num_feature": "2", "num_class": "0", "base_score": "0.5"},
+            "objective": {"name": "binary:logistic"},
+        }
+    }
+    tracemalloc.start()
+    with pytest.raises(DataError, match="other names than features"):
+        from_xgboost(model)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 1 << 20
 
 
 def test_a_base_score_that_is_nested_deep() -> None:

@@ -1,10 +1,13 @@
 """Universal Binary JSON, the binary form of XGBoost's model files, read without XGBoost.
 
-Every length is checked against the bytes that are left, and nesting has a limit.
+Every length is checked against the bytes that are left. Nesting has a limit, and so has the number
+of values that are read one by one; the numbers of a tree are arrays, of which each is one value.
 """
 
 from __future__ import annotations
 
+import re
+import struct
 from typing import Any
 
 import numpy as np
@@ -13,8 +16,13 @@ from biaskit.errors import DataError
 
 __all__ = ["from_ubjson"]
 
-_NUMBERS = {"i": ">i1", "U": ">u1", "I": ">i2", "l": ">i4", "L": ">i8", "d": ">f4", "D": ">f8"}
+# As both struct and NumPy write them.
+_NUMBERS = {"i": ">b", "U": ">B", "I": ">h", "l": ">i", "L": ">q", "d": ">f", "D": ">d"}
+# After any number of markers of no operation.
+_MARKER = re.compile(rb"N*+(.)", re.DOTALL)
 _MOST_NESTED = 100
+# A tree has about twenty.
+_MOST_VALUES = 1_000_000
 
 
 def from_ubjson(content: bytes) -> Any:
@@ -39,8 +47,7 @@ class _Reader:
     def __init__(self, content: bytes):
         self._content = content
         self.at = 0
-        # Items that take no byte of their own: so many may be said to be there.
-        self._left = len(content)
+        self._values = 0
 
     def _take(self, count: int) -> bytes:
         if not 0 <= count <= len(self._content) - self.at:
@@ -49,14 +56,15 @@ class _Reader:
         return self._content[self.at - count : self.at]
 
     def marker(self) -> str:
-        marker = self._take(1)
-        while marker == b"N":  # no operation
-            marker = self._take(1)
-        return marker.decode("latin-1")
+        found = _MARKER.match(self._content, self.at)
+        if found is None:
+            raise DataError("the UBJSON is cut short")
+        self.at = found.end()
+        return found[1].decode("latin-1")
 
     def _number(self, marker: str) -> int | float:
-        kind = np.dtype(_NUMBERS[marker])
-        number: int | float = np.frombuffer(self._take(kind.itemsize), kind)[0].item()
+        kind = _NUMBERS[marker]
+        number: int | float = struct.unpack(kind, self._take(struct.calcsize(kind)))[0]
         return number
 
     def _length(self) -> int:
@@ -71,6 +79,12 @@ class _Reader:
     def value(self, marker: str, depth: int) -> Any:
         if depth > _MOST_NESTED:
             raise DataError(f"the UBJSON is nested more than {_MOST_NESTED} deep")
+        self._values += 1
+        if self._values > _MOST_VALUES:
+            raise DataError(
+                f"the UBJSON has more than {_MOST_VALUES:,} values beside its arrays of numbers; "
+                "save the model as .json"
+            )
         if marker in _NUMBERS:
             return self._number(marker)
         match marker:
@@ -97,11 +111,10 @@ class _Reader:
                 raise DataError("the UBJSON has a typed container without a count")
         if marker == "#":
             count, marker = self._length(), ""
-            takes_none = kind in ("Z", "T", "F")
-            most = self._left if takes_none else len(self._content) - self.at
+            takes_no_bytes = kind in ("Z", "T", "F")
+            most = _MOST_VALUES if takes_no_bytes else len(self._content) - self.at
             if not 0 <= count <= most:
                 raise DataError("the UBJSON says a count that it does not have")
-            self._left -= count * takes_none
         return kind, count, marker
 
     def _array(self, depth: int) -> Any:
