@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from biaskit.cli import main
 from biaskit.cli.flags import in_flags
 from biaskit.counts.facets import Facet
 from biaskit.counts.roles import Roles
+from biaskit.metrics import METRICS
 
 ROWS = pd.DataFrame(
     {
@@ -27,6 +29,8 @@ ROWS = pd.DataFrame(
     }
 )
 K: dict[str, Any] = {"facet": "sex", "label": "y"}
+#: A metric of one's own that is called like one of the library's.
+OWN = replace(METRICS["DPL"])
 
 
 class Unread:
@@ -49,6 +53,9 @@ def linear(table: Any) -> Any:
         ({"metrics": 3}, r'metrics takes symbols, such as \["DPL", "CI"\], or metrics; not 3'),
         ({"metrics": [3]}, "no metric 3; There are 'CI'"),
         ({"metrics": ""}, "no metric ''"),
+        ({"metrics": ["CI", OWN, "DPL"]}, "two metrics have the symbol 'DPL'"),
+        ({"metrics": [OWN, replace(OWN)]}, "two metrics have the symbol 'DPL'"),
+        ({"metrics": ["LP", biaskit.lp_norm(2)]}, "two metrics have the symbol 'LP'"),
         ({"confidence": "95%"}, "confidence is a number between 0 and 1, such as 0.95; not '95%'"),
         ({"confidence": 95}, "between 0 and 1, such as 0.95; not 95"),
         ({"confidence": True}, "between 0 and 1"),
@@ -138,6 +145,31 @@ def test_an_empty_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
 
 
 # -------------------------------------------------- what works in one dialect works in the other
+
+
+def test_a_metric_that_is_asked_for_twice_is_reported_once() -> None:
+    report = biaskit.report(ROWS, **K, metrics=["DPL", "dpl", "CI", METRICS["DPL"]])
+    assert report.metric.tolist() == ["DPL", "CI"] * 2
+
+
+def test_a_metric_of_ones_own_may_be_called_like_one_that_is_not_asked_for() -> None:
+    report = biaskit.report(ROWS, **K, metrics=[OWN, "CI"])
+    assert report.metric.tolist() == ["DPL", "CI"] * 2
+
+
+@pytest.mark.parametrize("limits", [{"DPL": 0.1, "dpl": 0.2}, {"DPL": 0.1, OWN: 0.1}])
+def test_two_limits_on_one_symbol(limits: dict[Any, float]) -> None:
+    counts = biaskit.count(ROWS, **K)
+    with pytest.raises(BiaskitError, match="^DPL has two limits; name each metric once$"):
+        biaskit.check(biaskit.report(ROWS, **K), limits)
+    with pytest.raises(BiaskitError, match="^DPL has two limits; name each metric once$"):
+        biaskit.compare(counts, counts, limits=limits)
+
+
+def test_what_is_required_is_the_metric_that_has_the_limit() -> None:
+    report = biaskit.report(ROWS, **K)
+    with pytest.raises(BiaskitError, match="the limit is on another metric called so"):
+        biaskit.check(report, {"DPL": 0.1}, required=[OWN])
 
 
 def test_symbols_with_commas() -> None:

@@ -211,6 +211,8 @@ def allowed_changes(limits: float | Mapping[Any, float]) -> Allowed:
             raise RolesError(f"no metric {name!r}; {did_you_mean(str(name), known)}") from None
         if metric.is_of_rows:
             raise RolesError(f"{metric.symbol} is made of rows, so counts cannot be compared by it")
+        if metric.symbol in {one.symbol for one in metrics}:
+            raise RolesError(f"{metric.symbol} has two limits; name each metric once")
         metrics[metric] = _allowed(metric.symbol, value)
     return Allowed(metrics, shares)
 

@@ -35,7 +35,7 @@ def limits_of(given: Any) -> list[Limit]:
     for name, value in given.items():
         metric = named(name)
         if metric.symbol in made:
-            raise RolesError(f"{metric.symbol} has two limits; {name!r} is the same metric")
+            raise RolesError(f"{metric.symbol} has two limits; name each metric once")
         made[metric.symbol] = _limit(metric, value)
     return list(made.values())
 
@@ -61,14 +61,17 @@ def required_of(given: Collection[str | Metric], limits: Sequence[Limit]) -> fro
     """
     if isinstance(given, (str, Metric)):
         given = [given]
-    known = [limit.metric.symbol for limit in limits]
-    symbols = [named(one).symbol for one in given]
-    for symbol in symbols:
-        if symbol not in known:
+    limited = {limit.metric.symbol: limit.metric for limit in limits}
+    metrics = [named(one) for one in given]
+    for metric in metrics:
+        symbol = metric.symbol
+        if symbol not in limited:
             raise RolesError(
-                f"{symbol} is required, but it has no limit; {did_you_mean(symbol, known)}"
+                f"{symbol} is required, but it has no limit; {did_you_mean(symbol, limited)}"
             )
-    return frozenset(symbols)
+        if limited[symbol] is not metric:
+            raise RolesError(f"{symbol} is required, but the limit is on another metric called so")
+    return frozenset(metric.symbol for metric in metrics)
 
 
 def number(name: str, value: Any) -> float:

@@ -52,12 +52,12 @@ FROM_ROWS: Mapping[str, Metric] = {one.symbol: one for one in (post.flip_test,)}
 
 
 def chosen(metrics: Iterable[str | Metric] | str | None) -> list[Metric] | None:
-    """Metrics that a caller asks for by symbol, alias or themselves; None for no choice made.
+    """Metrics that a caller asks for by symbol, alias or themselves, each once; None for no choice.
 
     Raises
     ------
     RolesError
-        No metric has this name.
+        No metric has this name, or two have the same symbol.
     """
     if metrics is None:
         return None
@@ -71,7 +71,14 @@ def chosen(metrics: Iterable[str | Metric] | str | None) -> list[Metric] | None:
         raise RolesError(
             f'metrics takes symbols, such as ["DPL", "CI"], or metrics; not {in_short(metrics)}'
         )
-    return [named(one) for one in metrics]
+    made: dict[str, Metric] = {}
+    for one in map(named, metrics):
+        if made.setdefault(one.symbol, one) is not one:
+            raise RolesError(
+                f"two metrics have the symbol {one.symbol!r}, and rows would not tell which is "
+                "which; give one of them another symbol, or ask for them in two calls"
+            )
+    return [*made.values()]
 
 
 def named(name: str | Metric) -> Metric:
