@@ -160,9 +160,9 @@ def test_a_metric_of_ones_own_may_be_called_like_one_that_is_not_asked_for() -> 
 @pytest.mark.parametrize("limits", [{"DPL": 0.1, "dpl": 0.2}, {"DPL": 0.1, OWN: 0.1}])
 def test_two_limits_on_one_symbol(limits: dict[Any, float]) -> None:
     counts = biaskit.count(ROWS, **K)
-    with pytest.raises(BiaskitError, match="^DPL has two limits; name each metric once$"):
+    with pytest.raises(BiaskitError, match=r"^DPL has two limits; name each metric once$"):
         biaskit.check(biaskit.report(ROWS, **K), limits)
-    with pytest.raises(BiaskitError, match="^DPL has two limits; name each metric once$"):
+    with pytest.raises(BiaskitError, match=r"^DPL has two limits; name each metric once$"):
         biaskit.compare(counts, counts, limits=limits)
 
 

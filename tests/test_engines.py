@@ -262,7 +262,7 @@ def test_nan_beside_what_a_parquet_footer_says(
         roles: dict[str, Any] = {"facet": "x", "facet_edges": edges, "weight": "w"}
         counts = biaskit.count(read(tmp_path / "x.parquet"), **roles)
         same(counts, biaskit.count(table, **roles))
-    with pytest.raises(BiaskitError, match="weight 'x' is missing or not a number in [23] rows"):
+    with pytest.raises(BiaskitError, match=r"weight 'x' is missing or not a number in [23] rows"):
         biaskit.count(read(tmp_path / "x.parquet"), facet="w", weight="x")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -162,20 +162,13 @@ class Counts:
         return formats.frame(columns)
 
 
-def cells_and_header(counts: Counts) -> tuple[dict[str, list[Any]], dict[str, Any]]:
+def cells_and_header(counts: Counts) -> tuple[dict[str, Any], dict[str, Any]]:
     """Columns and header of the file that counts are saved in."""
     from biaskit import __version__
 
-    columns: dict[str, list[Any]] = {name: [] for name in ("table", *AXES, "n", "w", "w2")}
-    for number, table in enumerate(counts.tables.values()):
-        for cell in np.argwhere(table.n):
-            where = tuple(cell)
-            columns["table"].append(number)
-            for axis, levels, i in zip(AXES, table.levels, where, strict=True):
-                columns[axis].append(json.dumps(to_json(levels[i])))
-            columns["n"].append(int(table.n[where]))
-            columns["w"].append(None if table.w is None else float(table.w[where]))
-            columns["w2"].append(None if table.w2 is None else float(table.w2[where]))
+    columns = _cells([*counts.tables.values()])
+    if counts.roles.weight is None:
+        columns |= dict.fromkeys(("w", "w2"), [None] * len(columns["n"]))
     header = {
         "schema": _SCHEMA,
         "version": __version__,
@@ -184,6 +177,30 @@ def cells_and_header(counts: Counts) -> tuple[dict[str, list[Any]], dict[str, An
         "roles": counts.roles.replaced(features=None).to_json(),
     }
     return columns, header
+
+
+def _cells(tables: Sequence[Table]) -> dict[str, Any]:
+    """Columns of the cells that are not empty, without a Python object for each of them."""
+    texts: dict[str, dict[str, int]] = {axis: {} for axis in AXES}
+    parts: dict[str, list[NDArray[Any]]] = {name: [] for name in ("table", *AXES, "n", "w", "w2")}
+    for number, table in enumerate(tables):
+        cells = np.flatnonzero(table.n)
+        parts["table"].append(np.full(len(cells), number))
+        for name in ("n", "w", "w2"):
+            amounts = getattr(table, name)
+            if amounts is not None:
+                parts[name].append(np.take(amounts, cells))
+        for axis, levels in reversed([*zip(AXES, table.levels, strict=True)]):
+            cells, at = np.divmod(cells, len(levels))
+            place = texts[axis]
+            named = [place.setdefault(json.dumps(to_json(a)), len(place)) for a in levels]
+            parts[axis].append(np.take(np.array(named, dtype=np.int32), at))
+    columns: dict[str, Any] = {
+        name: arrays[0] if len(arrays) == 1 else np.concatenate(arrays)  # a copy of 80 MB
+        for name, arrays in parts.items()
+        if arrays
+    }
+    return columns | {axis: saved.Texts([*texts[axis]], columns[axis]) for axis in AXES}
 
 
 def same_roles(ours: Roles, theirs: Roles, doing: str = "do not add") -> Roles:

@@ -189,7 +189,7 @@ class Attributions:
         names = (*_PLACE, *(_KEPT_1 if is_first else _KEPT))
         columns, header = saved.read(path, names, MAX_CELLS)
         try:
-            return _from_cells({n: _list(column) for n, column in columns.items()}, header)
+            return _from_cells({n: column.tolist() for n, column in columns.items()}, header)
         except (ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
             raise DataError(f"{said(path)} is damaged: {error}; save it again") from error
 
@@ -205,12 +205,6 @@ def _alike(one: About, other: About) -> tuple[About, About]:
         return one, other
     base = tuple(map(min, one.base, other.base))
     return replace(one, base=base), replace(other, base=base)
-
-
-def _list(column: Any) -> list[Any]:
-    if isinstance(column, saved.Texts):
-        return [column.distinct[code] for code in column.codes.tolist()]
-    return list(column.tolist())
 
 
 class Gap(NamedTuple):

@@ -87,7 +87,7 @@ def save_with(record: Record | None, counts: Counts, path: str | os.PathLike[str
     files = [[name, seen.size, seen.changed] for name, seen in record.items()]
     extra: dict[str, Any] = {_FILES: {"schema": _SCHEMA, "files": files}}
     if any(seen.cells is not None for seen in record.values()):
-        cells = list(zip(*(columns[name] for name in _CELL), strict=True))
+        cells = _rows_of(columns, _CELL)
         place = {cell: i for i, cell in enumerate(cells)}
         extra[_CELLS] = {
             "cells": cells,
@@ -131,8 +131,11 @@ def cells_of(counts: Counts) -> Mapping[Cell, Amounts]:
     """Cells of counts, as a record keeps them."""
     columns, _ = cells_and_header(counts)
     amounts = ("n",) if counts.roles.weight is None else ("n", "w", "w2")
-    cells = zip(*(columns[name] for name in _CELL), strict=True)
-    return dict(zip(cells, zip(*(columns[name] for name in amounts), strict=True), strict=True))
+    return dict(zip(_rows_of(columns, _CELL), _rows_of(columns, amounts), strict=True))
+
+
+def _rows_of(columns: Mapping[str, Any], names: Sequence[str]) -> list[tuple[Any, ...]]:
+    return [*zip(*(columns[name].tolist() for name in names), strict=True)]
 
 
 def sum_of(parts: Iterable[Mapping[Cell, Amounts]], like: Counts) -> Counts:

@@ -41,13 +41,14 @@ def write(
 ) -> None:
     """Write columns of equal length to a Parquet file, and a JSON header if there is one.
 
+    Columns are sequences, arrays or `Texts`, of which each text is held and written once.
     `extra` has more JSON, each under a key of its own, which `read` passes over.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        table = pa.table({name: list(values) for name, values in columns.items()})
+        table = pa.table({name: _arrow(values) for name, values in columns.items()})
     except (UnicodeEncodeError, pa.ArrowException) as error:
         raise DataError(
             f"cannot write {said(path)}: {error}; mend the texts in the data, or write JSON"
@@ -58,6 +59,14 @@ def write(
         table = table.replace_schema_metadata(told)
     with written.atomically(path) as file:
         pq.write_table(table, file, write_page_checksum=True)
+
+
+def _arrow(values: Any) -> Any:
+    import pyarrow as pa
+
+    if isinstance(values, Texts):
+        return pa.DictionaryArray.from_arrays(values.codes, pa.array(values.distinct, pa.string()))
+    return pa.array(values)
 
 
 def header(path: str | os.PathLike[str]) -> dict[str, Any] | None:
@@ -140,6 +149,10 @@ class Texts(NamedTuple):
 
     distinct: list[str]
     codes: NDArray[np.int32]
+
+    def tolist(self) -> list[str]:
+        """The text of each row, as an array has it."""
+        return [self.distinct[code] for code in self.codes.tolist()]
 
 
 def texts_of(texts: Iterable[str]) -> Texts:

@@ -116,11 +116,11 @@ def _read(learner: Mapping[str, Any], rounds: int | None, missing: float) -> Tre
     if not 0 < size <= _MOST_FEATURES:
         raise DataError(f"the model says it has {size:,} features; {_MOST_FEATURES:,} is the most")
     given = learner.get("feature_names")
-    has_names = given is not None and len(given) > 0
-    if has_names and len(given) != size:
+    names = () if given is None else given
+    if len(names) not in (0, size):
         raise DataError("the model is damaged: it has other names than features")
     # One for all classes.
-    features = tuple(str(one) for one in given) if has_names else tuple(f"f{i}" for i in range(size))
+    features = tuple(map(str, names)) or tuple(f"f{i}" for i in range(size))
     # A model of several targets has trees for each, as one of several classes has.
     outputs = max(1, int(parameters["num_class"]), int(parameters.get("num_target", 1)))
     if outputs > _MOST_CLASSES:
@@ -143,7 +143,7 @@ def _read(learner: Mapping[str, Any], rounds: int | None, missing: float) -> Tre
     unit = "log-odds" if is_log_odds else "log" if objective in _LOGS else "margin"
     unit = "output" if objective.startswith("reg:") and unit == "margin" else unit
     return TreeModel(
-        "XGBoost", made, unit, is_log_odds=is_log_odds, has_names=has_names, remark=remark
+        "XGBoost", made, unit, is_log_odds=is_log_odds, has_names=len(names) > 0, remark=remark
     )
 
 
