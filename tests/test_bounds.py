@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import biaskit
@@ -287,8 +287,9 @@ def test_a_million_cells_are_saved_as_arrays(tmp_path: Path) -> None:
 
 def test_a_long_text_is_saved_once(tmp_path: Path) -> None:
     """Not once a cell, which would be 6 GB."""
-    table = Table((tuple(f"{i:02}{'x' * 60_000}" for i in range(100)), tuple(range(1_000)), ("*",), ("*",)),
-        np.ones((100, 1_000, 1, 1), np.int64))  # fmt: skip
+    names = tuple(f"{i:02}{'x' * 60_000}" for i in range(100))
+    levels = (names, tuple(range(1_000)), ("*",), ("*",))
+    table = Table(levels, np.ones((100, 1_000, 1, 1), np.int64))
     counts = biaskit.Counts(Roles.of(facet="f", label="y"), {"f": table}, 100_000)
     counts.save(tmp_path / "x.counts")
     assert (tmp_path / "x.counts").stat().st_size < MEGABYTE
@@ -347,6 +348,8 @@ def test_models_of_very_many_outputs_and_features() -> None:
 PARTS = st.sampled_from(["*", "**", "**/", "?", "/", "a", "b", ".", "[ab]", "[!a]"])
 
 
+@example("****/", "")
+@example("*****/a", "/a")
 @given(st.lists(PARTS, max_size=8).map("".join), st.text("ab/.", max_size=8))
 def test_a_glob_matches_what_its_regular_expression_does(glob: str, path: str) -> None:
     tokens = re.findall(r"\*\*/|\*\*|\*|\?|\[!?[^]]*\]|.", glob)

@@ -13,6 +13,7 @@ import pytest
 from pyarrow.fs import LocalFileSystem
 
 import biaskit
+from biaskit.store.footers import Odd, groups_of
 from support.taken_apart import File
 
 ROWS = 3_000
@@ -130,3 +131,11 @@ def test_texts_that_duckdb_writes_in_the_second_version(tmp_path: Path) -> None:
         f"to '{path}' (format parquet, parquet_version v2)"
     )
     assert biaskit.count(path, facet="s", label="y").to_frame()["n"].sum() == 900
+
+
+def test_an_empty_list_in_a_footer_needs_no_type() -> None:
+    """Arrow and the kernels pass over it, so whoever walks the pages for Arrow does too."""
+    footer = b"\x19\x00\x39\x0c\x00"  # in field 1 nothing of no type; in field 4 no row groups
+    assert groups_of(footer + b"\x00", [0]) == []
+    with pytest.raises(Odd, match="items are of no type"):
+        groups_of(b"\x19\x10" + footer, [0])

@@ -294,7 +294,7 @@ def _struct_skipped(source: Any, at: int, depth: int) -> int:
 
 
 def _items_skipped(source: Any, at: int, kinds: Sequence[int], count: int, depth: int) -> int:
-    if any(kind not in range(_TRUE, _STRUCT + 1) for kind in kinds):
+    if count and any(kind not in range(_TRUE, _STRUCT + 1) for kind in kinds):
         raise Odd("items are of no type")
     for _ in range(count):
         for kind in kinds:  # a flag that is an item takes a byte, as one that is a field does not

@@ -11,7 +11,8 @@ __all__ = ["matcher"]
 #: How many letters a step takes, and which.
 _Step: TypeAlias = "tuple[int, re.Pattern[str]]"
 
-_TOKENS = re.compile(r"\*\*/|\*+|\?|\[!?\]?[^]]*\]|.", re.DOTALL)
+# What repeats itself is one step, as it means the same.
+_TOKENS = re.compile(r"(?:\*\*/)+|(?:\*\*)+(?!/)|\*|\?|\[!?\]?[^]]*\]|.", re.DOTALL)
 _ANY = re.compile(".", re.DOTALL)
 _IN_FOLDER = re.compile("[^/]", re.DOTALL)
 
@@ -51,7 +52,7 @@ _ONE, _MANY, _FOLDERS = range(3)
 
 
 def _step(token: str) -> _Step:
-    if token == "**/":
+    if token.startswith("**/"):
         return _FOLDERS, _ANY
     if token.startswith("*"):
         return _MANY, _IN_FOLDER if token == "*" else _ANY
