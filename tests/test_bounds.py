@@ -155,6 +155,30 @@ def test_a_header_cell_that_is_too_long(tmp_path: Path) -> None:
     refuses(tmp_path / "x.csv", "has no header that can be read")
 
 
+@pytest.mark.parametrize("name", ["x.csv", "x.csv.gz"])
+def test_a_row_of_csv_that_is_too_long(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+
+    def write(length: int) -> None:
+        text = f"g,y,t\nM,0,a\nF,1,{'x' * length}\nM,0,a\n".encode()
+        path.write_bytes(gzip.compress(text, 1) if name.endswith("gz") else text)
+
+    write(900_000)
+    assert biaskit.count(path, facet="g", label="y").rows == 3
+    write(3 * MEGABYTE)
+    refuses(path, rf"{name}' has a row of more than 1 MB, .* leave out the column .*write Parquet")
+
+
+def test_a_csv_of_very_many_columns(tmp_path: Path) -> None:
+    names = [f"column{i}" for i in range(100_000)]
+    rows = [",".join(["g", "y", *names]), *(f"{g},1" + ",100" * len(names) for g in "FM")]
+    (tmp_path / "x.csv").write_text("\n".join(rows))
+    assert biaskit.count(tmp_path / "x.csv", facet="g", label="y").to_frame()["n"].tolist() == [
+        1,
+        1,
+    ]
+
+
 def test_batches_of_json_lines_are_bounded_by_letters(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

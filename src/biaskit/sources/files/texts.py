@@ -23,6 +23,9 @@ from biaskit.sources.parquet.opening import opened_in_turn
 __all__ = ["CsvFiles", "JsonLinesFiles"]
 
 _ROWS = 1 << 17
+# Bytes of CSV that are parsed at a time; more, where the header is long and so may be the rows.
+_BLOCK = 1 << 20
+_HEADERS_IN_BLOCK = 8
 # Letters of lines that are read at a time, and of one line.
 _LETTERS = 1 << 25
 _LINE = 1 << 23
@@ -75,17 +78,32 @@ class CsvFiles:
                 parse = pv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
                 with readable(path), closing(file):
                     file.fetch()
-                    batches = _csv_batches(file, parse, convert)
+                    batches = _csv_batches(file, _block_of(names), parse, convert)
                     for batch in elsewhere(batches) if file.is_far else batches:
                         done = sizes.done(path, file.bytes_read / sizes.of(path))
                         made = of_record_batch(batch, own, str(path), done, texts)
                         yield with_folders(made, folders, numeric)
 
 
-def _csv_batches(file: _OpenText, parse: Any, convert: Any) -> Iterator[Any]:
+def _block_of(names: Sequence[str]) -> int:
+    """Bytes that Arrow parses at a time, which no row may be longer than."""
+    return max(_BLOCK, _HEADERS_IN_BLOCK * sum(len(name) + 1 for name in names))
+
+
+def _csv_batches(file: _OpenText, block: int, parse: Any, convert: Any) -> Iterator[Any]:
+    import pyarrow as pa
     import pyarrow.csv as pv
 
-    yield from pv.open_csv(file.text(), parse_options=parse, convert_options=convert)
+    read = pv.ReadOptions(block_size=block)
+    try:
+        yield from pv.open_csv(file.text(), read, parse, convert)
+    except pa.ArrowInvalid as error:
+        if "straddling" not in str(error):
+            raise
+        raise DataError(
+            f"{str(file.path)!r} has a row of more than {block >> 20} MB, as a quotation mark that "
+            "is never closed makes too; leave out the column of long texts, or write Parquet"
+        ) from error
 
 
 class JsonLinesFiles:
