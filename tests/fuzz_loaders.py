@@ -1,18 +1,22 @@
 """Damaged files of every kind but Parquet's rows: only errors that biaskit means to raise come out.
 
-Run as a program for a long time: ``python tests/fuzz_loaders.py 100000``.
+Models that are read are explained as well: their values add up to the outputs of their trees. Run
+as a program for a long time: ``NUMBA_BOUNDSCHECK=1 python tests/fuzz_loaders.py 900000``. A file
+that takes longer than ``--seconds`` ends the program, with where it was.
 """
 
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import json
 import random
+import struct
 import sys
 import tempfile
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +26,10 @@ import pyarrow.parquet as pq
 
 import biaskit
 from biaskit import Attributions, BiaskitError, Counts
-from biaskit.explanations.models.ensembles import TreesUnsupported
+from biaskit.explanations.models.ensembles import TreeModel, TreesUnsupported
 from biaskit.explanations.models.lightgbm_text import from_lightgbm
 from biaskit.explanations.models.xgboost_json import from_xgboost, from_xgboost_file
+from biaskit.explanations.treeshap import TreeOutputs, TreeValues
 from biaskit.gate.config import read_config
 
 ODD: list[Any] = [
@@ -33,47 +38,157 @@ ODD: list[Any] = [
     *([], [1], [[]], {}, {"a": 1}, {"above": 1, "up_to": 0}, {"float": "inf"}, ["F", 1]),
     *({"decimal": "1"}, {"decimal": "1e999999"}),
 ]
-TREE = {
-    "tree_param": {"num_nodes": "3", "size_leaf_vector": "1", "num_feature": "2"},
-    "left_children": [1, -1, -1],
-    "right_children": [2, -1, -1],
-    "split_indices": [1, 0, 0],
-    "split_conditions": [0.5, 0.1, -0.1],
-    "default_left": [1, 0, 0],
-    "sum_hessian": [9.0, 4.0, 5.0],
-    "split_type": [0, 0, 0],
-    "categories_nodes": [],
-}
-XGBOOST = {
-    "learner": {
-        "feature_names": ["a", "b"],
-        "gradient_booster": {
-            "name": "gbtree",
-            "model": {"trees": [TREE, TREE], "tree_info": [0, 0]},
-        },
-        "learner_model_param": {"base_score": "5E-1", "num_class": "0", "num_feature": "2"},
-        "objective": {"name": "binary:logistic"},
-    }
-}
-LIGHTGBM = """tree
-num_class=1
-num_tree_per_iteration=1
-max_feature_idx=1
-objective=binary sigmoid:1
-feature_names=a b
+ODD_NUMBERS = ["", "0", "-1", "-2", "1", "2", "4", "99999", "nan", "inf", "-inf", "1e400", "1.5"]
+ODD_NUMBERS += ["2147483648", "x", "9" * 5_000]
+FEATURES = ["a", "b", "c"]
 
-Tree=0
-num_leaves=2
-split_feature=1
-threshold=0.5
-decision_type=2
-left_child=-1
-right_child=-2
-leaf_value=0.1 -0.1
-leaf_count=4 5
-internal_count=9
-end of trees
-"""
+
+def splits(rand: random.Random, count: int) -> list[tuple[int, int, int, float]]:
+    """Splits of a random tree: the leaf that is split, the other it leaves, feature, threshold."""
+    return [
+        (rand.randrange(n + 1), n + 1, rand.randrange(len(FEATURES)), rand.randrange(-8, 9) / 4)
+        for n in range(count)
+    ]
+
+
+def xgboost_tree(rand: random.Random) -> dict[str, Any]:
+    """A tree as XGBoost's JSON has it."""
+    nodes, leaf = 1, {0: 0}
+    made: dict[str, list[Any]] = {name: [-1] for name in ("left_children", "right_children")}
+    made |= {name: [0] for name in ("split_indices", "default_left", "split_type")}
+    made |= {"split_conditions": [0.25], "sum_hessian": [64.0], "categories_nodes": []}
+    for old, new, feature, threshold in splits(rand, rand.randrange(7)):
+        at = leaf[old]
+        made["left_children"][at], made["right_children"][at] = nodes, nodes + 1
+        made["split_indices"][at], made["split_conditions"][at] = feature, threshold
+        made["default_left"][at] = rand.randrange(2)
+        leaf[old], leaf[new] = nodes, nodes + 1
+        for name in ("left_children", "right_children"):
+            made[name] += [-1, -1]
+        for name in ("split_indices", "default_left", "split_type"):
+            made[name] += [0, 0]
+        made["split_conditions"] += [rand.randrange(-9, 9) / 8, rand.randrange(-9, 9) / 8]
+        made["sum_hessian"] += [made["sum_hessian"][at] / 4, made["sum_hessian"][at] * 3 / 4]
+        nodes += 2
+    return {"tree_param": {"num_nodes": str(nodes), "size_leaf_vector": "1"}, **made}
+
+
+def xgboost(rand: random.Random) -> dict[str, Any]:
+    """A model as XGBoost's JSON has it: of one output or of two, of all rounds or the best."""
+    rounds, outputs = rand.randrange(1, 4), rand.choice([1, 2])
+    trees = [xgboost_tree(rand) for _ in range(rounds * outputs)]
+    booster: dict[str, Any] = {
+        "name": "gbtree",
+        "model": {
+            "gbtree_model_param": {"num_trees": str(len(trees)), "num_parallel_tree": "1"},
+            "trees": trees,
+            "tree_info": [i % outputs for i in range(len(trees))],
+            "iteration_indptr": [*range(0, len(trees) + 1, outputs)],
+        },
+    }
+    if rand.random() < 0.3:
+        booster = {"name": "dart", "gbtree": booster, "weight_drop": [0.5] * len(trees)}
+    objective = rand.choice(["binary:logistic", "reg:squarederror", "count:poisson"])
+    return {
+        "learner": {
+            "attributes": rand.choice([{}, {"best_iteration": "0"}]),
+            "feature_names": FEATURES,
+            "gradient_booster": booster,
+            "learner_model_param": {
+                "base_score": "5E-1",
+                "num_class": "0" if outputs == 1 else "2",
+                "num_feature": "3",
+            },
+            "objective": {"name": "multi:softprob" if outputs == 2 else objective},
+        }
+    }
+
+
+def lightgbm(rand: random.Random) -> str:
+    """A model as LightGBM's text has it."""
+    head = (
+        "tree\nnum_class=1\nnum_tree_per_iteration=1\nmax_feature_idx=2\n"
+        f"objective=binary sigmoid:1\nfeature_names={' '.join(FEATURES)}\n"
+    )
+    kinds = rand.choices([2, 0, 8, 10, 4, 6], k=len(FEATURES))  # one of a feature, as LightGBM has
+    blocks = []
+    for number in range(rand.randrange(1, 4)):
+        parts = splits(rand, rand.randrange(1, 7))
+        left, right = [0] * len(parts), [0] * len(parts)
+        above: dict[int, tuple[list[int], int]] = {}
+        for node, (old, new, _, _) in enumerate(parts):
+            if old in above:
+                side, at = above[old]
+                side[at] = node
+            left[node], right[node] = ~old, ~new
+            above[old], above[new] = (left, node), (right, node)
+        lines: dict[str, list[Any]] = {
+            "num_leaves": [len(parts) + 1],
+            "split_feature": [feature for _, _, feature, _ in parts],
+            "threshold": [threshold for *_, threshold in parts],
+            "decision_type": [kinds[feature] for _, _, feature, _ in parts],
+            "left_child": left,
+            "right_child": right,
+            "leaf_value": [rand.randrange(-9, 9) / 8 for _ in range(len(parts) + 1)],
+            "leaf_count": [8] * (len(parts) + 1),
+            "internal_count": [8 * (len(parts) + 1 - i) for i in range(len(parts))],
+        }
+        told = "\n".join(f"{name}={' '.join(map(str, of))}" for name, of in lines.items())
+        blocks.append(f"\nTree={number}\n{told}\n")
+    return f"{head}{''.join(blocks)}end of trees\n"
+
+
+def ubjson(value: Any) -> bytes:
+    """UBJSON of a value, with arrays of numbers as XGBoost writes them."""
+
+    def text(one: str) -> bytes:
+        made = one.encode("utf-8", "replace")
+        return b"L" + struct.pack(">q", len(made)) + made
+
+    match value:
+        case None | bool():
+            return {None: b"Z", True: b"T", False: b"F"}[value]
+        case int():
+            return b"L" + struct.pack(">q", value) if -(2**63) <= value < 2**63 else b"i\0"
+        case float():
+            return b"D" + struct.pack(">d", value)
+        case str():
+            return b"S" + text(value)
+        case dict():
+            return b"{" + b"".join(text(k) + ubjson(one) for k, one in value.items()) + b"}"
+        case list() if value and all(type(one) is float for one in value):
+            head = b"[$d#L" + struct.pack(">q", len(value))
+            return head + np.array(value).astype(">f4").tobytes()
+        case list() if value and all(type(one) is int and abs(one) < 2**31 for one in value):
+            head = b"[$l#L" + struct.pack(">q", len(value))
+            return head + np.array(value).astype(">i4").tobytes()
+    return b"[" + b"".join(map(ubjson, value)) + b"]"
+
+
+def explained(model: TreeModel) -> None:
+    """Walk the trees, and explain them: whatever was read must be safe to index by."""
+    rng = np.random.default_rng(0)
+    rows = [rng.integers(-9, 9, 24) / 4.0 for _ in FEATURES]
+    rows[0][:3] = np.nan, np.inf, -np.inf
+    for ensemble in [*model.outputs.values()][:3]:
+        if len(ensemble.features) != len(rows):
+            continue
+        whole = TreeOutputs(ensemble, threads=1)(rows)
+        if not np.isfinite(whole).all():
+            continue
+        for background in ([[column[:9] for column in rows]], None):
+            try:
+                explain = TreeValues(ensemble, background, threads=1)
+            except TreesUnsupported:
+                continue
+            values = explain(rows)
+            near = 1e-6 * np.abs(whole).max()
+            assert np.allclose(values[-1], whole, 1e-6, near), "the outputs differ"
+            if background is not None:
+                together = explain.base + values[:-1].sum(axis=0)
+                assert np.allclose(together, whole, 1e-6, near), "the parts do not add up"
+
+
 CONFIG = """[[data]]
 name = "x"
 files = "*.csv"
@@ -83,6 +198,9 @@ positive = 1
 [data.limits]
 DPL = 0.1
 """
+#: Endings of files, and the codec that goes with each.
+PLAIN = {"": ""}
+PACKED = {"": "", ".gz": "gzip", ".zst": "zstd"}
 CSV = "g,y,w\n" + 'F,1,0.5\nM,0,1\n,1,2\n"a, b",0,1e3\n' * 9
 JSON_LINES = '{"g": "F", "y": 1, "w": 2}\n{"g": "M", "y": 0, "w": 1}\n{"y": 1, "w": 1}\n' * 9
 
@@ -109,6 +227,25 @@ def changed(value: Any, rand: random.Random) -> Any:
     if isinstance(value, (int, float)) and not isinstance(value, bool) and rand.random() < 0.5:
         return rand.choice([value + 1, value - 1, -value, value * 10**6])
     return rand.choice(ODD)
+
+
+def respelled(text: str, rand: random.Random) -> str:
+    """Lines of ``name=values`` of which one value is another, or a line stands twice."""
+    lines = text.split("\n")
+    at = rand.randrange(len(lines))
+    name, equals, values = lines[at].partition("=")
+    if equals:
+        parts = values.split(" ")
+        parts[rand.randrange(len(parts))] = rand.choice(ODD_NUMBERS)
+        lines[at] = f"{name}={' '.join(parts)}"
+    else:
+        lines.insert(at, rand.choice(lines))
+    return "\n".join(lines)
+
+
+def packed(content: bytes, codec: str) -> bytes:
+    """Bytes compressed, but for the empty codec."""
+    return pa.compress(content, codec, asbytes=True) if codec else content
 
 
 def damaged(content: bytes, rand: random.Random) -> bytes:
@@ -172,12 +309,48 @@ def loaders(folder: Path) -> dict[str, Callable[[random.Random], Any]]:
 
         return run
 
-    def of_text(name: str, whole: str, load: Callable[[Path], Any]) -> Callable[[Any], Any]:
+    def of_text(
+        name: str, whole: str, load: Callable[[Path], Any], codecs: Mapping[str, str] = PLAIN
+    ) -> Callable[[Any], Any]:
         def run(rand: random.Random) -> Any:
-            (folder / name).write_bytes(damaged(whole.encode(), rand))
-            return load(folder / name)
+            suffix, codec = rand.choice([*codecs.items()])
+            content = packed(damaged(whole.encode(), rand), codec)
+            path = folder / f"{name}{suffix}"
+            path.write_bytes(damaged(content, rand) if codec and rand.random() < 0.5 else content)
+            return load(path)
 
         return run
+
+    def of_xgboost(rand: random.Random) -> Any:
+        model = xgboost(rand)
+        for _ in range(rand.choice([0, 1, 1, 2])):
+            model = changed(model, rand)
+        explained(from_xgboost(model))
+
+    def of_xgboost_trees(rand: random.Random) -> Any:
+        model = xgboost(rand)
+        booster = model["learner"]["gradient_booster"]
+        trees = booster.get("gbtree", booster)["model"]["trees"]
+        at = rand.randrange(len(trees))
+        for _ in range(rand.choice([1, 2, 3])):
+            trees[at] = changed(trees[at], rand)
+        explained(from_xgboost(model))
+
+    def of_xgboost_file(write: Callable[[Any], bytes]) -> Callable[[random.Random], Any]:
+        def run(rand: random.Random) -> Any:
+            content = write(xgboost(rand))
+            explained(from_xgboost_file(damaged(content, rand) if rand.random() < 0.9 else content))
+
+        return run
+
+    def of_lightgbm(rand: random.Random) -> Any:
+        text = lightgbm(rand)
+        match rand.randrange(4):
+            case 0:
+                text = damaged(text.encode(), rand).decode("utf-8", "replace")
+            case 1 | 2:
+                text = respelled(text, rand)
+        explained(from_lightgbm(text))
 
     def report(counts: Counts) -> Any:
         return biaskit.report(counts, positive=1, metrics=["DPL", "CI"], confidence=None)
@@ -188,16 +361,14 @@ def loaders(folder: Path) -> dict[str, Callable[[random.Random], Any]]:
     return {
         "counts": of_biaskit("whole.counts", lambda path: report(Counts.load(path))),
         "attributions": of_biaskit("whole.attributions", Attributions.load),
-        "XGBoost's values": lambda rand: from_xgboost(changed(XGBOOST, rand)),
-        "XGBoost's bytes": lambda rand: from_xgboost_file(
-            damaged(json.dumps(XGBOOST).encode(), rand)
-        ),
-        "LightGBM's text": lambda rand: from_lightgbm(
-            damaged(LIGHTGBM.encode(), rand).decode("utf-8", "replace")
-        ),
+        "XGBoost's values": of_xgboost,
+        "XGBoost's trees": of_xgboost_trees,
+        "XGBoost's JSON": of_xgboost_file(lambda model: json.dumps(model).encode()),
+        "XGBoost's UBJSON": of_xgboost_file(ubjson),
+        "LightGBM's text": of_lightgbm,
         "TOML": of_text("biaskit.toml", CONFIG, read_config),
-        "CSV": of_text("x.csv", CSV, of_rows),
-        "JSON Lines": of_text("x.jsonl", JSON_LINES, of_rows),
+        "CSV": of_text("x.csv", CSV, of_rows, PACKED),
+        "JSON Lines": of_text("x.jsonl", JSON_LINES, of_rows, PACKED),
     }
 
 
@@ -205,6 +376,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("mutants", type=int)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seconds", type=float, default=60, help="most that a file may take")
     args = parser.parse_args()
     rand = random.Random(args.seed)
     seen: Counter[str] = Counter()
@@ -212,6 +384,7 @@ def main() -> int:
         kinds = loaders(Path(folder))
         for number in range(args.mutants):
             kind = rand.choice([*kinds])
+            faulthandler.dump_traceback_later(args.seconds, exit=True)
             try:
                 kinds[kind](rand)
                 seen[f"{kind}: read"] += 1
@@ -220,6 +393,7 @@ def main() -> int:
             except Exception:  # noqa: BLE001 - what should not come is what it looks for
                 seen["escaped"] += 1
                 sys.stdout.write(f"ESCAPED: {kind}, mutant {number}\n{traceback.format_exc()}\n")
+    faulthandler.cancel_dump_traceback_later()
     sys.stdout.write(f"{json.dumps(dict(sorted(seen.items())))}\n")
     return 1 if seen["escaped"] else 0
 
