@@ -669,3 +669,80 @@ def test_a_text_file_is_read_again_with_its_numbers(tmp_path: Path) -> None:
     found = biaskit.explain(product, tmp_path / "rows.csv", features=["a", "b"])
     expected = biaskit.explain(product, rows, features=["a", "b"])
     pd.testing.assert_frame_equal(found, expected, rtol=1e-9)
+
+
+#: Rows of which the last 60 are not like those before.
+LATE = pd.concat([ROWS] * 18 + [ROWS[:60].assign(pay=99.0)], ignore_index=True)
+
+
+class LateLinear(LinearRegression):
+    def predict(self, rows: Any) -> Any:
+        return super().predict(rows) + (np.asarray(rows)[:, 0] == 99)
+
+
+class LateBoosted(sk.GradientBoostingClassifier):
+    def decision_function(self, rows: Any) -> Any:
+        return super().decision_function(rows) + (np.asarray(rows)[:, 0] == 99)
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "method"),
+    [
+        (LateLinear(), {}, "linear"),
+        (LateBoosted(n_estimators=3), {}, "trees, exact"),
+        (LateBoosted(n_estimators=3), {"background": ROWS[:9]}, "trees, exact"),
+        (
+            LateBoosted(n_estimators=3),
+            {"background": ROWS[:9], "scale": "probability"},
+            "trees, sampled",
+        ),
+        (LateBoosted(n_estimators=3), {"shap": True}, "shap's TreeExplainer"),
+    ],
+    ids=["linear", "trees", "trees with a background", "walks", "shap"],
+)
+def test_the_last_rows_are_checked_too(
+    model: Any, options: dict[str, Any], method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if options.pop("shap", False):
+        monkeypatch.setattr(trees, "MOST_FEATURES", 1)
+        monkeypatch.setattr(trees, "_BITS", 1)
+    model.fit(X, Y)
+    found = biaskit.explain(model, LATE[:-60], **GAP, **options)
+    assert found.method[0].startswith(method)
+    with pytest.raises(DataError, match="not the model's own"):
+        biaskit.explain(model, LATE, **GAP, **options)
+
+
+def test_what_a_library_says_of_later_rows_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, _ = numbered("xgboost")
+    real = xgboost.Booster.predict
+    parts: list[Any] = []
+
+    def wrong(self: Any, *given: Any, **options: Any) -> Any:
+        found = real(self, *given, **options)
+        if not options.get("pred_contribs"):
+            return found
+        parts.append(found)
+        return found + (len(parts) > 2)  # those of a first look and of the first batch are right
+
+    monkeypatch.setattr(xgboost.Booster, "predict", wrong)
+    with pytest.raises(DataError, match="not the model's own"):
+        biaskit.explain(model, LATE, **GAP)
+
+
+def test_large_outputs_may_differ_by_the_rounding_of_what_they_add_up() -> None:
+    """A library adds up float32, so that an output near 0 is as uncertain as the others."""
+    target = 1e9 * (np.sign(X.pay) * (X.age > 40) + np.where(X.dept > 30, 1, -1))
+    model = xgboost.XGBRegressor(n_estimators=300, max_depth=2, n_jobs=1).fit(X, target)
+    ours = TreeOutputs(tree_model(model).outputs[""])([*X.to_numpy(float).T])
+    assert not np.allclose(ours, model.predict(X), rtol=1e-4, atol=1e-4)
+    biaskit.explain(model, ROWS, **GAP)
+
+
+def test_small_outputs_are_compared_as_closely_as_large_ones() -> None:
+    class Other(LinearRegression):
+        def predict(self, rows: Any) -> Any:
+            return super().predict(rows) * 1.5
+
+    with pytest.raises(DataError, match="not the model's own"):
+        biaskit.explain(Other().fit(X, Y * 1e-6), ROWS, **GAP)

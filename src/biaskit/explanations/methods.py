@@ -18,17 +18,17 @@ from biaskit.errors import DataError, RolesError, did_you_mean, first_line
 from biaskit.explanations.attributions import About
 from biaskit.explanations.models import Native, TreeModel, TreesUnsupported, library_of
 from biaskit.explanations.outputs import (
-    CHECKED,
     SCALES,
     Plan,
     RowTable,
+    Walked,
     chosen_outputs,
     frame,
     matrix,
     output_names,
     output_of,
     refuse_other_outputs,
-    walked_outputs,
+    spread,
 )
 from biaskit.sources.batches import Batch, Source
 
@@ -42,6 +42,8 @@ _FEW_FEATURES = 10
 _ORDERS = 10
 # Sums of tables differ from sums of leaves by rounding only.
 _ROUNDING = 1e-9
+# Rows that are explained before all others, to see what comes out.
+_FIRST = 10
 # Rows that are explained at a time where that takes long, so that progress shows.
 _FEW_AT_ONCE = 2_000
 
@@ -190,19 +192,21 @@ class _ByTrees:
             method=f"trees, exact, {how}{trees.remark}",
             base=tuple(bases),
         )
-        some = matrix(_head(compared.first), self._features, compared.first.where)
-        ours = np.stack([values(some)[-1] for values in self._values], axis=1)
-        refuse_other_outputs(ours, walked_outputs(trees, chosen, some), _ROUNDING)
+        self._walked = Walked(trees, chosen)
 
     def __call__(self, batch: Batch) -> Values:
         columns = matrix(batch, self._features, batch.where)
-        return Values(np.stack([values(columns) for values in self._values]))
+        values = np.stack([values(columns) for values in self._values])
+        some = spread(batch.rows)
+        walked = self._walked([column[some] for column in columns])
+        refuse_other_outputs(values[:, -1, some].T, walked, _ROUNDING)
+        return Values(values)
 
 
 def _head(first: Batch) -> Batch:
-    """Rows whose outputs are compared with the model's own."""
-    columns = {name: column[:CHECKED] for name, column in first.columns.items()}
-    return replace(first, columns=columns, rows=min(CHECKED, first.rows))
+    """Rows from which the shape of the values follows."""
+    columns = {name: column[:_FIRST] for name, column in first.columns.items()}
+    return replace(first, columns=columns, rows=min(_FIRST, first.rows))
 
 
 class _ByWalks:
@@ -216,8 +220,7 @@ class _ByWalks:
         names = [*trees.outputs]
         chosen = chosen_outputs(names, plan.output_class)
         self._features = plan.features
-        some = matrix(_head(compared.first), plan.features, compared.first.where)
-        walked_outputs(trees, chosen, some)
+        self._walked = Walked(trees, chosen)
         drawn, whence = _drawn(plan, compared)
         columns = matrix(drawn, plan.features, "the background")
         logistic = plan.scale == "probability" and trees.is_log_odds
@@ -239,6 +242,7 @@ class _ByWalks:
 
     def __call__(self, batch: Batch) -> Values:
         columns = matrix(batch, self._features, batch.where)
+        self._walked(columns)
         values, noise = zip(*(values(columns) for values in self._values), strict=True)
         return Values(np.stack(values), np.stack(noise))
 
@@ -253,7 +257,6 @@ class _ByLibrary:
         self._table = RowTable(plan.features, first)
         codes = self._table.codes(self._table.rows(_head(first)), native)
         found = native.contributions(codes)
-        refuse_other_outputs(found.sum(axis=2), native.margin(codes))
         names = output_names(native.classes, found.shape[1])
         self._chosen = chosen_outputs(names, plan.output_class)
         self.about = About(
@@ -268,8 +271,9 @@ class _ByLibrary:
 
     def __call__(self, batch: Batch) -> Values:
         codes = self._table.codes(self._table.rows(batch), self._native)
-        found = self._native.contributions(codes)[:, self._chosen]
-        values = found.transpose(1, 2, 0)
+        found = self._native.contributions(codes)
+        refuse_other_outputs(found.sum(axis=2), self._native.margin(codes))
+        values = found[:, self._chosen].transpose(1, 2, 0)
         return Values(np.concatenate([values[:, :-1], values.sum(axis=1, keepdims=True)], axis=1))
 
 
@@ -280,7 +284,7 @@ class _ByShapsTrees:
 
     def __init__(self, plan: Plan, trees: TreeModel | None, first: Batch):
         shap = imported_shap()
-        self._features = plan.features
+        self._plan, self._trees = plan, trees
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
@@ -291,7 +295,6 @@ class _ByShapsTrees:
         # Of two classes whose probabilities shap gives both, the second says all of the first.
         self._skipped = int(trees is not None and trees.is_probability and len(classes) == 2)
         values, bases = self._of(frame(_head(first), plan.features))
-        refuse_other_outputs(bases + values.sum(axis=1).T, _own_outputs(plan, trees, first))
         names = output_names(classes, len(values)) if trees is None else [*trees.outputs]
         self._chosen = chosen_outputs(names, plan.output_class)
         why = f" ({plan.without_trees})" if plan.without_trees else ""
@@ -305,8 +308,9 @@ class _ByShapsTrees:
         )
 
     def __call__(self, batch: Batch) -> Values:
-        values, bases = self._of(frame(batch, self._features))
+        values, bases = self._of(frame(batch, self._plan.features))
         total = bases[:, np.newaxis, np.newaxis] + values.sum(axis=1, keepdims=True)
+        refuse_other_outputs(total[:, 0].T, _own_outputs(self._plan, self._trees, batch))
         return Values(np.concatenate([values, total], axis=1)[self._chosen])
 
     def _of(self, rows: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -326,14 +330,13 @@ class _ByShapsTrees:
         return values.transpose(2, 1, 0)[self._skipped :], bases[self._skipped :]
 
 
-def _own_outputs(plan: Plan, trees: TreeModel | None, first: Batch) -> NDArray[np.float64]:
-    """What a model itself answers for the first rows, shape ``(rows, outputs)``."""
-    some = _head(first)
+def _own_outputs(plan: Plan, trees: TreeModel | None, batch: Batch) -> NDArray[np.float64]:
+    """What a model itself answers for some rows, shape ``(rows, outputs)``."""
     if trees is None:
-        found = plan.model.predict(frame(some, plan.features), prediction_type="RawFormulaVal")
-        return np.asarray(found, dtype=np.float64).reshape(some.rows, -1)
+        found = plan.model.predict(frame(batch, plan.features), prediction_type="RawFormulaVal")
+        return np.asarray(found, dtype=np.float64).reshape(batch.rows, -1)
     assert trees.own is not None  # there is an object, so its library is at hand
-    return trees.own(np.stack(matrix(some, plan.features, some.where), axis=1))
+    return trees.own(np.stack(matrix(batch, plan.features, batch.where), axis=1))
 
 
 class _ByRows:
@@ -354,8 +357,6 @@ class _ByRows:
             self._chosen = chosen_outputs(names, plan.output_class)
             method = "linear, exact"
             base = linear(self._background).mean(axis=0)
-            some = self._table.rows(_head(compared.first))
-            refuse_other_outputs(linear(some), linear.own(self._table, some))
         else:
             self._output, names, scale, unit = output_of(plan, self._table, self._background)
             self._chosen = chosen_outputs(names, plan.output_class)
@@ -382,6 +383,7 @@ class _ByRows:
     def __call__(self, batch: Batch) -> Values:
         rows = self._table.rows(batch)
         if self._linear is not None:
+            refuse_other_outputs(self._linear(rows), self._linear.own(self._table, rows))
             return Values(self._linear.values(rows, self._background)[self._chosen])
         distinct, place = np.unique(rows, axis=0, return_inverse=True)  # NaN is one value here
         values = self._of(distinct)

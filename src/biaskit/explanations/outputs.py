@@ -22,11 +22,11 @@ from biaskit.sources.batches import Batch
 from biaskit.sources.encode import dictionary, kind_of, numbers
 
 __all__ = [
-    "CHECKED",
     "SCALES",
     "Plan",
     "RowTable",
     "Scores",
+    "Walked",
     "chosen_outputs",
     "column_numbers",
     "features_of",
@@ -36,14 +36,16 @@ __all__ = [
     "output_of",
     "refuse_other_outputs",
     "scores",
-    "walked_outputs",
+    "spread",
 ]
 
 SCALES = ("auto", "raw", "probability")
-#: Rows whose outputs are compared with those of the model itself.
-CHECKED = 1_000
+# Of a batch, about so many rows are compared with the model itself where trees are walked: walking
+# is as fast as the library's own prediction.
+_CHECKED = 1_000
 # Outputs may differ by so much from the library's own, which add up float32.
 _SAME = 1e-4
+_SMALL = 1e-6
 
 
 class Plan(NamedTuple):
@@ -188,18 +190,16 @@ def scores(plan: Plan, first: Batch) -> Scores:
 
 
 def _scores_of_trees(plan: Plan, trees: TreeModel, table: RowTable, first: Batch) -> Scores:
-    from biaskit.explanations.trees import TreeOutputs
-
     names = [*trees.outputs]
     chosen = chosen_outputs(names, plan.output_class)
     if plan.scale == "probability" and not (trees.is_probability or trees.is_log_odds):
         raise RolesError("this model has no probability of one class; leave scale out")
     logistic = plan.scale == "probability" and not trees.is_probability
-    walks = [TreeOutputs(trees.outputs[names[at]]) for at in chosen]
-    walked_outputs(trees, chosen, [c[:CHECKED] for c in matrix(first, plan.features, first.where)])
+    walked = Walked(trees, chosen)
+    walked(matrix(first, plan.features, first.where))
 
     def outputs(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        found = np.stack([walk([*rows.T]) for walk in walks], axis=1)
+        found = walked([*rows.T])
         return 1 / (1 + np.exp(-found)) if logistic else found
 
     scale = "probability" if logistic or trees.is_probability else "raw"
@@ -207,27 +207,42 @@ def _scores_of_trees(plan: Plan, trees: TreeModel, table: RowTable, first: Batch
     return Scores(table.rows, outputs, chosen_names, scale, table.value, table.is_number)
 
 
-def walked_outputs(
-    trees: TreeModel, chosen: Sequence[int], columns: Sequence[NDArray[np.float64]]
-) -> NDArray[np.float64]:
-    """Outputs of some rows by a walk down the trees, shape ``(rows, outputs)``.
+class Walked:
+    """Outputs of rows by a walk down the trees, compared with the library's own if it is at hand.
 
-    Raises
-    ------
-    DataError
-        They are not what the library itself says, where it is at hand.
+    Of each batch about a thousand rows are compared, all over it.
     """
-    from biaskit.explanations.trees import TreeOutputs
 
-    ensembles = [*trees.outputs.values()]
-    walked = np.stack([TreeOutputs(ensembles[at])(columns) for at in chosen], axis=1)
-    if trees.own is not None:
-        try:
-            own = trees.own(np.stack(columns, axis=1))[:, chosen]
-        except ValueError as error:
-            raise DataError(f"the model does not take these rows: {first_line(error)}") from error
-        refuse_other_outputs(walked, own)
-    return walked
+    def __init__(self, trees: TreeModel, chosen: Sequence[int]):
+        from biaskit.explanations.trees import TreeOutputs
+
+        ensembles = [*trees.outputs.values()]
+        self._own, self._chosen = trees.own, [*chosen]
+        self._walks = [TreeOutputs(ensembles[at]) for at in chosen]
+
+    def __call__(self, columns: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+        """Outputs, shape ``(rows, outputs)``.
+
+        Raises
+        ------
+        DataError
+            They are not what the library itself says.
+        """
+        walked = np.stack([walk(columns) for walk in self._walks], axis=1)
+        if self._own is not None:
+            some = spread(len(walked))
+            try:
+                own = self._own(np.stack([column[some] for column in columns], axis=1))
+            except ValueError as error:
+                reason = first_line(error)
+                raise DataError(f"the model does not take these rows: {reason}") from error
+            refuse_other_outputs(walked[some], own[:, self._chosen])
+        return walked
+
+
+def spread(rows: int) -> slice:
+    """About a thousand rows, all over a batch; all of them, where there are fewer."""
+    return slice(None, None, max(1, rows // _CHECKED))
 
 
 def refuse_other_outputs(
@@ -238,9 +253,11 @@ def refuse_other_outputs(
     Raises
     ------
     DataError
-        They differ by more than the rounding of a library that adds up float32.
+        They differ by more than the rounding of a library that adds up float32. That is of the size
+        of what is added up: where outputs are large, one that is almost 0 is as uncertain as they.
     """
-    if ours.shape != own.shape or not np.allclose(ours, own, rtol=near, atol=near):
+    size = max(float(np.abs(own).mean()), _SMALL) if own.size else 0.0
+    if ours.shape != own.shape or not np.allclose(ours, own, rtol=near, atol=near * size):
         by = f" by {np.abs(ours - own).max():.3g}" if ours.shape == own.shape else " in shape"
         raise DataError(
             f"the outputs that follow from the explanation are not the model's own: they differ{by}"

@@ -239,9 +239,9 @@ def _as_numbers(batches: Iterator[Batch], features: Sequence[str]) -> Iterator[B
 
 
 def _pieces(batches: Iterator[Batch], most: int) -> Iterator[Batch]:
-    """Batches of a bounded size."""
+    """Batches of a bounded size, none of them empty."""
     for batch in batches:
-        if batch.rows <= most:
+        if 0 < batch.rows <= most:
             yield batch
             continue
         for start in range(0, batch.rows, most):
