@@ -21,6 +21,7 @@ import biaskit
 from biaskit.errors import BiaskitError, DataError, RolesError
 from biaskit.explanations import passes, trees
 from biaskit.explanations.models.xgboost_json import from_xgboost_file
+from biaskit.explanations.outputs import refuse_other_outputs
 from biaskit.explanations.trees import TreeOutputs
 from support import naive_shapley as naive
 
@@ -732,11 +733,10 @@ def test_what_a_library_says_of_later_rows_is_checked(monkeypatch: pytest.Monkey
 
 def test_large_outputs_may_differ_by_the_rounding_of_what_they_add_up() -> None:
     """A library adds up float32, so that an output near 0 is as uncertain as the others."""
-    target = 1e9 * (np.sign(X.pay) * (X.age > 40) + np.where(X.dept > 30, 1, -1))
-    model = xgboost.XGBRegressor(n_estimators=300, max_depth=2, n_jobs=1).fit(X, target)
-    ours = TreeOutputs(tree_model(model).outputs[""])([*X.to_numpy(float).T])
-    assert not np.allclose(ours, model.predict(X), rtol=1e-4, atol=1e-4)
-    biaskit.explain(model, ROWS, **GAP)
+    ours, own = np.array([[2e9], [-1e9], [0.0]]), np.array([[2e9], [-1e9], [900.0]])
+    refuse_other_outputs(ours, own)
+    with pytest.raises(DataError, match="they differ by 900"):
+        refuse_other_outputs(ours / 1e6, own / 1e6 + [[0], [0], [899.9991]])
 
 
 def test_small_outputs_are_compared_as_closely_as_large_ones() -> None:
