@@ -29,7 +29,7 @@ from biaskit import Attributions, BiaskitError, Counts
 from biaskit.explanations.models.ensembles import TreeModel, TreesUnsupported
 from biaskit.explanations.models.lightgbm_text import from_lightgbm
 from biaskit.explanations.models.xgboost_json import from_xgboost, from_xgboost_file
-from biaskit.explanations.treeshap import TreeOutputs, TreeValues
+from biaskit.explanations.trees import TreeOutputs, TreeValues
 from biaskit.gate.config import read_config
 
 ODD: list[Any] = [
@@ -182,7 +182,7 @@ def explained(model: TreeModel) -> None:
             except TreesUnsupported:
                 continue
             values = explain(rows)
-            near = 1e-6 * np.abs(whole).max()
+            near = 1e-6 * max(1.0, np.abs(whole).max())
             assert np.allclose(values[-1], whole, 1e-6, near), "the outputs differ"
             if background is not None:
                 together = explain.base + values[:-1].sum(axis=0)

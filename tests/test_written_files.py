@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import random
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from dataclasses import replace
@@ -17,6 +19,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import biaskit
 import kill_resume
@@ -25,6 +29,7 @@ from biaskit.cli import main
 from biaskit.counts.roles import Roles
 from biaskit.sources import record
 from biaskit.sources.counting import count_roles
+from biaskit.sources.files.globs import matches_here
 from biaskit.store import saved, written
 
 ROLES = {"facet": "sex", "label": "y"}
@@ -369,6 +374,39 @@ def test_a_file_by_two_names_is_counted_once(here: Path, capsys: Any) -> None:
         Path("all.counts").unlink()
 
 
+def test_links_in_a_circle_end(here: Path, capsys: Any) -> None:
+    """Each link again leads to all of them, so that following all was without an end."""
+    Path("days/2026/01").mkdir(parents=True)
+    pq.write_table(pa.table(ROWS), "days/2026/01/x.parquet")
+    for name, to in (("one", "."), ("2026/two", ".."), ("2026/01/three", "../.."), ("four", ".")):
+        Path("days", name).symlink_to(to)
+    for names in ("days/**/*.parquet", f"{here}/**/x.parquet", "**/01/**/*", "days", "days/**"):
+        assert biaskit.count(names, **ROLES).rows == 100
+    assert matches_here("days/**/*.parquet", here) == ["days/2026/01/x.parquet"]
+    Path("biaskit.toml").write_text(
+        '[[data]]\nfiles = "days/**/*.parquet"\nfacet = "sex"\nlimits = {CI = 0.9}\n'
+    )
+    assert main(["check"]) in (0, 1)
+    assert "BK301" not in capsys.readouterr().out
+
+
+PLACES = st.lists(st.sampled_from(["a", "b", ".h", "c=1", "[x]"]), max_size=3).map("/".join)
+PATTERNS = st.lists(st.sampled_from(["**", "*", "a", "?", "[[]x]", "*.csv", "x.csv"]), min_size=1)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@given(st.sets(PLACES, min_size=1, max_size=6), PATTERNS.map("/".join))
+def test_globs_match_what_they_always_have(here: Path, places: set[str], pattern: str) -> None:
+    with tempfile.TemporaryDirectory(dir=here) as name:
+        for place in places:
+            Path(name, place).mkdir(parents=True, exist_ok=True)
+            Path(name, place, "x.csv").touch()
+            Path(name, place, ".x.csv").touch()
+        expected = glob.glob(pattern, root_dir=name, recursive=True)  # noqa: PTH207
+        found = [one for one in matches_here(pattern, name) if Path(name, one).is_file()]
+        assert sorted(found) == sorted({one for one in expected if Path(name, one).is_file()})
+
+
 def test_a_file_whose_names_say_different_things_of_it(here: Path) -> None:
     for day in (1, 2):
         Path(f"days/day={day}").mkdir(parents=True)
@@ -377,6 +415,11 @@ def test_a_file_whose_names_say_different_things_of_it(here: Path) -> None:
     told = "'days/day=1/x.parquet' and 'days/day=2/x.parquet' are one file, and their folders' n"
     with pytest.raises(BiaskitError, match=told):
         biaskit.count("days", **ROLES)
+    Path("days/day=2/x.parquet").unlink()
+    Path("days/day=2").rmdir()
+    Path("days/day=2").symlink_to("day=1")
+    with pytest.raises(BiaskitError, match=told):
+        biaskit.count("days/**/*.parquet", **ROLES)
 
 
 # --------------------------------------------------------------- what --resume says of its files

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
@@ -23,6 +22,7 @@ from biaskit.errors import (
 )
 from biaskit.gate.compare import Allowed, allowed_changes
 from biaskit.gate.limits import Limit, limits_of, refuse_unmet, required_of
+from biaskit.sources.files.globs import matches_here
 from biaskit.store.addresses import (
     in_one_line,
     is_address,
@@ -135,7 +135,7 @@ class DataSet:
         return list(dict.fromkeys(found))
 
     def _matching(self, pattern: str) -> set[str]:
-        return set(glob.glob(pattern, root_dir=self.folder, recursive=True))  # noqa: PTH207
+        return set(matches_here(pattern, self.folder))
 
     def has(self, path: Path) -> bool:
         """Whether a file is one of the data set's, or lies in one of its folders."""

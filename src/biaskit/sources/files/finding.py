@@ -12,6 +12,7 @@ from biaskit.counts.roles import Roles
 from biaskit.errors import BiaskitError, DataError, PointerError, listed
 from biaskit.sources.batches import Source
 from biaskit.sources.encode import Encoder
+from biaskit.sources.files.globs import matches_here
 from biaskit.sources.files.partitions import partition_of
 from biaskit.sources.files.places import File, RemoteFile, remote_files
 from biaskit.sources.files.reading import FORMATS, format_of
@@ -117,10 +118,9 @@ def _local_files(text: str) -> list[Path]:
         _refuse_special(path)
         return [path]
     if glob.has_magic(text):
-        matches = glob.glob(text, recursive=True)  # noqa: PTH207 - an absolute pattern too
-        found = sorted(path for path in map(Path, matches) if path.is_file())
+        found = sorted(path for path in map(Path, matches_here(text)) if path.is_file())
         if not found:
-            _refuse_dvc(glob.glob(f"{text}.dvc", recursive=True))  # noqa: PTH207
+            _refuse_dvc(matches_here(f"{text}.dvc"))
             raise DataError(f"no file matches {text!r}")
         return found
     _refuse_dvc([f"{text}.dvc"])

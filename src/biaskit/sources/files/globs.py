@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import glob
+import os
 import re
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TypeAlias
 
-__all__ = ["matcher"]
+__all__ = ["matcher", "matches_here"]
 
 #: How many letters a step takes, and which.
 _Step: TypeAlias = "tuple[int, re.Pattern[str]]"
@@ -15,6 +19,61 @@ _Step: TypeAlias = "tuple[int, re.Pattern[str]]"
 _TOKENS = re.compile(r"(?:\*\*/)+|(?:\*\*)+(?!/)|\*|\?|\[!?\]?[^]]*\]|.", re.DOTALL)
 _ANY = re.compile(".", re.DOTALL)
 _IN_FOLDER = re.compile("[^/]", re.DOTALL)
+
+
+def matches_here(pattern: str, folder: str | os.PathLike[str] = "") -> list[str]:
+    """What a glob matches on this machine, each once; relative patterns start from `folder`.
+
+    ``**`` follows links to folders too, but enters no folder twice, so that links in a circle end.
+    """
+    return list(dict.fromkeys(_matches(pattern, os.fspath(folder))))
+
+
+def _matches(pattern: str, folder: str) -> Iterator[str]:
+    parts = pattern.split("/")
+    if "**" not in parts:
+        yield from _plain_matches(pattern, folder)
+        return
+    at = parts.index("**")
+    after = parts[at + 1 :]
+    while after[:1] == ["**"]:
+        del after[0]
+    start = "/".join(parts[:at]) or ("/" if at else "")
+    for above in _plain_matches(start, folder) if glob.has_magic(start) else [start]:
+        for name in _folders_in(above, folder):
+            rest = "/".join(after) if after else "*"
+            yield from _matches(_joined(glob.escape(name), rest), folder)
+
+
+def _plain_matches(pattern: str, folder: str) -> list[str]:
+    return glob.glob(pattern, root_dir=folder or None)  # noqa: PTH207
+
+
+def _folders_in(top: str, folder: str) -> Iterator[str]:
+    """A folder and those in it that are not hidden, links after what they point at."""
+    if not Path(folder, top).is_dir():
+        return
+    waiting = deque([top])
+    entered = set[tuple[int, int, frozenset[str]]]()
+    while waiting:
+        name = waiting.popleft()
+        path = Path(folder, name)
+        there = path.stat()
+        # What folders' names say of their rows (day=1) belongs to what a folder is.
+        said = frozenset(part for part in name.split("/") if "=" in part)
+        if (there.st_dev, there.st_ino, said) in entered:
+            continue
+        entered.add((there.st_dev, there.st_ino, said))
+        yield name
+        with os.scandir(path) as entries:
+            inner = [one for one in entries if not one.name.startswith(".") and one.is_dir()]
+        inner.sort(key=lambda one: (one.is_symlink(), one.name))
+        waiting.extend(_joined(name, one.name) for one in inner)
+
+
+def _joined(folder: str, name: str) -> str:
+    """Path of what is in a folder; the empty one is where relative paths start."""
+    return os.path.join(folder, name)  # noqa: PTH118 - paths lose what globs are made of
 
 
 def matcher(glob: str) -> Callable[[str], bool]:
