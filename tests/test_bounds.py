@@ -24,13 +24,12 @@ from hypothesis import strategies as st
 
 import biaskit
 from biaskit import BiaskitError
+from biaskit.counts.tables import Table
 from biaskit.errors import DataError
 from biaskit.explanations.models.lightgbm_text import from_lightgbm
 from biaskit.explanations.models.ubjson import from_ubjson
 from biaskit.explanations.models.xgboost_json import from_xgboost
 from biaskit.formats import as_csv, as_json, as_markdown, as_table
-from biaskit.counts.roles import Roles
-from biaskit.counts.tables import Table
 from biaskit.sources.files import texts
 from biaskit.sources.files.globs import matcher
 
@@ -299,8 +298,10 @@ def test_values_that_are_read_one_by_one_are_bounded(one: bytes) -> None:
 def test_a_million_cells_are_saved_as_arrays(tmp_path: Path) -> None:
     levels = ([f"f{i:03}" for i in range(1_000)], range(100), ["*"], range(10))
     table = Table(tuple(map(tuple, levels)), np.arange(1, 1_000_001).reshape(1_000, 100, 1, 10))
-    roles = Roles.of(facet="f", label="y", group="g")
-    counts = biaskit.Counts(roles, {"f": table}, int(table.n.sum()))
+    roles = biaskit.count(
+        pa.table({"f": [], "y": [], "g": []}), facet="f", label="y", group="g"
+    ).roles
+    counts = biaskit.Counts(roles, {roles.facet[0]: table}, int(table.n.sum()))
     tracemalloc.start()
     counts.save(tmp_path / "x.counts")
     most = tracemalloc.get_traced_memory()[1]
@@ -314,7 +315,8 @@ def test_a_long_text_is_saved_once(tmp_path: Path) -> None:
     names = tuple(f"{i:02}{'x' * 60_000}" for i in range(100))
     levels = (names, tuple(range(1_000)), ("*",), ("*",))
     table = Table(levels, np.ones((100, 1_000, 1, 1), np.int64))
-    counts = biaskit.Counts(Roles.of(facet="f", label="y"), {"f": table}, 100_000)
+    roles = biaskit.count(pa.table({"f": [], "y": []}), facet="f", label="y").roles
+    counts = biaskit.Counts(roles, {roles.facet[0]: table}, 100_000)
     counts.save(tmp_path / "x.counts")
     assert (tmp_path / "x.counts").stat().st_size < MEGABYTE
     assert biaskit.Counts.load(tmp_path / "x.counts").tables == counts.tables
