@@ -266,12 +266,7 @@ class Facets:
 
     def parts(self, batch: Batch) -> dict[Facet, list[NDArray[np.intp]]]:
         """Codes of each row in each column of each facet; none without a facet."""
-        by_column = {
-            column: encoder.encode(
-                batch.columns[column], batch.where, is_text=column in batch.texts
-            )
-            for column, encoder in self._encoders.items()
-        }
+        by_column = {column: encoder.codes(batch) for column, encoder in self._encoders.items()}
         return {
             facet: [by_column[encoder.column] for encoder in self._of(facet)]
             for facet in self._roles.facet

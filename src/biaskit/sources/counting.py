@@ -260,18 +260,13 @@ class _Columns:
             self._pool.shutdown()
 
     def __call__(self, batch: Batch) -> dict[str, NDArray[np.intp]]:
-        def encode(encoder: Encoder) -> NDArray[np.intp]:
-            column = encoder.column
-            is_text = column in batch.texts
-            return encoder.encode(batch.columns[column], batch.where, is_text=is_text)
-
         if self._pool is None and batch.rows >= _WORTH_THREADS and len(self._encoders) > 1:
             from concurrent.futures import ThreadPoolExecutor
 
             self._pool = ThreadPoolExecutor(os.cpu_count())
         run = map if self._pool is None else self._pool.map
         columns = [column for column in self._encoders if column in batch.columns]
-        codes = run(encode, [self._encoders[column] for column in columns])
+        codes = run(lambda column: self._encoders[column].codes(batch), columns)
         return dict(zip(columns, codes, strict=True))
 
 

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Mapping
-from typing import Any
+import threading
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from biaskit.counts.levels import MAX_TEXT, MISSING, Level, level, typed
-from biaskit.counts.tables import MAX_LEVELS, MAX_ROWS, too_many_values
+from biaskit.counts.tables import MAX_LEVELS, too_many_values
 from biaskit.errors import BiaskitError, DataError
 from biaskit.sources.cuts import bins_of
 from biaskit.store.arrays import indices_of, missing_of, values_of
 
+if TYPE_CHECKING:
+    from biaskit.sources.batches import Batch
+
 __all__ = [
     "Encoder",
     "dictionary",
-    "frequencies",
     "kind_of",
     "numbers",
     "refuse_no_numbers",
     "taken",
-    "weights",
     "without_views",
 ]
 
@@ -41,6 +41,11 @@ class Encoder:
     Dictionaries of Arrow arrays differ from batch to batch, so each batch's own indices are mapped
     to the codes of the whole. A column that is cut has the codes of its bins, and the missing level
     after them.
+
+    Any number of threads may encode, one at a time. A code that was given stays, and `size` only
+    grows: whoever reads it meanwhile may miss codes that others get, never one of his own. Arrays
+    by code are therefore made larger before codes are added to them, and `levels` is asked when
+    all threads are done.
     """
 
     def __init__(self, column: str, role: str, bins: tuple[Level, ...], edges: tuple[float, ...]):
@@ -54,6 +59,7 @@ class Encoder:
         self._kinds: dict[str, str] = {}
         self._is_text = False
         self._bytes = 0
+        self._lock = threading.Lock()
 
     @property
     def size(self) -> int:
@@ -70,6 +76,11 @@ class Encoder:
         raw = tuple(self._codes)
         return typed(raw) if self._is_text and not self.keep else raw  # type: ignore[arg-type]
 
+    def codes(self, batch: Batch) -> NDArray[np.intp]:
+        """Codes of the column's values in a batch."""
+        is_text = self.column in batch.texts
+        return self.encode(batch.columns[self.column], batch.where, is_text=is_text)
+
     def encode(self, array: Any, where: str, *, is_text: bool = False) -> NDArray[np.intp]:
         """Codes of an Arrow array.
 
@@ -78,10 +89,15 @@ class Encoder:
         array, where
             The values, and the name of their origin in errors.
         is_text
-            Whether they are texts that stand for numbers and booleans too, as in a CSV.
+            Whether they are texts that stand for numbers and booleans too, as in a CSV. From then
+            on the levels are read so.
         """
-        self._is_text |= is_text
-        self._refuse_another_kind(array.type, where)
+        with self._lock:
+            self._is_text |= is_text
+            self._refuse_another_kind(array.type, where)
+            return self._encoded(array, where)
+
+    def _encoded(self, array: Any, where: str) -> NDArray[np.intp]:
         try:
             return self._binned(array, where) if self.keep else self._looked_up(array, where)
         except UnicodeDecodeError as error:
@@ -278,114 +294,6 @@ def dictionary(array: Any) -> tuple[NDArray[Any], Any]:
     """Indices of an Arrow array's values, -1 where they are missing, and the values themselves."""
     encoded = _dictionary_encoded(array)
     return indices_of(encoded), encoded.dictionary
-
-
-def weights(
-    array: Any, column: str, where: str, start: int, counting: NDArray[np.bool_] | None = None
-) -> NDArray[np.float64]:
-    """Weights of the rows: finite numbers of at least 0. `start` is the number of rows before.
-
-    Where only some rows are `counting`, the others may have any.
-
-    Raises
-    ------
-    DataError
-        A weight is missing, negative or not a finite number; the message counts them.
-    """
-    if kind_of(array.type) == "missing" and len(array):
-        raise DataError(f"{where}: weight {column!r} is missing in every row; give every row one")
-    values = numbers(array, column, "weight", where)
-    wrong = {
-        "missing or not a number": np.isnan(values),
-        "negative": values < 0,
-        "infinite": np.isinf(values),
-    }
-    if counting is not None:
-        wrong = {what: rows & counting for what, rows in wrong.items()}
-    _refuse_wrong(wrong, f"{where}: weight {column!r}", start, "finite weight")
-    return values
-
-
-def frequencies(
-    array: Any, column: str, where: str, start: int, *, is_text: bool
-) -> NDArray[np.int64]:
-    """How many rows each row stands for: whole numbers of at least 0.
-
-    `start` is the number of rows before. With `is_text`, texts may stand for numbers.
-
-    Raises
-    ------
-    DataError
-        A frequency is missing or no such number; the message counts them and names the first row.
-    """
-    kind = kind_of(array.type)
-    if kind == "text" and is_text:
-        values = _parsed(array)
-    elif kind in ("number", "missing"):
-        values = _whole(array, column, where)
-    else:
-        raise DataError(
-            f"{where}: frequency {column!r} must be whole numbers, but from row {start + 1:,} on "
-            f"it holds {array.type}; choose another column, or convert it"
-        )
-    wrong = {
-        "missing or not a number": np.isnan(values),
-        "negative": values < 0,
-        "infinite": np.isinf(values),
-        "not a whole number": values != np.floor(values),
-        f"more than {MAX_ROWS:,}": values >= MAX_ROWS + 1,
-    }
-    _refuse_wrong(wrong, f"{where}: frequency {column!r}", start, "whole number")
-    return values.astype(np.int64)
-
-
-def _parsed(array: Any) -> NDArray[Any]:
-    """Numbers that texts stand for, NaN where one stands for none: integers where all are such."""
-    indices, texts = dictionary(array)
-    found = [_number(text) for text in texts.to_pylist()]
-    if -1 not in indices and all(isinstance(one, int) for one in found):
-        return np.take(np.array(found, np.int64), indices)
-    return np.take(np.array([*found, np.nan], np.float64), indices)
-
-
-def _number(text: str) -> float:
-    try:
-        if text.isdecimal() and len(text) <= len(str(MAX_ROWS)) and int(text) <= MAX_ROWS:
-            return int(text)
-        return float(text) if "_" not in text else np.nan
-    except ValueError:
-        return np.nan
-
-
-def _whole(array: Any, column: str, where: str) -> NDArray[Any]:
-    """Numbers of an Arrow array: whole ones exactly, others as floats, NaN where missing."""
-    import pyarrow as pa
-    import pyarrow.types as t
-
-    if t.is_null(array.type):
-        return np.full(len(array), np.nan)
-    if t.is_dictionary(array.type):
-        array = array.dictionary_decode()
-    if t.is_decimal(array.type):
-        with contextlib.suppress(pa.ArrowInvalid):  # one is not whole, or is too large
-            array = array.cast(pa.int64())
-    if t.is_integer(array.type) and not array.null_count:
-        return values_of(array)
-    return numbers(array, column, "frequency", where)
-
-
-def _refuse_wrong(
-    wrong: Mapping[str, NDArray[np.bool_]], what: str, start: int, right: str
-) -> None:
-    """Refuse rows whose amounts are wrong, and how; `start` is the number of rows before them."""
-    for how, rows in wrong.items():
-        if count := int(rows.sum()):
-            raise DataError(
-                f"{what} is {how} in {count:,} rows "
-                f"of the {len(rows):,} read from row {start + 1:,} on "
-                f"(first in row {start + int(np.argmax(rows)) + 1:,}); "
-                f"give every row a {right} of 0 or more, or leave those rows out"
-            )
 
 
 def without_views(array: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -10,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biaskit.counts.roles import Roles
+from biaskit.counts.tables import MAX_ROWS
 from biaskit.errors import DataError
 from biaskit.sources.batches import Batch
-from biaskit.sources.encode import frequencies, taken, weights, without_views
+from biaskit.sources.encode import dictionary, kind_of, numbers, taken, without_views
+from biaskit.store.arrays import values_of
 
 if TYPE_CHECKING:
     from biaskit.sources.engines import Groups
@@ -47,10 +50,10 @@ class CountedRows:
         """Rows of a batch, `start` rows before which have been read."""
         times, counting, weight = None, None, None
         if roles.frequency is not None:
-            times = _times(batch, roles.frequency, start)
+            times = frequencies(batch, roles.frequency, start)
             counting = times > 0
         if (column := roles.weight) is not None and (counting is None or counting.any()):
-            weight = weights(batch.columns[column], column, batch.where, start, counting)
+            weight = weights(batch, column, start, counting)
         made = cls(batch, weight, times, roles)
         if counting is None or counting.all():
             return made
@@ -111,24 +114,12 @@ def repeated(batches: Iterable[Batch], column: str, most: int) -> Iterator[Batch
     """
     seen, rows = 0, 0
     for batch in batches:
-        times = _times(batch, column, seen)
+        times = frequencies(batch, column, seen)
         seen += batch.rows
         rows += total(times)
         _refuse_repeats(rows, column)
         for places in _places(times, most):
             yield _chosen(batch, places)
-
-
-def _times(batch: Batch, column: str, start: int) -> NDArray[np.int64]:
-    """How often each row of a batch counts, by a column; `start` rows have been read before it.
-
-    Raises
-    ------
-    DataError
-        A frequency is no whole number of 0 or more.
-    """
-    is_text = column in batch.texts
-    return frequencies(batch.columns[column], column, batch.where, start, is_text=is_text)
 
 
 def _chosen(batch: Batch, places: NDArray[np.intp]) -> Batch:
@@ -165,3 +156,111 @@ def _taken(array: Any, places: NDArray[np.intp], *, is_text: bool) -> Any:
         # What the texts of a column stand for depends on all of them: none may be left over.
         return taken(array.dictionary_decode(), places).dictionary_encode()
     return taken(without_views(array), places)
+
+
+def weights(
+    batch: Batch, column: str, start: int, counting: NDArray[np.bool_] | None = None
+) -> NDArray[np.float64]:
+    """Weights of a batch's rows: finite numbers of at least 0. `start` rows stand before them.
+
+    Where only some rows are `counting`, the others may have any.
+
+    Raises
+    ------
+    DataError
+        A weight is missing, negative or not a finite number; the message counts them.
+    """
+    array, where = batch.columns[column], batch.where
+    if kind_of(array.type) == "missing" and len(array):
+        raise DataError(f"{where}: weight {column!r} is missing in every row; give every row one")
+    values = numbers(array, column, "weight", where)
+    wrong = {
+        "missing or not a number": np.isnan(values),
+        "negative": values < 0,
+        "infinite": np.isinf(values),
+    }
+    if counting is not None:
+        wrong = {what: rows & counting for what, rows in wrong.items()}
+    _refuse_wrong(wrong, f"{where}: weight {column!r}", start, "finite weight")
+    return values
+
+
+def frequencies(batch: Batch, column: str, start: int) -> NDArray[np.int64]:
+    """How many rows each row of a batch stands for: whole numbers of at least 0.
+
+    `start` is the number of rows before.
+
+    Raises
+    ------
+    DataError
+        A frequency is missing or no such number; the message counts them and names the first row.
+    """
+    array, where = batch.columns[column], batch.where
+    kind = kind_of(array.type)
+    if kind == "text" and column in batch.texts:
+        values = _parsed(array)
+    elif kind in ("number", "missing"):
+        values = _whole(array, column, where)
+    else:
+        raise DataError(
+            f"{where}: frequency {column!r} must be whole numbers, but from row {start + 1:,} on "
+            f"it holds {array.type}; choose another column, or convert it"
+        )
+    wrong = {
+        "missing or not a number": np.isnan(values),
+        "negative": values < 0,
+        "infinite": np.isinf(values),
+        "not a whole number": values != np.floor(values),
+        f"more than {MAX_ROWS:,}": values >= MAX_ROWS + 1,
+    }
+    _refuse_wrong(wrong, f"{where}: frequency {column!r}", start, "whole number")
+    return values.astype(np.int64)
+
+
+def _parsed(array: Any) -> NDArray[Any]:
+    """Numbers that texts stand for, NaN where one stands for none: integers where all are such."""
+    indices, texts = dictionary(array)
+    found = [_number(text) for text in texts.to_pylist()]
+    if -1 not in indices and all(isinstance(one, int) for one in found):
+        return np.take(np.array(found, np.int64), indices)
+    return np.take(np.array([*found, np.nan], np.float64), indices)
+
+
+def _number(text: str) -> float:
+    try:
+        if text.isdecimal() and len(text) <= len(str(MAX_ROWS)) and int(text) <= MAX_ROWS:
+            return int(text)
+        return float(text) if "_" not in text else np.nan
+    except ValueError:
+        return np.nan
+
+
+def _whole(array: Any, column: str, where: str) -> NDArray[Any]:
+    """Numbers of an Arrow array: whole ones exactly, others as floats, NaN where missing."""
+    import pyarrow as pa
+    import pyarrow.types as t
+
+    if t.is_null(array.type):
+        return np.full(len(array), np.nan)
+    if t.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    if t.is_decimal(array.type):
+        with contextlib.suppress(pa.ArrowInvalid):  # one is not whole, or is too large
+            array = array.cast(pa.int64())
+    if t.is_integer(array.type) and not array.null_count:
+        return values_of(array)
+    return numbers(array, column, "frequency", where)
+
+
+def _refuse_wrong(
+    wrong: Mapping[str, NDArray[np.bool_]], what: str, start: int, right: str
+) -> None:
+    """Refuse rows whose amounts are wrong, and how; `start` is the number of rows before them."""
+    for how, rows in wrong.items():
+        if count := int(rows.sum()):
+            raise DataError(
+                f"{what} is {how} in {count:,} rows "
+                f"of the {len(rows):,} read from row {start + 1:,} on "
+                f"(first in row {start + int(np.argmax(rows)) + 1:,}); "
+                f"give every row a {right} of 0 or more, or leave those rows out"
+            )

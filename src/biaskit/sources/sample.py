@@ -85,9 +85,7 @@ class Sample:
             if column is not None:
                 known &= codes[column] != self._encoders[column].missing
         for feature in self.features:
-            column = feature.column
-            is_text = column in batch.texts
-            known &= feature.read(batch.columns[column], batch.where, is_text=is_text)
+            known &= feature.read(batch)
         self._count(codes, known)
         tickets = _tickets(np.arange(before, before + batch.rows, dtype=np.uint64))
         kept = np.flatnonzero(known & (tickets <= self._last_ticket))
@@ -197,12 +195,10 @@ class Feature:
         self._kinds: dict[str, str] = {}
         self._codes: dict[str, int] = {}
 
-    def read(self, array: Any, where: str, *, is_text: bool = False) -> NDArray[np.bool_]:
-        """Which values of an Arrow array are known; the array is kept for `take`.
-
-        `is_text` says that they are texts that stand for numbers and booleans too.
-        """
-        self._is_text |= is_text
+    def read(self, batch: Batch) -> NDArray[np.bool_]:
+        """Which of its values in a batch are known; they are kept for `take`."""
+        array, where = batch.columns[self.column], batch.where
+        self._is_text |= self.column in batch.texts
         kind = kind_of(array.type)
         self._values, self._texts = np.zeros(len(array)), None
         if kind is None and self._skips:
@@ -227,7 +223,7 @@ class Feature:
         return ~np.isnan(self._values)
 
     def take(self, chosen: NDArray[np.intp]) -> NDArray[np.float64]:
-        """Numbers of the values at some places of the last array; texts by order of arrival."""
+        """Numbers of the values at some places of the last batch; texts by order of arrival."""
         values = self._values[chosen]
         if self._texts is None:
             return values

@@ -29,13 +29,11 @@ class Dictionaries:
 
     def encode(self, column: str, values: Any, where: str) -> NDArray[np.intp]:
         """Encoder's codes of the values of an Arrow array."""
-        with self._lock:
-            return self._encoders[column].encode(values, where)
+        return self._encoders[column].encode(values, where)
 
     def of_folder(self, column: str, values: Any, where: str) -> NDArray[np.intp]:
         """Encoder's codes of the value that a file's folders name."""
-        with self._lock:
-            return self._encoders[column].encode(values, where, is_text=True)
+        return self._encoders[column].encode(values, where, is_text=True)
 
     def of_entries(
         self, leaf: Leaf, raw: bytes, entries: int, *, missing: bool, where: str
@@ -68,8 +66,7 @@ class Dictionaries:
         missing = bool(seen[entries])
         place = np.zeros(entries + 1, dtype=np.intp)
         occurring_values = taken(values, occurring[: len(occurring) - missing])
-        with self._lock:
-            place[occurring] = self._codes(leaf.column, occurring_values, missing, where)
+        place[occurring] = self._codes(leaf.column, occurring_values, missing, where)
         return place
 
     def _codes(self, column: str, values: Any, missing: bool, where: str) -> NDArray[np.intp]:
