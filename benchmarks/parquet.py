@@ -196,8 +196,8 @@ def floor(path: Path, roles: dict[str, Any], repeats: int) -> float:
     from biaskit._kernels.chunks import page_body
     from biaskit._kernels.pages import BODY, PACKED, SIZE
     from biaskit.counts.roles import Roles
-    from biaskit.sources.counting import _encoders
     from biaskit.sources.files.ranges import Fetcher
+    from biaskit.sources.histogram import encoders_of
     from biaskit.sources.parquet.chunks import _SNAPPY, Chunks
     from biaskit.sources.parquet.dictionaries import Dictionaries
     from biaskit.sources.parquet.opening import open_parquet
@@ -212,7 +212,7 @@ def floor(path: Path, roles: dict[str, Any], repeats: int) -> float:
         return found
 
     made = Roles(**roles)
-    encoders = _encoders(made)
+    encoders = encoders_of(made)
     with closing(open_parquet(path, (), Fetcher())) as file, ThreadPoolExecutor(2) as pool:
         groups = range(file.metadata.num_row_groups)
         chunks = Chunks(file, [*made.columns()], encoders, Dictionaries(encoders))

@@ -13,10 +13,10 @@ import biaskit
 from biaskit.counts.roles import Roles
 from biaskit.gate.findings import CODES, Code
 from biaskit.metrics import FROM_ROWS, METRICS, Metric
-from biaskit.reports.fliptest import sample_for
+from biaskit.reports.fliptest import needs_rows
 from biaskit.reports.report import report_rows
 from biaskit.reports.sentences import sentences
-from biaskit.sources.counting import count_roles
+from biaskit.sources.counting import counted
 
 ALL = (*METRICS.values(), *FROM_ROWS.values())
 DOCS = Path(__file__).parent
@@ -210,8 +210,7 @@ def example(metric: Metric) -> list[str]:
 def sentence(metric: Metric, table: str, roles: dict[str, Any]) -> str:
     """What the one row of a report says, in words."""
     given, data = Roles(**roles), getattr(biaskit.datasets, table)()
-    sample = sample_for(given, [metric])
-    counts = count_roles(data, given, sample=sample)
+    counts, sample = counted(data, given, keep_rows=needs_rows(given, [metric]))
     rows = report_rows(counts, [metric], sample=sample)
     return sentences(rows, counts)[0]
 

@@ -433,7 +433,7 @@ def test_an_interrupt_leaves_no_traceback(
     def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("biaskit.cli.counting.count_roles", interrupted)
+    monkeypatch.setattr("biaskit.cli.counting.counted", interrupted)
     assert run(capsys, *REPORT) == (130, "", "biaskit: interrupted; nothing was written\n")
 
 

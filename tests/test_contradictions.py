@@ -84,7 +84,8 @@ def test_a_file_that_is_replaced_while_it_is_read_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What Arrow decodes for the kernels comes from the file that they have open, too."""
-    from biaskit.sources.parquet import chunks, opening
+    from biaskit.sources.files import turns
+    from biaskit.sources.parquet import chunks
 
     monkeypatch.setenv("BIASKIT_KERNELS", "always")
     path = tmp_path / "x.parquet"
@@ -92,16 +93,16 @@ def test_a_file_that_is_replaced_while_it_is_read_is_said(
     other = pa.table({"sex": SEX[::-1], "y": (SEX == "F").astype(int)})
     axis = chunks.Chunks.axis
 
-    def replaced(self: Any, number: int, column: str, *rest: Any) -> Any:
+    def replaced(self: Any, number: int, column: str, room: Any, start: int) -> Any:
         if column == "sex":
             pq.write_table(other, tmp_path / "new", row_group_size=1_000)
             (tmp_path / "new").rename(path)
-        return axis(self, number, column, *rest)
+        return axis(self, number, column, room, start)
 
     monkeypatch.setattr(chunks.Chunks, "axis", replaced)
     with pytest.raises(biaskit.BiaskitError, match="changed while it was read"):
         biaskit.count(path, facet="sex", label="y")
-    monkeypatch.setattr(opening, "_stamp", lambda path: ())
+    monkeypatch.setattr(turns, "_stamp", lambda path: ())
     path.write_bytes(file_of(use_dictionary=["y"]).content())
     counts = biaskit.count(path, facet="sex", label="y")
     assert counts.to_frame()[["value", "label"]].to_numpy().tolist() == [["F", 1], ["M", 0]]

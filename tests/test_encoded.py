@@ -22,7 +22,7 @@ from pyarrow.fs import LocalFileSystem
 import biaskit
 from biaskit.counts.levels import level
 from biaskit.counts.roles import Roles
-from biaskit.sources.counting import paths_of
+from biaskit.sources.dispatch import paths_of
 from biaskit.sources.files import ranges
 from biaskit.sources.parquet import choice
 from biaskit.sources.parquet import source as parquet

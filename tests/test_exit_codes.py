@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,7 +16,7 @@ import biaskit
 from biaskit import cli
 from biaskit.cli import main
 from biaskit.gate import outcomes
-from biaskit.sources.counting import saved_counts
+from biaskit.sources.dispatch import saved_counts
 
 ROWS = {"sex": ["F", "M"] * 200, "y": [0, 1] * 200}
 HELD = ["--facet", "sex", "--label", "y"]
@@ -96,14 +97,14 @@ def test_whatever_nobody_foresaw_is_a_finding(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    calm = outcomes.count_roles
+    calm = outcomes.counted
 
-    def fail(paths: list[Path], *rest: object) -> object:
+    def fail(paths: list[Path], *rest: Any, **options: Any) -> Any:
         if "bad" in str(paths[0]):
             raise error
-        return calm(paths, *rest)
+        return calm(paths, *rest, **options)
 
-    monkeypatch.setattr(outcomes, "count_roles", fail)
+    monkeypatch.setattr(outcomes, "counted", fail)
     pq.write_table(pa.table(ROWS), "bad.parquet")
     config("bad.parquet", "rows.parquet")
     assert main(["check"]) == 2
@@ -120,7 +121,7 @@ def test_whatever_nobody_foresaw_is_a_finding(
     assert main(["baseline"]) == 2
     assert Path("rows.counts").exists()
     monkeypatch.setattr(outcomes, "refuse_unfit", fail)
-    monkeypatch.setattr(cli.counting, "count_roles", fail)
+    monkeypatch.setattr(cli.counting, "counted", fail)
     assert main(["report", "bad.parquet", *HELD]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 

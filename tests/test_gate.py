@@ -460,10 +460,10 @@ def test_calls_that_are_wrong(project: Path, capsys: Any, tmp_path: Path) -> Non
 def test_a_dry_run_reads_no_rows(
     project: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def read(*_: Any) -> None:
+    def read(*_: Any, **__: Any) -> None:
         raise AssertionError("rows are read")
 
-    monkeypatch.setattr("biaskit.gate.outcomes.count_roles", read)
+    monkeypatch.setattr("biaskit.gate.outcomes.counted", read)
     assert run(capsys, "check", "--dry-run")[0] == 0
     by_hand = ("loans.parquet", "--facet", "sex", "--label", "paid", "--limit", "DPL=0.1")
     assert run(capsys, "check", *by_hand, "--dry-run")[0] == 0

@@ -17,7 +17,7 @@ import pytest
 import biaskit
 from biaskit import BiaskitError, Counts
 from biaskit.cli import main
-from biaskit.sources.counting import source_of
+from biaskit.sources.dispatch import source_of
 from biaskit.sources.files.places import remote_files
 from biaskit.sources.files.reading import FORMATS
 from biaskit.store.addresses import said, servers_of, shown, with_quoted_password, without_secrets
@@ -246,7 +246,7 @@ def test_a_configuration_does_not_say_where_credentials_go(
         raise OSError("a server is asked")
 
     monkeypatch.setattr("biaskit.sources.files.places._place", asked)
-    monkeypatch.setattr("biaskit.sources.counting.saved_counts", lambda _: asked(""))
+    monkeypatch.setattr("biaskit.sources.dispatch.saved_counts", lambda _: asked(""))
     for keys in (
         f'files = "{address}"\nlimits = {{DPL = 0.1}}',
         f'files = "rows.parquet"\nbaseline = "{address.replace(".csv", ".counts")}"\ndrift = 0.1',

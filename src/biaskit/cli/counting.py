@@ -13,21 +13,16 @@ from biaskit.counts.counts import Counts
 from biaskit.counts.roles import Roles
 from biaskit.errors import RolesError
 from biaskit.metrics import Metric
-from biaskit.reports.fliptest import sample_for
-from biaskit.sources.counting import (
-    ColumnPath,
-    count_resumed,
-    count_roles,
-    kernels_choice,
-    merged,
-    paths_of,
-    save_with,
-    saved_counts,
-)
-from biaskit.sources.sample import Sample
+from biaskit.reports.fliptest import needs_rows
+from biaskit.sources.counting import Counted, counted
+from biaskit.sources.dispatch import paths_of, saved_counts
+from biaskit.sources.files.reading import ColumnPath
+from biaskit.sources.parquet.choice import kernels_choice
+from biaskit.sources.record import merged, save_with
+from biaskit.sources.resume import count_resumed
 from biaskit.store import written
 
-__all__ = ["add_verbs", "counted"]
+__all__ = ["add_verbs", "counts_of"]
 
 
 def add_verbs(verb: Callable[..., Parser]) -> None:
@@ -69,7 +64,7 @@ def _count(args: argparse.Namespace) -> None:
     if args.resume:
         return _resume(args)
     refuse_overwriting(args.output, args.data)
-    counts, _ = counted(args, [])
+    counts, _ = counts_of(args, [])
     counts.save(args.output)
     return _say(f"{counts.rows:,} rows in {_cells(counts):,} cells: {args.output}")
 
@@ -116,16 +111,14 @@ def _merge(args: argparse.Namespace) -> None:
     _say(f"{total.rows:,} rows from {len(args.counts):,} files: {args.output}")
 
 
-def counted(
-    args: argparse.Namespace, asked: Sequence[Metric] | None
-) -> tuple[Counts, Sample | None]:
+def counts_of(args: argparse.Namespace, asked: Sequence[Metric] | None) -> Counted:
     """Counts of the data that a command names, and rows for the metrics asked.
 
     Saved counts are taken as they are.
     """
     if len(args.data) == 1 and (saved := saved_counts(args.data[0])) is not None:
-        return saved.choosing(**roles_given(args)), None
+        return Counted(saved.choosing(**roles_given(args)))
     roles = Roles(**roles_given(args))
-    sample = sample_for(roles, asked)
+    keep_rows = needs_rows(roles, asked)
     with progress_line() as progress:
-        return count_roles(args.data, roles, progress, sample), sample
+        return counted(args.data, roles, keep_rows=keep_rows, progress=progress)

@@ -38,7 +38,8 @@ from biaskit.gate.forms import FORMS, Result
 from biaskit.gate.outcomes import Outcome, broken, check_data_set, dry_run, failed, write_baseline
 from biaskit.gate.people import conclusion, markdown_summary
 from biaskit.gate.verdicts import FAIL, UNCERTAIN
-from biaskit.sources.counting import expanded, saved_counts
+from biaskit.sources.dispatch import saved_counts
+from biaskit.sources.files.finding import expanded
 from biaskit.store import written
 from biaskit.store.addresses import in_one_line
 

@@ -16,7 +16,7 @@ from biaskit import __version__, formats
 from biaskit.cli.flags import Once
 from biaskit.cli.streams import say
 from biaskit.errors import DataError, RolesError
-from biaskit.sources.counting import expanded
+from biaskit.sources.files.finding import expanded
 from biaskit.store import saved, written
 from biaskit.store.addresses import is_address
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from biaskit import datasets, formats
-from biaskit.cli.counting import counted
+from biaskit.cli.counting import counts_of
 from biaskit.cli.flags import Once, Parser, add_data, add_roles, add_seed, confidence_or_none
 from biaskit.cli.output import Records, about, add_output, emit, refuse_overwriting, settle_output
 from biaskit.cli.streams import say
@@ -69,7 +69,7 @@ def _report(args: argparse.Namespace) -> None:
     refuse_choices(args.confidence, args.seed)
     settle_output(args)
     refuse_overwriting(args.output, args.data)
-    counts, sample = counted(args, asked)
+    counts, sample = counts_of(args, asked)
     rows = report_rows(counts, asked, args.confidence, args.seed, sample)
     words = sentences(rows, counts, asked) if args.words else []
     made = Records(

@@ -30,7 +30,7 @@ from biaskit.explanations.outputs import (
     refuse_other_outputs,
     spread,
 )
-from biaskit.sources.batches import Batch, Source
+from biaskit.sources.batches import Batch, Source, rows_of
 
 __all__ = ["Compared", "Explainer", "Values", "explainer", "imported_shap"]
 
@@ -167,7 +167,7 @@ class _ByTrees:
         def batches() -> Iterator[list[NDArray[np.float64]]]:
             nonlocal rows
             assert background is not None
-            for batch in background.batches(plan.features, plan.features):
+            for batch in rows_of(background, plan.features, plan.features):
                 rows += batch.rows
                 if batch.rows:
                     yield matrix(batch, plan.features, "the background")
@@ -471,7 +471,7 @@ def _drawn(plan: Plan, compared: Compared) -> tuple[Batch, str]:
 
     numeric = plan.features if plan.is_numeric else ()
     source = compared.background or compared.data
-    batches = iter([compared.first]) if source is None else source.batches(plan.features, numeric)
+    batches = iter([compared.first]) if source is None else rows_of(source, plan.features, numeric)
     rng = np.random.default_rng(plan.seed)
     parts: list[Any] = []
     ticket = np.empty(0)  # one for each row of the parts

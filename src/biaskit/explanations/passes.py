@@ -24,9 +24,11 @@ from biaskit.explanations.methods import Compared, Values, explainer
 from biaskit.explanations.models.files import opened
 from biaskit.explanations.outputs import features_of
 from biaskit.intervals.moments import Moments, joined, no_rows, of_groups, spread, together
-from biaskit.sources.batches import Batch, Source
-from biaskit.sources.counting import Progress, combinations, source_of
+from biaskit.sources.batches import Ask, Batch, Source, rows_of
+from biaskit.sources.counting import Progress
+from biaskit.sources.dispatch import source_of
 from biaskit.sources.encode import Encoder
+from biaskit.sources.histogram import combinations
 from biaskit.sources.repeats import repeated
 from biaskit.store import written
 
@@ -186,8 +188,9 @@ class _Background:
     def names(self) -> list[str]:
         return self._source.names()
 
-    def batches(self, columns: Any, numeric: Any) -> Iterator[Batch]:
-        return _as_numbers(_rows_of(self._source, columns, numeric, self._frequency), columns)
+    def parts(self, ask: Ask) -> Iterator[Batch]:
+        batches = _rows_of(self._source, ask.columns, ask.numeric, self._frequency)
+        return _as_numbers(batches, ask.columns)
 
 
 def _table_source(data: Any, features: Sequence[str] | None, model: Any) -> Source:
@@ -210,8 +213,8 @@ def _rows_of(
 ) -> Iterator[Batch]:
     """Batches of a source, each row as often as its frequency says."""
     if frequency is None:
-        return source.batches(columns, numeric)
-    batches = source.batches([*dict.fromkeys([*columns, frequency])], numeric)
+        return rows_of(source, [*columns], numeric)
+    batches = rows_of(source, [*dict.fromkeys([*columns, frequency])], numeric)
     return repeated(batches, frequency, _AT_ONCE)
 
 

@@ -33,7 +33,8 @@ from biaskit.metrics import METRICS, Metric, named
 from biaskit.metrics.forms import Difference, Share
 from biaskit.reports.numbers import Numbers, not_given
 from biaskit.reports.report import Measured, Row, measured
-from biaskit.sources.counting import Progress, count_roles, saved_counts
+from biaskit.sources.counting import Progress, count_roles
+from biaskit.sources.dispatch import saved_counts
 from biaskit.store.addresses import said
 
 if TYPE_CHECKING:

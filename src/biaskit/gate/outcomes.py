@@ -12,10 +12,10 @@ from biaskit.gate.check import Checked, check_rows
 from biaskit.gate.compare import Drift, compare_rows
 from biaskit.gate.config import DataSet
 from biaskit.gate.findings import ERROR, Finding, of_checked, of_drift, of_error
-from biaskit.reports.fliptest import sample_for
+from biaskit.reports.fliptest import needs_rows
 from biaskit.reports.report import report_rows, what_was_read
-from biaskit.sources.counting import Progress, count_roles, refuse_unfit, saved_counts
-from biaskit.sources.sample import Sample
+from biaskit.sources.counting import Counted, Progress, counted
+from biaskit.sources.dispatch import refuse_unfit, saved_counts
 from biaskit.store import written
 from biaskit.store.addresses import said, shown
 
@@ -146,13 +146,11 @@ def failed(outcomes: Iterable[Outcome]) -> bool:
     return any(finding.level == ERROR for one in outcomes for finding in one.findings)
 
 
-def _counted(
-    data: DataSet, paths: Sequence[Path | str], progress: Progress | None
-) -> tuple[Counts, Sample | None]:
+def _counted(data: DataSet, paths: Sequence[Path | str], progress: Progress | None) -> Counted:
     if len(paths) == 1 and (saved := saved_counts(paths[0])) is not None:
-        return saved.choosing(**data.roles.given()), None
-    sample = sample_for(data.roles, [limit.metric for limit in data.limits])
-    return count_roles(paths, data.roles, progress, sample), sample
+        return Counted(saved.choosing(**data.roles.given()))
+    keep_rows = needs_rows(data.roles, [limit.metric for limit in data.limits])
+    return counted(paths, data.roles, keep_rows=keep_rows, progress=progress)
 
 
 def _baseline(path: Path | str) -> Counts:

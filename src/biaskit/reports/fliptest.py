@@ -25,7 +25,7 @@ from biaskit.errors import DataError, listed
 from biaskit.metrics import Metric
 from biaskit.sources.sample import SEED, Feature, Sample
 
-__all__ = ["MAX_CATEGORIES", "Flip", "flip_tests", "sample_for"]
+__all__ = ["MAX_CATEGORIES", "Flip", "flip_tests", "needs_rows"]
 
 _NEIGHBOURS = 5
 #: Of fewer rows than this on side a, one neighbour is asked, as Clarify does.
@@ -54,14 +54,14 @@ class Flip(NamedTuple):
     remarks: list[str]
 
 
-def sample_for(roles: Roles, metrics: Collection[Metric] | None) -> Sample | None:
-    """Sample to be filled while the rows are counted; None where no metric asked for needs rows.
+def needs_rows(roles: Roles, metrics: Collection[Metric] | None) -> bool:
+    """Whether a metric that is asked for needs a sample of the rows, beside their counts.
 
     With `metrics` None, every metric is asked for whose roles are given.
     """
     asked = metrics is None or any(one.is_of_rows for one in metrics)
     given = roles.features is not None and roles.predicted is not None
-    return Sample(roles) if asked and given else None
+    return asked and given
 
 
 def flip_tests(

@@ -16,10 +16,11 @@ from biaskit.counts.levels import show
 from biaskit.counts.roles import RoleArguments, Roles, roles_of, takes_roles
 from biaskit.errors import DataError, refuse_level, refuse_seed
 from biaskit.metrics import FROM_ROWS, METRICS, Metric
-from biaskit.reports.fliptest import sample_for
+from biaskit.reports.fliptest import needs_rows
 from biaskit.reports.notes import notes_of
 from biaskit.reports.numbers import Asked, Compared, Numbers, compared, not_given, numbers_of
-from biaskit.sources.counting import count_roles, saved_counts
+from biaskit.sources.counting import counted
+from biaskit.sources.dispatch import saved_counts
 from biaskit.sources.sample import Sample
 
 if TYPE_CHECKING:
@@ -136,8 +137,8 @@ facet_values, facet_above, facet_edges, features
     counts, sample = saved_counts(data), None
     if counts is None:
         roles = roles_of(roles, given)
-        sample = sample_for(roles, asked)
-        counts = count_roles(data, roles, sample=sample, filesystem=filesystem)
+        keep_rows = needs_rows(roles, asked)
+        counts, sample = counted(data, roles, keep_rows=keep_rows, filesystem=filesystem)
     else:
         counts = counts.choosing(**(given if roles is None else roles_of(roles, given).given()))
     rows = report_rows(counts, asked, confidence, seed, sample)

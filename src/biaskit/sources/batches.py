@@ -1,15 +1,45 @@
-"""Batches: the one form in which every source hands over its rows."""
+"""Batches: rows as sources hand them over, what a source is asked for, and what it answers."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Number
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from biaskit.errors import DataError, did_you_mean
 
-__all__ = ["Batch", "Source", "of_another_type", "of_record_batch", "refuse_missing_columns"]
+if TYPE_CHECKING:
+    from biaskit.counts.facets import Facet
+    from biaskit.counts.roles import Roles
+    from biaskit.sources.encode import Encoder
+    from biaskit.sources.histogram import Histograms
+
+__all__ = [
+    "Ask",
+    "Batch",
+    "Counting",
+    "Part",
+    "Source",
+    "no_rows",
+    "of_another_type",
+    "of_record_batch",
+    "refuse_missing_columns",
+    "rows_of",
+]
+
+
+class Part(Protocol):
+    """Some rows of a source, in the form in which it has them."""
+
+    @property
+    def done(self) -> float | None:
+        """Share of the source that is read with this part, 0 to 1; None where it is not known."""
+        ...
+
+    def add_to(self, histograms: Histograms) -> None:
+        """Add the rows to the counts."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -21,20 +51,72 @@ class Batch:
     where: str
     #: Share of the source that is read with this batch, 0 to 1; None where it cannot be known.
     done: float | None = None
-    #: Columns whose values are texts that stand for numbers and booleans too, as in a CSV.
+    #: Columns whose values are texts that stand for numbers and booleans too, as in a CSV. Only
+    #: the reader knows, and only what takes values in (an encoder, a feature) asks and remembers.
     texts: frozenset[str] = frozenset()
+
+    def add_to(self, histograms: Histograms) -> None:
+        """Add the rows to the counts."""
+        histograms.add_rows(self)
+
+
+@dataclass(frozen=True)
+class Counting:
+    """What is counted: the roles of the columns, and the encoder of each column."""
+
+    roles: Roles
+    encoders: Mapping[str, Encoder]
+
+    def columns_of(self, facet: Facet) -> list[str]:
+        """Columns of a facet's table, in the order of its axes."""
+        return [column for axis in self.roles.axes(facet) for column in axis.columns]
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What a source is asked for: columns, and which of them are needed as numbers."""
+
+    columns: Sequence[str]
+    numeric: Collection[str]
+    #: What is counted, where nothing else is done with the rows: the source may then count or group
+    #: them itself. Where it is None, the rows themselves are needed: every part is a `Batch`.
+    counting: Counting | None = None
 
 
 class Source(Protocol):
-    """Anything whose rows can be read once, batch by batch."""
+    """Anything whose rows can be read, part by part."""
 
     def names(self) -> list[str]:
         """Names of the columns; asking leaves all rows to be read."""
         ...
 
-    def batches(self, columns: Collection[str], numeric: Collection[str]) -> Iterator[Batch]:
-        """Batches of the columns named; those in `numeric` are needed as numbers."""
+    def parts(self, ask: Ask) -> Iterable[Part]:
+        """All rows, in parts."""
         ...
+
+
+def rows_of(
+    source: Source, columns: Sequence[str], numeric: Collection[str] = ()
+) -> Iterator[Batch]:
+    """Rows themselves of a source, batch by batch.
+
+    Raises
+    ------
+    DataError
+        The source cannot be read, or gives groups of its rows only.
+    """
+    for part in source.parts(Ask(columns, numeric)):
+        if not isinstance(part, Batch):
+            raise no_rows("the source")
+        yield part
+
+
+def no_rows(where: str) -> DataError:
+    """Error of a source that is asked for its rows and gives groups of them."""
+    return DataError(
+        f"{where} gives no rows, only groups of them; leave features out, or give a sample of the "
+        "rows as a pandas or Arrow table"
+    )
 
 
 def of_record_batch(

@@ -12,10 +12,10 @@ import contextlib
 import math
 import sys
 import warnings
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,11 +24,21 @@ from biaskit.counts.facets import Facet
 from biaskit.counts.roles import Roles
 from biaskit.counts.tables import MAX_CELLS, MAX_ROWS, refuse_many_rows
 from biaskit.errors import DataError
-from biaskit.sources.batches import Batch, refuse_missing_columns
+from biaskit.sources.batches import (
+    Ask,
+    Batch,
+    Counting,
+    Part,
+    no_rows,
+    refuse_missing_columns,
+    rows_of,
+)
 from biaskit.sources.cuts import at_scale, decimal_of, floats_of, whole_edges
-from biaskit.sources.encode import Encoder
 from biaskit.sources.frames import frame_source
 from biaskit.sources.repeats import total
+
+if TYPE_CHECKING:
+    from biaskit.sources.histogram import Histograms
 
 __all__ = ["EngineFrame", "Groups", "engine_source"]
 
@@ -68,8 +78,16 @@ class Groups:
     #: Of each group: the number of its rows (each as often as its frequency) and, where rows are
     #: weighted, the sums of their weights and of the squares of those.
     sizes: list[NDArray[Any]]
-    #: Rows of the source that are told of here for the first time.
+    #: Rows in the groups that were in no part before, of another facet.
     rows: int
+
+    @property
+    def done(self) -> None:
+        """Nothing: an engine does not say how far it is."""
+
+    def add_to(self, histograms: Histograms) -> None:
+        """Add the rows to the counts."""
+        histograms.add_groups(self.values, self.sizes, self.rows, self.facets)
 
 
 def engine_source(data: Any) -> EngineFrame | None:
@@ -97,18 +115,18 @@ class EngineFrame:
         with self.errors("the schema"):
             return list(self.frame.collect_schema().names())
 
-    def batches(self, columns: Collection[str], numeric: Collection[str]) -> Iterator[Batch]:
-        """Batches of the rows themselves, where the engine can stream them; only FT needs them."""
+    def parts(self, ask: Ask) -> Iterable[Part]:
+        """Groups of the rows, or the rows themselves where they are needed and can be streamed."""
+        if ask.counting is not None:
+            return self._groups(ask.counting)
         source = frame_source(self.frame.to_native()) if self.engine in _STREAM else None
         if source is None:
-            raise DataError(
-                f"{self.where} gives no rows, only groups of them; leave features out, or give "
-                "a sample of the rows as a pandas or Arrow table"
-            )
-        return source.batches(columns, numeric)
+            raise no_rows(self.where)
+        return source.parts(ask)
 
-    def groups(self, roles: Roles, encoders: Mapping[str, Encoder]) -> Iterator[Groups]:
+    def _groups(self, counting: Counting) -> Iterator[Groups]:
         """Groups of the rows: of all facets at once where those are few, else facet by facet."""
+        roles = counting.roles
         query = _Query(self, roles)
         together = query.answer([*roles.counted_columns()], _FEW + 1)
         if sum(len(one.sizes[0]) for one in together) <= _FEW:
@@ -117,11 +135,11 @@ class EngineFrame:
             return
         for one in together:  # refuses a column of too many values before more is asked for
             for column, values in one.values.columns.items():
-                encoders[column].encode(values, self.where)
+                counting.encoders[column].encode(values, self.where)
         del together
         rows: list[int] = []
         for facet in roles.facet:
-            found = query.answer(_columns_of(roles, facet), MAX_CELLS + 1)
+            found = query.answer(counting.columns_of(facet), MAX_CELLS + 1)
             if sum(len(one.sizes[0]) for one in found) > MAX_CELLS:
                 raise DataError(
                     f"facet {facet.name!r} and the columns beside it make more than "
@@ -213,7 +231,7 @@ class _Query:
             raise DataError(f"{self._source.where} gave a {type(made).__qualname__} for its groups")
         wanted = [*names.values(), *sizes]
         with self._source.errors(f"the groups of {said}"):
-            return [self._groups(batch, names) for batch in source.batches(wanted, wanted)]
+            return [self._groups(batch, names) for batch in rows_of(source, wanted, wanted)]
 
     def _groups(self, batch: Batch, names: Mapping[str, str]) -> Groups:
         cells = batch.columns
@@ -456,10 +474,6 @@ def _total(terms: Sequence[Any]) -> Any:
     """Sum of expressions, halved again and again: engines recurse into what they parse."""
     half = len(terms) // 2
     return _total(terms[:half]) + _total(terms[half:]) if half else terms[0]
-
-
-def _columns_of(roles: Roles, facet: Facet) -> list[str]:
-    return [column for axis in roles.axes(facet) for column in axis.columns]
 
 
 def _in_memory(frame: Any) -> Any:

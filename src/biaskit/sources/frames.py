@@ -11,6 +11,7 @@ from biaskit.counts.facets import column_name
 from biaskit.counts.levels import level
 from biaskit.errors import DataError
 from biaskit.sources.batches import (
+    Ask,
     Batch,
     Source,
     of_another_type,
@@ -49,8 +50,8 @@ class _Stream:
             self._data = _reader(self._data)  # a stream may be opened once only
         return list(self._data.schema.names)
 
-    def batches(self, columns: Collection[str], numeric: Collection[str]) -> Iterator[Batch]:
-        return _read(_selected(self._data, columns), columns)
+    def parts(self, ask: Ask) -> Iterator[Batch]:
+        return _read(_selected(self._data, ask.columns), ask.columns)
 
 
 class _Dataset:
@@ -62,9 +63,9 @@ class _Dataset:
     def names(self) -> list[str]:
         return list(self._data.schema.names)
 
-    def batches(self, columns: Collection[str], numeric: Collection[str]) -> Iterator[Batch]:
-        refuse_missing_columns(columns, self._data.schema.names, "the dataset")
-        return _read(self._data.scanner(columns=list(columns)).to_reader(), columns)
+    def parts(self, ask: Ask) -> Iterator[Batch]:
+        refuse_missing_columns(ask.columns, self._data.schema.names, "the dataset")
+        return _read(self._data.scanner(columns=list(ask.columns)).to_reader(), ask.columns)
 
 
 class _PolarsLazy:
@@ -76,9 +77,9 @@ class _PolarsLazy:
     def names(self) -> list[str]:
         return list(self._data.collect_schema().names())
 
-    def batches(self, columns: Collection[str], numeric: Collection[str]) -> Iterator[Batch]:
-        refuse_missing_columns(columns, self._data.collect_schema().names(), "the lazy frame")
-        return _Stream(self._data.select(list(columns)).collect()).batches(columns, numeric)
+    def parts(self, ask: Ask) -> Iterator[Batch]:
+        refuse_missing_columns(ask.columns, self._data.collect_schema().names(), "the lazy frame")
+        return _Stream(self._data.select(list(ask.columns)).collect()).parts(ask)
 
 
 class _Pandas:
@@ -97,9 +98,9 @@ class _Pandas:
             )
         return names
 
-    def batches(self, columns: Collection[str], numeric: Collection[str]) -> Iterator[Batch]:
-        refuse_missing_columns(columns, self._data.columns, "the frame")
-        series = {name: self._data.iloc[:, self._place[name]] for name in columns}
+    def parts(self, ask: Ask) -> Iterator[Batch]:
+        refuse_missing_columns(ask.columns, self._data.columns, "the frame")
+        series = {name: self._data.iloc[:, self._place[name]] for name in ask.columns}
         series = {name: _plain_categories(one) for name, one in series.items()}
         total = len(self._data)
         for start in range(0, total, _ROWS):

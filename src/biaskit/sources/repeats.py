@@ -18,11 +18,9 @@ from biaskit.sources.encode import dictionary, kind_of, numbers, taken, without_
 from biaskit.store.arrays import values_of
 
 if TYPE_CHECKING:
-    from biaskit.sources.engines import Groups
-    from biaskit.sources.parquet.encoded import Cells
-    from biaskit.sources.sample import Sample
+    from biaskit.sources.sample import Sampler
 
-__all__ = ["MAX_REPEATED", "CountedRows", "counted_rows", "repeated", "total"]
+__all__ = ["MAX_REPEATED", "CountedRows", "repeated", "total"]
 
 #: More rows than this are not repeated one by one.
 MAX_REPEATED = 1_000_000_000
@@ -64,11 +62,6 @@ class CountedRows:
         """Rows that these stand for."""
         return self.batch.rows if self.times is None else total(self.times)
 
-    @property
-    def done(self) -> float | None:
-        """Share of the source that is read."""
-        return self.batch.done
-
     def chosen(self, places: NDArray[np.intp]) -> CountedRows:
         """Those at some places."""
         return replace(
@@ -78,30 +71,17 @@ class CountedRows:
             times=None if self.times is None else self.times[places],
         )
 
-    def keep(self, sample: Sample, codes: Mapping[str, NDArray[np.intp]], before: int) -> None:
-        """Add the rows, each as often as it counts, to a sample that saw some before."""
+    def keep(self, sampler: Sampler, codes: Mapping[str, NDArray[np.intp]], before: int) -> None:
+        """Offer the rows, each as often as it counts, to a sampler that saw some before."""
         if self.times is None:
-            return sample.add(self.batch, codes, self.weight, before)
+            return sampler.add(self.batch, codes, self.weight, before)
         _refuse_repeats(before + self.rows, str(self.roles.frequency))
         for places in _places(self.times, _AT_ONCE):
             repeated = self.chosen(places)
             of_them = {column: one[places] for column, one in codes.items()}
-            sample.add(repeated.batch, of_them, repeated.weight, before)
+            sampler.add(repeated.batch, of_them, repeated.weight, before)
             before += len(places)
         return None
-
-
-def counted_rows(
-    parts: Iterable[Batch | Cells | Groups], roles: Roles
-) -> Iterator[CountedRows | Cells | Groups]:
-    """Parts of a source, of its batches the rows that count."""
-    seen = 0
-    for part in parts:
-        if not isinstance(part, Batch):
-            yield part
-        elif part.rows:
-            yield CountedRows.of(part, roles, seen)
-        seen += part.rows
 
 
 def repeated(batches: Iterable[Batch], column: str, most: int) -> Iterator[Batch]:

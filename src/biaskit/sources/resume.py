@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -17,14 +17,16 @@ from typing import NamedTuple
 from biaskit.counts.counts import Counts, same_roles
 from biaskit.counts.roles import Roles
 from biaskit.errors import BiaskitError, DataError
+from biaskit.sources.counting import Progress, count_roles
+from biaskit.sources.dispatch import file_source
 from biaskit.sources.files.ahead import in_order
-from biaskit.sources.files.finding import file_source, files_of
+from biaskit.sources.files.finding import files_of
 from biaskit.sources.files.places import File, RemoteFile, stamp_of, stands_for
 from biaskit.sources.record import Record, Seen, cells_of, record_in, save_with, sum_of
 from biaskit.store import written
 from biaskit.store.addresses import is_address, said
 
-__all__ = ["Resumed", "count_files"]
+__all__ = ["Resumed", "count_resumed"]
 
 # Counts are kept at least so often, in seconds: a process that is killed loses no more work.
 _EVERY = 1.0
@@ -45,32 +47,30 @@ class Resumed(NamedTuple):
     gone: tuple[str, ...]
 
 
-def count_files(
+def count_resumed(
     paths: Sequence[str | os.PathLike[str]],
     roles: Roles,
     output: str | os.PathLike[str],
-    count: Callable[[File], Counts],
-    progress: Callable[[int, float | None], None] | None = None,
+    progress: Progress | None = None,
     *,
     by_file: bool = False,
 ) -> Resumed:
     """Counts of files, written to `output`; what `output` and its partial have is not counted anew.
 
-    `count` counts one file; several threads may call it. `progress` is told of the rows counted and
-    the share of the files. With `by_file`, the cells of each file are kept beside the sum, so that
-    a file which has changed since is counted anew.
+    `progress` is told of the rows counted and the share of the files. With `by_file`, the cells of
+    each file are kept beside the sum, so that a file which has changed since is counted anew.
 
     Raises
     ------
     DataError
-        A file has changed since it was counted, another process counts into `output`, or `output`
-        does not say which files are in it.
+        A file cannot be read, or has changed since it was counted, another process counts into
+        `output`, or `output` does not say which files are in it.
     """
     files = files_of(paths)
     file_source(files)  # refuses formats that differ before any work is done
     written.refuse_inputs(output, [file for file in files if isinstance(file, Path)])
     with written.locked(output):
-        found = _counted_into(Path(output), files, roles, count, progress, by_file=by_file)
+        found = _counted_into(Path(output), files, roles, progress, by_file=by_file)
     return found._replace(gone=_gone(found.gone, paths, files))
 
 
@@ -78,8 +78,7 @@ def _counted_into(
     output: Path,
     files: Sequence[File],
     roles: Roles,
-    count: Callable[[File], Counts],
-    progress: Callable[[int, float | None], None] | None,
+    progress: Progress | None,
     *,
     by_file: bool,
 ) -> Resumed:
@@ -105,7 +104,7 @@ def _counted_into(
 
     def counted(file: File) -> tuple[File, Counts, str, Seen]:
         name, size, changed = stamp_of(file)
-        made = count(file)
+        made = count_roles([file], roles)
         if stamp_of(file, again=True) != (name, size, changed):
             raise DataError(f"{file} changed while it was read; count it when it is whole")
         return file, made, name, Seen(size, changed, cells_of(made) if by_file else None)

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from biaskit.counts.facets import Facet
+from biaskit.counts.facets import Facet, columns_of
 from biaskit.counts.levels import Level, level, typed
 from biaskit.counts.roles import Roles
 from biaskit.errors import DataError
-from biaskit.sources.batches import Batch, Source
+from biaskit.sources.batches import Batch
 from biaskit.sources.encode import Encoder, dictionary, kind_of, numbers
 
-__all__ = ["MAX_ROWS", "SEED", "Feature", "Sample"]
+__all__ = ["MAX_ROWS", "SEED", "Feature", "Sample", "Sampler"]
 
 #: Of more rows than this, a sample of this many is kept.
 MAX_ROWS = 100_000
@@ -25,52 +26,45 @@ SEED = 0
 _GOLDEN = 0x9E3779B97F4A7C15
 
 
-class Sample:
-    """Rows kept in the pass that counts: their features, facets, predictions and weights.
+class Sampler:
+    """Keeps rows in the pass that counts: their features, facets, outcomes and weights.
 
     Kept are rows whose label (where one is given), prediction and features are all known; of more
     than `MAX_ROWS`, those whose place in the table has the smallest hashes, so that how the rows
     come in batches does not matter. All of them are counted, kept or not.
 
-    Attributes
+    Parameters
     ----------
-    features
-        The columns that are compared, once the pass is over.
-    values
-        Numbers of the kept rows, shape ``(rows, features)``; of a text, the place among
-        `Feature.categories`.
-    weight
-        Weights of the kept rows, shape ``(rows,)``; ones where rows are not weighted.
-    complete
-        How many rows could have been kept.
+    roles, encoders
+        What is counted in the same pass, and the encoder of each column.
+    names
+        Names of the source's columns.
+
+    Raises
+    ------
+    DataError
+        Every column has a role, so that none is left for ``features="rest"``.
     """
 
-    def __init__(self, roles: Roles):
+    def __init__(
+        self, roles: Roles, encoders: Mapping[str, Encoder], names: Callable[[], Sequence[str]]
+    ):
         self._roles = roles
-        self._facet_columns = [name for name, role in roles.columns().items() if role == "facet"]
+        self._encoders = encoders
+        self._features = _features_of(roles, names)
         self._outcomes = [name for name in (roles.label, roles.predicted) if name is not None]
+        self._columns = [*columns_of(roles.facet), *self._outcomes]
         self._counts: dict[Facet, Counter[tuple[int, ...]]] = {f: Counter() for f in roles.facet}
-        # Of each batch: tickets, values, codes of facets and prediction, weights.
+        # Of each batch: tickets, values, codes of `_columns`, weights.
         self._parts: list[tuple[NDArray[Any], ...]] = []
         self._held = 0
         self._last_ticket = np.uint64(2**64 - 1)
-        self.is_rest = roles.features == "rest"
-        self.features: list[Feature] = []
-        self.complete = 0
+        self._complete = 0
 
-    def start(self, source: Source, encoders: Mapping[str, Encoder]) -> list[str]:
-        """Columns to be read for the features; `encoders` are those of the counted columns."""
-        self._encoders = encoders
-        chosen: Sequence[str] = self._roles.features or ()
-        if self.is_rest:
-            taken = self._roles.columns()
-            chosen = [name for name in source.names() if name not in taken]
-            if not chosen:
-                raise DataError(
-                    'features="rest": every column has another role, so none is left to compare by'
-                )
-        self.features = [Feature(name, skips=self.is_rest) for name in chosen]
-        return list(chosen)
+    @property
+    def columns(self) -> list[str]:
+        """Columns that are read for the features."""
+        return [feature.column for feature in self._features]
 
     def add(
         self,
@@ -81,19 +75,17 @@ class Sample:
     ) -> None:
         """Add rows: a batch, the codes of its counted columns, and the number of rows before it."""
         known = np.ones(batch.rows, dtype=bool)
-        for column in (self._roles.label, self._roles.predicted):
-            if column is not None:
-                known &= codes[column] != self._encoders[column].missing
-        for feature in self.features:
+        for column in self._outcomes:
+            known &= codes[column] != self._encoders[column].missing
+        for feature in self._features:
             known &= feature.read(batch)
         self._count(codes, known)
         tickets = _tickets(np.arange(before, before + batch.rows, dtype=np.uint64))
         kept = np.flatnonzero(known & (tickets <= self._last_ticket))
-        columns = [*self._facet_columns, *self._outcomes]
         part = (
             tickets[kept],
-            np.stack([feature.take(kept) for feature in self.features], axis=1),
-            np.stack([codes[column][kept] for column in columns], axis=1),
+            np.stack([feature.take(kept) for feature in self._features], axis=1),
+            np.stack([codes[column][kept] for column in self._columns], axis=1),
             np.ones(len(kept)) if weight is None else weight[kept],
         )
         self._parts.append(part)
@@ -101,61 +93,40 @@ class Sample:
         if self._held > 2 * MAX_ROWS:
             self._thin_out()
 
-    def finish(self) -> None:
-        """Settle the sample when all rows have been read."""
-        width = len(self._facet_columns) + len(self._outcomes)
-        empty = np.empty((0, len(self.features))), np.empty((0, width), dtype=np.intp), np.empty(0)
-        self._parts.append((np.empty(0, dtype=np.uint64), *empty))
+    def sample(self) -> Sample:
+        """Sample of all rows, when they have been added.
+
+        Raises
+        ------
+        DataError
+            A feature is infinite, or no column is left for ``features="rest"``.
+        """
+        empty = [np.empty((0, len(one))) for one in (self._features, self._columns)]
+        nothing = np.empty(0, dtype=np.uint64), empty[0], empty[1].astype(np.intp), np.empty(0)
+        self._parts.append(nothing)
         self._thin_out()
-        _, values, self._codes, self.weight = self._parts.pop()
-        settled = [f.settled(values[:, i]) for i, f in enumerate(self.features)]
-        kept = [i for i, feature in enumerate(self.features) if not feature.is_skipped]
-        self.features = [self.features[i] for i in kept]
-        self.values = np.stack([settled[i] for i in kept], axis=1) if kept else values[:, :0]
+        _, values, codes, weight = self._parts.pop()
+        settled = [f.settled(values[:, i]) for i, f in enumerate(self._features)]
+        kept = [i for i, feature in enumerate(self._features) if not feature.is_skipped]
         if not kept:
             raise DataError(
                 'features="rest": no column without another role holds numbers, booleans or texts; '
                 "name the columns to compare by"
             )
-
-    def facet(self, facet: Facet) -> tuple[list[Level], NDArray[np.intp]]:
-        """Values of a facet, missing among them, and which of them each kept row has."""
-        place = [self._facet_columns.index(column) for column in facet.columns]
-        cells, which = np.unique(self._codes[:, place], axis=0, return_inverse=True)
-        return [self._level(facet, cell) for cell in cells.tolist()], which.ravel()
-
-    def rows(self, facet: Facet) -> Mapping[Level, int]:
-        """Complete rows by value of a facet, whether they are kept or not."""
-        made: Counter[Level] = Counter()
-        for cell, n in self._counts[facet].items():
-            made[self._level(facet, cell)] += n
-        return made
-
-    def labels(self) -> NDArray[np.intp] | None:
-        """Which label each kept row has, as a number; None without a label column."""
-        if self._roles.label is None:
-            return None
-        number: dict[Level, int] = {}
-        levels = self._levels(self._roles.label)
-        of_code = np.array([number.setdefault(one, len(number)) for one in levels], dtype=np.intp)
-        return np.asarray(of_code[self._codes[:, len(self._facet_columns)]])
-
-    def is_positive(self, positive_hat: Sequence[Level]) -> NDArray[np.bool_]:
-        """Whether each kept row is predicted to be one of the positive levels."""
-        levels = self._levels(str(self._roles.predicted))
-        positive = np.array([level in positive_hat for level in levels], dtype=bool)
-        return np.asarray(positive[self._codes[:, -1]])
-
-    def _levels(self, column: str) -> tuple[Level, ...]:
-        return self._encoders[column].levels()
-
-    def _level(self, facet: Facet, cell: Sequence[int]) -> Level:
-        columns = facet.columns
-        parts = tuple(self._levels(c)[code] for c, code in zip(columns, cell, strict=True))
-        return facet.value(parts)
+        return Sample(
+            features=[self._features[i] for i in kept],
+            values=np.stack([settled[i] for i in kept], axis=1),
+            weight=weight,
+            complete=self._complete,
+            is_rest=self._roles.features == "rest",
+            _roles=self._roles,
+            _levels={column: self._encoders[column].levels() for column in self._columns},
+            _codes=dict(zip(self._columns, codes.T, strict=True)),
+            _counts=self._counts,
+        )
 
     def _count(self, codes: Mapping[str, NDArray[np.intp]], known: NDArray[np.bool_]) -> None:
-        self.complete += int(known.sum())
+        self._complete += int(known.sum())
         if not known.any():
             return
         for facet, counts in self._counts.items():
@@ -176,6 +147,70 @@ class Sample:
             self._last_ticket = whole[0].max()
         self._parts = [tuple(whole)]
         self._held = len(whole[0])
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Rows that a `Sampler` kept, when the pass is over.
+
+    Attributes
+    ----------
+    features
+        The columns that are compared.
+    values
+        Numbers of the kept rows, shape ``(rows, features)``; of a text, the place among
+        `Feature.categories`.
+    weight
+        Weights of the kept rows, shape ``(rows,)``; ones where rows are not weighted.
+    complete
+        How many rows could have been kept.
+    is_rest
+        Whether the features are all columns that have no other role.
+    """
+
+    features: Sequence[Feature]
+    values: NDArray[np.float64]
+    weight: NDArray[np.float64]
+    complete: int
+    is_rest: bool
+    _roles: Roles
+    #: For each column of a facet or an outcome: levels by code, and the codes of the kept rows.
+    _levels: Mapping[str, tuple[Level, ...]]
+    _codes: Mapping[str, NDArray[np.intp]]
+    #: For each facet, complete rows by the codes of its columns.
+    _counts: Mapping[Facet, Mapping[tuple[int, ...], int]]
+
+    def facet(self, facet: Facet) -> tuple[list[Level], NDArray[np.intp]]:
+        """Values of a facet, missing among them, and which of them each kept row has."""
+        codes = np.stack([self._codes[column] for column in facet.columns], axis=1)
+        cells, which = np.unique(codes, axis=0, return_inverse=True)
+        return [self._level(facet, cell) for cell in cells.tolist()], which.ravel()
+
+    def rows(self, facet: Facet) -> Mapping[Level, int]:
+        """Complete rows by value of a facet, whether they are kept or not."""
+        made: Counter[Level] = Counter()
+        for cell, n in self._counts[facet].items():
+            made[self._level(facet, cell)] += n
+        return made
+
+    def labels(self) -> NDArray[np.intp] | None:
+        """Which label each kept row has, as a number; None without a label column."""
+        if self._roles.label is None:
+            return None
+        number: dict[Level, int] = {}
+        levels = self._levels[self._roles.label]
+        of_code = np.array([number.setdefault(one, len(number)) for one in levels], dtype=np.intp)
+        return np.asarray(of_code[self._codes[self._roles.label]])
+
+    def is_positive(self, positive_hat: Sequence[Level]) -> NDArray[np.bool_]:
+        """Whether each kept row is predicted to be one of the positive levels."""
+        column = str(self._roles.predicted)
+        positive = np.array([level in positive_hat for level in self._levels[column]], dtype=bool)
+        return np.asarray(positive[self._codes[column]])
+
+    def _level(self, facet: Facet, cell: Sequence[int]) -> Level:
+        codes = zip(facet.columns, cell, strict=True)
+        return facet.value([self._levels[column][code] for column, code in codes])
 
 
 class Feature:
@@ -279,6 +314,19 @@ class Feature:
                     f"feature {self.column!r} holds values of kind {kind} in {first} but {other} "
                     f"in {there}; make the column the same type everywhere"
                 )
+
+
+def _features_of(roles: Roles, names: Callable[[], Sequence[str]]) -> list[Feature]:
+    """Features by which rows are compared; `names` are those of the source's columns."""
+    if roles.features != "rest":
+        return [Feature(name, skips=False) for name in roles.features or ()]
+    taken = roles.columns()
+    chosen = [name for name in names() if name not in taken]
+    if not chosen:
+        raise DataError(
+            'features="rest": every column has another role, so none is left to compare by'
+        )
+    return [Feature(name, skips=True) for name in chosen]
 
 
 def _as_integers(array: Any) -> Any:

@@ -1,26 +1,21 @@
-"""Files as sources: Parquet, CSV and JSON Lines; one, many, a glob or a folder of them."""
+"""Finding: the files that paths, globs and folders stand for."""
 
 from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from biaskit.counts.roles import Roles
 from biaskit.errors import BiaskitError, DataError, PointerError, listed
-from biaskit.sources.batches import Source
-from biaskit.sources.encode import Encoder
 from biaskit.sources.files.globs import matches_here
 from biaskit.sources.files.partitions import partition_of
 from biaskit.sources.files.places import File, RemoteFile, remote_files
-from biaskit.sources.files.reading import FORMATS, format_of
-from biaskit.sources.files.texts import CsvFiles, JsonLinesFiles
-from biaskit.sources.parquet.source import ColumnPath, ParquetFiles
+from biaskit.sources.files.reading import FORMATS
 from biaskit.store.addresses import in_one_line, is_address, said
 
-__all__ = ["column_paths", "expanded", "file_source", "files_of"]
+__all__ = ["expanded", "files_of", "refuse_pointer"]
 
 _POINTERS = {
     b"version https://git-lfs.github.com/spec/": ("Git-LFS", "git lfs pull"),
@@ -139,58 +134,6 @@ def _inside(folder: Path) -> Iterator[Path]:
         yield from (Path(where, name) for name in names)
 
 
-def file_source(
-    paths: Sequence[str | os.PathLike[str] | RemoteFile], filesystem: Any = None
-) -> Source:
-    """Source of the rows of files, all of one format.
-
-    Raises
-    ------
-    DataError
-        A file is missing or of no known format, or the formats differ.
-    """
-    files = files_of(paths, filesystem)
-    for path in files:
-        if isinstance(path, Path):
-            _refuse_pointer(path)
-    formats = {format_of(path): path for path in reversed(files)}
-    if len(formats) > 1:
-        (one, first), (other, second), *_ = formats.items()
-        raise DataError(
-            f"{str(first)!r} is {one} and {str(second)!r} is {other}; "
-            "count each format by itself and add the counts"
-        )
-    (format_,) = formats
-    readers: dict[str, type[ParquetFiles] | type[CsvFiles] | type[JsonLinesFiles]] = {
-        "parquet": ParquetFiles,
-        "csv": CsvFiles,
-        "jsonl": JsonLinesFiles,
-    }
-    return readers[format_](files)
-
-
-def column_paths(
-    paths: Sequence[str | os.PathLike[str]], roles: Roles, encoders: Mapping[str, Encoder]
-) -> Iterator[ColumnPath]:
-    """How each column that roles name would be read from some files; one line for a text file.
-
-    Raises
-    ------
-    DataError
-        A file is missing, cannot be read or lacks a column, or the formats differ.
-    """
-    source = file_source(paths)
-    if isinstance(source, ParquetFiles):
-        yield from source.paths(roles, encoders)
-        return
-    ways = {
-        "csv": ("Arrow", "CSV has no encoded form"),
-        "jsonl": ("json", "JSON Lines have no encoded form"),
-    }
-    for path in files_of(paths):
-        yield ColumnPath(str(path), "(all)", "", 0, *ways[format_of(path)])
-
-
 def _is_data(path: Path, folder: Path) -> bool:
     parts = path.relative_to(folder).parts
     hidden = any(part.startswith((".", "_")) for part in parts)
@@ -207,7 +150,7 @@ def _refuse_special(path: Path) -> None:
         )
 
 
-def _refuse_pointer(path: Path) -> None:
+def refuse_pointer(path: Path) -> None:
     """Refuse a small text file that a version control system has left in place of the data."""
     try:
         with path.open("rb") as file:

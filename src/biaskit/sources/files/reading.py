@@ -6,12 +6,13 @@ import contextlib
 import csv
 import itertools
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from biaskit.errors import BiaskitError, DataError, listed
 from biaskit.sources.files.places import File, RemoteFile, size_of
 from biaskit.store.addresses import without_secrets
 
-__all__ = ["COMPRESSIONS", "FORMATS", "Sizes", "format_of", "readable"]
+__all__ = ["COMPRESSIONS", "FORMATS", "ColumnPath", "Sizes", "format_of", "readable"]
 
 FORMATS = {
     ".parquet": "parquet",
@@ -22,6 +23,19 @@ FORMATS = {
     ".ndjson": "jsonl",
 }
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
+
+
+class ColumnPath(NamedTuple):
+    """How a column of a file is read, and why so."""
+
+    file: str
+    column: str
+    role: str
+    #: Row groups of which this holds; 0 in a format that has none.
+    row_groups: int
+    #: ``encoded``, or what decodes it: ``Arrow`` or ``json``.
+    path: str
+    why: str
 
 
 def format_of(path: File) -> str:

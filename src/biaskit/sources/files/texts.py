@@ -12,13 +12,20 @@ from typing import Any
 
 from biaskit.counts.levels import level
 from biaskit.errors import DataError
-from biaskit.sources.batches import Batch, of_another_type, of_record_batch, refuse_missing_columns
+from biaskit.sources.batches import (
+    Ask,
+    Batch,
+    Counting,
+    of_another_type,
+    of_record_batch,
+    refuse_missing_columns,
+)
 from biaskit.sources.files.ahead import elsewhere
 from biaskit.sources.files.partitions import names_with_folders, of_folders, with_folders
 from biaskit.sources.files.places import File, RemoteFile, opened
 from biaskit.sources.files.ranges import Fetcher, RemoteBytes
-from biaskit.sources.files.reading import COMPRESSIONS, Sizes, readable
-from biaskit.sources.parquet.opening import opened_in_turn
+from biaskit.sources.files.reading import COMPRESSIONS, ColumnPath, Sizes, readable
+from biaskit.sources.files.turns import opened_in_turn
 
 __all__ = ["CsvFiles", "JsonLinesFiles"]
 
@@ -49,11 +56,16 @@ class CsvFiles:
             (file,) = files
             return names_with_folders(_csv_header(file, _delimiter(file.path)), file.path)
 
-    def batches(self, columns: Collection[str], numeric: Collection[str]) -> Iterator[Batch]:
+    def paths(self, counting: Counting) -> Iterator[ColumnPath]:
+        """How each file would be read, and why so."""
+        return _paths(self._files, "Arrow", "CSV has no encoded form")
+
+    def parts(self, ask: Ask) -> Iterator[Batch]:
         """Batches of the columns named."""
         import pyarrow as pa
         import pyarrow.csv as pv
 
+        columns, numeric = ask.columns, ask.numeric
         types = {
             name: pa.float64() if name in numeric else pa.dictionary(pa.int32(), pa.string())
             for name in columns
@@ -83,6 +95,11 @@ class CsvFiles:
                         done = sizes.done(path, file.bytes_read / sizes.of(path))
                         made = of_record_batch(batch, own, str(path), done, texts)
                         yield with_folders(made, folders, numeric)
+
+
+def _paths(files: Sequence[File], path: str, why: str) -> Iterator[ColumnPath]:
+    for file in files:
+        yield ColumnPath(str(file), "(all)", "", 0, path, why)
 
 
 def _block_of(names: Sequence[str]) -> int:
@@ -126,13 +143,17 @@ class JsonLinesFiles:
                     break
         return names_with_folders(list(found), path)
 
-    def batches(self, columns: Collection[str], numeric: Collection[str]) -> Iterator[Batch]:
+    def paths(self, counting: Counting) -> Iterator[ColumnPath]:
+        """How each file would be read, and why so."""
+        return _paths(self._files, "json", "JSON Lines have no encoded form")
+
+    def parts(self, ask: Ask) -> Iterator[Batch]:
         """Batches of the columns named."""
         sizes = Sizes(self._files)
         with opened_in_turn(self._files, _OpenText) as files:
             for file in files:
                 with readable(file.path), closing(file):
-                    yield from _json_batches(file, columns, numeric, sizes)
+                    yield from _json_batches(file, ask.columns, ask.numeric, sizes)
 
 
 def _json_batches(

@@ -9,18 +9,17 @@ from __future__ import annotations
 import math
 import queue
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from biaskit.counts.facets import Facet
-from biaskit.counts.roles import Roles
 from biaskit.errors import DataError
-from biaskit.sources.batches import Batch, of_record_batch
-from biaskit.sources.encode import Encoder
+from biaskit.sources.batches import Batch, Counting, of_record_batch
 from biaskit.sources.files.ahead import in_order
 from biaskit.sources.files.partitions import of_folders, partition_arrays, with_folders
 from biaskit.sources.files.places import File
@@ -32,6 +31,9 @@ from biaskit.sources.parquet.dictionaries import Dictionaries
 from biaskit.sources.parquet.layout import Odd
 from biaskit.sources.parquet.opening import OpenParquet
 from biaskit.sources.parquet.scratch import Room
+
+if TYPE_CHECKING:
+    from biaskit.sources.histogram import Histograms
 
 __all__ = ["Cells", "counted", "planned"]
 
@@ -47,21 +49,23 @@ _NO_CODES = np.empty(0, np.uint32)
 class Cells:
     """Counts of the rows of one row group, over codes that mean the same in every row group."""
 
-    #: For each facet, rows by the codes of its columns: an axis each, in `codes`' terms.
-    counts: Mapping[Facet, NDArray[np.int64]]
-    #: Where rows are weighted, sums of the weights and of their squares in the same cells.
-    sums: Mapping[Facet, tuple[NDArray[np.float64], NDArray[np.float64]]]
+    #: For each facet, arrays with an axis for each of its columns, in `codes`' terms: numbers of
+    #: rows and, where rows are weighted, sums of the weights and of their squares.
+    tables: Mapping[Facet, Sequence[NDArray[Any]]]
     #: For each column, the encoder's code of each place on its axis.
     codes: Mapping[str, NDArray[np.intp]]
     rows: int
     where: str
     done: float | None = None
 
+    def add_to(self, histograms: Histograms) -> None:
+        """Add the rows to the counts."""
+        histograms.add_cells(self.codes, self.tables, self.rows, self.where)
+
 
 def counted(
     files: Iterable[OpenParquet],
-    roles: Roles,
-    encoders: Mapping[str, Encoder],
+    counting: Counting,
     done: Callable[[File, float], float],
     threads: int,
 ) -> Iterator[Cells | Batch]:
@@ -73,8 +77,8 @@ def counted(
     ----------
     files
         The files, which are taken as they are needed.
-    roles, encoders
-        What to count, and the encoder of each column.
+    counting
+        What to count.
     done
         Share of the whole source that is read, from a file and the share of it.
     threads
@@ -86,7 +90,7 @@ def counted(
         A column is not what its role needs, or a file is damaged.
     """
     rows = 0
-    shared = _Shared(roles, encoders)
+    shared = _Shared(counting)
 
     def row_groups() -> Iterator[tuple[_Counter, int]]:
         for file in files:
@@ -118,9 +122,7 @@ def counted(
                 file.close()
 
 
-def planned(
-    file: OpenParquet, roles: Roles, encoders: Mapping[str, Encoder]
-) -> Counter[tuple[str, str, str]]:
+def planned(file: OpenParquet, counting: Counting) -> Counter[tuple[str, str, str]]:
     """Numbers of row groups by column, the path it takes (``encoded`` or ``Arrow``), and why.
 
     It follows from the file's metadata and the headers of its pages. What stands in the pages may
@@ -128,13 +130,13 @@ def planned(
 
     Parameters
     ----------
-    file, roles, encoders
-        As for `counted`.
+    file, counting
+        An open file, and what to count.
     """
-    counter = _Counter(file, _Shared(roles, encoders))
+    counter = _Counter(file, _Shared(counting))
     counter.fetch()
     room = Room()
-    ways: dict[str, list[tuple[str, str]]] = {column: [] for column in roles.columns()}
+    ways: dict[str, list[tuple[str, str]]] = {column: [] for column in counting.roles.columns()}
     for number in range(file.metadata.num_row_groups):
         for column, found in ways.items():
             found.append(counter.way(number, column, room))
@@ -145,11 +147,11 @@ def planned(
 class _Shared:
     """What the threads share that count the row groups of several files."""
 
-    def __init__(self, roles: Roles, encoders: Mapping[str, Encoder]):
-        self.roles = roles
-        self.encoders = encoders
-        self.dictionaries = Dictionaries(encoders)
-        self.columns_of = {facet: _columns(facet, roles) for facet in roles.facet}
+    def __init__(self, counting: Counting):
+        self.roles = counting.roles
+        self.encoders = counting.encoders
+        self.dictionaries = Dictionaries(counting.encoders)
+        self.columns_of = {facet: counting.columns_of(facet) for facet in counting.roles.facet}
         self._rooms: queue.SimpleQueue[Room] = queue.SimpleQueue()
 
     @contextmanager
@@ -214,16 +216,15 @@ class _Counter:
         except Odd:
             return None
         axes, buffer = self._axes(number, rows, room)
-        counts, sums = {}, {}
+        tables: dict[Facet, Sequence[NDArray[Any]]] = {}
         for facet, columns in self._shared.columns_of.items():
             of_facet = [axes[column] for column in columns]
             if math.prod(len(axis.codes) for axis in of_facet) > _MOST_CELLS:
                 return None
-            counts[facet] = joint(of_facet, buffer, rows)
-            if weights is not None:
-                sums[facet] = joint_sums(of_facet, buffer, weights)
+            sums = () if weights is None else joint_sums(of_facet, buffer, weights)
+            tables[facet] = (joint(of_facet, buffer, rows), *sums)
         codes_of = {column: axis.codes for column, axis in axes.items()}
-        return Cells(counts, sums, codes_of, rows, self._where)
+        return Cells(tables, codes_of, rows, self._where)
 
     def _axes(
         self, number: int, rows: int, room: Room
@@ -260,8 +261,3 @@ class _Counter:
                 made = self._shared.dictionaries.encode(column, array, self._where)
                 codes[column].append(made.astype(np.uint32))
         return {column: np.concatenate(parts) for column, parts in codes.items()}
-
-
-def _columns(facet: Facet, roles: Roles) -> list[str]:
-    """Columns of a facet's table, in the order of its axes."""
-    return [column for axis in roles.axes(facet) for column in axis.columns]

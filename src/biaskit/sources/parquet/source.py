@@ -3,38 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, closing
 from itertools import groupby
-from typing import NamedTuple
 
 from biaskit.counts.roles import Roles
-from biaskit.sources.batches import Batch, of_record_batch
-from biaskit.sources.encode import Encoder
+from biaskit.sources.batches import Ask, Batch, Counting, of_record_batch
 from biaskit.sources.files.partitions import names_with_folders, of_folders, with_folders
 from biaskit.sources.files.places import File, RemoteFile
-from biaskit.sources.files.reading import Sizes, readable
+from biaskit.sources.files.reading import ColumnPath, Sizes, readable
+from biaskit.sources.files.turns import opened_in_turn
 from biaskit.sources.parquet.choice import against_kernels
 from biaskit.sources.parquet.encoded import Cells, counted, planned
-from biaskit.sources.parquet.opening import OpenParquet, open_parquet, opened_in_turn
+from biaskit.sources.parquet.opening import OpenParquet, open_parquet
 
-__all__ = ["ColumnPath", "ParquetFiles"]
+__all__ = ["ParquetFiles"]
 
 # Fewer rows are counted before threads have started and taken turns at the interpreter.
 _WORTH_THREADS = 1 << 21
-
-
-class ColumnPath(NamedTuple):
-    """How a column of a file is read, and why so."""
-
-    file: str
-    column: str
-    role: str
-    #: Row groups of which this holds; 0 in a format that has none.
-    row_groups: int
-    #: ``encoded``, or what decodes it: ``Arrow`` or ``json``.
-    path: str
-    why: str
 
 
 class ParquetFiles:
@@ -51,28 +37,20 @@ class ParquetFiles:
             file.close()
         return names_with_folders(file.names, file.path)
 
-    def batches(self, columns: Collection[str], numeric: Collection[str]) -> Iterator[Batch]:
-        """Batches of the columns named."""
+    def parts(self, ask: Ask) -> Iterator[Batch | Cells]:
+        """Batches of the columns named, or, if they serve, counts where those are made sooner."""
         sizes = Sizes(self._files)
-        with self._opened(self._files, columns) as files:
-            for file in files:
-                yield from _batches(file, columns, numeric, sizes)
-
-    def parts(
-        self, columns: Collection[str], roles: Roles, encoders: Mapping[str, Encoder]
-    ) -> Iterator[Batch | Cells]:
-        """Batches of the columns named, or counts of their rows, whichever is read sooner."""
-        sizes = Sizes(self._files)
-        with self._opened(self._files, columns) as files:
-            for threads, run in groupby(files, lambda file: self._threads(file, roles)):
-                if threads:
-                    yield from counted(run, roles, encoders, sizes.done, threads)
+        with self._opened(self._files, ask.columns) as files:
+            for threads, run in groupby(files, lambda file: self._threads(file, ask.counting)):
+                if threads and ask.counting is not None:
+                    yield from counted(run, ask.counting, sizes.done, threads)
                 else:
                     for file in run:
-                        yield from _batches(file, columns, roles.numeric, sizes)
+                        yield from _batches(file, ask, sizes)
 
-    def paths(self, roles: Roles, encoders: Mapping[str, Encoder]) -> Iterator[ColumnPath]:
+    def paths(self, counting: Counting) -> Iterator[ColumnPath]:
         """How `parts` would read each column, and why so."""
+        roles = counting.roles
         by_column = roles.columns()
         with self._opened(self._files, by_column) as files:
             for file in files:
@@ -81,7 +59,7 @@ class ParquetFiles:
                         groups = file.metadata.num_row_groups
                         found = dict.fromkeys(((c, "Arrow", against) for c in by_column), groups)
                     else:
-                        found = dict(planned(file, roles, encoders))
+                        found = dict(planned(file, counting))
                 for (column, *way), groups in found.items():
                     yield ColumnPath(str(file.path), column, by_column[column], groups, *way)
 
@@ -90,9 +68,9 @@ class ParquetFiles:
     ) -> AbstractContextManager[Iterator[OpenParquet]]:
         return opened_in_turn(files, lambda path, fetcher: open_parquet(path, columns, fetcher))
 
-    def _threads(self, file: OpenParquet, roles: Roles) -> int:
+    def _threads(self, file: OpenParquet, counting: Counting | None) -> int:
         """Threads that count a file's row groups, if the files are like it; 0 where Arrow does."""
-        if _against(file, roles):
+        if counting is None or _against(file, counting.roles):
             return 0
         is_worth = self._is_remote or file.rows * len(self._files) >= _WORTH_THREADS
         return (os.cpu_count() or 1) if is_worth else 1
@@ -107,17 +85,15 @@ def _against(file: OpenParquet, roles: Roles) -> str:
     return against_kernels(file.rows)
 
 
-def _batches(
-    file: OpenParquet, columns: Collection[str], numeric: Collection[str], sizes: Sizes
-) -> Iterator[Batch]:
+def _batches(file: OpenParquet, ask: Ask, sizes: Sizes) -> Iterator[Batch]:
     """Rows of a file, which is closed after them."""
     rows = 0
     where = str(file.path)
-    folders = of_folders(columns, file.names, file.path)
-    own = [name for name in columns if name not in folders]
+    folders = of_folders(ask.columns, file.names, file.path)
+    own = [name for name in ask.columns if name not in folders]
     with readable(file.path), closing(file):
         for batch in file.batches(own):
             rows += batch.num_rows
             done = sizes.done(file.path, rows / max(1, file.rows))
-            yield with_folders(of_record_batch(batch, own, where, done), folders, numeric)
+            yield with_folders(of_record_batch(batch, own, where, done), folders, ask.numeric)
     file.refuse_other_rows(rows)

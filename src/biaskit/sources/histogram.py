@@ -1,0 +1,313 @@
+"""Histograms: counts that grow part by part, an axis for each column that is counted by."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biaskit.counts.facets import Facet
+from biaskit.counts.levels import ABSENT, MISSING, Level, level
+from biaskit.counts.roles import Roles
+from biaskit.counts.tables import (
+    MAX_CELLS,
+    Table,
+    refuse_large,
+    refuse_many_rows,
+    too_many_cells,
+)
+from biaskit.errors import DataError, RolesError
+from biaskit.sources.batches import Batch, no_rows
+from biaskit.sources.encode import Encoder
+from biaskit.sources.repeats import CountedRows
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from biaskit.sources.sample import Sampler
+
+__all__ = ["Histograms", "combinations", "encoders_of"]
+
+# Smaller batches are encoded sooner than threads have started.
+_WORTH_THREADS = 50_000
+
+
+def encoders_of(roles: Roles) -> dict[str, Encoder]:
+    """Encoder of each column that is counted.
+
+    Raises
+    ------
+    RolesError
+        The roles name no facet.
+    """
+    if not roles.facet:
+        raise RolesError("facet is needed: the column whose values may be favoured or not")
+    return {
+        column: Encoder(column, role, roles.bins(column), roles.cuts.get(column, ()))
+        for column, role in roles.counted_columns().items()
+    }
+
+
+def combinations(levels: list[tuple[Level, ...]]) -> tuple[Level, ...]:
+    """Levels of an intersection in the order of its cells; one with a missing part is missing."""
+    if len(levels) == 1:
+        return levels[0]
+    made: list[tuple[Level, ...]] = [()]
+    for axis in levels:
+        made = [(*before, value) for before in made for value in axis]
+    return tuple(MISSING if MISSING in combination else level(combination) for combination in made)
+
+
+class Histograms:
+    """Counts of every facet, to which the parts of a source add themselves.
+
+    A part has rows (`add_rows`), groups of them (`add_groups`) or whole tables (`add_cells`), and
+    calls the one method that takes its form. A context manager, since it may start threads.
+
+    Parameters
+    ----------
+    roles, encoders
+        What is counted, and the encoder of each column.
+    sampler
+        What keeps some of the rows, where that is asked for.
+    """
+
+    def __init__(
+        self, roles: Roles, encoders: Mapping[str, Encoder], sampler: Sampler | None = None
+    ):
+        self._roles = roles
+        self._encode = _Columns(encoders)
+        self._sampler = sampler
+        self._of_facet = {facet: _Histogram(roles, facet, encoders) for facet in roles.facet}
+        self._batched = 0
+        #: Rows that were added, each as often as its frequency.
+        self.rows = 0
+
+    def __enter__(self) -> Histograms:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._encode.close()
+
+    def add_rows(self, batch: Batch) -> None:
+        """Add rows.
+
+        Raises
+        ------
+        DataError
+            A column is not what its role needs.
+        """
+        if not batch.rows:
+            return
+        rows = CountedRows.of(batch, self._roles, self._batched)
+        self._batched += batch.rows
+        if rows.rows:
+            codes = self._encode(rows.batch)
+            for histogram in self._of_facet.values():
+                histogram.add(codes, rows.weight, rows.times)
+            if self._sampler is not None:
+                rows.keep(self._sampler, codes, self.rows)
+        self._add_to_rows(rows.rows)
+
+    def add_groups(
+        self,
+        groups: Batch,
+        sizes: Sequence[NDArray[Any]],
+        rows: int,
+        facets: Collection[Facet] | None = None,
+    ) -> None:
+        """Add rows that are grouped by the columns of some facets, by default of all.
+
+        Parameters
+        ----------
+        groups
+            A row for each group, with its value in each of those columns.
+        sizes
+            Of each group: the number of its rows (each as often as its frequency) and, where rows
+            are weighted, the sums of their weights and of the squares of those.
+        rows
+            Rows in the groups that were not added before for another facet.
+        facets
+            Facets to whose counts the groups are added.
+        """
+        self._refuse_to_sample(groups.where)
+        codes = self._encode(groups)
+        for facet in self._of_facet if facets is None else facets:
+            self._of_facet[facet].add_groups(codes, sizes)
+        self._add_to_rows(rows)
+
+    def add_cells(
+        self,
+        codes: Mapping[str, NDArray[np.intp]],
+        tables: Mapping[Facet, Sequence[NDArray[Any]]],
+        rows: int,
+        where: str,
+    ) -> None:
+        """Add rows that are counted.
+
+        Parameters
+        ----------
+        codes
+            For each column, the encoder's code of each place on its axis.
+        tables
+            For each facet, arrays with an axis for each of its columns: the numbers of rows and,
+            where rows are weighted, the sums of their weights and of the squares of those.
+        rows, where
+            How many rows they are, and where they are from.
+        """
+        self._refuse_to_sample(where)
+        for facet, arrays in tables.items():
+            self._of_facet[facet].add_cells(codes, arrays)
+        self._add_to_rows(rows)
+
+    def tables(self) -> dict[Facet, Table]:
+        """Tables of what was counted, in canonical form.
+
+        Raises
+        ------
+        DataError
+            A facet or a label has too many values.
+        """
+        tables = {facet: one.table() for facet, one in self._of_facet.items()}
+        for facet, table in tables.items():
+            refuse_large(table.levels, facet.name)
+        return tables
+
+    def _add_to_rows(self, rows: int) -> None:
+        self.rows += rows
+        refuse_many_rows(self.rows)
+
+    def _refuse_to_sample(self, where: str) -> None:
+        if self._sampler is not None:
+            raise no_rows(where)
+
+
+class _Columns:
+    """Codes of a batch's columns, several columns at a time where the batch is large.
+
+    Each column has an encoder of its own, so which column is done first changes nothing.
+    """
+
+    def __init__(self, encoders: Mapping[str, Encoder]):
+        self._encoders = encoders
+        self._pool: Executor | None = None
+
+    def __call__(self, batch: Batch) -> dict[str, NDArray[np.intp]]:
+        if self._pool is None and batch.rows >= _WORTH_THREADS and len(self._encoders) > 1:
+            from concurrent.futures import ThreadPoolExecutor
+
+            self._pool = ThreadPoolExecutor(os.cpu_count())
+        run = map if self._pool is None else self._pool.map
+        columns = [column for column in self._encoders if column in batch.columns]
+        codes = run(lambda column: self._encoders[column].codes(batch), columns)
+        return dict(zip(columns, codes, strict=True))
+
+    def close(self) -> None:
+        """End the threads."""
+        if self._pool is not None:
+            self._pool.shutdown()
+
+
+class _Histogram:
+    """Counts of one facet that grow batch by batch, an axis for each column that takes part."""
+
+    def __init__(self, roles: Roles, facet: Facet, encoders: Mapping[str, Encoder]):
+        #: Encoders of the columns of each axis of the table.
+        self._of_axis = [[encoders[c] for c in axis.columns] for axis in roles.axes(facet)]
+        self._weight = roles.weight
+        self._axes = [encoder for axis in self._of_axis for encoder in axis]
+        count_types: list[type] = [np.int64]
+        if roles.weight is not None:
+            count_types += [np.float64, np.float64]
+        empty = [0 for _ in self._axes]
+        self._arrays: list[NDArray[Any]] = [np.zeros(empty, dtype=one) for one in count_types]
+
+    def add(
+        self,
+        codes: Mapping[str, NDArray[np.intp]],
+        weight: NDArray[np.float64] | None,
+        times: NDArray[np.int64] | None,
+    ) -> None:
+        """Add rows: the codes of each column, the weights, and how often each row counts."""
+        shape = self._shape()
+        flat = codes[self._axes[0].column]
+        for encoder, size in zip(self._axes[1:], shape[1:], strict=True):
+            flat = flat * size
+            flat += codes[encoder.column]
+        cells = math.prod(shape)
+        amounts: list[NDArray[Any] | None] = [times]
+        if weight is not None:
+            with np.errstate(over="ignore"):
+                of_one = (weight, weight * weight)
+                amounts += of_one if times is None else [times * one for one in of_one]
+        for i, amount in enumerate(amounts):
+            sums = _sums(flat, amount, cells).reshape(shape)
+            corner = tuple(slice(0, size) for size in self._arrays[i].shape)
+            sums[corner] += self._arrays[i]
+            self._arrays[i] = sums
+
+    def add_cells(
+        self, codes: Mapping[str, NDArray[np.intp]], arrays: Sequence[NDArray[Any]]
+    ) -> None:
+        """Add rows that are counted, in arrays with an axis for each column."""
+        used = arrays[0].nonzero()
+        of_used = {e.column: codes[e.column][i] for e, i in zip(self._axes, used, strict=True)}
+        self.add_groups(of_used, [array[used] for array in arrays])
+
+    def add_groups(
+        self, codes: Mapping[str, NDArray[np.intp]], sizes: Sequence[NDArray[Any]]
+    ) -> None:
+        """Add rows that are grouped: the codes of each group, its rows and its weights."""
+        shape = self._shape()
+        where = tuple(codes[encoder.column] for encoder in self._axes)
+        for i, size in enumerate(sizes):
+            self._arrays[i] = _grown(self._arrays[i], shape)
+            np.add.at(self._arrays[i], where, size)
+
+    def _shape(self) -> tuple[int, ...]:
+        """Numbers of codes so far, asked once for each part: other threads may add to them."""
+        shape = tuple(encoder.size for encoder in self._axes)
+        if math.prod(shape) > MAX_CELLS:
+            raise DataError(too_many_cells(shape))
+        return shape
+
+    def table(self) -> Table:
+        """Table of what was counted, in canonical form."""
+        levels = [
+            combinations([encoder.levels() for encoder in axis]) if axis else (ABSENT,)
+            for axis in self._of_axis
+        ]
+        shape = [len(axis) for axis in levels]
+        keep = {bin_ for e in self._axes for bin_ in e.keep}
+        if not all(np.isfinite(array).all() for array in self._arrays):
+            raise DataError(
+                f"weight {self._weight!r} has sums of squares that are beyond what a float holds; "
+                "make the weights smaller"
+            )
+        full = tuple(encoder.size for encoder in self._axes)
+        arrays = [_grown(array, full).reshape(shape) for array in self._arrays]
+        return Table.of(levels, arrays, keep)
+
+
+def _grown(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """Array with a place for every code, also for those that no part before had rows of."""
+    if array.shape == shape:
+        return array
+    made = np.zeros(shape, dtype=array.dtype)
+    made[tuple(slice(0, size) for size in array.shape)] = array
+    return made
+
+
+def _sums(
+    codes: NDArray[np.intp], amounts: NDArray[Any] | None, cells: int
+) -> NDArray[np.int64] | NDArray[np.float64]:
+    """Sum of the amounts of each code, or number of its places where there are no amounts."""
+    if amounts is None or amounts.dtype.kind == "f":
+        return np.bincount(codes, amounts, minlength=cells)
+    sums = np.zeros(cells, dtype=amounts.dtype)
+    np.add.at(sums, codes, amounts)
+    return sums
