@@ -213,7 +213,7 @@ def floor(path: Path, roles: dict[str, Any], repeats: int) -> float:
 
     made = Roles(**roles)
     encoders = encoders_of(made)
-    with closing(open_parquet(path, (), Fetcher())) as file, ThreadPoolExecutor(2) as pool:
+    with closing(open_parquet(path, (), {}, Fetcher())) as file, ThreadPoolExecutor(2) as pool:
         groups = range(file.metadata.num_row_groups)
         chunks = Chunks(file, [*made.columns()], encoders, Dictionaries(encoders))
 

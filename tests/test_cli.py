@@ -25,7 +25,7 @@ import biaskit
 from biaskit.cli import _parser, main
 from biaskit.counts.roles import Roles
 from biaskit.metrics import FROM_ROWS
-from biaskit.sources.parquet import choice
+from biaskit.sources.parquet.source import ParquetFiles
 
 DATA = pd.DataFrame(
     {
@@ -272,7 +272,7 @@ def test_count_explains_the_choice_by_size(
 ) -> None:
     roles = ["--facet", "sex", "--label", "y"]
     monkeypatch.setenv("BIASKIT_KERNELS", "auto")
-    monkeypatch.setattr(choice, "_rows_by_arrow", 0)
+    monkeypatch.setattr(ParquetFiles, "rows_by_arrow", 0)
     monkeypatch.delitem(sys.modules, "biaskit._kernels", raising=False)
     first, [_, *lines] = explained(capsys, "rows.parquet", *roles)
     assert first == "BIASKIT_KERNELS is auto"

@@ -84,7 +84,7 @@ def test_a_file_that_is_replaced_while_it_is_read_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What Arrow decodes for the kernels comes from the file that they have open, too."""
-    from biaskit.sources.files import turns
+    from biaskit.sources.files import local
     from biaskit.sources.parquet import chunks
 
     monkeypatch.setenv("BIASKIT_KERNELS", "always")
@@ -102,7 +102,7 @@ def test_a_file_that_is_replaced_while_it_is_read_is_said(
     monkeypatch.setattr(chunks.Chunks, "axis", replaced)
     with pytest.raises(biaskit.BiaskitError, match="changed while it was read"):
         biaskit.count(path, facet="sex", label="y")
-    monkeypatch.setattr(turns, "_stamp", lambda path: ())
+    monkeypatch.setattr(local, "_stamp", lambda path: ())
     path.write_bytes(file_of(use_dictionary=["y"]).content())
     counts = biaskit.count(path, facet="sex", label="y")
     assert counts.to_frame()[["value", "label"]].to_numpy().tolist() == [["F", 1], ["M", 0]]

@@ -246,20 +246,41 @@ def test_files_that_are_encoded_stand_beside_those_that_are_not(tmp_path, kernel
 
 def test_the_choice_between_kernels_and_arrow(kernels, monkeypatch):
     kernels("never")
-    assert not choice.kernels_pay(10**9)
+    assert choice.against_kernels(10**9)
     kernels("always")
-    assert choice.kernels_pay(1)
+    assert not choice.against_kernels(1)
     kernels("auto")
     monkeypatch.setitem(sys.modules, "biaskit._kernels", None)
-    assert choice.kernels_pay(choice.CROSSOVER_LOADED)
-    assert not choice.kernels_pay(choice.CROSSOVER_LOADED - 1)
+    assert not choice.against_kernels(choice.CROSSOVER_LOADED)
+    assert choice.against_kernels(choice.CROSSOVER_LOADED - 1)
     monkeypatch.delitem(sys.modules, "biaskit._kernels")
-    monkeypatch.setattr(choice, "_rows_by_arrow", 0)
-    assert not choice.kernels_pay(choice.CROSSOVER - 1)
-    assert choice.kernels_pay(1)
+    assert choice.against_kernels(choice.CROSSOVER - 1)
+    assert not choice.against_kernels(1, choice.CROSSOVER - 1)
     kernels("perhaps")
     with pytest.raises(biaskit.BiaskitError, match="auto, always or never"):
-        choice.kernels_pay(1)
+        choice.against_kernels(1)
+
+
+def test_kernels_are_loaded_once_as_many_rows_were_read_as_pay_for_it(
+    tmp_path, kernels, monkeypatch
+):
+    """To ask how a file would be read, however often, reads no rows."""
+    kernels("auto")
+    monkeypatch.delitem(sys.modules, "biaskit._kernels", raising=False)
+    monkeypatch.setattr(choice, "CROSSOVER", 1_500)
+    monkeypatch.setattr(parquet.ParquetFiles, "rows_by_arrow", 0)
+    path = tmp_path / "x.parquet"
+    pq.write_table(pa.table({"sex": ["F", "M"] * 300, "y": [0, 1] * 300}), path)
+
+    def ways() -> set[str]:
+        return {found.path for found in paths_of([path], Roles(facet="sex", label="y"))}
+
+    for _ in range(5):
+        assert ways() == {"Arrow"}
+    biaskit.count(path, facet="sex", label="y")
+    assert ways() == {"Arrow"}
+    biaskit.count(path, facet="sex", label="y")
+    assert ways() == {"encoded"}
 
 
 def test_dates_times_and_decimals_are_counted_by_their_codes(tmp_path, kernels):

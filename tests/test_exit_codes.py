@@ -99,10 +99,10 @@ def test_whatever_nobody_foresaw_is_a_finding(
 ) -> None:
     calm = outcomes.counted
 
-    def fail(paths: list[Path], *rest: Any, **options: Any) -> Any:
-        if "bad" in str(paths[0]):
+    def fail(table: Any, *rest: Any, **options: Any) -> Any:
+        if "bad" in str(table.path):
             raise error
-        return calm(paths, *rest, **options)
+        return calm(table, *rest, **options)
 
     monkeypatch.setattr(outcomes, "counted", fail)
     pq.write_table(pa.table(ROWS), "bad.parquet")
@@ -138,14 +138,14 @@ def test_a_file_that_the_system_does_not_let_open(
 ) -> None:
     """As above, for a root that may read everything."""
     pq.write_table(pa.table(ROWS), "shut.parquet")
-    calm = Path.open
+    calm = pa.OSFile
 
-    def denied(self: Path, *rest: object, **more: object) -> object:
-        if self.name == "shut.parquet":
-            raise PermissionError(13, "Permission denied", str(self))
-        return calm(self, *rest, **more)  # type: ignore[arg-type]
+    def denied(path: bytes) -> object:
+        if path.endswith(b"shut.parquet"):
+            raise PermissionError(13, f"Failed to open local file {path!r}. Detail: errno 13")
+        return calm(path)
 
-    monkeypatch.setattr(Path, "open", denied)
+    monkeypatch.setattr(pa, "OSFile", denied)
     refused_everywhere("shut.parquet", capsys)
 
 

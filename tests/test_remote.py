@@ -143,7 +143,7 @@ def test_a_filesystem_of_the_callers(bucket: tuple[Any, str], tmp_path: Path, po
         assert found.tables == expected.tables
         report = biaskit.report([path], **ROLES, filesystem=filesystem)
         assert report.equals(biaskit.report(pa.table(ROWS), **ROLES))
-    with pytest.raises(BiaskitError, match="filesystem is where paths lead, and data is a Table"):
+    with pytest.raises(BiaskitError, match="filesystem= applies to paths only, but data is a T"):
         biaskit.count(pa.table(ROWS), **ROLES, filesystem=place)
 
 

@@ -15,7 +15,7 @@ from biaskit.errors import RolesError
 from biaskit.metrics import Metric
 from biaskit.reports.fliptest import needs_rows
 from biaskit.sources.counting import Counted, counted
-from biaskit.sources.dispatch import paths_of, saved_counts
+from biaskit.sources.dispatch import opened, paths_of
 from biaskit.sources.files.reading import ColumnPath
 from biaskit.sources.parquet.choice import kernels_choice
 from biaskit.sources.record import merged, save_with
@@ -95,9 +95,10 @@ def _cells(counts: Counts) -> int:
 
 
 def _plan(args: argparse.Namespace) -> None:
-    if len(args.data) == 1 and saved_counts(args.data[0]) is not None:
+    table = opened(args.data[0] if len(args.data) == 1 else args.data)
+    if isinstance(table, Counts):
         return _say(f"{args.data[0]} is a file of saved counts: there are no rows to read")
-    rows = paths_of(args.data, Roles(**roles_given(args)))
+    rows = paths_of(table, Roles(**roles_given(args)))
     columns = [name.replace("_", " ") for name in ColumnPath._fields]
     return say(f"BIASKIT_KERNELS is {kernels_choice()}\n\n{formats.as_table(columns, rows)}")
 
@@ -116,9 +117,10 @@ def counts_of(args: argparse.Namespace, asked: Sequence[Metric] | None) -> Count
 
     Saved counts are taken as they are.
     """
-    if len(args.data) == 1 and (saved := saved_counts(args.data[0])) is not None:
-        return Counted(saved.choosing(**roles_given(args)))
+    table = opened(args.data[0] if len(args.data) == 1 else args.data)
+    if isinstance(table, Counts):
+        return Counted(table.choosing(**roles_given(args)))
     roles = Roles(**roles_given(args))
     keep_rows = needs_rows(roles, asked)
     with progress_line() as progress:
-        return counted(args.data, roles, keep_rows=keep_rows, progress=progress)
+        return counted(table, roles, keep_rows=keep_rows, progress=progress)

@@ -33,7 +33,7 @@ from biaskit.store.addresses import said
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Counts", "cells_and_header", "from_cells", "same_roles"]
+__all__ = ["Counts", "cells_and_header", "from_cells", "loaded", "same_roles"]
 
 _SCHEMA = 1
 # Numbers that the tables of a file may have together, of 8 bytes each.
@@ -117,17 +117,7 @@ class Counts:
         DataError
             There is no such file, it is cut short, foreign or newer, or does not add up.
         """
-        columns, header = saved.read(path, ("table", *AXES, "n", "w", "w2"), MAX_CELLS)
-        if header.get("schema") != _SCHEMA or header.get("kind") != "counts":
-            raise DataError(
-                f"{said(path)} has {header.get('kind')!r} of schema {header.get('schema')!r}, "
-                f"made by biaskit {header.get('version')!r}; this version reads counts of schema "
-                f"{_SCHEMA}: install a newer biaskit, or count the data again"
-            )
-        try:
-            return from_cells(columns, header)
-        except (ValueError, TypeError, RecursionError, OverflowError) as error:
-            raise DataError(f"{said(path)} is damaged: {error}; save the counts again") from error
+        return loaded(path)
 
     def to_frame(self) -> pd.DataFrame:
         """Non-empty cells as a tidy DataFrame: a column per role that was given, and ``n``.
@@ -160,6 +150,27 @@ class Counts:
                 for name in weights:
                     columns[name].append(float(getattr(table, name)[where]))
         return formats.frame(columns)
+
+
+def loaded(path: str | os.PathLike[str], source: Any = None) -> Counts:
+    """Counts that `Counts.save` wrote; `source` is the file where it is open already.
+
+    Raises
+    ------
+    DataError
+        There is no such file, it is cut short, foreign or newer, or does not add up.
+    """
+    columns, header = saved.read(path, ("table", *AXES, "n", "w", "w2"), MAX_CELLS, source)
+    if header.get("schema") != _SCHEMA or header.get("kind") != "counts":
+        raise DataError(
+            f"{said(path)} has {header.get('kind')!r} of schema {header.get('schema')!r}, "
+            f"made by biaskit {header.get('version')!r}; this version reads counts of schema "
+            f"{_SCHEMA}: install a newer biaskit, or count the data again"
+        )
+    try:
+        return from_cells(columns, header)
+    except (ValueError, TypeError, RecursionError, OverflowError) as error:
+        raise DataError(f"{said(path)} is damaged: {error}; save the counts again") from error
 
 
 def cells_and_header(counts: Counts) -> tuple[dict[str, Any], dict[str, Any]]:

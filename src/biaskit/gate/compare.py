@@ -34,7 +34,7 @@ from biaskit.metrics.forms import Difference, Share
 from biaskit.reports.numbers import Numbers, not_given
 from biaskit.reports.report import Measured, Row, measured
 from biaskit.sources.counting import Progress, count_roles
-from biaskit.sources.dispatch import saved_counts
+from biaskit.sources.dispatch import opened, saved_counts
 from biaskit.store.addresses import said
 
 if TYPE_CHECKING:
@@ -183,8 +183,8 @@ def counts_of_both(
         raise DataError(
             f"the baseline {what} not a counts file; `biaskit count -o` or Counts.save makes one"
         )
-    now = saved_counts(current)
-    return (count_roles(current, then.roles, progress) if now is None else now), then
+    now = opened(current)
+    return (now if isinstance(now, Counts) else count_roles(now, then.roles, progress)), then
 
 
 def allowed_changes(limits: float | Mapping[Any, float]) -> Allowed:

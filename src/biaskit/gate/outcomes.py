@@ -15,7 +15,7 @@ from biaskit.gate.findings import ERROR, Finding, of_checked, of_drift, of_error
 from biaskit.reports.fliptest import needs_rows
 from biaskit.reports.report import report_rows, what_was_read
 from biaskit.sources.counting import Counted, Progress, counted
-from biaskit.sources.dispatch import refuse_unfit, saved_counts
+from biaskit.sources.dispatch import opened, refuse_unfit, saved_counts
 from biaskit.store import written
 from biaskit.store.addresses import said, shown
 
@@ -104,8 +104,8 @@ def dry_run(data: DataSet, files: Sequence[Path | str] | None = None) -> Outcome
     try:
         paths = list(files) if files is not None else data.paths()
         for path in paths:
-            if saved_counts(path) is None:
-                refuse_unfit(path, data.roles)
+            if not isinstance(table := opened(path), Counts):
+                refuse_unfit(table, data.roles)
         if data.baseline is not None:
             same_roles(data.roles, _baseline(data.baseline).roles, "cannot be compared")
     except Exception as error:  # noqa: BLE001 - the other data sets are checked all the same
@@ -147,10 +147,11 @@ def failed(outcomes: Iterable[Outcome]) -> bool:
 
 
 def _counted(data: DataSet, paths: Sequence[Path | str], progress: Progress | None) -> Counted:
-    if len(paths) == 1 and (saved := saved_counts(paths[0])) is not None:
-        return Counted(saved.choosing(**data.roles.given()))
+    table = opened(paths[0] if len(paths) == 1 else paths)
+    if isinstance(table, Counts):
+        return Counted(table.choosing(**data.roles.given()))
     keep_rows = needs_rows(data.roles, [limit.metric for limit in data.limits])
-    return counted(paths, data.roles, keep_rows=keep_rows, progress=progress)
+    return counted(table, data.roles, keep_rows=keep_rows, progress=progress)
 
 
 def _baseline(path: Path | str) -> Counts:

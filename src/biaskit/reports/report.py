@@ -20,7 +20,7 @@ from biaskit.reports.fliptest import needs_rows
 from biaskit.reports.notes import notes_of
 from biaskit.reports.numbers import Asked, Compared, Numbers, compared, not_given, numbers_of
 from biaskit.sources.counting import counted
-from biaskit.sources.dispatch import saved_counts
+from biaskit.sources.dispatch import opened
 from biaskit.sources.sample import Sample
 
 if TYPE_CHECKING:
@@ -134,13 +134,14 @@ facet_values, facet_above, facet_edges, features
     """
     asked = room.chosen(metrics)
     refuse_choices(confidence, seed)
-    counts, sample = saved_counts(data), None
-    if counts is None:
+    table = opened(data, filesystem)
+    if isinstance(table, Counts):
+        chosen = given if roles is None else roles_of(roles, given).given()
+        counts, sample = table.choosing(**chosen), None
+    else:
         roles = roles_of(roles, given)
         keep_rows = needs_rows(roles, asked)
-        counts, sample = counted(data, roles, keep_rows=keep_rows, filesystem=filesystem)
-    else:
-        counts = counts.choosing(**(given if roles is None else roles_of(roles, given).given()))
+        counts, sample = counted(table, roles, keep_rows=keep_rows, filesystem=filesystem)
     rows = report_rows(counts, asked, confidence, seed, sample)
     columns = {name: [getattr(row, name) for row in rows] for name in Row._fields}
     return formats.frame(columns)

@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-from biaskit.counts.counts import Counts
+from biaskit.counts.counts import Counts, loaded
 from biaskit.counts.roles import Roles
 from biaskit.errors import DataError, RolesError
 from biaskit.sources.batches import Counting, Source, refuse_missing_columns
 from biaskit.sources.engines import engine_source
-from biaskit.sources.files.finding import files_of, refuse_pointer
+from biaskit.sources.files.finding import files_of
+from biaskit.sources.files.local import LocalBytes, refuse_dvc, refuse_small_pointers
 from biaskit.sources.files.places import File, RemoteFile
 from biaskit.sources.files.reading import ColumnPath, format_of
 from biaskit.sources.files.texts import CsvFiles, JsonLinesFiles
+from biaskit.sources.files.turns import Known
 from biaskit.sources.frames import frame_source
 from biaskit.sources.histogram import encoders_of
 from biaskit.sources.parquet.source import ParquetFiles
 from biaskit.store import saved
 from biaskit.store.addresses import is_address, said
 
-__all__ = ["SOURCES", "file_source", "paths_of", "refuse_unfit", "saved_counts", "source_of"]
+__all__ = [
+    "SOURCES",
+    "file_source",
+    "opened",
+    "paths_of",
+    "refuse_unfit",
+    "saved_counts",
+    "source_of",
+]
 
 #: Sources of data that are no paths: each function gives one, or None for what it does not read.
 #: They are asked in this order.
@@ -34,7 +44,7 @@ class _FileSource(Source, Protocol):
 
 
 #: Sources of files, by the name of their format.
-_READERS: dict[str, Callable[[list[File]], _FileSource]] = {
+_READERS: dict[str, Callable[[list[File], Known], _FileSource]] = {
     "parquet": ParquetFiles,
     "csv": CsvFiles,
     "jsonl": JsonLinesFiles,
@@ -42,7 +52,7 @@ _READERS: dict[str, Callable[[list[File]], _FileSource]] = {
 
 
 def source_of(data: Any, filesystem: Any = None) -> Source:
-    """Source of the rows of any table that biaskit reads.
+    """Source of the rows of any table that biaskit reads, or of a file that `opened` gave.
 
     Raises
     ------
@@ -51,10 +61,7 @@ def source_of(data: Any, filesystem: Any = None) -> Source:
     RolesError
         A filesystem is given for what are no paths.
     """
-    paths = (str, os.PathLike, RemoteFile)
-    if isinstance(data, paths):
-        return file_source([data], filesystem)
-    if isinstance(data, (list, tuple)) and all(isinstance(p, paths) for p in data):
+    if isinstance(data, LocalBytes) or _are_paths(data):
         return file_source(data, filesystem)
     if filesystem is not None:
         raise RolesError(
@@ -69,20 +76,20 @@ def source_of(data: Any, filesystem: Any = None) -> Source:
     )
 
 
-def file_source(
-    paths: Sequence[str | os.PathLike[str] | RemoteFile], filesystem: Any = None
-) -> _FileSource:
-    """Source of the rows of files, all of one format.
+def file_source(data: Any, filesystem: Any = None) -> _FileSource:
+    """Source of the rows of files, all of one format: a path, several, or what `opened` gave.
 
     Raises
     ------
     DataError
         A file is missing or of no known format, or the formats differ.
     """
-    files = files_of(paths, filesystem)
-    for path in files:
-        if isinstance(path, Path):
-            refuse_pointer(path)
+    known: Known = {data.path: data} if isinstance(data, LocalBytes) else {}
+    files = files_of([*known] or (data if isinstance(data, (list, tuple)) else [data]), filesystem)
+    here = [file for file in files if isinstance(file, Path)]
+    refuse_dvc(str(path) for path in here if path.suffix == ".dvc")
+    if len(here) > 1:  # one by itself is looked into when it is opened
+        refuse_small_pointers(here)
     formats = {format_of(path): path for path in reversed(files)}
     if len(formats) > 1:
         (one, first), (other, second), *_ = formats.items()
@@ -91,10 +98,10 @@ def file_source(
             "count each format by itself and add the counts"
         )
     (format_,) = formats
-    return _READERS[format_](files)
+    return _READERS[format_](files, known)
 
 
-def paths_of(paths: Sequence[str | os.PathLike[str]], roles: Roles) -> list[ColumnPath]:
+def paths_of(data: Any, roles: Roles) -> list[ColumnPath]:
     """How each column would be read if the rows of some files were counted, and why so.
 
     Raises
@@ -102,10 +109,10 @@ def paths_of(paths: Sequence[str | os.PathLike[str]], roles: Roles) -> list[Colu
     DataError
         A file is missing, cannot be read or lacks a column, or the formats differ.
     """
-    return list(file_source(paths).paths(Counting(roles, encoders_of(roles))))
+    return list(file_source(data).paths(Counting(roles, encoders_of(roles))))
 
 
-def refuse_unfit(path: str | os.PathLike[str], roles: Roles) -> None:
+def refuse_unfit(data: Any, roles: Roles) -> None:
     """Refuse files that lack a column that roles name, from their footers and headers alone.
 
     Raises
@@ -113,26 +120,48 @@ def refuse_unfit(path: str | os.PathLike[str], roles: Roles) -> None:
     DataError
         A file is missing, cannot be read or lacks a column.
     """
-    for file in files_of([path]):
-        refuse_missing_columns(roles.columns(), file_source([file]).names(), str(file))
+    for file in [data] if isinstance(data, LocalBytes) else files_of([data]):
+        where = str(file.path if isinstance(file, LocalBytes) else file)
+        refuse_missing_columns(roles.columns(), file_source(file).names(), where)
+
+
+def opened(data: Any, filesystem: Any = None) -> Any:
+    """Counts that `data` is, or is the path of a file of; else the data, for `source_of`.
+
+    One file of this machine is open from here on, so that it is not opened anew to be read.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read, or is cut short.
+    """
+    if not isinstance(data, (str, os.PathLike)) or filesystem is not None:
+        return data
+    if is_address(os.fspath(data)):  # to look into every file far away would take requests
+        may_be = os.fspath(data).partition("?")[0].endswith(".counts")
+        return Counts.load(data) if may_be and saved.header(data) is not None else data
+    path = Path(data)
+    try:
+        if not path.is_file():
+            return data
+        file = LocalBytes(path)
+        if bytes(file.read(0, 4)) != b"PAR1":
+            return file
+    except OSError as error:
+        raise DataError(f"cannot read {said(data)}: {error.strerror}") from error
+    file.parquet = saved.parquet_of(file.source(), data)
+    is_saved = saved.header_in(file.parquet, data) is not None
+    return loaded(data, file.source()) if is_saved else file
 
 
 def saved_counts(data: Any) -> Counts | None:
     """Counts that `data` is, or is the path of a file of; None for a table of rows."""
-    if isinstance(data, Counts):
-        return data
-    if isinstance(data, (str, os.PathLike)) and _may_be_counts(os.fspath(data)):
-        return None if saved.header(data) is None else Counts.load(data)
-    return None
+    found = opened(data)
+    return found if isinstance(found, Counts) else None
 
 
-def _may_be_counts(path: str) -> bool:
-    if is_address(path):  # to look into every file far away would take requests
-        return path.partition("?")[0].endswith(".counts")
-    try:
-        if not Path(path).is_file():
-            return False
-        with Path(path).open("rb") as file:
-            return file.read(4) == b"PAR1"
-    except OSError as error:
-        raise DataError(f"cannot read {said(path)}: {error.strerror}") from error
+def _are_paths(data: Any) -> bool:
+    """Whether data are a path or several, rather than a table."""
+    paths = (str, os.PathLike, RemoteFile)
+    several = isinstance(data, (list, tuple)) and all(isinstance(one, paths) for one in data)
+    return several or isinstance(data, paths)

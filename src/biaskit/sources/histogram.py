@@ -83,7 +83,7 @@ class Histograms:
         self._encode = _Columns(encoders)
         self._sampler = sampler
         self._of_facet = {facet: _Histogram(roles, facet, encoders) for facet in roles.facet}
-        self._batched = 0
+        self._read = 0
         #: Rows that were added, each as often as its frequency.
         self.rows = 0
 
@@ -103,8 +103,8 @@ class Histograms:
         """
         if not batch.rows:
             return
-        rows = CountedRows.of(batch, self._roles, self._batched)
-        self._batched += batch.rows
+        rows = CountedRows.of(batch, self._roles, self._read)
+        self._read += batch.rows
         if rows.rows:
             codes = self._encode(rows.batch)
             for histogram in self._of_facet.values():
@@ -162,6 +162,7 @@ class Histograms:
         self._refuse_to_sample(where)
         for facet, arrays in tables.items():
             self._of_facet[facet].add_cells(codes, arrays)
+        self._read += rows
         self._add_to_rows(rows)
 
     def tables(self) -> dict[Facet, Table]:

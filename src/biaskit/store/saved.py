@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -21,6 +22,8 @@ __all__ = [
     "Texts",
     "extra",
     "header",
+    "header_in",
+    "parquet_of",
     "read",
     "texts_of",
     "write",
@@ -72,19 +75,26 @@ def _arrow(values: Any) -> Any:
 def header(path: str | os.PathLike[str]) -> dict[str, Any] | None:
     """JSON header of a Parquet file that biaskit wrote; None for any other Parquet file."""
     with _bytes_of(path) as source:
-        return _json(_opened(path, source), path, _KEY, _MAX_HEADER)
+        return header_in(parquet_of(source, path), path)
+
+
+def header_in(file: Any, path: str | os.PathLike[str]) -> dict[str, Any] | None:
+    """The same of a file that `parquet_of` gave."""
+    return _json(file, path, _KEY, _MAX_HEADER)
 
 
 def extra(path: str | os.PathLike[str], key: str, most: int) -> dict[str, Any] | None:
     """JSON object under a key of its own in a file that biaskit wrote, of at most so many bytes."""
     with _bytes_of(path) as source:
-        return _json(_opened(path, source), path, key.encode(), most)
+        return _json(parquet_of(source, path), path, key.encode(), most)
 
 
 def read(
-    path: str | os.PathLike[str], names: tuple[str, ...], most_rows: int
+    path: str | os.PathLike[str], names: tuple[str, ...], most_rows: int, source: Any = None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Columns and header of a file that `write` made: `Texts`, and numbers, NaN where missing.
+
+    `source` is the file where it is open already; it stays so.
 
     Raises
     ------
@@ -92,8 +102,8 @@ def read(
         The file is missing, cut short, not one of biaskit's, or has more than `most_rows` rows.
     """
     # It is opened once: another may take its place between the header and the columns.
-    with _bytes_of(path) as source:
-        return _read(source, path, names, most_rows)
+    with _bytes_of(path) if source is None else nullcontext(source) as opened:
+        return _read(opened, path, names, most_rows)
 
 
 def _read(
@@ -101,7 +111,7 @@ def _read(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     import pyarrow as pa
 
-    file = _opened(path, source)
+    file = parquet_of(source, path)
     found = _json(file, path, _KEY, _MAX_HEADER)
     if found is None:
         raise DataError(
@@ -245,7 +255,14 @@ def _rows_at_once(source: IO[bytes], metadata: Any, names: Sequence[str]) -> int
     return rows
 
 
-def _opened(path: str | os.PathLike[str], source: IO[bytes]) -> Any:
+def parquet_of(source: Any, path: str | os.PathLike[str]) -> Any:
+    """Open file as `pyarrow.parquet.ParquetFile` has it.
+
+    Raises
+    ------
+    DataError
+        It is no whole Parquet file.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 

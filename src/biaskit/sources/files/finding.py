@@ -8,19 +8,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from biaskit.errors import BiaskitError, DataError, PointerError, listed
+from biaskit.errors import BiaskitError, DataError, listed
 from biaskit.sources.files.globs import matches_here
+from biaskit.sources.files.local import refuse_dvc
 from biaskit.sources.files.partitions import partition_of
 from biaskit.sources.files.places import File, RemoteFile, remote_files
 from biaskit.sources.files.reading import FORMATS
 from biaskit.store.addresses import in_one_line, is_address, said
 
-__all__ = ["expanded", "files_of", "refuse_pointer"]
-
-_POINTERS = {
-    b"version https://git-lfs.github.com/spec/": ("Git-LFS", "git lfs pull"),
-    b"/annex/objects/": ("git-annex", "git annex get"),
-}
+__all__ = ["expanded", "files_of"]
 
 
 def expanded(paths: Sequence[str | os.PathLike[str]]) -> list[Path]:
@@ -115,10 +111,10 @@ def _local_files(text: str) -> list[Path]:
     if glob.has_magic(text):
         found = sorted(path for path in map(Path, matches_here(text)) if path.is_file())
         if not found:
-            _refuse_dvc(matches_here(f"{text}.dvc"))
+            refuse_dvc(matches_here(f"{text}.dvc"))
             raise DataError(f"no file matches {text!r}")
         return found
-    _refuse_dvc([f"{text}.dvc"])
+    refuse_dvc([f"{text}.dvc"])
     if text == "-":
         raise DataError("standard input is not read; write the rows to a file first")
     raise DataError(f"there is no file {said(text)}{_nearby(path)}")
@@ -148,30 +144,6 @@ def _refuse_special(path: Path) -> None:
             f"{str(path)!r} is a pipe or a device, and a file is read from any place in it; write "
             "the rows to a file first"
         )
-
-
-def refuse_pointer(path: Path) -> None:
-    """Refuse a small text file that a version control system has left in place of the data."""
-    try:
-        with path.open("rb") as file:
-            start = file.read(64)
-    except OSError:
-        return  # whoever reads it says what is wrong
-    for begins, (system, fetch) in _POINTERS.items():
-        if start.startswith(begins):
-            raise PointerError(
-                f"{str(path)!r} is a pointer of {system}, not the data; fetch them: `{fetch}`"
-            )
-    if path.suffix == ".dvc":
-        _refuse_dvc([str(path)])
-
-
-def _refuse_dvc(pointers: Sequence[str]) -> None:
-    for text in pointers:
-        if Path(text).is_file():
-            raise PointerError(
-                f"{text!r} is a pointer of DVC, and the data are not there; fetch them: `dvc pull`"
-            )
 
 
 def _nearby(path: Path) -> str:

@@ -1,6 +1,6 @@
-"""Ranges: the bytes of a file, read where they lie or fetched ahead from far away.
+"""Ranges: the bytes of a file far away, fetched ahead of their use.
 
-Of a remote file each needed byte is fetched once, whoever decodes it: ranges that lie together in
+Each needed byte is fetched once, whoever decodes it: ranges that lie together in
 one request, long ones in several, and so many requests at a time.
 """
 
@@ -13,16 +13,16 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from biaskit.sources.files.ahead import Daemons
-from biaskit.sources.files.places import File, RemoteFile, fsspec_of, opened
+from biaskit.sources.files.local import LocalBytes
+from biaskit.sources.files.places import RemoteFile, fsspec_of, opened
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-__all__ = ["Bytes", "Extent", "Fetcher", "LocalBytes", "RemoteBytes", "open_bytes"]
+__all__ = ["Bytes", "Extent", "Fetcher", "RemoteBytes"]
 
 #: Where some bytes start in a file, and how many they are.
 Extent: TypeAlias = "tuple[int, int]"
@@ -40,35 +40,6 @@ _REQUESTS = 16
 _AHEAD = 1 << 26
 # A store that answers nothing for so many seconds is given up.
 _PATIENCE = 120
-
-
-class LocalBytes:
-    """Bytes of a file of this machine."""
-
-    def __init__(self, path: Path):
-        self._path = path
-        self._file = path.open("rb", buffering=0)
-        self.size = os.fstat(self._file.fileno()).st_size
-
-    def source(self) -> Any:
-        """What Arrow reads the file from: this very file, though another may have its name now."""
-        descriptor = Path(f"/dev/fd/{self._file.fileno()}")
-        return str(descriptor if descriptor.exists() else self._path)
-
-    def read(self, start: int, length: int) -> Any:
-        """So many bytes, fewer where the file ends."""
-        return os.pread(self._file.fileno(), length, start)
-
-    def read_into(self, start: int, place: memoryview) -> int:
-        """How many bytes were read, of as many as the place has."""
-        return os.preadv(self._file.fileno(), [place], start)
-
-    def forget(self, group: int) -> None:
-        """Nothing: no bytes are kept."""
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._file.close()
 
 
 class _Range:
@@ -224,6 +195,11 @@ class RemoteBytes:
         return self._first.length == self.size
 
     @property
+    def has_changed(self) -> bool:
+        """Whether the file is known to have changed: to ask the store would take a request."""
+        return False
+
+    @property
     def handle(self) -> Any:
         """Arrow's own handle of the file, which keeps nothing of what is read through it."""
         if self._handle is None:
@@ -240,13 +216,17 @@ class RemoteBytes:
     def source(self, *, once: bool = False) -> Any:
         """What Arrow reads the file from: what is here already, and the rest by requests.
 
-        What is read `once`, from the start to the end, is let go of as the end comes nearer.
+        A stream that is read `once`, front to back, releases the pieces that are done with.
         """
         import pyarrow as pa
 
         if self.is_whole:
             return pa.BufferReader(pa.py_buffer(self.read(0, self.size)))
         return pa.PythonFile(_Stream(self, once), mode="r")
+
+    def beginning(self) -> Any:
+        """Stream of the bytes from the start on, whose place is its own."""
+        return self.source()
 
     def read(self, start: int, length: int) -> Any:
         """So many bytes, fewer where the file ends."""
@@ -398,11 +378,6 @@ class _Stream:
                 self._data.forget(group)
         self._at += len(found)
         return found
-
-
-def open_bytes(file: File, fetcher: Fetcher) -> Bytes:
-    """Bytes of a file, wherever it is."""
-    return RemoteBytes(file, fetcher) if isinstance(file, RemoteFile) else LocalBytes(file)
 
 
 def _add(

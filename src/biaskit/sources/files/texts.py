@@ -6,7 +6,7 @@ import csv
 import io
 import itertools
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -22,10 +22,10 @@ from biaskit.sources.batches import (
 )
 from biaskit.sources.files.ahead import elsewhere
 from biaskit.sources.files.partitions import names_with_folders, of_folders, with_folders
-from biaskit.sources.files.places import File, RemoteFile, opened
-from biaskit.sources.files.ranges import Fetcher, RemoteBytes
+from biaskit.sources.files.places import File
+from biaskit.sources.files.ranges import Bytes, Fetcher, RemoteBytes
 from biaskit.sources.files.reading import COMPRESSIONS, ColumnPath, Sizes, readable
-from biaskit.sources.files.turns import opened_in_turn
+from biaskit.sources.files.turns import Known, looked_into, open_bytes, opened_in_turn
 
 __all__ = ["CsvFiles", "JsonLinesFiles"]
 
@@ -47,14 +47,15 @@ _MAGIC = {
 class CsvFiles:
     """CSV and TSV files as a source."""
 
-    def __init__(self, files: list[File]):
+    def __init__(self, files: list[File], known: Known):
         self._files = files
+        self._known = known
 
     def names(self) -> list[str]:
         """Names of the columns of the first file, and of its folders' values."""
-        with opened_in_turn(self._files[:1], _OpenText) as files:
-            (file,) = files
-            return names_with_folders(_csv_header(file, _delimiter(file.path)), file.path)
+        first = self._files[0]
+        with readable(first), looked_into(first, self._known, from_start=True) as data:
+            return names_with_folders(_csv_header(_OpenText(first, data)), first)
 
     def paths(self, counting: Counting) -> Iterator[ColumnPath]:
         """How each file would be read, and why so."""
@@ -72,10 +73,10 @@ class CsvFiles:
         }
         texts = frozenset(name for name in columns if name not in numeric)
         sizes = Sizes(self._files)
-        with opened_in_turn(self._files, _OpenText) as files:
+        with opened_in_turn(self._files, _opening(self._known)) as files:
             for file in files:
-                path, delimiter = file.path, _delimiter(file.path)
-                names = _csv_header(file, delimiter)
+                path = file.path
+                names = _csv_header(file)
                 refuse_missing_columns(columns, names_with_folders(names, path), str(path))
                 folders = of_folders(columns, names, path)
                 own = [name for name in columns if name not in folders]
@@ -87,7 +88,7 @@ class CsvFiles:
                     strings_can_be_null=True,
                     quoted_strings_can_be_null=True,
                 )
-                parse = pv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
+                parse = pv.ParseOptions(delimiter=_delimiter(path), newlines_in_values=True)
                 with readable(path), closing(file):
                     file.fetch()
                     batches = _csv_batches(file, _block_of(names), parse, convert)
@@ -126,16 +127,17 @@ def _csv_batches(file: _OpenText, block: int, parse: Any, convert: Any) -> Itera
 class JsonLinesFiles:
     """Files of a JSON object a line as a source."""
 
-    def __init__(self, files: list[File]):
+    def __init__(self, files: list[File], known: Known):
         self._files = files
+        self._known = known
 
     def names(self) -> list[str]:
         """Keys of the first file's first records; there is no header to ask."""
         path, found = self._files[0], dict[str, None]()
-        with opened_in_turn(self._files[:1], _OpenText) as files, readable(path):
-            (file,) = files
+        with readable(path), looked_into(path, self._known, from_start=True) as data:
             letters = 0
-            for line, record in enumerate(itertools.islice(file.lines(), _ROWS), 1):
+            lines = _OpenText(path, data).first_lines()
+            for line, record in enumerate(itertools.islice(lines, _ROWS), 1):
                 if record.strip():
                     found.update(dict.fromkeys(_record(record, str(path), line)))
                 letters += len(record)
@@ -150,7 +152,7 @@ class JsonLinesFiles:
     def parts(self, ask: Ask) -> Iterator[Batch]:
         """Batches of the columns named."""
         sizes = Sizes(self._files)
-        with opened_in_turn(self._files, _OpenText) as files:
+        with opened_in_turn(self._files, _opening(self._known)) as files:
             for file in files:
                 with readable(file.path), closing(file):
                     yield from _json_batches(file, ask.columns, ask.numeric, sizes)
@@ -225,7 +227,7 @@ def _json_array(values: Sequence[Any], name: str, where: str, at: Sequence[int])
 
 
 class _OpenText:
-    """An open text file, whose text can be read from its start any number of times.
+    """An open text file, and the streams of its text.
 
     Raises
     ------
@@ -233,48 +235,58 @@ class _OpenText:
         The file is empty, or begins as a binary one does: its bytes are not to be taken for text.
     """
 
-    def __init__(self, path: File, fetcher: Fetcher):
+    def __init__(self, path: File, data: Bytes):
         self.path = path
+        self.data = data
         self.is_closed = False
-        self._data: RemoteBytes | None = None
         self._raw: Any = None
         self._lines: Any = None
-        try:
-            with readable(path):
-                if isinstance(path, RemoteFile):
-                    self._data = RemoteBytes(path, fetcher, from_start=True)
-                self._refuse_mislabelled(self._opened().read(4))
-        except BaseException:
-            self.close()
-            raise
+        self._refuse_mislabelled(bytes(data.read(0, 4)))
 
     @property
     def bytes_read(self) -> int:
-        """Bytes of the file that are read so far."""
+        """Bytes of the file that were read for `text` or `lines` so far."""
         return int(self._raw.tell())
-
-    def fetch(self) -> None:
-        """Ask for all of the file, where it is far away."""
-        if self._data is not None:
-            self._data.plan_all()
 
     @property
     def is_far(self) -> bool:
         """Whether the file is behind a filesystem."""
-        return self._data is not None
+        return isinstance(self.data, RemoteBytes)
+
+    def fetch(self) -> None:
+        """Ask for all of the file, where it is far away."""
+        if isinstance(self.data, RemoteBytes):
+            self.data.plan_all()
 
     def text(self) -> Any:
-        """Stream of the text from its start, decompressed as the name says."""
+        """Stream of the text, decompressed as the name says; it is read once."""
+        self._raw = self.data.source(once=True)
+        return self._decompressed(self._raw)
+
+    def lines(self) -> Iterator[str]:
+        """Lines of `text`, none of them longer than `_LINE`."""
+        return self._lines_of(self.text())
+
+    def first_lines(self, **options: Any) -> Iterator[str]:
+        """Lines from the start, for a look at them before the text is read."""
+        return self._lines_of(self._decompressed(self.data.beginning()), **options)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.is_closed = True
+        if self._raw is not None:
+            self._raw.close()
+        self.data.close()
+
+    def _decompressed(self, raw: Any) -> Any:
         import pyarrow as pa
 
-        raw = self._opened()
         compression = COMPRESSIONS.get(self.path.suffix.lower())
         return pa.CompressedInputStream(raw, compression) if compression else raw
 
-    def lines(self, **options: Any) -> Iterator[str]:
-        """Lines of the text from its start, none of them longer than `_LINE`."""
-        text = io.TextIOWrapper(self.text(), encoding="utf-8-sig", **options)
-        self._lines = text  # it would close the file as it goes
+    def _lines_of(self, stream: Any, **options: Any) -> Iterator[str]:
+        text = io.TextIOWrapper(stream, encoding="utf-8-sig", **options)
+        self._lines = text  # it would close the stream as it goes
         number = 0
         while line := text.readline(_LINE):
             number += 1
@@ -284,20 +296,6 @@ class _OpenText:
                     "what is counted has a row a line"
                 )
             yield line
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self.is_closed = True
-        if self._raw is not None:
-            self._raw.close()
-        if self._data is not None:
-            self._data.close()
-
-    def _opened(self) -> Any:
-        if self._raw is not None:
-            self._raw.close()
-        self._raw = opened(self.path) if self._data is None else self._data.source(once=True)
-        return self._raw
 
     def _refuse_mislabelled(self, start: bytes) -> None:
         if not start:
@@ -310,16 +308,31 @@ class _OpenText:
                 )
 
 
+def _opening(known: Known) -> Callable[[File, Fetcher], _OpenText]:
+    """How a text file is opened; one of this machine may be open already."""
+
+    def open_one(path: File, fetcher: Fetcher) -> _OpenText:
+        with readable(path):
+            data = open_bytes(path, known, fetcher, from_start=True)
+            try:
+                return _OpenText(path, data)
+            except BaseException:
+                data.close()
+                raise
+
+    return open_one
+
+
 def _delimiter(path: File) -> str:
     return "\t" if ".tsv" in path.suffixes else ","
 
 
-def _csv_header(file: _OpenText, delimiter: str) -> list[str]:
+def _csv_header(file: _OpenText) -> list[str]:
     with readable(file.path):
         # Bytes that are no UTF-8 matter only in the columns that are read, and Arrow sees to those.
-        lines = file.lines(errors="surrogateescape", newline="")
+        lines = file.first_lines(errors="surrogateescape", newline="")
         try:
-            return next(csv.reader(lines, delimiter=delimiter), [])
+            return next(csv.reader(lines, delimiter=_delimiter(file.path)), [])
         except csv.Error as error:
             raise DataError(
                 f"{str(file.path)!r} has no header that can be read: {error}"

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 from biaskit.errors import DataError
 from biaskit.sources.files.ahead import in_order
+from biaskit.sources.files.local import LocalBytes, refuse_pointer
 from biaskit.sources.files.places import File, RemoteFile
-from biaskit.sources.files.ranges import Fetcher
+from biaskit.sources.files.ranges import Bytes, Fetcher, RemoteBytes
 
-__all__ = ["opened_in_turn"]
+__all__ = ["Known", "looked_into", "open_bytes", "opened_in_turn"]
+
+#: Files of this machine that are open already; who reads one next takes it out.
+Known: TypeAlias = "dict[File, LocalBytes]"
 
 # Files far away that are opened before they are read, each by a thread of its own.
 _OPENED = 16
@@ -22,12 +26,48 @@ class _Open(Protocol):
     def path(self) -> File: ...
 
     @property
+    def data(self) -> Bytes: ...
+
+    @property
     def is_closed(self) -> bool: ...
 
     def close(self) -> None: ...
 
 
 _OpenFile = TypeVar("_OpenFile", bound=_Open)
+
+
+def open_bytes(file: File, known: Known, fetcher: Fetcher, *, from_start: bool = False) -> Bytes:
+    """Bytes of a file, wherever it is; of one far away the end is fetched first, or the start.
+
+    Raises
+    ------
+    OSError
+        The file cannot be opened.
+    PointerError
+        It is a pointer of a version control system.
+    """
+    if isinstance(file, RemoteFile):
+        return RemoteBytes(file, fetcher, from_start=from_start)
+    data = known.pop(file, None) or LocalBytes(file)
+    refuse_pointer(data)
+    return data
+
+
+@contextmanager
+def looked_into(file: File, known: Known, *, from_start: bool = False) -> Iterator[Bytes]:
+    """Bytes of a file before its rows are read; one of this machine stays open until then."""
+    with closing(Fetcher()) as fetcher:
+        data = open_bytes(file, known, fetcher, from_start=from_start)
+        try:
+            yield data
+        except BaseException:
+            data.close()
+            raise
+        if isinstance(data, LocalBytes):
+            known[file] = data
+        else:
+            data.close()
 
 
 @contextmanager
@@ -44,15 +84,10 @@ def opened_in_turn(
         A file of this machine is not what it was when it was opened: old rows and new ones may mix.
     """
     still_open: list[_OpenFile] = []
-    stamps: dict[File, tuple[int, ...]] = {}
-
-    def open_stamped(path: File, fetcher: Fetcher) -> _OpenFile:
-        stamps[path] = _stamp(path)
-        return open_one(path, fetcher)
 
     def refuse_changed(files: Iterable[_OpenFile]) -> None:
         for file in files:
-            if _stamp(file.path) != stamps.pop(file.path):
+            if file.data.has_changed:
                 raise DataError(f"{file.path} changed while it was read; count it when it is whole")
 
     def kept(files: Iterable[_OpenFile]) -> Iterator[_OpenFile]:
@@ -65,7 +100,7 @@ def opened_in_turn(
     is_far = len(paths) > 1 and any(isinstance(path, RemoteFile) for path in paths)
     with closing(Fetcher()) as fetcher:
         opening = in_order(
-            lambda path: open_stamped(path, fetcher), paths, _OPENED if is_far else 1, _OPENED
+            lambda path: open_one(path, fetcher), paths, _OPENED if is_far else 1, _OPENED
         )
         with closing(opening) as files:
             try:
@@ -74,14 +109,3 @@ def opened_in_turn(
             finally:
                 for file in still_open:
                     file.close()
-
-
-def _stamp(path: File) -> tuple[int, ...]:
-    """What changes when a local file is written to, or another takes its place."""
-    if isinstance(path, RemoteFile):  # to ask again would take a request
-        return ()
-    try:
-        there = path.stat()
-    except OSError:  # it is gone, and whoever opens it says so
-        return ()
-    return there.st_dev, there.st_ino, there.st_size, there.st_mtime_ns

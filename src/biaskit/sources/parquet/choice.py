@@ -7,32 +7,24 @@ import sys
 
 from biaskit.errors import RolesError
 
-__all__ = ["against_kernels", "kernels_choice", "kernels_pay"]
+__all__ = ["CROSSOVER", "CROSSOVER_LOADED", "against_kernels", "kernels_choice"]
 
-#: Rows from which reading with kernels pays for importing them; see `kernels_pay`. Measured on two
+#: Rows from which reading with kernels pays for importing them. Measured on two
 #: cores: import and load take 0.46 s, and Arrow 28 ms for a million rows of two columns.
 CROSSOVER = 16_000_000
 #: The same where a process has imported them already.
 CROSSOVER_LOADED = 50_000
 
-_rows_by_arrow = 0
 
-
-def kernels_pay(rows: int) -> bool:
-    """Whether rows of Parquet should be counted by the kernels; see `against_kernels`."""
-    return not against_kernels(rows)
-
-
-def against_kernels(rows: int) -> str:
+def against_kernels(rows: int, before: int = 0) -> str:
     """Reason why Arrow should read some rows of Parquet; an empty text where the kernels should.
 
     By itself, the choice is made by size: importing Numba and loading the kernels takes as long as
-    Arrow takes for `CROSSOVER` rows. A process that counts often pays it once the rows of all its
-    counts reach that number.
+    Arrow takes for `CROSSOVER` rows. A process that counts often loads them once it has counted as
+    many; `before` is the number of rows that Arrow has read for it so far.
     """
-    global _rows_by_arrow
     choice = kernels_choice()
-    if sys.byteorder != "little" or not hasattr(os, "preadv"):
+    if sys.byteorder != "little" or os.name != "posix":
         return "the kernels do not run on this system"
     if choice == "never":
         return "BIASKIT_KERNELS is never"
@@ -40,8 +32,7 @@ def against_kernels(rows: int) -> str:
         return ""
     if "biaskit._kernels" in sys.modules:
         return "" if rows >= CROSSOVER_LOADED else f"fewer than {CROSSOVER_LOADED:,} rows"
-    _rows_by_arrow += rows
-    if _rows_by_arrow >= CROSSOVER:
+    if before + rows >= CROSSOVER:
         return ""
     return f"fewer than {CROSSOVER:,} rows: kernels would take longer to load"
 

@@ -10,14 +10,16 @@ from typing import Any
 from biaskit.errors import DataError
 from biaskit.sources.batches import refuse_missing_columns
 from biaskit.sources.files.ahead import elsewhere
+from biaskit.sources.files.local import LocalBytes
 from biaskit.sources.files.partitions import names_with_folders
 from biaskit.sources.files.places import File
-from biaskit.sources.files.ranges import Bytes, Fetcher, RemoteBytes, open_bytes
+from biaskit.sources.files.ranges import Bytes, Fetcher, RemoteBytes
 from biaskit.sources.files.reading import readable
+from biaskit.sources.files.turns import Known, open_bytes
 from biaskit.sources.parquet.pages import Pages
 from biaskit.store.footers import ROWS, Group, Odd
 
-__all__ = ["OpenParquet", "open_parquet"]
+__all__ = ["OpenParquet", "open_parquet", "parquet_of"]
 
 # Row groups of so many rows are decoded together.
 _TOGETHER = 1 << 20
@@ -185,7 +187,9 @@ class OpenParquet:
         return self._known_groups[key]
 
 
-def open_parquet(path: File, columns: Collection[str], fetcher: Fetcher) -> OpenParquet:
+def open_parquet(
+    path: File, columns: Collection[str], known: Known, fetcher: Fetcher
+) -> OpenParquet:
     """Open a Parquet file that has the columns named, or whose folders' names do.
 
     Raises
@@ -193,12 +197,10 @@ def open_parquet(path: File, columns: Collection[str], fetcher: Fetcher) -> Open
     DataError
         It is no Parquet file, or lacks a column.
     """
-    import pyarrow.parquet as pq
-
     with readable(path):
-        data = open_bytes(path, fetcher)
+        data = open_bytes(path, known, fetcher)
         try:
-            file = pq.ParquetFile(data.source(), pre_buffer=False)
+            file = parquet_of(data)
             refuse_missing_columns(
                 columns, names_with_folders(file.schema_arrow.names, path), str(path)
             )
@@ -206,3 +208,15 @@ def open_parquet(path: File, columns: Collection[str], fetcher: Fetcher) -> Open
             data.close()
             raise
     return OpenParquet(path, data, file)
+
+
+def parquet_of(data: Bytes) -> Any:
+    """Open file as `pyarrow.parquet.ParquetFile` has it; its footer is read once."""
+    import pyarrow.parquet as pq
+
+    if isinstance(data, LocalBytes) and data.parquet is not None:
+        return data.parquet
+    made = pq.ParquetFile(data.source(), pre_buffer=False)
+    if isinstance(data, LocalBytes):
+        data.parquet = made
+    return made

@@ -6,16 +6,17 @@ import os
 from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, closing
 from itertools import groupby
+from typing import ClassVar
 
 from biaskit.counts.roles import Roles
 from biaskit.sources.batches import Ask, Batch, Counting, of_record_batch
 from biaskit.sources.files.partitions import names_with_folders, of_folders, with_folders
 from biaskit.sources.files.places import File, RemoteFile
 from biaskit.sources.files.reading import ColumnPath, Sizes, readable
-from biaskit.sources.files.turns import opened_in_turn
+from biaskit.sources.files.turns import Known, looked_into, opened_in_turn
 from biaskit.sources.parquet.choice import against_kernels
 from biaskit.sources.parquet.encoded import Cells, counted, planned
-from biaskit.sources.parquet.opening import OpenParquet, open_parquet
+from biaskit.sources.parquet.opening import OpenParquet, open_parquet, parquet_of
 
 __all__ = ["ParquetFiles"]
 
@@ -26,33 +27,38 @@ _WORTH_THREADS = 1 << 21
 class ParquetFiles:
     """Parquet files as a source, which may also count their rows where they are read."""
 
-    def __init__(self, files: list[File]):
+    #: Rows that Arrow has read, in this process, for counts that kernels make as well.
+    rows_by_arrow: ClassVar[int] = 0
+
+    def __init__(self, files: list[File], known: Known):
         self._files = files
+        self._known = known
         self._is_remote = any(isinstance(file, RemoteFile) for file in files)
 
     def names(self) -> list[str]:
         """Names of the columns of the first file, and of its folders' values."""
-        with self._opened(self._files[:1], ()) as files:
-            (file,) = files
-            file.close()
-        return names_with_folders(file.names, file.path)
+        first = self._files[0]
+        with readable(first), looked_into(first, self._known) as data:
+            return names_with_folders(parquet_of(data).schema_arrow.names, first)
 
     def parts(self, ask: Ask) -> Iterator[Batch | Cells]:
         """Batches of the columns named, or, if they serve, counts where those are made sooner."""
         sizes = Sizes(self._files)
-        with self._opened(self._files, ask.columns) as files:
+        with self._opened(ask.columns) as files:
             for threads, run in groupby(files, lambda file: self._threads(file, ask.counting)):
                 if threads and ask.counting is not None:
                     yield from counted(run, ask.counting, sizes.done, threads)
                 else:
                     for file in run:
+                        if ask.counting is not None:
+                            ParquetFiles.rows_by_arrow += file.rows
                         yield from _batches(file, ask, sizes)
 
     def paths(self, counting: Counting) -> Iterator[ColumnPath]:
         """How `parts` would read each column, and why so."""
         roles = counting.roles
         by_column = roles.columns()
-        with self._opened(self._files, by_column) as files:
+        with self._opened(by_column) as files:
             for file in files:
                 with readable(file.path), closing(file):
                     if against := _against(file, roles):
@@ -63,10 +69,10 @@ class ParquetFiles:
                 for (column, *way), groups in found.items():
                     yield ColumnPath(str(file.path), column, by_column[column], groups, *way)
 
-    def _opened(
-        self, files: list[File], columns: Collection[str]
-    ) -> AbstractContextManager[Iterator[OpenParquet]]:
-        return opened_in_turn(files, lambda path, fetcher: open_parquet(path, columns, fetcher))
+    def _opened(self, columns: Collection[str]) -> AbstractContextManager[Iterator[OpenParquet]]:
+        return opened_in_turn(
+            self._files, lambda path, fetcher: open_parquet(path, columns, self._known, fetcher)
+        )
 
     def _threads(self, file: OpenParquet, counting: Counting | None) -> int:
         """Threads that count a file's row groups, if the files are like it; 0 where Arrow does."""
@@ -82,7 +88,7 @@ def _against(file: OpenParquet, roles: Roles) -> str:
         return "the weight is in the folders' names"
     if roles.frequency is not None:
         return "the kernels count each row once, whatever its frequency"
-    return against_kernels(file.rows)
+    return against_kernels(file.rows, ParquetFiles.rows_by_arrow)
 
 
 def _batches(file: OpenParquet, ask: Ask, sizes: Sizes) -> Iterator[Batch]:
