@@ -18,7 +18,7 @@ import pytest
 
 import biaskit
 from biaskit import BiaskitError
-from biaskit.sources import engines
+from biaskit.sources import engines, queries
 from support.engines import CONSTRUCTORS, Columns
 from support.loopback import free_port
 
@@ -189,7 +189,7 @@ def test_integers_on_both_sides_of_an_edge(
 @pytest.mark.parametrize("dtype", [nw.Int8, nw.Int16, nw.Int32, nw.Int64, nw.Float32], ids=str)
 def test_edges_beyond_what_a_narrow_type_holds(engine: str, dtype: Any, tmp_path: Path) -> None:
     columns: Columns = {"x": [-128, -1, 0, 1, 127]}
-    data = engines._narwhals(CONSTRUCTORS[engine](columns, tmp_path))
+    data = queries.in_narwhals(CONSTRUCTORS[engine](columns, tmp_path))
     narrow = data.with_columns(nw.col("x").cast(dtype)).to_native()
     for edges in ([-1000, 0, 1000], [-1e300, 0.5], [2.0**40], [2.0**60]):
         same(
@@ -281,7 +281,7 @@ def test_hundreds_of_edges(engine: str, tmp_path: Path) -> None:
 def test_frames_that_are_grouped_as_modin_groups(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(engines._ENGINES, "pandas", "Modin")
+    monkeypatch.setitem(engines.ENGINES, "pandas", engines.ENGINES["modin"])
     columns: Columns = {
         "x": [0.0, float("nan"), None, 0.5, float("inf"), float("-inf")],
         "i": [0, None, 1, 3, -1, 2],
@@ -340,7 +340,7 @@ def test_an_identifier_is_refused_before_all_its_groups_come_back(
     engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[int] = []
-    answer = engines._Query.answer
+    answer = queries.Query.answer
 
     def watched(self: Any, columns: Any, most: int) -> Any:
         asked.append(most)
@@ -349,7 +349,7 @@ def test_an_identifier_is_refused_before_all_its_groups_come_back(
         return found
 
     monkeypatch.setattr(engines, "_FEW", 1_200)
-    monkeypatch.setattr(engines._Query, "answer", watched)
+    monkeypatch.setattr(queries.Query, "answer", watched)
     columns: Columns = {"id": [f"p{i}" for i in range(3_000)], "y": [0, 1, 1] * 1_000}
     with pytest.raises(BiaskitError, match="facet 'id' has 1,201 different values or more"):
         biaskit.count(CONSTRUCTORS[engine](columns, tmp_path), facet="id", label="y")
@@ -377,7 +377,7 @@ def test_many_groups_come_back_facet_by_facet(
 @each_engine
 def test_a_table_without_rows(engine: str, tmp_path: Path) -> None:
     data = CONSTRUCTORS[engine]({"sex": ["F", "M"], "age": [1, 2], "y": [0, 1]}, tmp_path)
-    none = engines._narwhals(data).filter(nw.col("age") > 5).to_native()
+    none = queries.in_narwhals(data).filter(nw.col("age") > 5).to_native()
     counts = biaskit.count(none, facet=["sex", "age"], facet_edges={"age": [3]}, label="y")
     assert counts.rows == 0
 
@@ -429,7 +429,7 @@ def test_a_server_of_spark_connect_that_does_not_answer() -> None:
         pytest.raises(grpc.RpcError) as raised,
     ):
         channel.unary_unary("/rows")(b"")
-    assert engines._reason(raised.value).startswith("failed to connect to all addresses")
+    assert queries._reason(raised.value).startswith("failed to connect to all addresses")
 
 
 def test_a_duckdb_query_that_fails_half_way() -> None:

@@ -19,7 +19,7 @@ from sklearn.tree import DecisionTreeClassifier
 import biaskit
 from biaskit import BiaskitError, Counts
 from biaskit.cli import main
-from biaskit.sources import engines, repeats
+from biaskit.sources import engines, queries, repeats
 from support.engines import CONSTRUCTORS, Columns
 from support.strategies import columns
 
@@ -257,7 +257,7 @@ def test_integers_and_decimals_that_64_bits_do_not_hold() -> None:
         table = pa.table({"sex": ["F", "M"], "Freq": pa.array([2**63, 1], type_)})
         for data in (table, CONSTRUCTORS["duckdb relation"]({"sex": []}, Path())):
             if data is not table:
-                data = engines._narwhals(table).lazy("duckdb").to_native()
+                data = queries.in_narwhals(table).lazy("duckdb").to_native()
             with pytest.raises(BiaskitError, match=f"'Freq' is more than {MOST:,} in 1 rows"):
                 biaskit.count(data, facet="sex", frequency="Freq")
 
@@ -290,7 +290,7 @@ def test_frequencies_as_modin_sums_them(
 ) -> None:
     cells = {**berkeley_cells()}
     expected = biaskit.count(pa.table(rows_of(cells)), weight="w", **ROLES)
-    monkeypatch.setitem(engines._ENGINES, "pandas", "Modin")
+    monkeypatch.setitem(engines.ENGINES, "pandas", engines.ENGINES["modin"])
     data = CONSTRUCTORS[kind](cells, tmp_path)
     found = biaskit.count(data, frequency="Freq", weight="w", **ROLES)
     assert (found.rows, found.tables) == (expected.rows, expected.tables)

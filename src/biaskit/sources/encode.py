@@ -12,7 +12,14 @@ from biaskit.counts.levels import MAX_TEXT, MISSING, Level, level, typed
 from biaskit.counts.tables import MAX_LEVELS, too_many_values
 from biaskit.errors import BiaskitError, DataError
 from biaskit.sources.cuts import bins_of
-from biaskit.store.arrays import indices_of, missing_of, values_of
+from biaskit.store.arrays import (
+    indices_of,
+    is_bytes,
+    is_unicode,
+    is_view,
+    missing_of,
+    values_of,
+)
 
 if TYPE_CHECKING:
     from biaskit.sources.batches import Batch
@@ -300,23 +307,15 @@ def without_views(array: Any) -> Any:
     """Array in which texts follow each other: of views of texts, Arrow computes little."""
     import pyarrow as pa
 
-    if "view" not in str(array.type):
+    if not is_view(array.type):
         return array
-    return array.cast(pa.large_string() if "string" in str(array.type) else pa.large_binary())
+    return array.cast(pa.large_string() if is_unicode(array.type) else pa.large_binary())
 
 
 def _is_text(type_: Any) -> bool:
     import pyarrow.types as t
 
-    views = (getattr(t, name, None) for name in ("is_string_view", "is_binary_view"))
-    checks = (
-        t.is_string,
-        t.is_large_string,
-        t.is_binary,
-        t.is_large_binary,
-        t.is_fixed_size_binary,
-    )
-    return any(check(type_) for check in (*checks, *views) if check is not None)
+    return bool(is_unicode(type_) or is_bytes(type_) or t.is_fixed_size_binary(type_))
 
 
 def _dictionary_encoded(array: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Arrow arrays of numbers as NumPy has them: values, indices, and which are missing."""
+"""Arrow arrays: numbers as NumPy has them, which are missing, and types of texts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from biaskit.errors import DataError
 
-__all__ = ["indices_of", "missing_of", "values_of"]
+__all__ = ["indices_of", "is_bytes", "is_unicode", "is_view", "missing_of", "values_of"]
 
 
 def indices_of(array: Any) -> NDArray[Any]:
@@ -40,6 +40,32 @@ def missing_of(array: Any) -> NDArray[np.bool_]:
     bitmap = np.frombuffer(array.buffers()[0], dtype=np.uint8)
     bits = np.unpackbits(bitmap, count=array.offset + len(array), bitorder="little")
     return np.equal(bits[array.offset :], 0)
+
+
+def is_unicode(type_: Any) -> bool:
+    """Whether an Arrow type is of texts in UTF-8, of any length."""
+    import pyarrow.types as t
+
+    return bool(t.is_string(type_) or t.is_large_string(type_) or _is(type_, "is_string_view"))
+
+
+def is_bytes(type_: Any) -> bool:
+    """Whether an Arrow type is of bytes, of any length."""
+    import pyarrow.types as t
+
+    return bool(t.is_binary(type_) or t.is_large_binary(type_) or _is(type_, "is_binary_view"))
+
+
+def is_view(type_: Any) -> bool:
+    """Whether an Arrow type is of texts or bytes that lie anywhere."""
+    return _is(type_, "is_string_view") or _is(type_, "is_binary_view")
+
+
+def _is(type_: Any, check: str) -> bool:
+    """Answer of a check that older versions of Arrow do not have, nor the types it is for."""
+    import pyarrow.types as t
+
+    return hasattr(t, check) and bool(getattr(t, check)(type_))
 
 
 def _dtype(type_: Any) -> np.dtype[Any]:

@@ -31,6 +31,7 @@ from biaskit.sources.parquet.layout import (
 from biaskit.sources.parquet.opening import OpenParquet
 from biaskit.sources.parquet.pages import of_another_length
 from biaskit.sources.parquet.scratch import Room
+from biaskit.store.arrays import is_bytes, is_unicode
 
 if TYPE_CHECKING:
     from biaskit._kernels.pages import Pages, Scratch
@@ -52,7 +53,6 @@ _MOST_BINS = 254
 # Entries of a dictionary up to which a byte is a code, beside that of a missing value.
 _MOST_ENTRIES = 255
 _NO_CODES = np.empty(0, np.uint32)
-_TEXTS = {"string", "large_string", "string_view", "binary", "large_binary", "binary_view"}
 
 
 class _Chunk(NamedTuple):
@@ -198,7 +198,7 @@ class Chunks:
         must_be_numbers = encoder is None or bool(encoder.keep)
         in_pages = False
         if physical == "BYTE_ARRAY":
-            fits = str(value) in _TEXTS and not must_be_numbers
+            fits = (is_unicode(value) or is_bytes(value)) and not must_be_numbers
         elif physical == "BOOLEAN":
             fits = in_pages = t.is_boolean(value) and not must_be_numbers
         else:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from biaskit.sources.encode import Encoder, taken
 from biaskit.sources.parquet.layout import PHYSICAL, Leaf, Odd
+from biaskit.store.arrays import is_unicode
 
 __all__ = ["Dictionaries", "dictionary_of"]
 
@@ -82,6 +83,7 @@ class Dictionaries:
 def dictionary_of(leaf: Leaf, raw: bytes, entries: int) -> Any:
     """Values of a dictionary page, an Arrow array."""
     import pyarrow as pa
+    import pyarrow.types as t
 
     if leaf.physical == "BOOLEAN":
         return pa.Array.from_buffers(pa.bool_(), 2, [None, pa.py_buffer(b"\x02")])
@@ -97,11 +99,11 @@ def dictionary_of(leaf: Leaf, raw: bytes, entries: int) -> Any:
     if entries * stored.itemsize > len(raw):
         raise Odd("a dictionary too short")
     values = np.frombuffer(raw, stored, entries)
-    if "decimal" in str(leaf.type):
+    if t.is_decimal(leaf.type):
         return _decimals(values.tolist(), leaf.type)
     if leaf.physical.startswith("INT"):
-        unsigned = "uint" in str(leaf.type)
-        values = values.astype(f"{'u' if unsigned else 'i'}{leaf.type.bit_width // 8}")
+        sign = "u" if t.is_unsigned_integer(leaf.type) else "i"
+        values = values.astype(f"{sign}{leaf.type.bit_width // 8}")
     return pa.Array.from_buffers(leaf.type, entries, [None, pa.py_buffer(values)])
 
 
@@ -133,7 +135,7 @@ def _texts(leaf: Leaf, raw: bytes, entries: int) -> Any:
     is_text[(ends[:-1, np.newaxis] + np.arange(4)).ravel()] = False
     content = np.frombuffer(raw, np.uint8, at)[is_text]
     ends -= 4 * np.arange(entries + 1)
-    type_ = pa.large_string() if "string" in str(leaf.type) else pa.large_binary()
+    type_ = pa.large_string() if is_unicode(leaf.type) else pa.large_binary()
     buffers = [None, pa.py_buffer(ends), pa.py_buffer(content)]
     values = pa.Array.from_buffers(type_, entries, buffers)
     try:

@@ -17,6 +17,7 @@ from biaskit.sources.files.ranges import Bytes, Fetcher, RemoteBytes
 from biaskit.sources.files.reading import readable
 from biaskit.sources.files.turns import Known, open_bytes
 from biaskit.sources.parquet.pages import Pages
+from biaskit.store.arrays import is_bytes, is_unicode
 from biaskit.store.footers import ROWS, Group, Odd
 
 __all__ = ["OpenParquet", "open_parquet", "parquet_of"]
@@ -143,9 +144,8 @@ class OpenParquet:
     def _texts(self, columns: Collection[str]) -> list[str]:
         """Columns that are stored as byte arrays, which can be read as dictionaries."""
         schema = self.file.schema_arrow
-        kinds = {"string", "large_string", "string_view", "binary", "large_binary"}
-        own = [name for name in columns if name in schema.names]
-        return [name for name in own if str(schema.field(name).type) in kinds]
+        own = {name: schema.field(name).type for name in columns if name in schema.names}
+        return [name for name, type_ in own.items() if is_unicode(type_) or is_bytes(type_)]
 
     def _windows(self, columns: Sequence[str]) -> Iterator[tuple[list[int], int]]:
         """Row groups that are read together, and how many rows at a time.

@@ -1,0 +1,424 @@
+"""Queries: the ``GROUP BY`` that an engine is asked for, through narwhals.
+
+It groups by the columns that roles name, cut where they are cut, and asks for the number of rows of
+each group (or the sum of their frequencies) and the sums of its weights. The groups are rows like
+any other for the encoders, so that missing values, whole floats and kinds mean what they mean in
+every other source.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biaskit.counts.facets import Facet
+from biaskit.counts.roles import Roles
+from biaskit.counts.tables import MAX_ROWS, refuse_many_rows
+from biaskit.errors import DataError
+from biaskit.sources.batches import Batch, rows_of
+from biaskit.sources.cuts import at_scale, decimal_of, floats_of, whole_edges
+from biaskit.sources.frames import frame_source
+from biaskit.sources.repeats import total
+
+if TYPE_CHECKING:
+    from biaskit.sources.engines import Engine
+    from biaskit.sources.histogram import Histograms
+
+__all__ = ["Groups", "Query", "asked", "in_narwhals"]
+
+# Frequencies are summed in two parts, since engines wrap round or fail where a sum is too large:
+# multiples of this as floats, which hold their sums exactly, and what is over as integers.
+_PART = 2**32
+# Decimals of so many digits differ by far more than a cast to floats may change them.
+_FLOAT_DIGITS = 14
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Rows already grouped by the columns of some facets: the groups' values, and their sizes."""
+
+    facets: tuple[Facet, ...]
+    values: Batch
+    #: Of each group: the number of its rows (each as often as its frequency) and, where rows are
+    #: weighted, the sums of their weights and of the squares of those.
+    sizes: list[NDArray[Any]]
+    #: Rows in the groups that were in no part before, of another facet.
+    rows: int
+
+    @property
+    def done(self) -> None:
+        """Nothing: an engine does not say how far it is."""
+
+    def add_to(self, histograms: Histograms) -> None:
+        """Add the rows to the counts."""
+        histograms.add_groups(self.values, self.sizes, self.rows, self.facets)
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """How a column is compared with the edges at which it is cut."""
+
+    #: What its values are cast to before, if anything.
+    cast: Any
+    ends: list[Any]
+    #: Between these are all values.
+    least: Any
+    most: Any
+
+
+class Query:
+    """The `GROUP BY` that an engine is asked for; columns go by plain names in it."""
+
+    def __init__(self, frame: Any, names: Sequence[str], engine: Engine, roles: Roles):
+        self._engine = engine
+        self._where = f"the {engine.name} frame"
+        self._roles = roles
+        self._frame, self._given = frame, {name: name for name in names}
+        if engine.reads_names:
+            self._given = {name: f"c{i}" for i, name in enumerate(names)}
+            self._frame = in_narwhals(frame.to_native().toDF(*self._given.values()))
+        with asked(engine, "the schema"):
+            self._schema = self._frame.collect_schema()
+        for column, role in roles.columns().items():
+            self._refuse_unfit(column, role)
+        if roles.frequency is not None:  # rows of frequency 0 are no rows
+            times = self._column(roles.frequency)
+            self._frame = self._frame.filter((times != 0) | times.is_null())
+
+    def answer(self, columns: Sequence[str], facets: tuple[Facet, ...], most: int) -> list[Groups]:
+        """At most so many groups of the rows by some columns, those of some facets."""
+        import narwhals as nw
+
+        names = {column: f"k{i}" for i, column in enumerate(columns)}
+        read = [self._key(column).alias(name) for column, name in names.items()]
+        sizes = {"n": nw.len()}
+        often = None
+        if self._roles.frequency is not None:
+            high, low = self._parts_of_frequency()
+            read += [high.alias("f1"), low.alias("f0")]
+            sizes = {"sf1": nw.col("f1").sum(), "sf0": nw.col("f0").sum()}
+            often = high + low.cast(nw.Float64)
+        if (weight := self._roles.weight) is not None:
+            # An invalid weight (missing, negative, infinite) makes its group's sum infinite or NaN.
+            w = self._column(weight).cast(nw.Float64)
+            w = nw.when(w >= 0).then(w).otherwise(nw.lit(float("inf")))
+            square = w * w
+            if often is not None:
+                w, square = often * w, often * square
+            read += [w.alias("w"), square.alias("w2")]
+            sizes |= {"sw": nw.col("w").sum(), "sw2": nw.col("w2").sum()}
+        said = ", ".join(map(repr, columns))
+        with asked(self._engine, f"the GROUP BY of {said}"):
+            rows = self._frame.select(*read)
+            sums = [size.alias(name) for name, size in sizes.items()]
+            grouped = rows.group_by(*names.values()).agg(*sums)
+            made = _in_memory(grouped.head(most))
+        source = frame_source(made)
+        if source is None:
+            raise DataError(f"{self._where} gave a {type(made).__qualname__} for its groups")
+        wanted = [*names.values(), *sizes]
+        with asked(self._engine, f"the groups of {said}"):
+            return [self._groups(batch, names, facets) for batch in rows_of(source, wanted, wanted)]
+
+    def _groups(self, batch: Batch, names: Mapping[str, str], facets: tuple[Facet, ...]) -> Groups:
+        cells = batch.columns
+        if self._roles.frequency is None:
+            sizes = [_array(cells["n"], "int64")]
+        else:
+            sizes = [self._joined(cells["sf1"], cells["sf0"])]
+        if self._roles.weight is not None:
+            sizes += [_array(cells[name], "float64") for name in ("sw", "sw2")]
+            if not np.isfinite(sizes).all():
+                self._refuse_weights()
+        values = {column: self._uncut(column, cells[name]) for column, name in names.items()}
+        rows = total(sizes[0])
+        return Groups(facets, Batch(values, batch.rows, self._where), sizes, rows)
+
+    def _column(self, column: str) -> Any:
+        import narwhals as nw
+
+        return nw.col(self._given[column])
+
+    def _parts_of_frequency(self) -> tuple[Any, Any]:
+        """Multiples of `_PART` in the frequencies, and what is over; an invalid one is infinite."""
+        import narwhals as nw
+
+        column = str(self._roles.frequency)
+        number, dtype = self._column(column), self._schema[self._given[column]]
+        right = number >= 0 if dtype in _signed() else _is_frequency(number)
+        whole = nw.when(right).then(number).otherwise(nw.lit(0)).cast(nw.Int64)
+        # Of the largest numbers the float is 2**63, and so many parts would be beyond an integer.
+        parts = (whole.cast(nw.Float64) / _PART - 1).round(0)
+        high = (parts * _PART).cast(nw.Float64)
+        high = nw.when(right).then(high).otherwise(nw.lit(float("inf")))
+        return high, whole - parts.cast(nw.Int64) * _PART
+
+    def _joined(self, high: Any, low: Any) -> NDArray[np.int64]:
+        """Sums of frequencies from those of their parts."""
+        multiples, over = _array(high, "float64"), _array(low, "int64")
+        if not np.isfinite(multiples).all():
+            self._refuse_frequencies()
+        refuse_many_rows(sum(map(int, multiples.tolist())) + total(over))
+        sums: NDArray[np.int64] = multiples.astype(np.int64) + over
+        return sums
+
+    def _key(self, column: str) -> Any:
+        """Expression to group by: a column or, where it is cut, how many ends lie at or above."""
+        import narwhals as nw
+
+        value = self._column(column)
+        if column not in self._roles.cuts:
+            return value
+        cut = self._cut(column)
+        number = value if cut.cast is None else value.cast(cut.cast)
+        least, most = cut.least, cut.most
+        flags = [number < least if e < least else number <= min(e, most) for e in cut.ends]
+        if self._missing_is_0(cut):
+            flags.append(_is_number(number) if most == math.inf else number <= most)
+        if self._engine.is_of_pandas:
+            flags = [flag.fill_null(value=False) for flag in flags]
+        terms = [flag.cast(nw.Int16) for flag in flags]
+        # Engines disagree about NaN, be it above every number or beside them.
+        return _total(terms) * terms[-1] if self._missing_is_0(cut) else _total(terms)
+
+    def _missing_is_0(self, cut: _Cut) -> bool:
+        """Whether the key of what is missing is 0; that of integers and decimals is missing."""
+        return self._engine.is_of_pandas or cut.most == math.inf
+
+    def _cut(self, column: str) -> _Cut:
+        """How a column is compared with the edges at which it is cut."""
+        import narwhals as nw
+
+        dtype = self._schema[self._given[column]]
+        edges = self._roles.cuts[column]
+        if dtype == nw.Decimal:
+            return self._cut_of_decimals(column, dtype)
+        if dtype.is_integer():
+            if dtype == nw.UInt64:
+                return _Cut(None, whole_edges(edges), 0, 2**64 - 1)
+            if dtype in (nw.Int128, nw.UInt128):
+                return _Cut(None, whole_edges(edges), -(2**127), 2**127 - 1)
+            cast = nw.Int64 if self._engine.casts_missing else None
+            return _Cut(cast, whole_edges(edges), -(2**63), 2**63 - 1)
+        floats = floats_of(edges, "f4" if dtype == nw.Float32 else "f8").tolist()
+        return _Cut(nw.Float64, floats, -math.inf, math.inf)
+
+    def _cut_of_decimals(self, column: str, dtype: Any) -> _Cut:
+        import narwhals as nw
+
+        edges = self._roles.cuts[column]
+        digits, scale = getattr(dtype, "precision", None), getattr(dtype, "scale", None)
+        if digits is None or scale is None:  # which narwhals has not always told
+            digits, scale, floors = 38, 0, [decimal_of(edge) for edge in edges]
+        else:
+            floors = [at_scale(edge, scale) for edge in edges]
+        if digits <= _FLOAT_DIGITS:
+            # Half-way between two such decimals, no rounding of a value matters.
+            halves = [float(floor) + 0.5 / 10**scale for floor in floors]
+            return _Cut(nw.Float64, halves, -math.inf, math.inf)
+        if not self._engine.compares_decimals:
+            raise DataError(
+                f"{self._where}: {column!r} has too many digits ({dtype}) to be cut by "
+                f"{self._engine.name}; cast it to at most {_FLOAT_DIGITS} digits, or to floats"
+            )
+        most = (Decimal(10) ** digits - 1).scaleb(-scale)
+        return _Cut(None, floors, -most, most)
+
+    def _uncut(self, column: str, array: Any) -> Any:
+        """Values of a group: of a bin, a number that lies in it, for the encoder to put there."""
+        import pyarrow as pa
+
+        if column not in self._roles.cuts:
+            return array
+        ends = [math.inf, *reversed(self._roles.cuts[column])]
+        by_code = [None, *ends] if self._missing_is_0(self._cut(column)) else ends
+        codes = array.to_pylist()
+        return pa.array([None if code is None else by_code[code] for code in codes], pa.float64())
+
+    def _refuse_unfit(self, column: str, role: str) -> None:
+        dtype = self._schema[self._given[column]]
+        where = self._where
+        if column in self._roles.cuts or column not in self._roles.counted_columns():
+            if not dtype.is_numeric():
+                raise DataError(
+                    f"{where}: {role} {column!r} must be numbers to be cut or summed, but it holds "
+                    f"{dtype}; choose another column, or convert it"
+                )
+        elif dtype.is_nested():
+            raise DataError(
+                f"{where}: column {column!r} has type {dtype}; "
+                f"a {role} is of texts, numbers or booleans: convert it"
+            )
+        elif getattr(dtype, "time_zone", None) and not self._engine.keeps_zones:
+            raise DataError(
+                f"{where}: {role} {column!r} holds instants, which {self._engine.name} shows in "
+                "the session's time zone; convert it to a date or a text in the zone that is meant"
+            )
+
+    def _refuse_weights(self) -> NoReturn:
+        """Say what is wrong with weights whose sum is not a finite number."""
+        import narwhals as nw
+
+        w = nw.col("w")
+        known = _is_number(w)
+        wrong = {
+            "missing or not a number": w.is_null() | ~known,
+            "negative": known & (w < 0),
+            "infinite": known & (w == float("inf")),
+        }
+        what = f"weight {self._roles.weight!r}"
+        self._refuse_wrong(str(self._roles.weight), what, wrong, "finite weight")
+        raise DataError(
+            f"{self._where}: {what} has sums that are beyond what a float holds; make it smaller"
+        )
+
+    def _refuse_frequencies(self) -> NoReturn:
+        """Say what is wrong with frequencies of which one is invalid."""
+        import narwhals as nw
+
+        f = nw.col("w")
+        finite, infinite, negative = _is_finite(f), f == float("inf"), f < 0
+        wrong = {
+            "missing or not a number": f.is_null() | ~(finite | infinite | negative),
+            "negative": negative,
+            "infinite": infinite,
+            "not a whole number": _fits(f) & ~_is_frequency(f),
+            f"more than {MAX_ROWS:,}": finite & ~_fits(f),
+        }
+        what = f"frequency {self._roles.frequency!r}"
+        self._refuse_wrong(str(self._roles.frequency), what, wrong, "whole number")
+        raise AssertionError(f"{what} is right after all")
+
+    def _refuse_wrong(self, column: str, what: str, wrong: Mapping[str, Any], right: str) -> None:
+        """Refuse rows whose amount ``w`` is wrong, by what it is."""
+        import narwhals as nw
+
+        flags = [
+            nw.when(one).then(nw.lit(1)).otherwise(nw.lit(0)).alias(f"b{i}")
+            for i, one in enumerate(wrong.values())
+        ]
+        with asked(self._engine, f"the check of {what}"):
+            number = self._column(column).cast(nw.Float64).alias("w")
+            sums = self._frame.select(number).select(*flags).select(nw.all().sum())
+            found = nw.from_native(_in_memory(sums), eager_only=True)
+            rows = [int(found[f"b{i}"].item()) for i in range(len(wrong))]
+        for how, count in zip(wrong, rows, strict=True):
+            if count:
+                raise DataError(
+                    f"{self._where}: {what} is {how} in {count:,} rows; "
+                    f"give every row a {right} of 0 or more, or leave those rows out"
+                )
+
+
+@contextlib.contextmanager
+def asked(engine: Engine, what: str) -> Iterator[None]:
+    """Errors of an engine, of whichever type, named after what it was asked for."""
+    try:
+        yield
+    except DataError:
+        raise
+    except Exception as error:
+        raise DataError(f"{engine.name} failed in {what}: {_reason(error)}") from error
+
+
+def in_narwhals(data: Any) -> Any:
+    """Frame of an engine as narwhals has it."""
+    import narwhals as nw
+
+    with warnings.catch_warnings():  # of where its support of Dask moves to
+        warnings.simplefilter("ignore", FutureWarning)
+        return nw.from_native(data)
+
+
+def _signed() -> tuple[Any, ...]:
+    """Types of integers of up to 64 bits with a sign."""
+    import narwhals as nw
+
+    return nw.Int8, nw.Int16, nw.Int32, nw.Int64
+
+
+def _fits(number: Any) -> Any:
+    """Whether a number of 0 or more fits an integer of 64 bits."""
+    import narwhals as nw
+
+    return _is_finite(number) & (number >= 0) & (number.cast(nw.Float64) < 2.0**63)
+
+
+def _is_number(number: Any) -> Any:
+    """Whether a number is not NaN, but it may be infinite."""
+    return _is_finite(number) | (number == math.inf) | (number == -math.inf)
+
+
+def _is_finite(number: Any) -> Any:
+    """Whether a number is neither infinite nor NaN.
+
+    Where the footer of a Parquet file has the least and the most of a column, DuckDB foresees from
+    them how comparisons end, those of NaN and ``isnan`` too, but not whether numbers are equal.
+    """
+    return number - number == 0
+
+
+def _is_frequency(number: Any) -> Any:
+    """Whether a number is a whole one of 0 or more that fits an integer of 64 bits."""
+    import narwhals as nw
+
+    fits = _fits(number)
+    # Ibis rounds to integers, and fails for what is infinite or NaN.
+    bounded = nw.when(fits).then(number).otherwise(nw.lit(0)).cast(nw.Float64)
+    return fits & (bounded.round(0) == bounded)
+
+
+def _total(terms: Sequence[Any]) -> Any:
+    """Sum of expressions, halved again and again: engines recurse into what they parse."""
+    half = len(terms) // 2
+    return _total(terms[:half]) + _total(terms[half:]) if half else terms[0]
+
+
+def _in_memory(frame: Any) -> Any:
+    """Frame in memory, of a kind that the sources know, of one that an engine has yet to make."""
+    native = frame.to_native()
+    if frame.implementation.is_pyspark_connect() and not hasattr(type(native), "toArrow"):
+        return _table_of_rows(native)
+    found = frame.collect() if hasattr(frame, "collect") else frame
+    made = found.to_native()
+    return made if frame_source(made) is not None else found.to_pandas()
+
+
+def _table_of_rows(frame: Any) -> Any:
+    """Arrow table of the rows of a Spark frame, as Python's values.
+
+    Spark Connect before 4 has no other way that is exact: by pandas, 64-bit integers beside a
+    missing value are floats.
+    """
+    import pyarrow as pa
+
+    rows = frame.collect()
+    return pa.table({name: [row[i] for row in rows] for i, name in enumerate(frame.columns)})
+
+
+def _array(array: Any, dtype: str) -> NDArray[Any]:
+    """Array of numbers of an Arrow column; what is missing is NaN."""
+    import pyarrow as pa
+
+    values = array.cast(pa.type_for_alias(dtype))
+    if values.null_count:
+        return np.array([np.nan if x is None else x for x in values.to_pylist()], dtype=dtype)
+    return np.asarray(values)
+
+
+def _reason(error: BaseException) -> str:
+    """First and last line of an engine's message, without the frames of its stack between them."""
+    details = getattr(error, "details", None)  # what gRPC's errors, of Spark Connect, have to say
+    text = details() if callable(details) else error
+    lines = [line.strip() for line in str(text).splitlines()]
+    lines = [line for line in lines if line and not line.startswith(("at ", "SQLSTATE"))]
+    told = lines[:1] + (lines[-1:] if len(lines) > 1 else [])
+    return " ... ".join(line[:200] for line in told) or type(error).__name__
