@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Number
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from biaskit.errors import DataError, did_you_mean
 
@@ -60,8 +60,7 @@ class Batch:
         histograms.add_rows(self)
 
 
-@dataclass(frozen=True)
-class Counting:
+class Counting(NamedTuple):
     """What is counted: the roles of the columns, and the encoder of each column."""
 
     roles: Roles
@@ -72,8 +71,7 @@ class Counting:
         return [column for axis in self.roles.axes(facet) for column in axis.columns]
 
 
-@dataclass(frozen=True)
-class Ask:
+class Ask(NamedTuple):
     """What a source is asked for: columns, and which of them are needed as numbers."""
 
     columns: Sequence[str]

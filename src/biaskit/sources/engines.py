@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from biaskit.counts.tables import MAX_CELLS
 from biaskit.errors import DataError
@@ -20,8 +19,7 @@ __all__ = ["ENGINES", "Engine", "EngineFrame", "engine_source"]
 _FEW = 100_000
 
 
-@dataclass(frozen=True)
-class Engine:
+class Engine(NamedTuple):
     """An engine that groups the rows of its frames, and how it differs from others."""
 
     #: Name for people.
@@ -117,4 +115,4 @@ class EngineFrame:
                     f"{self._where} had {rows[0]:,} rows in one pass and {rows[-1]:,} in the next; "
                     "keep the rows first (cache or persist), or count one facet at a time"
                 )
-            yield from found if len(rows) == 1 else (replace(one, rows=0) for one in found)
+            yield from found if len(rows) == 1 else (one._replace(rows=0) for one in found)

@@ -12,9 +12,8 @@ import contextlib
 import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,8 +40,7 @@ _PART = 2**32
 _FLOAT_DIGITS = 14
 
 
-@dataclass(frozen=True)
-class Groups:
+class Groups(NamedTuple):
     """Rows already grouped by the columns of some facets: the groups' values, and their sizes."""
 
     facets: tuple[Facet, ...]
@@ -62,8 +60,7 @@ class Groups:
         histograms.add_groups(self.values, self.sizes, self.rows, self.facets)
 
 
-@dataclass(frozen=True)
-class _Cut:
+class _Cut(NamedTuple):
     """How a column is compared with the edges at which it is cut."""
 
     #: What its values are cast to before, if anything.
