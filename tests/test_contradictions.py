@@ -93,11 +93,11 @@ def test_a_file_that_is_replaced_while_it_is_read_is_said(
     other = pa.table({"sex": SEX[::-1], "y": (SEX == "F").astype(int)})
     axis = chunks.Chunks.axis
 
-    def replaced(self: Any, number: int, column: str, room: Any, start: int) -> Any:
+    def replaced(self: Any, number: int, column: str, *rest: Any) -> Any:
         if column == "sex":
             pq.write_table(other, tmp_path / "new", row_group_size=1_000)
             (tmp_path / "new").rename(path)
-        return axis(self, number, column, room, start)
+        return axis(self, number, column, *rest)
 
     monkeypatch.setattr(chunks.Chunks, "axis", replaced)
     with pytest.raises(biaskit.BiaskitError, match="changed while it was read"):

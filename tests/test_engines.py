@@ -342,9 +342,9 @@ def test_an_identifier_is_refused_before_all_its_groups_come_back(
     asked: list[int] = []
     answer = queries.Query.answer
 
-    def watched(self: Any, columns: Any, most: int) -> Any:
+    def watched(self: Any, columns: Any, facets: Any, most: int) -> Any:
         asked.append(most)
-        found = answer(self, columns, most)
+        found = answer(self, columns, facets, most)
         assert sum(len(one.sizes[0]) for one in found) <= most
         return found
 

@@ -130,7 +130,7 @@ def of_record_batch(
 
 
 def of_another_type(values: Iterable[Any]) -> int:
-    """Place of the first value, None aside, of another type than those before it; -1 for none.
+    """Place of the first value, None aside, of another type than those before it, or -1.
 
     >>> of_another_type([2, None, 2.5, "two"])
     3

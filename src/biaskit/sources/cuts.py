@@ -62,7 +62,7 @@ def whole_edges(edges: Sequence[float]) -> list[int]:
 
 
 def at_scale(edge: float, scale: int) -> Decimal:
-    """The largest number of so many decimal places that is at most an edge.
+    """The largest number with `scale` decimal places that is at most an edge.
 
     >>> at_scale(0.7, 2), at_scale(0.705, 2), at_scale(-0.705, 2)
     (Decimal('0.70'), Decimal('0.70'), Decimal('-0.71'))
@@ -88,7 +88,7 @@ def _of_decimals(array: Any, edges: Sequence[float]) -> NDArray[np.intp]:
     import pyarrow.compute as pc
 
     type_ = array.type
-    if type_.bit_width < 128:  # such cannot be compared in every version of Arrow
+    if type_.bit_width < 128:  # not every version of Arrow compares these
         type_ = pa.decimal128(type_.precision, type_.scale)
     most = Decimal(10) ** type_.precision - 1
     values = array if array.type == type_ else array.cast(type_)

@@ -128,7 +128,7 @@ def refuse_unfit(data: Any, roles: Roles) -> None:
 def opened(data: Any, filesystem: Any = None) -> Any:
     """Counts that `data` is, or is the path of a file of; else the data, for `source_of`.
 
-    One file of this machine is open from here on, so that it is not opened anew to be read.
+    A single local file stays open, so that whoever reads its rows does not open it again.
 
     Raises
     ------
@@ -137,7 +137,7 @@ def opened(data: Any, filesystem: Any = None) -> Any:
     """
     if not isinstance(data, (str, os.PathLike)) or filesystem is not None:
         return data
-    if is_address(os.fspath(data)):  # to look into every file far away would take requests
+    if is_address(os.fspath(data)):  # to look into every remote file would take requests
         may_be = os.fspath(data).partition("?")[0].endswith(".counts")
         return Counts.load(data) if may_be and saved.header(data) is not None else data
     path = Path(data)

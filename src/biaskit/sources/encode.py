@@ -36,7 +36,7 @@ __all__ = [
 
 # A dictionary up to this long is taken over whole; of a longer one, only the values in use.
 _SMALL_DICTIONARY = 256
-# Up to so many numbers, sorting them is quicker than to load Arrow's compute functions.
+# Numbers up to which sorting is quicker than loading Arrow's compute functions.
 _SMALL_BATCH = 10_000
 # Letters that the texts of a column may have together.
 _MOST_BYTES = 1 << 26
@@ -50,9 +50,8 @@ class Encoder:
     after them.
 
     Any number of threads may encode, one at a time. A code that was given stays, and `size` only
-    grows: whoever reads it meanwhile may miss codes that others get, never one of his own. Arrays
-    by code are therefore made larger before codes are added to them, and `levels` is asked when
-    all threads are done.
+    grows: a thread that reads `size` after it encoded may miss codes of others, never its own. So
+    arrays by code are enlarged before codes are used in them, and `levels` is for the end.
     """
 
     def __init__(self, column: str, role: str, bins: tuple[Level, ...], edges: tuple[float, ...]):
@@ -75,7 +74,7 @@ class Encoder:
 
     @property
     def missing(self) -> int:
-        """Code of the missing value, -1 where none has come so far."""
+        """Code of the missing value, -1 where no value was missing so far."""
         return self._codes.get(MISSING, -1)
 
     def levels(self) -> tuple[Level, ...]:

@@ -14,8 +14,8 @@ from biaskit.sources.queries import Groups, Query, asked, in_narwhals
 
 __all__ = ["ENGINES", "Engine", "EngineFrame", "engine_source"]
 
-# Up to so many groups come back at once. More are asked for facet by facet, and only once no column
-# turned out to be an identifier.
+# Most groups that come back at once. More are asked for facet by facet, once the encoders have
+# found no column of identifiers.
 _FEW = 100_000
 
 
@@ -54,7 +54,7 @@ ENGINES = {
 
 
 def engine_source(data: Any) -> EngineFrame | None:
-    """Source of a frame of an engine that groups by itself; None if `data` is no such thing."""
+    """Source of a frame of an engine that groups by itself; None for other data."""
     polars = sys.modules.get("polars")
     if polars is not None and isinstance(data, polars.LazyFrame):
         return EngineFrame(data, POLARS)

@@ -25,7 +25,7 @@ _ROWS = 1 << 17
 
 
 def frame_source(data: Any) -> Source | None:
-    """Source of the rows of a table in memory or a stream; None if `data` is no such thing."""
+    """Source of the rows of a table in memory or a stream; None for other data."""
     pandas = sys.modules.get("pandas")
     if pandas is not None and isinstance(data, pandas.DataFrame):
         return _Pandas(data)

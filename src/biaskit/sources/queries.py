@@ -36,7 +36,7 @@ __all__ = ["Groups", "Query", "asked", "in_narwhals"]
 # Frequencies are summed in two parts, since engines wrap round or fail where a sum is too large:
 # multiples of this as floats, which hold their sums exactly, and what is over as integers.
 _PART = 2**32
-# Decimals of so many digits differ by far more than a cast to floats may change them.
+# Decimals of up to this many digits differ by far more than a cast to floats changes them.
 _FLOAT_DIGITS = 14
 
 
@@ -91,7 +91,7 @@ class Query:
             self._frame = self._frame.filter((times != 0) | times.is_null())
 
     def answer(self, columns: Sequence[str], facets: tuple[Facet, ...], most: int) -> list[Groups]:
-        """At most so many groups of the rows by some columns, those of some facets."""
+        """At most `most` groups of the rows by some columns, those of some facets."""
         import narwhals as nw
 
         names = {column: f"k{i}" for i, column in enumerate(columns)}
@@ -152,7 +152,7 @@ class Query:
         number, dtype = self._column(column), self._schema[self._given[column]]
         right = number >= 0 if dtype in _signed() else _is_frequency(number)
         whole = nw.when(right).then(number).otherwise(nw.lit(0)).cast(nw.Int64)
-        # Of the largest numbers the float is 2**63, and so many parts would be beyond an integer.
+        # The float of the largest numbers is 2**63, whose number of parts is beyond an integer.
         parts = (whole.cast(nw.Float64) / _PART - 1).round(0)
         high = (parts * _PART).cast(nw.Float64)
         high = nw.when(right).then(high).otherwise(nw.lit(float("inf")))
@@ -392,8 +392,8 @@ def _in_memory(frame: Any) -> Any:
 def _table_of_rows(frame: Any) -> Any:
     """Arrow table of the rows of a Spark frame, as Python's values.
 
-    Spark Connect before 4 has no other way that is exact: by pandas, 64-bit integers beside a
-    missing value are floats.
+    Spark Connect before 4 has no other exact way: by pandas, 64-bit integers beside a missing
+    value become floats.
     """
     import pyarrow as pa
 

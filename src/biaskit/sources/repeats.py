@@ -133,7 +133,7 @@ def _taken(array: Any, places: NDArray[np.intp], *, is_text: bool) -> Any:
     import pyarrow.types as t
 
     if is_text and t.is_dictionary(array.type):
-        # What the texts of a column stand for depends on all of them: none may be left over.
+        # What the texts of a column stand for depends on all of them: only those that occur stay.
         return taken(array.dictionary_decode(), places).dictionary_encode()
     return taken(without_views(array), places)
 
@@ -198,7 +198,7 @@ def frequencies(batch: Batch, column: str, start: int) -> NDArray[np.int64]:
 
 
 def _parsed(array: Any) -> NDArray[Any]:
-    """Numbers that texts stand for, NaN where one stands for none: integers where all are such."""
+    """Numbers that texts stand for, NaN for other texts; integers where all of them are."""
     indices, texts = dictionary(array)
     found = [_number(text) for text in texts.to_pylist()]
     if -1 not in indices and all(isinstance(one, int) for one in found):

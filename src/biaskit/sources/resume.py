@@ -30,7 +30,7 @@ __all__ = ["Resumed", "count_resumed"]
 
 # Counts are kept at least so often, in seconds: a process that is killed loses no more work.
 _EVERY = 1.0
-# Files far away that are counted at a time.
+# Remote files that are counted at a time.
 _AT_ONCE = 4
 
 
@@ -41,7 +41,7 @@ class Resumed(NamedTuple):
     files: int
     #: How many were in the counts before.
     before: int
-    #: How many of those have changed since, and were counted anew.
+    #: How many of those have changed since, and were counted again.
     anew: int
     #: Those of before that are not there any more; their rows are in the counts.
     gone: tuple[str, ...]
@@ -109,7 +109,7 @@ def _counted_into(
             raise DataError(f"{file} changed while it was read; count it when it is whole")
         return file, made, name, Seen(size, changed, cells_of(made) if by_file else None)
 
-    # A file far away is mostly waited for; one here is counted by as many threads as there are.
+    # Counting a remote file is mostly waiting; a local one is counted by all threads.
     threads = _AT_ONCE if any(isinstance(file, RemoteFile) for file in fresh) else 1
     try:
         with closing(in_order(counted, fresh, threads, 2 * threads)) as results:
@@ -187,7 +187,7 @@ def _gone(
 ) -> tuple[str, ...]:
     """Names in a record of files that are not there any more, as far as that is known.
 
-    Those far away are not asked after one by one: what the paths stand for was listed.
+    Remote files are not looked up one by one: what the paths stand for was listed.
     """
     there = {stamp_of(file)[0] for file in files}
     return tuple(

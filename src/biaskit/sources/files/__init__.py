@@ -1,1 +1,1 @@
-"""Files: where their bytes lie, here or far away, and the texts in them."""
+"""Files: where their bytes lie, local or remote, and the texts in them."""

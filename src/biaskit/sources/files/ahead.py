@@ -49,7 +49,7 @@ def in_order(
             yield first.result()
         is_whole = True
     finally:
-        # What was interrupted may wait for bytes that only who closes the files can give up.
+        # An interrupted call may wait for bytes until the files are closed.
         pool.shutdown(wait=is_whole, cancel_futures=True)
 
 
@@ -91,7 +91,7 @@ class Daemons:
 
 
 def elsewhere(items: Iterable[_Out]) -> Iterator[_Out]:
-    """Items that a thread of its own makes, so that who waits for them can be interrupted."""
+    """Items made in another thread, so that waiting for them can be interrupted."""
     from concurrent.futures import ThreadPoolExecutor
 
     made, end = iter(items), object()

@@ -68,7 +68,7 @@ def files_of(
 
 
 def _each_once(files: Sequence[File]) -> list[File]:
-    """Files of which none is another by a second name, such as a link; the first name stays.
+    """Files, each once, by the first of its names; a link is a second name.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Local files: opened once, for whoever reads them, and pointers that stand in place of data."""
+"""Local files, opened once for all their readers, and pointers that stand in place of data."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ _SMALL = 1 << 10
 
 
 class LocalBytes:
-    """Bytes of a file of this machine, which is opened once, by Arrow, for all who read it.
+    """Bytes of a local file, which Arrow opens once for all its readers.
 
-    Any number of threads may read. They read this very file, though another may have its name now.
+    Any number of threads may read. They read the file that was opened, even if another has its name
+    by then.
 
     Raises
     ------
@@ -58,7 +59,7 @@ class LocalBytes:
         return self._file
 
     def beginning(self) -> Any:
-        """Stream of the bytes from the start on, whose place is its own."""
+        """Stream of the bytes from the start on, with a place of its own."""
         return self._file.get_stream(0, self.size)
 
     def read(self, start: int, length: int) -> Any:
@@ -73,7 +74,7 @@ class LocalBytes:
         """Nothing: no bytes are kept."""
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._file.close()
 
 
@@ -81,7 +82,7 @@ def _stamp(path: Path) -> tuple[int, ...]:
     """What changes when a file is written to, or another takes its place."""
     try:
         there = path.stat()
-    except OSError:  # it is gone, and whoever opens it says so
+    except OSError:  # it is gone, and opening it says so
         return ()
     return there.st_dev, there.st_ino, there.st_size, there.st_mtime_ns
 
@@ -103,7 +104,7 @@ def refuse_pointer(data: LocalBytes) -> None:
 
 
 def refuse_small_pointers(paths: Iterable[Path]) -> None:
-    """Refuse pointers among files before any of them is counted; larger files are not opened.
+    """Refuse pointers among files before any file is counted; larger files are not opened.
 
     Raises
     ------
@@ -116,13 +117,13 @@ def refuse_small_pointers(paths: Iterable[Path]) -> None:
                 continue
             data = LocalBytes(path)
         except OSError:
-            continue  # whoever reads it says what is wrong
+            continue  # its reader says what is wrong
         refuse_pointer(data)
         data.close()
 
 
 def refuse_dvc(pointers: Iterable[str]) -> None:
-    """Refuse names of DVC's pointers, where such a file is there.
+    """Refuse DVC's pointers by their names, where such files exist.
 
     Raises
     ------

@@ -91,7 +91,7 @@ def opened(file: File) -> Any:
 
 
 def fsspec_of(filesystem: Any) -> Any:
-    """Filesystem of fsspec that one of pyarrow's stands for; None where it does for no such."""
+    """Filesystem of fsspec that one of pyarrow's wraps; None where it wraps no such filesystem."""
     return getattr(getattr(filesystem, "handler", None), "fs", None)
 
 

@@ -1,7 +1,7 @@
-"""Ranges: the bytes of a file far away, fetched ahead of their use.
+"""Ranges: the bytes of a remote file, fetched ahead of their use.
 
-Each needed byte is fetched once, whoever decodes it: ranges that lie together in
-one request, long ones in several, and so many requests at a time.
+Each needed byte is fetched once, whoever decodes it: ranges that lie together in one request, long
+ones in several requests, a bounded number of them at a time.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _HOLE = 1 / 8
 _REQUESTS = 16
 # So many bytes are asked for before those that are there are done with.
 _AHEAD = 1 << 26
-# A store that answers nothing for so many seconds is given up.
+# Seconds after which a store that answers nothing is given up.
 _PATIENCE = 120
 
 
@@ -60,7 +60,7 @@ class _Range:
 
 
 class Fetcher:
-    """Requests for ranges of remote files, several at a time, and so many bytes ahead of their use.
+    """Requests for ranges of remote files: several at a time, and bounded bytes ahead of their use.
 
     What is needed at once is asked for at once, however much is there already.
     """
@@ -225,7 +225,7 @@ class RemoteBytes:
         return pa.PythonFile(_Stream(self, once), mode="r")
 
     def beginning(self) -> Any:
-        """Stream of the bytes from the start on, whose place is its own."""
+        """Stream of the bytes from the start on, with a place of its own."""
         return self.source()
 
     def read(self, start: int, length: int) -> Any:
@@ -279,7 +279,7 @@ class RemoteBytes:
             self._handle.close()
 
     def _parts(self, start: int, end: int) -> list[memoryview]:
-        """Some bytes in the parts that they were fetched in; asked for anew if not planned."""
+        """Some bytes in the parts that they were fetched in; unplanned ones are requested now."""
         return [
             memoryview(self._fetcher.content(one))[at - one.start : to - one.start]
             for one, at, to in self._covering(start, end)
@@ -295,7 +295,7 @@ class RemoteBytes:
         return made
 
     def _covering(self, start: int, end: int) -> list[tuple[_Range, int, int]]:
-        """Ranges that hold some bytes, and which of them each; none where any byte is missing."""
+        """Ranges that hold some bytes, with the bytes of each; empty where any byte is missing."""
         number = bisect_right(self._starts, start) - 1
         found: list[tuple[_Range, int, int]] = []
         while 0 <= number < len(self._ranges) and start < end:

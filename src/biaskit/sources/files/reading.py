@@ -31,7 +31,7 @@ class ColumnPath(NamedTuple):
     file: str
     column: str
     role: str
-    #: Row groups of which this holds; 0 in a format that has none.
+    #: Row groups that are read so; 0 in a format without row groups.
     row_groups: int
     #: ``encoded``, or what decodes it: ``Arrow`` or ``json``.
     path: str

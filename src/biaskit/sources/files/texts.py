@@ -198,7 +198,7 @@ def _json_batches(
 
 
 def _chunks(lines: Iterator[str]) -> Iterator[list[str]]:
-    """Lines, so many at a time that they are neither too many nor too long together."""
+    """Lines in lists of bounded number and length."""
     chunk, letters = list[str](), 0
     for line in lines:
         chunk.append(line)
@@ -254,7 +254,7 @@ class _OpenText:
         return isinstance(self.data, RemoteBytes)
 
     def fetch(self) -> None:
-        """Ask for all of the file, where it is far away."""
+        """Ask for all of a remote file."""
         if isinstance(self.data, RemoteBytes):
             self.data.plan_all()
 
@@ -272,7 +272,7 @@ class _OpenText:
         return self._lines_of(self._decompressed(self.data.beginning()), **options)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self.is_closed = True
         if self._raw is not None:
             self._raw.close()

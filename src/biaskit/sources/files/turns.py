@@ -1,4 +1,4 @@
-"""Turns: files opened one after the other, those far away ahead of their turn."""
+"""Turns: files opened one after the other, remote ones ahead of their turn."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from biaskit.sources.files.ranges import Bytes, Fetcher, RemoteBytes
 
 __all__ = ["Known", "looked_into", "open_bytes", "opened_in_turn"]
 
-#: Files of this machine that are open already; who reads one next takes it out.
+#: Local files that are open already; the next reader of one takes it out.
 Known: TypeAlias = "dict[File, LocalBytes]"
 
-# Files far away that are opened before they are read, each by a thread of its own.
+# Remote files that are opened before they are read, each by a thread of its own.
 _OPENED = 16
 
 
@@ -38,7 +38,7 @@ _OpenFile = TypeVar("_OpenFile", bound=_Open)
 
 
 def open_bytes(file: File, known: Known, fetcher: Fetcher, *, from_start: bool = False) -> Bytes:
-    """Bytes of a file, wherever it is; of one far away the end is fetched first, or the start.
+    """Bytes of a file; the end of a remote one is fetched first, or its start.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def open_bytes(file: File, known: Known, fetcher: Fetcher, *, from_start: bool =
 
 @contextmanager
 def looked_into(file: File, known: Known, *, from_start: bool = False) -> Iterator[Bytes]:
-    """Bytes of a file before its rows are read; one of this machine stays open until then."""
+    """Bytes of a file before its rows are read; a local one stays open until then."""
     with closing(Fetcher()) as fetcher:
         data = open_bytes(file, known, fetcher, from_start=from_start)
         try:
@@ -76,12 +76,12 @@ def opened_in_turn(
 ) -> Iterator[Iterator[_OpenFile]]:
     """Open files one after the other, each open until it is closed or all is over.
 
-    Of files far away some are opened ahead, and the same fetcher gets the bytes of all.
+    Some remote files are opened ahead, and one fetcher gets the bytes of all.
 
     Raises
     ------
     DataError
-        A file of this machine is not what it was when it was opened: old rows and new ones may mix.
+        A local file has changed since it was opened, so old rows and new ones may mix.
     """
     still_open: list[_OpenFile] = []
 

@@ -48,9 +48,9 @@ _UNCOMPRESSED, _SNAPPY = 0, 1
 _STREAMED = {2: "gzip", 6: "zstd"}
 # From here on, several integers are one float.
 _EXACT = 2.0**53
-# Bins that a byte can name, beside the missing values.
+# Bins that a byte can name; one more stands for missing values.
 _MOST_BINS = 254
-# Entries of a dictionary up to which a byte is a code, beside that of a missing value.
+# Entries of a dictionary up to which codes are bytes; one more stands for a missing value.
 _MOST_ENTRIES = 255
 _NO_CODES = np.empty(0, np.uint32)
 
@@ -150,7 +150,7 @@ class Chunks:
         return self._in_pages(chunk, room, buffer, start)
 
     def weights(self, number: int, column: str, room: Room) -> NDArray[np.float64]:
-        """Weights of the rows; any that is wrong sends the row group to Arrow, where that is said.
+        """Weights of the rows. An invalid one sends the row group to Arrow, whose path raises.
 
         Whole numbers of more than 53 bits are rounded as Arrow's are.
         """
@@ -194,7 +194,7 @@ class Chunks:
         if leaf.max_repetition_level != 0 or leaf.max_definition_level > 1:
             return None
         physical, encoder = leaf.physical_type, self._encoders.get(column)
-        # A column that is cut, and the weight, must be numbers; who decodes the others says so.
+        # Cut columns and weights must be numeric; anything else goes to Arrow, whose path raises.
         must_be_numbers = encoder is None or bool(encoder.keep)
         in_pages = False
         if physical == "BYTE_ARRAY":

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Cells", "counted", "planned"]
 
-# Row groups that each thread has ahead of it: of files far away, what they need is on its way.
+# Row groups that each thread has ahead of it; the bytes of remote ones are on their way.
 _AHEAD = 4
 _MOST_CELLS = 1 << 20
 # A code is of four bytes at most, each in a plane of its own.
@@ -186,7 +186,7 @@ class _Counter:
         }
 
     def fetch(self) -> None:
-        """Ask for the bytes that the row groups need, where those are far away."""
+        """Ask for the bytes that the row groups need, where the file is remote."""
         if isinstance(self.file.data, RemoteBytes):
             self.file.data.plan(self._chunks.extents())
 

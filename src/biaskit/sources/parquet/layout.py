@@ -61,7 +61,7 @@ class Leaf:
     type: Any
     #: Whether the kernels read its values where pages hold them, and no dictionary does.
     in_pages: bool = False
-    #: Bytes of a value, where values are arrays of so many.
+    #: Bytes of a value, where all values have the same number.
     length: int = 0
 
 
@@ -96,7 +96,7 @@ _OTHER_FIELDS = (
     (4, 1, 3, 16, 2),
     (4, 1, 3, 16, 3),
 )
-# Type of each field of a column chunk; what is no field of one has no type that could be met.
+# Expected Thrift type of each column-chunk field; other events have NONE, which never matches.
 _CHUNK_TYPES = np.array([*(type_ for _, type_ in _CHUNK_FIELDS), *[NONE] * len(_OTHER_FIELDS)])
 
 

@@ -22,9 +22,9 @@ from biaskit.store.footers import ROWS, Group, Odd
 
 __all__ = ["OpenParquet", "open_parquet", "parquet_of"]
 
-# Row groups of so many rows are decoded together.
+# Rows from which row groups are not decoded together with more.
 _TOGETHER = 1 << 20
-# Of a remote file, row groups of about so many bytes, decoded, are read ahead by Arrow.
+# Bytes, decoded, of the row groups of a remote file that Arrow reads ahead.
 _AHEAD = 1 << 26
 
 
@@ -84,7 +84,7 @@ class OpenParquet:
         pre_buffer: bool = False,
         use_threads: bool = True,
     ) -> Iterator[Any]:
-        """Record batches of so many rows, columns of texts as dictionaries where Arrow can."""
+        """Record batches of `rows` rows, columns of texts as dictionaries where Arrow can."""
         import pyarrow as pa
 
         given = 0
@@ -122,11 +122,11 @@ class OpenParquet:
 
     @property
     def is_closed(self) -> bool:
-        """Whether the file was let go of."""
+        """Whether the file was closed."""
         return bool(self.file.closed)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self.file.close(force=True)
         self.data.close()
 

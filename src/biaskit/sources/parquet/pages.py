@@ -37,7 +37,7 @@ class Pages:
             if schema.column(i).max_repetition_level == 0 and "." not in path
         }
         self._names = paths
-        # Of a file far away that Arrow reads itself, each header would be one more request.
+        # Each header of a remote file that Arrow reads itself would be one more request.
         self._reads_headers = not isinstance(data, RemoteBytes) or data.is_whole
 
     def groups(self, columns: Collection[str]) -> list[Group]:
