@@ -285,6 +285,7 @@ def rewritten(path: Path, rand: random.Random) -> None:
             cells[at] = rand.choice(numbers)
             made = pa.array(cells, pa.int64())
         table = table.set_column(table.column_names.index(name), name, made)
+    told.pop(b"biaskit.checksums")  # who writes a hostile file can leave them out
     pq.write_table(table.replace_schema_metadata(told), path)
 
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+import zlib
+from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
-from typing import IO, Any, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import IO, Any
 
 from biaskit.errors import DataError
 from biaskit.store import written
 from biaskit.store.addresses import is_address, said, without_secrets
-from biaskit.store.arrays import indices_of, missing_of, values_of
-from biaskit.store.footers import ROWS, groups_of, rows_at_once
+from biaskit.store.columns import (
+    MAX_METADATA,
+    Texts,
+    checksum,
+    columns_of,
+    of_arrow,
+    texts_of,
+)
 
 __all__ = [
     "Texts",
@@ -31,9 +35,8 @@ __all__ = [
 
 _KEY = b"biaskit"
 _MAX_HEADER = 1 << 20
-# Metadata stand in a file twice, the second time a third longer; by itself pyarrow reads 100 MB.
-_MAX_METADATA = 1 << 28
-_MOST_LETTERS = 1 << 26
+# Checksums of the columns and of each JSON; files of 0.1.0 have none.
+_SUMS = b"biaskit.checksums"
 
 
 def write(
@@ -59,6 +62,11 @@ def write(
     if header is not None:
         told = {_KEY: header, **{key.encode(): value for key, value in (extra or {}).items()}}
         told = {key: json.dumps(value).encode() for key, value in told.items()}
+        sums = {
+            "columns": {name: checksum(of_arrow(table.column(name))) for name in columns},
+            "json": {key.decode(): zlib.crc32(text) for key, text in told.items()},
+        }
+        told[_SUMS] = json.dumps(sums).encode()
         table = table.replace_schema_metadata(told)
     with written.atomically(path) as file:
         pq.write_table(table, file, write_page_checksum=True)
@@ -126,7 +134,13 @@ def _read(
     if missing:
         raise DataError(f"{said(path)} has no column {missing[0]!r}; save the counts again")
     try:
-        return _columns(source, file, names), found
+        columns = columns_of(source, file, names)
+        sums = _sums_in(file, path)
+        if sums is not None and any(
+            checksum(columns[name]) != sums["columns"].get(name) for name in names
+        ):
+            raise ValueError("its cells are not those that were saved")
+        return columns, found
     except (OSError, ValueError, TypeError, pa.ArrowException) as error:
         raise DataError(
             f"{said(path)} is damaged: {_reason(error, path)}; save the counts again"
@@ -154,107 +168,6 @@ def _refuse_special(path: str | os.PathLike[str]) -> None:
         raise DataError(f"{said(path)} is no file: a folder, a pipe or a device")
 
 
-class Texts(NamedTuple):
-    """Texts that repeat themselves: each once, and which of them stands in each row."""
-
-    distinct: list[str]
-    codes: NDArray[np.int32]
-
-    def tolist(self) -> list[str]:
-        """The text of each row, as an array has it."""
-        return [self.distinct[code] for code in self.codes.tolist()]
-
-
-def texts_of(texts: Iterable[str]) -> Texts:
-    """Texts as `read` gives them."""
-    places: dict[str, int] = {}
-    codes = [places.setdefault(text, len(places)) for text in texts]
-    return Texts([*places], np.array(codes, np.int32))
-
-
-def _columns(source: IO[bytes], opened: Any, names: Sequence[str]) -> dict[str, Any]:
-    """Columns of a Parquet file, read in batches that are bounded by bytes."""
-    import pyarrow.parquet as pq
-    import pyarrow.types as t
-
-    size = opened.metadata.num_rows
-    kinds = {name: opened.schema_arrow.field(name).type for name in names}
-    texts = [name for name, kind in kinds.items() if t.is_string(_plain(kind))]
-    rows = _rows_at_once(source, opened.metadata, names)
-    file = pq.ParquetFile(
-        source,
-        read_dictionary=texts,
-        page_checksum_verification=True,
-        thrift_string_size_limit=_MAX_METADATA,
-    )
-    codes = {name: np.empty(size, np.int32) for name in texts}
-    places: dict[str, dict[str, int]] = {name: {} for name in texts}
-    numbers: dict[str, NDArray[Any]] = {
-        name: np.empty(size, _dtype(kind)) for name, kind in kinds.items() if name not in texts
-    }
-    at = letters = 0
-    for batch in file.iter_batches(batch_size=rows, columns=[*names]):
-        end = at + batch.num_rows
-        for name in texts:
-            column, place = batch.column(name), places[name]
-            if column.null_count:
-                raise ValueError(f"a {name} is missing")
-            found = column.dictionary.to_pylist()
-            letters += sum(len(text) for text in found if text not in place)
-            if letters > _MOST_LETTERS:
-                raise ValueError(f"its texts have more than {_MOST_LETTERS:,} letters")
-            known = [place.setdefault(text, len(place)) for text in found]
-            codes[name][at:end] = np.array(known, np.int32)[indices_of(column)]
-        for name, array in numbers.items():
-            column = batch.column(name)
-            if column.null_count == 0:
-                array[at:end] = values_of(column)
-            elif array.dtype.kind != "f":
-                raise ValueError(f"a number ({name}) is missing")
-            elif column.null_count == len(column):
-                array[at:end] = np.nan
-            else:
-                array[at:end] = np.where(missing_of(column), np.nan, values_of(column))
-        at = end
-    if at != size:
-        raise ValueError("it has other rows than it says")
-    return {**numbers, **{name: Texts([*places[name]], codes[name]) for name in texts}}
-
-
-def _plain(kind: Any) -> Any:
-    import pyarrow.types as t
-
-    return kind.value_type if t.is_dictionary(kind) else kind
-
-
-def _dtype(kind: Any) -> str:
-    """NumPy's type for numbers of an Arrow type; all missing, they are floats."""
-    import pyarrow.types as t
-
-    if t.is_integer(kind):
-        return "int64"
-    if t.is_floating(kind) or t.is_null(kind):
-        return "float64"
-    raise TypeError(f"a column is of type {kind}")
-
-
-def _rows_at_once(source: IO[bytes], metadata: Any, names: Sequence[str]) -> int:
-    """How many rows are decoded at a time, so that a small file takes little memory."""
-
-    def read(start: int, length: int) -> bytes:
-        source.seek(start)
-        return source.read(length)
-
-    size = source.seek(0, os.SEEK_END)
-    length = int.from_bytes(read(size - 8, 4), "little")
-    paths = [metadata.schema.column(i).path for i in range(len(metadata.schema))]
-    rows = ROWS
-    for group in groups_of(read(size - 8 - length, length), [paths.index(name) for name in names]):
-        for index in group.chunks:
-            rows = min(rows, rows_at_once(read, group, index))
-    return rows
-
-
 def parquet_of(source: Any, path: str | os.PathLike[str]) -> Any:
     """Open file as `pyarrow.parquet.ParquetFile` has it.
 
@@ -270,7 +183,7 @@ def parquet_of(source: Any, path: str | os.PathLike[str]) -> Any:
         return pq.ParquetFile(
             source,
             page_checksum_verification=True,
-            thrift_string_size_limit=_MAX_METADATA,
+            thrift_string_size_limit=MAX_METADATA,
         )
     except (OSError, ValueError, pa.ArrowException) as error:
         raise DataError(
@@ -291,6 +204,26 @@ def _json(file: Any, path: str | os.PathLike[str], key: bytes, most: int) -> dic
         found = json.loads(text) if len(text) <= most else None
     except (ValueError, RecursionError):
         found = None
-    if not isinstance(found, dict):
+    sums = _sums_in(file, path)
+    if not isinstance(found, dict) or (
+        sums is not None and sums["json"].get(key.decode()) != zlib.crc32(text)
+    ):
         raise DataError(f"{said(path)} has a damaged biaskit header; save the counts again")
+    return found
+
+
+def _sums_in(file: Any, path: str | os.PathLike[str]) -> dict[str, dict[str, int]] | None:
+    """Checksums in a file; None in one that was saved by 0.1.0."""
+    text = (file.schema_arrow.metadata or {}).get(_SUMS)
+    if text is None:
+        return None
+    try:
+        found = json.loads(text) if len(text) <= _MAX_HEADER else None
+    except (ValueError, RecursionError):
+        found = None
+    if not (
+        isinstance(found, dict)
+        and all(isinstance(found.get(part), dict) for part in ("columns", "json"))
+    ):
+        raise DataError(f"{said(path)} has damaged checksums; save the counts again")
     return found
