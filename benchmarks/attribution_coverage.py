@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, stdtrit
 
-from biaskit.explanations.attributions import Sums, gap
-from biaskit.explanations.explain import FEW_CARRY
+from biaskit.explanations.attributions import Sums
+from biaskit.explanations.gaps import FEW_CARRY, gap
 from biaskit.intervals.moments import of_groups
 
 Values = NDArray[np.float64]

@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 import xgboost
 from core import PEAK, seconds, write_section
 
-from biaskit.explanations.models import tree_model
+from biaskit.explanations.models.opening import opened
 from biaskit.explanations.trees import TreeValues
 
 NAMES = [f"x{i}" for i in range(14)]
@@ -55,9 +55,7 @@ def ours(
     model: Any, rows: pd.DataFrame, background: pd.DataFrame | None, threads: int = THREADS
 ) -> np.ndarray:
     """Values of the rows, shape ``(rows, features)``."""
-    found = tree_model(model)
-    assert found is not None
-    (ensemble,) = found.outputs.values()
+    (ensemble,) = opened(model).read_trees().outputs.values()
     batches = None if background is None else [columns(background)]
     return TreeValues(ensemble, batches, threads=threads)(columns(rows))[:-1].T
 

@@ -26,10 +26,12 @@ import pyarrow.parquet as pq
 
 import biaskit
 from biaskit import Attributions, BiaskitError, Counts
-from biaskit.explanations.models.ensembles import TreeModel, TreesUnsupported
+from biaskit.explanations.declined import Declined
+from biaskit.explanations.models.ensembles import TreeModel
 from biaskit.explanations.models.lightgbm_text import from_lightgbm
 from biaskit.explanations.models.xgboost_json import from_xgboost, from_xgboost_file
-from biaskit.explanations.trees import TreeOutputs, TreeValues
+from biaskit.explanations.tree_walks import TreeOutputs
+from biaskit.explanations.trees import TreeValues
 from biaskit.gate.config import read_config
 
 ODD: list[Any] = [
@@ -179,7 +181,7 @@ def explained(model: TreeModel) -> None:
         for background in ([[column[:9] for column in rows]], None):
             try:
                 explain = TreeValues(ensemble, background, threads=1)
-            except TreesUnsupported:
+            except Declined:
                 continue
             values = explain(rows)
             near = 1e-6 * max(1.0, np.abs(whole).max())
@@ -389,7 +391,7 @@ def main() -> int:
             try:
                 kinds[kind](rand)
                 seen[f"{kind}: read"] += 1
-            except (BiaskitError, TreesUnsupported):
+            except (BiaskitError, Declined):
                 seen[f"{kind}: refused"] += 1
             except Exception:  # noqa: BLE001 - what should not come is what it looks for
                 seen["escaped"] += 1

@@ -26,7 +26,8 @@ from biaskit.counts.facets import Facet
 from biaskit.counts.levels import order
 from biaskit.counts.roles import Roles
 from biaskit.errors import DataError, RolesError
-from biaskit.explanations.attributions import About, Sums, gap
+from biaskit.explanations.attributions import About, Sums
+from biaskit.explanations.gaps import gap
 from biaskit.intervals.moments import Moments, of_groups
 from biaskit.intervals.proportions import difference
 

@@ -27,7 +27,8 @@ from sklearn.svm import LinearSVC
 import biaskit
 from biaskit.cli import main
 from biaskit.errors import BiaskitError, DataError, RolesError
-from biaskit.explanations import dependence, passes, trees
+from biaskit.explanations import dependence, samples, trees
+from biaskit.explanations import rows as rows_read
 from biaskit.intervals import proportions
 from support import naive_shapley as naive
 
@@ -123,7 +124,7 @@ def test_any_table_in_any_batches_says_the_same(
     form: str, at_once: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = biaskit.explain(XGB, PEOPLE, **GAP, background=PEOPLE)
-    monkeypatch.setattr(passes, "_AT_ONCE", at_once)
+    monkeypatch.setattr(rows_read, "_AT_ONCE", at_once)
     data = forms(tmp_path)[form]
     report = biaskit.explain(XGB, data, **GAP, background=data)
     pd.testing.assert_frame_equal(report, expected, rtol=1e-9)
@@ -160,12 +161,12 @@ def test_without_a_facet() -> None:
 
 
 def test_a_median_of_many_rows_is_of_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passes, "MEDIAN_ROWS", 50)
-    one, other = passes.Medians(), passes.Medians()
+    monkeypatch.setattr(samples, "MEDIAN_ROWS", 50)
+    one, other = samples.Medians(), samples.Medians()
     values = np.random.default_rng(0).normal(size=(1, 2, 1_000))
-    one.add(values, 0)
+    one.add(values)
     for start in range(0, 1_000, 30):
-        other.add(values[:, :, start : start + 30], start)
+        other.add(values[:, :, start : start + 30])
     assert np.array_equal(one.found(), other.found())
     assert np.abs(one.found()).max() < 0.6
 
@@ -334,6 +335,35 @@ def test_where_the_background_is_from_stays_with_the_attributions(tmp_path: Path
         found = biaskit.explain(biaskit.Attributions.load(tmp_path / "both"), facet_values="F")
         assert set(found.note[:3]) == {FIXED}
     assert not biaskit.explain(other, facet_values="F").note.str.contains(FIXED).any()
+
+
+def test_a_background_of_one_row() -> None:
+    report = biaskit.explain(Score(1, 2, 3), PEOPLE, features=FEATURES, background=PEOPLE[:1])
+    assert report.method[0] == "shap's Exact, 1 rows of the background"
+    away = PEOPLE[FEATURES].astype(float) - PEOPLE[FEATURES].iloc[0].astype(float)
+    assert report["mean"][:3].tolist() == pytest.approx((away * [1, 2, 3]).mean().tolist())
+
+
+@pytest.mark.parametrize("background", [None, pl.from_pandas(PEOPLE)], ids=["own", "given"])
+def test_a_background_with_texts_of_polars_is_drawn(background: Any) -> None:
+    """Its texts are views, from which Arrow takes no rows."""
+
+    def score(rows: Any) -> Any:
+        return (rows["sex"] == "F") * rows["age"]
+
+    columns = ["sex", "age"]
+    given = None if background is None else PEOPLE
+    expected = biaskit.explain(score, PEOPLE[:60], features=columns, background=given)
+    some = pl.from_pandas(PEOPLE[:60])
+    report = biaskit.explain(score, some, features=columns, background=background)
+    pd.testing.assert_frame_equal(report, expected)
+
+
+def test_an_array_has_the_columns_that_the_model_names() -> None:
+    rows = PEOPLE[FEATURES].to_numpy(dtype=float)
+    expected = biaskit.shap_values(XGB, PEOPLE)
+    for model in (XGB, XGB.get_booster()):
+        assert np.array_equal(biaskit.shap_values(model, rows).values, expected.values)
 
 
 def test_many_features_are_sampled_by_shap() -> None:
@@ -726,7 +756,7 @@ def test_a_file_that_is_no_model(
 
 
 def test_the_values_of_every_row(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passes, "_AT_ONCE", 100)
+    monkeypatch.setattr(rows_read, "_AT_ONCE", 100)
     keyed = PEOPLE.assign(who=[f"p{i}" for i in range(len(PEOPLE))])
     keyed.to_parquet(folder / "rows.parquet", index=False)
     assert run("--model", "model.json", "--values", "v.parquet", "--key", "who") == 0
@@ -752,7 +782,7 @@ def test_an_interrupted_run_leaves_no_file(
             raise KeyboardInterrupt
         return real(self, columns)
 
-    monkeypatch.setattr(passes, "_AT_ONCE", 50)
+    monkeypatch.setattr(rows_read, "_AT_ONCE", 50)
     monkeypatch.setattr(trees.TreeValues, "__call__", interrupted)
     assert run("--model", "model.json", "--values", "v.parquet", "-o", "gap.csv") == 130
     assert "interrupted" in capsys.readouterr().err
@@ -859,13 +889,15 @@ def test_partial_dependence_of_many_rows_is_of_a_sample(monkeypatch: pytest.Monk
     whole = biaskit.partial_dependence(XGB, PEOPLE, "pay", facet="sex")
     assert set(whole.note) == {"a sample of 60 of 240 rows"}
     assert whole.n[0] == 60
-    monkeypatch.setattr(passes, "_AT_ONCE", 13)
+    monkeypatch.setattr(rows_read, "_AT_ONCE", 13)
     pd.testing.assert_frame_equal(
         biaskit.partial_dependence(XGB, PEOPLE, "pay", facet="sex"), whole
     )
 
 
 def test_partial_dependence_names_what_is_wrong() -> None:
+    with pytest.raises(RolesError, match="no scale 'logit'"):
+        biaskit.partial_dependence(XGB, PEOPLE, "pay", scale="logit")
     with pytest.raises(RolesError, match="did you mean 'pay'"):
         biaskit.partial_dependence(XGB, PEOPLE, "pya")
     with pytest.raises(RolesError, match="grid"):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +18,24 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn import ensemble as sk
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
 
 import biaskit
+from biaskit.counts.roles import Roles
 from biaskit.errors import BiaskitError, DataError, RolesError
-from biaskit.explanations import passes, trees
+from biaskit.explanations import rows as rows_read
+from biaskit.explanations import trees
+from biaskit.explanations.declined import Declined
+from biaskit.explanations.methods.choice import first_that_does, task_of
+from biaskit.explanations.methods.method import Task
+from biaskit.explanations.models import FORMATS, LIBRARIES, Format, estimators, kinds_of_files
+from biaskit.explanations.models.estimators import outputs_of
+from biaskit.explanations.models.model import Model
 from biaskit.explanations.models.xgboost_json import from_xgboost_file
 from biaskit.explanations.outputs import refuse_other_outputs
-from biaskit.explanations.trees import TreeOutputs
+from biaskit.explanations.request import Request
+from biaskit.explanations.tree_walks import TreeOutputs
 from support import naive_shapley as naive
 
 lightgbm = pytest.importorskip("lightgbm")
@@ -336,7 +349,7 @@ def test_batches_that_have_other_categories(library: str, monkeypatch: pytest.Mo
     """The number of a category is the model's, not that of the rows at hand."""
     model, own = numbered(library)
     rows = ROWS.sort_values("dept", ignore_index=True)
-    monkeypatch.setattr(passes, "_AT_ONCE", 7)
+    monkeypatch.setattr(rows_read, "_AT_ONCE", 7)
     expected = own(rows[COLUMNS].to_numpy(dtype=float))
     for data in (rows, rows.astype({"dept": "category"}), rows.astype({"dept": float})):
         found = biaskit.shap_values(model, data)
@@ -479,6 +492,82 @@ def test_partial_dependence_takes_no_texts_for_numbers() -> None:
     model = xgboost.XGBClassifier(n_estimators=3, n_jobs=1).fit(X, Y)
     with pytest.raises(DataError, match=r"'age' holds .* takes numbers"):
         biaskit.partial_dependence(model, ROWS.assign(age="old"), "pay")
+
+
+class Halves:
+    """Model of a library that biaskit does not know."""
+
+    def answer(self, rows: Any) -> Any:
+        return rows["pay"] / 2
+
+
+def halves_file(path: Path, _: bool) -> Halves:
+    assert path.read_text() == "halves"
+    return Halves()
+
+
+def of_halves(model: Halves) -> Model:
+    return Model(columns=("pay",), outputs=partial(outputs_of, model.answer))
+
+
+def test_a_new_kind_of_model_is_a_function_and_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(estimators, "of_halves", of_halves, raising=False)
+    monkeypatch.setattr(estimators, "halves_file", halves_file, raising=False)
+    monkeypatch.setitem(LIBRARIES, Halves.__module__.split(".")[0], "estimators:of_halves")
+    monkeypatch.setitem(FORMATS, ".halves", Format("Halver", "estimators:halves_file", "is odd"))
+    expected = biaskit.shap_values(lambda rows: rows["pay"] / 2, ROWS, features=["pay"])
+    (tmp_path / "model.halves").write_text("halves")
+    asked = {"trust_model": True}
+    for model in (Halves(), tmp_path / "model.halves"):
+        assert np.array_equal(biaskit.shap_values(model, ROWS, **asked).values, expected.values)
+    with pytest.raises(RolesError, match=r"is odd; .*--trust-model"):
+        biaskit.explain(tmp_path / "model.halves", ROWS)
+    with pytest.raises(RolesError, match=r"Names end in \.json, .*\.halves, or are"):
+        biaskit.explain("model.thirds", ROWS)
+    assert kinds_of_files(risky=True).endswith("Halver .halves")
+
+
+@pytest.mark.parametrize("reader", [*LIBRARIES.values(), *(one.reader for one in FORMATS.values())])
+def test_what_the_lists_of_models_name_is_there(reader: str) -> None:
+    module, _, name = reader.partition(":")
+    found = import_module(f"biaskit.explanations.models.{module}")
+    assert callable(getattr(found, name))
+    assert name in found.__all__
+
+
+def test_a_reason_that_changes_with_the_clock_is_not_in_the_method() -> None:
+    """Attributions of one model add, whenever they were made."""
+    model = xgboost.XGBRegressor(n_estimators=2, max_depth=2, multi_strategy="multi_output_tree")
+    model.fit(X, np.stack([ROWS.pay, ROWS.age], axis=1))
+    (method,) = set(biaskit.explain(model, ROWS[:5]).method)
+    assert "no contributions of XGBoost: Check failed" in method
+
+
+def test_a_model_without_trees_has_no_reason_why_they_are_not_read() -> None:
+    """Its outputs are counted as those of a forest with several targets are."""
+    model = MLPClassifier((2,), max_iter=5, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it does not converge
+        model.fit(X, ROWS.age % 3)
+    (method,) = set(biaskit.explain(model, ROWS[:5]).method)
+    assert method == "shap's Exact, 5 rows of the data"
+
+
+def declining(why: str) -> Callable[[Task], str]:
+    def way(task: Task) -> str:
+        raise Declined(why)
+
+    return way
+
+
+def test_each_way_is_told_why_those_before_it_declined() -> None:
+    task = task_of(Request(LinearRegression().fit(X, Y), ROWS, Roles()))
+    ways = [declining(why) for why in ("deep", "", "deep", "wide")]
+    assert first_that_does([*ways, lambda task: task.why], task) == "deep; wide"
+    with pytest.raises(DataError, match="the model has deep; wide, which needs its library"):
+        first_that_does(ways, task)
 
 
 # ---------------------------------------------------------------------------

@@ -16,12 +16,14 @@ from sklearn import tree as sk_tree
 
 from biaskit.errors import DataError
 from biaskit.explanations import trees as tree_values
-from biaskit.explanations.models import tree_model
-from biaskit.explanations.models.ensembles import Ensemble, TreeModel, Trees, TreesUnsupported
+from biaskit.explanations.declined import Declined
+from biaskit.explanations.models.ensembles import Ensemble, TreeModel, Trees
 from biaskit.explanations.models.lightgbm_text import from_lightgbm
+from biaskit.explanations.models.opening import opened
 from biaskit.explanations.models.ubjson import from_ubjson
 from biaskit.explanations.models.xgboost_json import from_xgboost, from_xgboost_file
-from biaskit.explanations.trees import TreeValues, TreeWalks
+from biaskit.explanations.tree_walks import TreeWalks
+from biaskit.explanations.trees import TreeValues
 from support import naive_shapley as naive
 
 lightgbm = pytest.importorskip("lightgbm")
@@ -170,7 +172,7 @@ def test_a_way_with_too_many_features_is_declined() -> None:
     most = tree_values.MOST_FEATURES
     rows = np.zeros((1, most))
     assert TreeValues(chain(most), [[*rows.T]])([*rows.T])[-1].tolist() == [most]
-    with pytest.raises(TreesUnsupported, match=f"more than {most} features"):
+    with pytest.raises(Declined, match=f"more than {most} features"):
         TreeValues(chain(most + 1))
 
 
@@ -242,9 +244,7 @@ SKLEARN = [
 
 
 def read(model: Any) -> TreeModel:
-    found = tree_model(model)
-    assert found is not None
-    return found
+    return opened(model).read_trees()
 
 
 def refuse_other_outputs(model: TreeModel, rows: np.ndarray, near: float) -> None:
@@ -386,18 +386,18 @@ def test_what_the_kernels_do_not_read_is_named() -> None:
         n_estimators=2, enable_categorical=True, max_cat_to_onehot=1, n_jobs=1
     )
     model.fit(codes, (codes.c == "b").astype(int))
-    with pytest.raises(TreesUnsupported, match="categorical"):
-        tree_model(model)
+    with pytest.raises(Declined, match="categorical"):
+        opened(model).read_trees()
     gbm = lightgbm.LGBMClassifier(n_estimators=2, min_child_samples=1, verbose=-1, n_jobs=1)
     gbm.fit(codes, (codes.c == "b").astype(int))
-    with pytest.raises(TreesUnsupported, match="categorical"):
-        tree_model(gbm)
+    with pytest.raises(Declined, match="categorical"):
+        opened(gbm).read_trees()
     linear = xgboost.train({"booster": "gblinear"}, xgboost.DMatrix(FULL, LABEL), 2)
-    assert tree_model(linear) is None
+    assert opened(linear).trees is None
     hist = sk.HistGradientBoostingClassifier(categorical_features=[0], max_iter=2)
     hist.fit((FULL - FULL.min()).round(), LABEL)
-    with pytest.raises(TreesUnsupported, match="categorical"):
-        tree_model(hist)
+    with pytest.raises(Declined, match="categorical"):
+        opened(hist).read_trees()
 
 
 # ---------------------------------------------------------------------------
@@ -566,7 +566,7 @@ def test_damaged_bytes_are_refused_or_read() -> None:
         try:
             for one in from_xgboost_file(bytes(damaged)).outputs.values():
                 TreeValues(one, [[*FULL[:3, : len(one.features)].T]])
-        except (DataError, TreesUnsupported):
+        except (DataError, Declined):
             refused += 1
     assert refused > 100
     for cut in range(0, len(content), 97):

@@ -19,6 +19,7 @@ from biaskit.cli.output import (
 )
 from biaskit.counts.roles import Roles
 from biaskit.errors import RolesError, refuse_level, refuse_seed
+from biaskit.explanations.models import kinds_of_files
 from biaskit.store import written
 
 __all__ = ["add_verbs"]
@@ -40,8 +41,8 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
         required=True,
         action=Once,
         metavar="MODEL",
-        help="XGBoost .json or .ubj, LightGBM .txt, module:function; .onnx, .skops, .pkl, .pickle "
-        "or .joblib with --trust-model",
+        help=f"{kinds_of_files(risky=False)}, module:function; with --trust-model "
+        f"{kinds_of_files(risky=True)}",
     )
     add_roles(
         explain,
@@ -96,8 +97,10 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
 
 
 def _explain(args: argparse.Namespace) -> None:
-    from biaskit.explanations.explain import GapRow, gap_rows
-    from biaskit.explanations.passes import Request, attributions_of
+    from biaskit.explanations.gaps import GapRow, gap_rows
+    from biaskit.explanations.methods.choice import explained
+    from biaskit.explanations.request import Request
+    from biaskit.explanations.summing import attributions_of
 
     refuse_level(args.confidence)
     refuse_seed(args.seed)
@@ -124,7 +127,7 @@ def _explain(args: argparse.Namespace) -> None:
         key=args.key,
     )
     with progress_line() as progress:
-        found = attributions_of(request, progress)
+        found = attributions_of(explained(request), progress)
     rows = gap_rows(found, roles, args.confidence)
     same = {"output", "scale", "method"} - ({"output"} if len(found.about.outputs) > 1 else set())
     unit = f"{found.about.scale} scale ({found.about.unit}); {found.about.method}"

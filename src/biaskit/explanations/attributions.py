@@ -1,4 +1,4 @@
-"""Attributions: what one pass over explained rows leaves behind, and what follows from it."""
+"""Attributions: what one pass over explained rows leaves behind, to be added and saved."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,14 +16,13 @@ from numpy.typing import NDArray
 from biaskit.counts.facets import ALL_ROWS, Facet
 from biaskit.counts.levels import ABSENT, MISSING, Level, from_json, kind, order, to_json
 from biaskit.counts.roles import Roles
-from biaskit.counts.tables import MAX_CELLS, MAX_LEVELS, divide, refuse_many_rows, too_many_values
+from biaskit.counts.tables import MAX_CELLS, MAX_LEVELS, refuse_many_rows, too_many_values
 from biaskit.errors import DataError, RolesError
-from biaskit.intervals import means
-from biaskit.intervals.moments import Moments, joined, no_rows, spread, together
+from biaskit.intervals.moments import Moments, no_rows, spread, together
 from biaskit.store import saved
 from biaskit.store.addresses import said
 
-__all__ = ["ADDS_UP", "TOTAL", "About", "Attributions", "Gap", "Sums", "all_rows", "gap"]
+__all__ = ["ADDS_UP", "TOTAL", "About", "Attributions", "Sums", "all_rows"]
 
 #: Name, in the place of a feature, of the model's output itself.
 TOTAL = "(total)"
@@ -32,7 +31,7 @@ TOTAL = "(total)"
 ADDS_UP = 1e-6
 
 _SCHEMA = 2
-# Columns of a file: of what every cell is, and what is kept of the rows in it.
+# Columns of a file: the place of a cell, and what is kept of its rows.
 _PLACE = ("table", "facet", "output", "feature", "n")
 _KEPT = Moments._fields[1:]
 #: What files of schema 1 kept: sums of the values, their squares, their absolutes, and the noise.
@@ -50,7 +49,7 @@ class About:
     outputs: tuple[str, ...]
     #: ``raw`` or ``probability``.
     scale: str
-    #: What the output is, in words, such as log-odds.
+    #: Unit of the output in words, such as log-odds.
     unit: str
     method: str
     #: Mean output over the background, for each output.
@@ -61,7 +60,7 @@ class About:
 
 @dataclass(frozen=True, eq=False)
 class Sums:
-    """What is kept of the rows of each level of a facet.
+    """Moments of the rows of each level of a facet.
 
     The arrays of `moments` have the shape ``(outputs, features + 1, levels)``; the last feature is
     the model's output.
@@ -207,89 +206,6 @@ def _alike(one: About, other: About) -> tuple[About, About]:
     return replace(one, base=base), replace(other, base=base)
 
 
-class Gap(NamedTuple):
-    """Means of one feature's values on both sides, and their difference.
-
-    Arrays of the shape ``(outputs, features + 1)``.
-    """
-
-    mean_a: NDArray[np.float64]
-    mean_d: NDArray[np.float64]
-    mean_abs_a: NDArray[np.float64]
-    mean_abs_d: NDArray[np.float64]
-    gap: NDArray[np.float64]
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
-    #: Standard error that sampling alone gives the gap; 0 where values are exact.
-    noise: NDArray[np.float64]
-    #: Number of rows that carry the sum of a side, as `means.Interval` has it.
-    few: NDArray[np.float64]
-    #: Whether the skewness of the values is unknown and taken for none, as in files of biaskit 0.1.
-    is_plain: NDArray[np.bool_]
-    n_a: int
-    n_d: int
-
-
-def gap(
-    sums: Sums,
-    on_d: NDArray[np.bool_],
-    on_a: NDArray[np.bool_],
-    confidence: float,
-    is_facet: NDArray[np.bool_] | None = None,
-) -> Gap:
-    """Difference of the means of the rows on side a and on side d, with its interval.
-
-    Parameters
-    ----------
-    sums
-        Sums of one facet.
-    on_d, on_a
-        Which levels are on either side, shape ``(levels,)``.
-    confidence
-        Level of the interval, between 0 and 1.
-    is_facet
-        Which features are the facet itself, shape ``(features + 1,)``. Other rows of a side would
-        have the value that all of its rows have.
-
-    Returns
-    -------
-    Gap
-        ``mean_a - mean_d`` and its interval (`means.difference`). Where the values are two, and
-        where outputs are decisions, 0 or 1, it is the interval of a difference of two proportions;
-        of decisions also where only one of the two occurs. NaN where a side has fewer than two
-        rows, of decisions where it has none.
-    """
-    a, d = (joined(sums.moments.at(side)) for side in (on_a, on_d))
-    least, most = np.minimum(a.least, d.least), np.maximum(a.most, d.most)
-    is_decision = np.zeros(least.shape, dtype=bool)
-    is_decision[:, -1] = _is_0_or_1(least[:, -1]) & _is_0_or_1(most[:, -1])
-    is_alone = np.full(least.shape, min(a.n, d.n) < 2)
-    if is_facet is not None:
-        is_alone |= (a.least == a.most) & (d.least == d.most) & is_facet
-    least = np.where(is_decision, 0.0, np.where(is_alone, np.nan, least))
-    most = np.where(is_decision, 1.0, most)
-    found = means.difference(a, d, least, most, confidence)
-    mean_a, mean_d = (np.where(side.n > 0, side.mean, np.nan) for side in (a, d))
-    return Gap(
-        mean_a,
-        mean_d,
-        divide(a.absolute, a.n),
-        divide(d.absolute, d.n),
-        mean_a - mean_d,
-        found.low,
-        found.high,
-        np.sqrt(sum(divide(divide(side.noise, side.n), side.n) for side in (a, d))),
-        found.few,
-        ~(np.isfinite(a.third) & np.isfinite(d.third)) & ~found.is_proportion,
-        int(a.n),
-        int(d.n),
-    )
-
-
-def _is_0_or_1(values: NDArray[np.float64]) -> NDArray[np.bool_]:
-    return np.asarray((values == 0) | (values == 1))
-
-
 def _refuse_mixed(levels: Sequence[Level]) -> None:
     kinds = sorted({kind(level) for level in levels if level is not MISSING})
     if len(kinds) > 1:
@@ -364,7 +280,7 @@ def _from_cells(columns: Mapping[str, list[Any]], header: Mapping[str, Any]) -> 
 
 
 def _kept_since(columns: Mapping[str, list[Any]], total: int) -> dict[str, list[float]]:
-    """What is kept since schema 2, as far as it follows from the sums of schema 1.
+    """Columns of schema 2, as far as they follow from the sums of schema 1.
 
     `total` is the number of the output among the features. The least and the most of it are known
     where it has been 0 or 1 in every row: the sum of the values is that of their squares.

@@ -13,17 +13,25 @@ from biaskit.counts.facets import ALL_ROWS
 from biaskit.counts.levels import level, order, show
 from biaskit.counts.roles import Roles
 from biaskit.errors import RolesError, did_you_mean, keywords_checked
-from biaskit.explanations.outputs import Scores, scores
-from biaskit.explanations.passes import Facets, Request, Rows, tickets
+from biaskit.explanations.declined import Declined
+from biaskit.explanations.facets import Facets
+from biaskit.explanations.floats import RowTable, matrix
+from biaskit.explanations.methods.choice import first_that_does, task_of
+from biaskit.explanations.methods.method import Task
+from biaskit.explanations.models.model import Outputs, chosen_outputs
+from biaskit.explanations.outputs import Walked, spread
+from biaskit.explanations.request import Request
+from biaskit.explanations.rows import Rows
+from biaskit.explanations.samples import array_reservoir, tickets
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["MOST_ROWS", "DependenceRow", "partial_dependence"]
 
-#: Of more rows than this, a sample of so many is taken.
+#: Most rows that are looked at; of more rows, a sample of this size.
 MOST_ROWS = 10_000
-#: Of more categories than this, the most frequent ones are looked at.
+#: Most categories of a feature that are looked at, the most frequent ones.
 _MOST_CATEGORIES = 50
 
 
@@ -118,87 +126,112 @@ def partial_dependence(
         scale=scale,
         trust_model=trust_model or trust_pickle,
     )
-    rows = Rows(request)
-    names = rows.plan.features
+    task = task_of(request)
+    names = task.rows.features
     asked = [features] if isinstance(features, str) else [*(features or names)]
     for name in asked:
         if name not in names:
             raise RolesError(f"the model takes no {name!r}; {did_you_mean(name, names)}")
-    score = scores(rows.plan, rows.first)
-    sample = _Sample(rows, score, Facets(roles))
+    table, outputs = first_that_does((_by_walks, _by_library), task)
+    sample = _Sample(task.rows, table, roles)
     made = [
-        row for name in asked for row in _of_feature(name, names.index(name), sample, score, grid)
+        row
+        for name in asked
+        for row in _of_feature(name, names.index(name), sample, table, outputs, grid)
     ]
     return formats.frame(
         {name: [getattr(row, name) for row in made] for name in DependenceRow._fields}
     )
 
 
+def _by_walks(task: Task) -> tuple[RowTable, Outputs]:
+    """Outputs of trees by walking down them."""
+    trees, rows, scale = task.model.read_trees(), task.rows, task.request.scale
+    names = [*trees.outputs]
+    chosen = chosen_outputs(names, task.request.output_class)
+    if scale == "probability" and not (trees.is_probability or trees.is_log_odds):
+        raise RolesError("this model has no probability of one class; leave scale out")
+    logistic = scale == "probability" and not trees.is_probability
+    walked = Walked(trees, chosen)
+    columns = matrix(rows.first, rows.features, rows.first.where)
+    walked([column[spread(rows.first.rows)] for column in columns])
+
+    def outputs(some: NDArray[np.float64]) -> NDArray[np.float64]:
+        found = walked([*some.T])
+        return 1 / (1 + np.exp(-found)) if logistic else found
+
+    is_probability = logistic or trees.is_probability
+    made = Outputs(
+        outputs,
+        tuple(names[at] for at in chosen),
+        scale="probability" if is_probability else "raw",
+        unit="probability" if is_probability else trees.unit,
+    )
+    return RowTable(rows.features, rows.first), made
+
+
+def _by_library(task: Task) -> tuple[RowTable, Outputs]:
+    """Outputs of a model by calling it."""
+    if task.model.outputs is None:
+        raise Declined
+    table = RowTable(task.rows.features, task.rows.first)
+    found = task.model.outputs(task.request.scale, table, table.rows(task.rows.first))
+    chosen = chosen_outputs(found.names, task.request.output_class)
+    names = tuple(found.names[at] for at in chosen)
+    return table, found._replace(of=lambda rows: found.of(rows)[:, chosen], names=names)
+
+
 class _Sample:
     """Rows as floats, `MOST_ROWS` at most, and which of them each facet value has."""
 
-    def __init__(self, rows: Rows, score: Scores, facets: Facets):
-        values, codes, places = [], [], []
-        seen = 0
-        for batch in rows:
-            ticket = tickets(seen, batch.rows)
-            values.append(score.rows(batch))
-            codes.append({facet: np.stack(parts) for facet, parts in facets.parts(batch).items()})
-            places.append(ticket)
-            seen += batch.rows
-            if sum(map(len, places)) > 2 * MOST_ROWS:
-                values, codes, places = self._thinned(values, codes, places)
-        values, codes, places = self._thinned(values, codes, places)
-        self.matrix: NDArray[np.float64] = values[0]
-        self.note = f"a sample of {MOST_ROWS:,} of {seen:,} rows" if seen > MOST_ROWS else ""
+    def __init__(self, rows: Rows, table: RowTable, roles: Roles):
+        facets = Facets(roles)
+        kept = array_reservoir(MOST_ROWS)
+        for batch in rows.batches():
+            codes = facets.parts(batch).values()
+            kept.add([table.rows(batch).T, *map(np.stack, codes)], tickets(kept.seen, batch.rows))
+        found = kept.found()
+        assert found is not None  # no rows are an error before
+        self.matrix: NDArray[np.float64] = np.ascontiguousarray(found[0].T)
+        self.note = f"a sample of {MOST_ROWS:,} of {kept.seen:,} rows" * (kept.seen > MOST_ROWS)
         self.sides: list[tuple[str, str, NDArray[np.bool_]]] = [
             (ALL_ROWS.name, ALL_ROWS.name, np.ones(len(self.matrix), dtype=bool))
         ]
-        for facet, found in codes[0].items():
-            for side, on_side in facets.members(facet, found):
+        for facet, parts in zip(roles.facet, found[1:], strict=True):
+            for side, on_side in facets.members(facet, parts):
                 self.sides.append((facet.name, show(side), on_side))
-
-    @staticmethod
-    def _thinned(values: Any, codes: Any, places: Any) -> Any:
-        ticket = np.concatenate(places)
-        kept = np.sort(np.argsort(ticket, kind="stable")[:MOST_ROWS])
-        joined = {
-            facet: np.concatenate([part[facet] for part in codes], axis=1)[:, kept]
-            for facet in codes[0]
-        }
-        return [np.concatenate(values)[kept]], [joined], [ticket[kept]]
 
 
 def _of_feature(
-    name: str, at: int, sample: _Sample, score: Scores, grid: int
+    name: str, at: int, sample: _Sample, table: RowTable, outputs: Outputs, grid: int
 ) -> Iterator[DependenceRow]:
-    places, note = _grid(sample.matrix[:, at], grid, is_number=score.is_number(at))
-    if not score.is_number(at):  # by what they stand for, not by arrival
-        shown = sorted(places.tolist(), key=lambda place: order(level(score.value(at, place))))
+    places, note = _grid(sample.matrix[:, at], grid, is_number=table.is_number(at))
+    if not table.is_number(at):  # by what they stand for, not by arrival
+        shown = sorted(places.tolist(), key=lambda place: order(level(table.value(at, place))))
         places = np.array(shown, dtype=np.float64)
-    nearest = _nearest(sample.matrix[:, at], places, is_number=score.is_number(at))
+    nearest = _nearest(sample.matrix[:, at], places, is_number=table.is_number(at))
     notes = "; ".join(part for part in (sample.note, note) if part)
-    means = np.empty((len(places), len(sample.sides), len(score.names)))
+    means = np.empty((len(places), len(sample.sides), len(outputs.names)))
     rows = sample.matrix.copy()
     for i, place in enumerate(places):
         rows[:, at] = place
-        outputs = score.outputs(rows)
+        found = outputs.of(rows)
         for side, (_, _, on_side) in enumerate(sample.sides):
-            means[i, side] = outputs[on_side].mean(axis=0)
+            means[i, side] = found[on_side].mean(axis=0)
     for side, (facet, value, on_side) in enumerate(sample.sides):
         n = int(np.count_nonzero(on_side))
         for i, place in enumerate(places):
-            for k, output in enumerate(score.names):
+            for k, output in enumerate(outputs.names):
                 yield DependenceRow(
                     facet=facet,
                     value=value,
                     feature=name,
-                    at=score.value(at, place),
+                    at=table.value(at, place),
                     output=output,
                     mean=float(means[i, side, k]),
                     share=float(np.count_nonzero(nearest[on_side] == i) / n),
                     n=n,
-                    scale=score.scale,
+                    scale=outputs.scale,
                     note=notes,
                 )
 

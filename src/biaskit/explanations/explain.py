@@ -2,82 +2,28 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from biaskit import formats
-from biaskit.counts.comparisons import comparisons
-from biaskit.counts.facets import Facet
-from biaskit.counts.levels import MISSING
 from biaskit.counts.roles import Roles
-from biaskit.errors import DataError, RolesError, keywords_checked, refuse_level
-from biaskit.explanations.attributions import ADDS_UP, TOTAL, Attributions, gap
-from biaskit.explanations.methods import imported_shap
-from biaskit.explanations.outputs import frame
-from biaskit.explanations.passes import MEDIAN_ROWS, Medians, Pass, Request, attributions_of
-from biaskit.intervals.moments import joined
+from biaskit.errors import keywords_checked, refuse_level
+from biaskit.explanations.attributions import Attributions
+from biaskit.explanations.floats import frame
+from biaskit.explanations.gaps import GapRow, ImportanceRow, gap_rows, importance_rows
+from biaskit.explanations.methods.choice import explained
+from biaskit.explanations.methods.shap_rows import imported_shap
+from biaskit.explanations.request import Request
+from biaskit.explanations.samples import Medians
+from biaskit.explanations.summing import attributions_of
 
 if TYPE_CHECKING:
     import pandas as pd
     import shap
 
-__all__ = [
-    "FEW_CARRY",
-    "GapRow",
-    "ImportanceRow",
-    "attribute",
-    "explain",
-    "gap_rows",
-    "importance_rows",
-    "shap_values",
-]
-
-_FEW_ROWS = 10
-#: Rows of a rare value below which intervals of skewed values cover too little.
-FEW_CARRY = 5
-
-
-class GapRow(NamedTuple):
-    """One row of an explanation; the fields are the columns."""
-
-    facet: str
-    value: str
-    feature: str
-    mean_abs_a: float
-    mean_abs_d: float
-    mean_a: float
-    mean_d: float
-    gap: float
-    low: float
-    high: float
-    share: float
-    n_a: int
-    n_d: int
-    n_missing: int
-    output: str
-    scale: str
-    method: str
-    note: str
-
-
-class ImportanceRow(NamedTuple):
-    """One row of a global explanation; the fields are the columns."""
-
-    feature: str
-    mean_abs: float
-    median: float
-    mean_square: float
-    mean: float
-    n: int
-    output: str
-    scale: str
-    method: str
-    note: str
+__all__ = ["attribute", "explain", "shap_values"]
 
 
 @keywords_checked
@@ -184,7 +130,7 @@ def explain(
     trust = trust_model or trust_pickle
     request = Request(model, data, roles, background, features, output_class, scale, seed, trust)
     medians = None if roles.facet else Medians()
-    found = attributions_of(request, medians=medians)
+    found = attributions_of(explained(request), medians=medians)
     if medians is not None:
         return formats.frame(
             _columns(ImportanceRow._fields, importance_rows(found, medians.found()))
@@ -237,9 +183,8 @@ def attribute(
         frequency=frequency,
     )
     trust = trust_model or trust_pickle
-    return attributions_of(
-        Request(model, data, roles, background, features, output_class, scale, seed, trust)
-    )
+    request = Request(model, data, roles, background, features, output_class, scale, seed, trust)
+    return attributions_of(explained(request))
 
 
 @keywords_checked
@@ -288,9 +233,8 @@ def shap_values(
     trust = trust_model or trust_pickle
     request = Request(model, data, roles, background, features, output_class, scale, seed, trust)
     values, rows = [], []
-    explained = Pass(request)
-    about = explained.about
-    for batch, found in explained:
+    _, about, batches = explained(request)
+    for batch, found in batches:
         values.append(found.shapley[:, :-1])
         rows.append(frame(batch, about.features))
     joined = np.concatenate(values, axis=2).transpose(2, 1, 0)
@@ -304,125 +248,6 @@ def shap_values(
         output_names=None if one else [*about.outputs],
     )
     return made
-
-
-def gap_rows(found: Attributions, roles: Roles, confidence: float) -> list[GapRow]:
-    """Rows of an explanation: per facet, comparison, output and feature, the total last."""
-    if not roles.facet:
-        raise RolesError("facet is needed: these attributions have none")
-    made = []
-    for facet in roles.facet:
-        sums = found.sums[facet]
-        sides = comparisons(sums.levels, int(sums.n.sum()), facet, roles)
-        known = np.array([level is not MISSING for level in sums.levels], dtype=bool)
-        for name, on_d in zip(sides.names, sides.sides, strict=True):
-            made += _comparison_rows(found, facet, name, on_d & known, ~on_d & known, confidence)
-    return made
-
-
-def _comparison_rows(
-    found: Attributions,
-    facet: Facet,
-    name: str,
-    on_d: NDArray[np.bool_],
-    on_a: NDArray[np.bool_],
-    confidence: float,
-) -> list[GapRow]:
-    about, sums = found.about, found.sums[facet]
-    columns = {*facet.columns}
-    is_facet = [name in columns and name not in found.roles.cuts for name in about.features]
-    one = gap(sums, on_d, on_a, confidence, np.array([*is_facet, False]))
-    parts, total = one.gap[:, :-1].sum(axis=1), one.gap[:, -1]
-    size = np.abs(one.mean_a[:, :-1]).sum(axis=1) + np.abs(one.mean_d[:, :-1]).sum(axis=1)
-    size += np.abs(one.mean_a[:, -1]) + np.abs(one.mean_d[:, -1])
-    if one.n_a and one.n_d and np.any(np.abs(parts - total) > ADDS_UP * size + 1e-12):
-        raise DataError(
-            f"the parts of the gap add up to {parts} and not to {total}: the attributions are "
-            "damaged; explain the data again"
-        )
-    rows = []
-    for output, feature in itertools.product(
-        range(len(about.outputs)), range(len(about.features) + 1)
-    ):
-        at = (output, feature)
-        named = (*about.features, TOTAL)[feature]
-        whole = total[output]
-        notes = []
-        if named in columns:
-            notes.append("this feature is the facet itself")
-        if min(one.n_a, one.n_d) == 0:
-            notes.append("a side has no rows")
-        elif min(one.n_a, one.n_d) < _FEW_ROWS:
-            notes.append(f"few rows: {min(one.n_a, one.n_d)} on one side")
-        if one.few[at] < FEW_CARRY:
-            carrying = f"about {max(round(one.few[at]), 1)} on one side"
-            notes.append(f"few rows carry this sum: {carrying}; its interval may be too narrow")
-        if one.is_plain[at]:
-            notes.append(
-                "the skewness is unknown, as in files of biaskit 0.1: the interval is Welch's"
-            )
-        if one.noise[at] > 0:
-            notes.append(f"sampling error {one.noise[at]:.1g}")
-        if about.own_background and named != TOTAL:
-            notes.append("the background is from the data and counts as fixed")
-        if whole == 0 and one.n_a and one.n_d:
-            notes.append("no gap to have a share of")
-        rows.append(
-            GapRow(
-                facet=facet.name,
-                value=name,
-                feature=named,
-                mean_abs_a=float(one.mean_abs_a[at]),
-                mean_abs_d=float(one.mean_abs_d[at]),
-                mean_a=float(one.mean_a[at]),
-                mean_d=float(one.mean_d[at]),
-                gap=float(one.gap[at]),
-                low=float(one.low[at]),
-                high=float(one.high[at]),
-                share=float(one.gap[at] / whole) if whole else math.nan,
-                n_a=one.n_a,
-                n_d=one.n_d,
-                n_missing=found.rows - one.n_a - one.n_d,
-                output=about.outputs[output],
-                scale=about.scale,
-                method=about.method,
-                note="; ".join(notes),
-            )
-        )
-    return rows
-
-
-def importance_rows(
-    found: Attributions, medians: NDArray[np.float64] | None, note: str = ""
-) -> list[ImportanceRow]:
-    """Rows of a global explanation: per output and feature, the total last."""
-    about = found.about
-    sums = next(iter(found.sums.values()))
-    all_rows = joined(sums.moments)
-    mean_square = all_rows.second / found.rows + all_rows.mean**2
-    rows = []
-    for output, feature in itertools.product(
-        range(len(about.outputs)), range(len(about.features) + 1)
-    ):
-        at = (output, feature)
-        notes = [note] if note else []
-        if found.rows > MEDIAN_ROWS:
-            notes.append("the median is of a sample of the rows")
-        rows.append(
-            ImportanceRow(
-                feature=(*about.features, TOTAL)[feature],
-                mean_abs=float(all_rows.absolute[at] / found.rows),
-                median=math.nan if medians is None else float(medians[at]),
-                mean_square=float(mean_square[at]),
-                mean=float(all_rows.mean[at]),
-                n=found.rows,
-                output=about.outputs[output],
-                scale=about.scale,
-                method=about.method,
-                note="; ".join(notes),
-            )
-        )
-    return rows
 
 
 def _columns(names: Sequence[str], rows: Sequence[NamedTuple]) -> Mapping[str, list[Any]]:

@@ -17,24 +17,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biaskit._kernels import trees as kernels
-from biaskit._kernels import walks
-from biaskit.explanations.models.ensembles import UNREACHED, Ensemble, TreesUnsupported
+from biaskit.explanations.declined import Declined
+from biaskit.explanations.models.ensembles import UNREACHED, Ensemble
 
-__all__ = ["MOST_FEATURES", "TreeOutputs", "TreeValues", "TreeWalks"]
+__all__ = ["MOST_FEATURES", "Codes", "TreeValues", "in_threads", "refuse_unfit"]
 
 MOST_FEATURES = kernels.MOST_FEATURES
-#: Bits of a pattern that groups of several leaves have at most.
+#: Most bits in the pattern of a group of several leaves.
 _BITS = 8
-#: Numbers that tables may hold at once; of more, they are made anew for every batch of rows.
+#: Most numbers in tables that are kept; larger tables are rebuilt for every batch of rows.
 _MOST_RESIDENT = 1 << 26
-#: Numbers that tables may hold at all: more would take too long to make.
+#: Most numbers in all tables; more would take too long to compute.
 _MOST_NUMBERS = 1 << 33
-#: Values nearer to 0 than this are 0 to LightGBM.
+#: LightGBM treats values closer to 0 than this as 0.
 _ZERO = 1.0000000180025095e-35
 
 
-class _Codes:
-    """Rows as the codes that an ensemble's nodes compare."""
+class Codes:
+    """Rows as the codes that an ensemble's nodes compare.
+
+    Raises
+    ------
+    Declined
+        A feature has more thresholds than a code can count.
+    """
 
     def __init__(self, ensemble: Ensemble):
         self._ensemble = ensemble
@@ -44,7 +50,7 @@ class _Codes:
 
     @property
     def used(self) -> NDArray[np.int64]:
-        """Features that some tree splits by."""
+        """Features by which at least one tree splits."""
         return np.flatnonzero([len(found) > 0 for found in self._thresholds])
 
     def __call__(self, columns: Sequence[NDArray[Any]], threads: int) -> NDArray[np.uint16]:
@@ -57,9 +63,9 @@ class _Codes:
                 if len(cuts):
                     values = self._as_compared(feature, column[start:stop])
                     into = codes[feature, start:stop]
-                    _whole(kernels.encode(values, cuts, 0, stop - start, into))
+                    refuse_unfit(kernels.encode(values, cuts, 0, stop - start, into))
 
-        _in_threads(encode, rows, threads)
+        in_threads(encode, rows, threads)
         return codes
 
     def _as_compared(self, feature: int, values: NDArray[Any]) -> NDArray[np.float64]:
@@ -99,7 +105,7 @@ class TreeValues:
 
     Raises
     ------
-    TreesUnsupported
+    Declined
         A tree asks for more features on the way to a leaf than the kernels hold.
     """
 
@@ -112,7 +118,7 @@ class TreeValues:
     ):
         self._ensemble = ensemble
         self._threads = max(1, threads or os.cpu_count() or 1)
-        self._codes = _Codes(ensemble)
+        self._codes = Codes(ensemble)
         self._layout = _Layout(ensemble, self._codes.of_nodes)
         self._rows = 0
         self._kept: list[NDArray[np.uint16]] = []
@@ -183,13 +189,13 @@ class TreeValues:
         layout = self._layout
 
         def count(start: int, stop: int) -> None:
-            _whole(
+            refuse_unfit(
                 kernels.count(
                     codes, layout.bit_start, layout.bits, first + start, first + stop, at, counts
                 )
             )
 
-        _in_threads(count, last - first, self._threads)
+        in_threads(count, last - first, self._threads)
 
     def _tabulate(
         self, first: int, last: int, tables: NDArray[np.float64], counts: NDArray[np.int64]
@@ -217,9 +223,9 @@ class TreeValues:
                 tables,
                 means,
             )
-            _whole(done)
+            refuse_unfit(done)
 
-        _in_threads(tabulate, last - first, self._threads)
+        in_threads(tabulate, last - first, self._threads)
         return float(means.sum())  # in one order, whatever the threads
 
     def _add(
@@ -234,7 +240,7 @@ class TreeValues:
         table_at = layout.table_at - layout.table_at[first]
 
         def add(start: int, stop: int) -> None:
-            _whole(
+            refuse_unfit(
                 kernels.add(
                     codes,
                     start,
@@ -251,155 +257,22 @@ class TreeValues:
                 )
             )
 
-        _in_threads(add, codes.shape[1], self._threads)
-
-
-class TreeOutputs:
-    """Outputs of rows under one ensemble, by walking down every tree."""
-
-    def __init__(self, ensemble: Ensemble, threads: int | None = None):
-        self._ensemble = ensemble
-        self._codes = _Codes(ensemble)
-        self._threads = max(1, threads or os.cpu_count() or 1)
-
-    def __call__(self, columns: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
-        """Sums of the leaves that each row reaches, shape ``(rows,)``."""
-        codes = self._codes(columns, self._threads)
-        one = self._ensemble
-        out = np.full(codes.shape[1], one.base)
-
-        def walk(start: int, stop: int) -> None:
-            _whole(
-                walks.margins(
-                    codes,
-                    start,
-                    stop,
-                    one.roots,
-                    one.left,
-                    one.right,
-                    one.feature,
-                    self._codes.of_nodes,
-                    one.missing_left,
-                    one.value,
-                    out,
-                )
-            )
-
-        _in_threads(walk, codes.shape[1], self._threads)
-        return out
-
-
-class TreeWalks:
-    """Sampled Shapley values of an ensemble's output, or of the probability that it is log-odds of.
-
-    Each row is compared with every background row, along a random order of the features and its
-    opposite. The values add up to the output exactly; each is exact on average.
-
-    Parameters
-    ----------
-    ensemble
-        The trees.
-    background
-        Columns of the rows to compare with, in the order of the features.
-    logistic
-        Whether the output is the logistic function of what the leaves add up to.
-    seed
-        What the orders follow from.
-    threads
-        How many threads work; by default one for each processor.
-
-    Attributes
-    ----------
-    base
-        Mean output over the background.
-    """
-
-    def __init__(
-        self,
-        ensemble: Ensemble,
-        background: Sequence[NDArray[Any]],
-        *,
-        logistic: bool,
-        seed: int = 0,
-        threads: int | None = None,
-    ):
-        self._ensemble = ensemble
-        self._codes = _Codes(ensemble)
-        self._logistic, self._seed = logistic, seed
-        self._threads = max(1, threads or os.cpu_count() or 1)
-        self._background = np.ascontiguousarray(self._codes(background, self._threads).T)
-        self._before = 0  # rows explained so far, so that batches do not matter
-        nothing = np.zeros(0, dtype=np.int64)
-        self.base = float(self._walk(self._background, self._background[:1], nothing)[0][-1].mean())
-
-    def __call__(
-        self, columns: Sequence[NDArray[Any]]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Shapley values of the next rows, and the variance that sampling gives each of them.
-
-        Both have the shape ``(features + 1, rows)``; the last line is the output itself.
-        """
-        rows = np.ascontiguousarray(self._codes(columns, self._threads).T)
-        found = self._walk(rows, self._background, self._codes.used)
-        self._before += len(rows)
-        return found
-
-    def _walk(
-        self,
-        rows: NDArray[np.uint16],
-        background: NDArray[np.uint16],
-        used: NDArray[np.int64],
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        one = self._ensemble
-        out = np.zeros((rows.shape[1] + 1, len(rows)))
-        noise = np.zeros_like(out)
-
-        def walk(start: int, stop: int) -> None:
-            _whole(
-                walks.walk(
-                    rows,
-                    start,
-                    stop,
-                    background,
-                    used,
-                    self._seed + self._before * 7_919,
-                    one.roots,
-                    one.left,
-                    one.right,
-                    one.feature,
-                    self._codes.of_nodes,
-                    one.missing_left,
-                    one.value,
-                    one.base,
-                    self._logistic,
-                    out,
-                    noise,
-                )
-            )
-
-        _in_threads(walk, len(rows), self._threads)
-        return out, noise
-
-
-def _in_threads(work: Callable[[int, int], None], size: int, threads: int) -> None:
-    """Work on parts of a range, one for each thread; none shares what it writes to."""
-    parts = min(threads, size)
-    if parts <= 1:
-        if size:
-            work(0, size)
-        return
-    edges = [size * i // parts for i in range(parts + 1)]
-    with ThreadPoolExecutor(parts) as pool:
-        list(pool.map(work, edges[:-1], edges[1:]))
+        in_threads(add, codes.shape[1], self._threads)
 
 
 class _Layout:
-    """Groups of leaves as the kernels take them."""
+    """Groups of leaves as the kernels take them.
+
+    Raises
+    ------
+    Declined
+        A leaf has too many features on the way to it, or too many leaves have many.
+    """
 
     def __init__(self, ensemble: Ensemble, codes: NDArray[np.int32]):
         one = ensemble
         different = np.empty(len(one.left), dtype=np.int32)
-        _whole(kernels.distinct(one.parent, one.feature, MOST_FEATURES, different))
+        refuse_unfit(kernels.distinct(one.parent, one.feature, MOST_FEATURES, different))
         reached = one.parent != UNREACHED
         size = different + one.splits
         small = reached & (size <= _BITS)
@@ -408,13 +281,13 @@ class _Layout:
         alone = reached & (one.left < 0) & ~small
         self.tops = np.flatnonzero((small & ~above) | alone).astype(np.int32)
         if np.any(different[self.tops] > MOST_FEATURES):
-            raise TreesUnsupported(f"more than {MOST_FEATURES} features on the way to a leaf")
+            raise Declined(f"more than {MOST_FEATURES} features on the way to a leaf")
         self.groups = len(self.tops)
         if (
             int((np.int64(1) << size[self.tops].astype(np.int64)) @ (size[self.tops] + 1))
             > _MOST_NUMBERS
         ):
-            raise TreesUnsupported("too many leaves with many features on the way")
+            raise Declined("too many leaves with many features on the way")
         bits, splits = size[self.tops].astype(np.int64), one.splits[self.tops].astype(np.int64)
         self.bit_start = _starts(bits)
         self.bits = np.zeros((int(self.bit_start[-1]), 4), dtype=np.int32)
@@ -425,7 +298,7 @@ class _Layout:
         self.literal_start = _starts(np.repeat(bits, splits + 1))
         self.literals = np.full((int(self.literal_start[-1]), 3), -1, dtype=np.int32)
         self.shares = np.ones(int(self.literal_start[-1]))
-        _whole(
+        refuse_unfit(
             kernels.group(
                 self.tops,
                 one.parent,
@@ -454,7 +327,7 @@ class _Layout:
         self.table_size = int(self.table_at[-1])
 
     def parts(self, most: int) -> list[tuple[int, int]]:
-        """Ranges of groups whose tables hold at most so many numbers, or one group."""
+        """Ranges of groups whose tables hold at most `most` numbers, or ranges of one group."""
         edges, first = [0], 0
         while first < self.groups:
             limit = int(self.table_at[first]) + most
@@ -478,7 +351,7 @@ def _thresholds(one: Ensemble) -> list[NDArray[np.float64]]:
         for start, stop in itertools.pairwise(edges)
     ]
     if any(len(found) >= kernels.MOST_CODES for found in made):
-        raise TreesUnsupported(f"more than {kernels.MOST_CODES:,} thresholds of one feature")
+        raise Declined(f"more than {kernels.MOST_CODES:,} thresholds of one feature")
     return made
 
 
@@ -494,6 +367,19 @@ def _codes_of_nodes(one: Ensemble, thresholds: Sequence[NDArray[np.float64]]) ->
     return codes
 
 
-def _whole(result: int) -> None:
+def refuse_unfit(result: int) -> None:
+    """Refuse the result of a kernel that was given arrays which do not fit each other."""
     if result < 0:
         raise AssertionError("a kernel was given arrays that do not fit each other")
+
+
+def in_threads(work: Callable[[int, int], None], size: int, threads: int) -> None:
+    """Work on parts of a range, one for each thread; none shares what it writes to."""
+    parts = min(threads, size)
+    if parts <= 1:
+        if size:
+            work(0, size)
+        return
+    edges = [size * i // parts for i in range(parts + 1)]
+    with ThreadPoolExecutor(parts) as pool:
+        list(pool.map(work, edges[:-1], edges[1:]))

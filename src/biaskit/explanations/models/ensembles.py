@@ -18,25 +18,20 @@ __all__ = [
     "Ensemble",
     "TreeModel",
     "Trees",
-    "TreesUnsupported",
     "best_rounds",
     "refuse_large",
 ]
 
 #: A tree that is deeper than this is refused.
 MOST_DEPTH = 1_000
-#: Parent of a node that no way leads to, such as one that was pruned.
+#: Parent of a node that no root leads to, such as a pruned one.
 UNREACHED = -2
 _MOST_NODES = 50_000_000
 _MOST_VALUES = 10_000_000
 
 
-class TreesUnsupported(Exception):  # noqa: N818 - not an error: another method takes over
-    """Something in a tree model that biaskit's own kernels do not read; the message names it."""
-
-
 def best_rounds(used: int | None, total: int) -> str:
-    """What a method says where a model stops at its best round."""
+    """Addition to the text of the method if a model stops at its best round."""
     return "" if used is None or used >= total else f", the best {used:,} of {total:,} rounds"
 
 
@@ -44,10 +39,9 @@ def best_rounds(used: int | None, total: int) -> str:
 class TreeModel:
     """Ensembles of a model, one for each of its outputs."""
 
-    library: str
     #: Ensemble by the name of the output: a class, or the empty text of a single output.
     outputs: Mapping[str, Ensemble]
-    #: What the leaves add up to, in words, such as log-odds.
+    #: Unit of the sum of the leaves, in words, such as log-odds.
     unit: str
     #: Whether they add up to a probability, and whether the logistic function makes one of them.
     is_probability: bool = False
@@ -57,7 +51,7 @@ class TreeModel:
     own: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None
     #: Whether the columns have names of their own, not made of their numbers.
     has_names: bool = True
-    #: What else the method should say, such as how many rounds are used.
+    #: Addition to the text of the method, such as the number of rounds that are used.
     remark: str = ""
 
     @property
@@ -127,7 +121,7 @@ class Ensemble:
         object.__setattr__(self, "splits", splits)
 
     def _shape(self, inner: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """Parents and numbers of splits; refuses what is no forest."""
+        """Parent of each node and splits below it; raises if the nodes form no forest."""
         n = len(self.left)
         times = np.zeros(n, dtype=np.int64)
         for children in (self.left[inner], self.right[inner], self.roots):
@@ -154,7 +148,7 @@ class Ensemble:
 
 
 def refuse_large(outputs: int, features: int) -> None:
-    """Refuse a model of so many outputs and features that no table of its values could be held.
+    """Refuse a model whose outputs times features would not fit into memory.
 
     Raises
     ------

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biaskit.errors import DataError
-from biaskit.explanations.models.ensembles import TreeModel, Trees, TreesUnsupported, refuse_large
+from biaskit.explanations.declined import Declined
+from biaskit.explanations.models.ensembles import TreeModel, Trees, refuse_large
 
 __all__ = ["from_lightgbm"]
 
@@ -26,7 +27,7 @@ def from_lightgbm(text: str) -> TreeModel:
     ------
     DataError
         It is no model of LightGBM, or is damaged.
-    TreesUnsupported
+    Declined
         It holds what the kernels do not read.
     """
     try:
@@ -46,7 +47,7 @@ def _read(text: str) -> TreeModel:
         raise DataError("this is no model that LightGBM wrote: its first line is not 'tree'")
     kept = text.rpartition(_CATEGORIES)[2].strip() if _CATEGORIES in text else ""
     if kept not in ("", "[]", "null"):  # the numbers in the trees are not those in the data
-        raise TreesUnsupported("categories of pandas")
+        raise Declined("categories of pandas")
     about = _entries(head)
     features = tuple(about["feature_names"].split(" "))  # one for all outputs
     if len(features) != int(about["max_feature_idx"]) + 1:
@@ -63,7 +64,7 @@ def _read(text: str) -> TreeModel:
         _add(parts[number % outputs], _entries(block.split("\nend of trees")[0]), scale, missing)
     kind, *options = about.get("objective", "").split(" ") or [""]
     if kind == "binary" and "sigmoid:1" not in options:
-        raise TreesUnsupported("a sigmoid that is not 1")
+        raise Declined("a sigmoid that is not 1")
     is_log_odds = kind in {"binary", "cross_entropy"}
     unit = "log-odds" if is_log_odds else "log" if kind in _LOGS else "margin"
     unit = "output" if unit == "margin" and outputs == 1 else unit
@@ -75,7 +76,7 @@ def _read(text: str) -> TreeModel:
         for k, part in enumerate(parts)
     }
     named = features != tuple(f"Column_{i}" for i in range(len(features)))
-    return TreeModel("LightGBM", made, unit, is_log_odds=is_log_odds, has_names=named)
+    return TreeModel(made, unit, is_log_odds=is_log_odds, has_names=named)
 
 
 def _entries(block: str) -> dict[str, str]:
@@ -94,7 +95,7 @@ class _Missing:
             if not 0 <= f < len(self._kind):
                 raise DataError("the model is damaged: a node splits by no feature")
             if self._kind[f] not in (-1, k):
-                raise TreesUnsupported("a feature whose missing values are treated in two ways")
+                raise Declined("a feature whose missing values are treated in two ways")
             self._kind[f] = k
 
     def rules(self) -> tuple[frozenset[int], frozenset[int]]:
@@ -108,7 +109,7 @@ class _Missing:
 
 def _add(trees: Trees, entries: Mapping[str, str], scale: float, missing: _Missing) -> None:
     if entries.get("is_linear", "0") != "0":
-        raise TreesUnsupported("linear leaves")
+        raise Declined("linear leaves")
     leaves = int(entries["num_leaves"])
     values = _numbers(entries["leaf_value"], max(leaves, 1)) * scale
     if leaves <= 1:
@@ -125,7 +126,7 @@ def _add(trees: Trees, entries: Mapping[str, str], scale: float, missing: _Missi
     inner = leaves - 1
     kind = _indices(entries["decision_type"], inner)
     if np.any(kind & _CATEGORICAL):
-        raise TreesUnsupported("categorical splits")
+        raise Declined("categorical splits")
     feature = _indices(entries["split_feature"], inner)
     missing.add(feature, (kind >> 2) & 3)
 

@@ -1,20 +1,41 @@
-"""ONNX models: a session of onnxruntime as a function of a frame."""
+"""ONNX: its files, through a session of onnxruntime."""
 
 from __future__ import annotations
 
+import os
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from biaskit.errors import DataError
+from biaskit.explanations.models.consent import imported, loaded
+from biaskit.explanations.models.estimators import outputs_of
+from biaskit.explanations.models.model import Model
 
-__all__ = ["OnnxModel"]
+__all__ = ["onnx_file"]
 
 _TYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(int64)": np.int64}
+#: Oldest version that may open a file; older ones have holes that a file can use.
+_LEAST = (1, 27)
 
 
-class OnnxModel:
+def onnx_file(path: Path, _: bool) -> Model:
+    """Model of an ``.onnx`` file.
+
+    Raises
+    ------
+    DataError
+        onnxruntime is missing or too old, or cannot read the file.
+    """
+    runtime = imported("onnxruntime", "an ONNX file needs onnxruntime", least=_LEAST)
+    session = loaded("onnxruntime", lambda: _Session(runtime.InferenceSession(os.fspath(path))))
+    return Model(columns=session.columns, outputs=partial(outputs_of, session))
+
+
+class _Session:
     """Function of the rows of a frame: probabilities where the model has them, else its output."""
 
     def __init__(self, session: Any):

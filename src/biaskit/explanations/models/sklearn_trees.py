@@ -7,17 +7,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from biaskit.explanations.models.ensembles import TreeModel, Trees, TreesUnsupported
+from biaskit.explanations.declined import Declined
+from biaskit.explanations.models.ensembles import TreeModel, Trees
 
 __all__ = ["from_sklearn"]
 
 
 def from_sklearn(model: Any) -> TreeModel | None:
-    """Trees of a fitted estimator; None where it is no model of trees.
+    """Trees of a fitted estimator; None if it has no trees.
 
     Raises
     ------
-    TreesUnsupported
+    Declined
         It holds what the kernels do not read.
     """
     import sklearn.ensemble as e
@@ -26,8 +27,6 @@ def from_sklearn(model: Any) -> TreeModel | None:
     named = [str(name) for name in getattr(model, "feature_names_in_", ())]
     size = int(getattr(model, "n_features_in_", 0))
     features = named or [f"x{i}" for i in range(size)]
-    if getattr(model, "n_outputs_", 1) != 1:
-        raise TreesUnsupported("several targets")
     match model:
         case t.DecisionTreeClassifier() | t.DecisionTreeRegressor():
             trees = [model.tree_]
@@ -44,6 +43,8 @@ def from_sklearn(model: Any) -> TreeModel | None:
             return _hist_gradient_boosting(model, features, bool(named))
         case _:
             return None
+    if model.n_outputs_ != 1:
+        raise Declined("several targets")
     classes = getattr(model, "classes_", None)
     parts = [Trees() for _ in range(1 if classes is None else len(classes))]
     for tree in trees:
@@ -63,7 +64,6 @@ def from_sklearn(model: Any) -> TreeModel | None:
     is_probability = classes is not None
     unit = "probability" if is_probability else "output"
     return TreeModel(
-        "scikit-learn",
         made,
         unit,
         is_probability=is_probability,
@@ -86,7 +86,7 @@ def _add(trees: Trees, tree: Any, value: NDArray[np.float64]) -> None:
 
 def _gradient_boosting(model: Any, features: list[str], has_names: bool) -> TreeModel:
     if not (model.init_ == "zero" or type(model.init_).__name__.startswith("Dummy")):
-        raise TreesUnsupported("an initial model of its own")
+        raise Declined("an initial model of its own")
     bases = np.ravel(model._raw_predict_init(np.zeros((1, len(features)))))
     made = []
     for k, base in enumerate(bases.tolist()):
@@ -99,7 +99,7 @@ def _gradient_boosting(model: Any, features: list[str], has_names: bool) -> Tree
 
 def _hist_gradient_boosting(model: Any, features: list[str], has_names: bool) -> TreeModel:
     if model.is_categorical_ is not None and np.any(model.is_categorical_):
-        raise TreesUnsupported("categorical splits")
+        raise Declined("categorical splits")
     bases = np.ravel(model._baseline_prediction).tolist()
     parts = [Trees() for _ in bases]
     for iteration in model._predictors:
@@ -133,7 +133,6 @@ def _boosted(model: Any, ensembles: list[Any], has_names: bool, is_logistic: boo
         unit, own = "log", lambda rows: np.log(model.predict(rows))
     named = [str(name) for name in getattr(model, "feature_names_in_", ())]
     return TreeModel(
-        "scikit-learn",
         outputs,
         unit,
         is_log_odds=is_log_odds,

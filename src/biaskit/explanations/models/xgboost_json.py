@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from biaskit.errors import DataError
+from biaskit.explanations.declined import Declined
 from biaskit.explanations.models.ensembles import (
     Ensemble,
     TreeModel,
     Trees,
-    TreesUnsupported,
     best_rounds,
     refuse_large,
 )
@@ -38,7 +38,7 @@ def from_xgboost_file(content: bytes) -> TreeModel:
     ------
     DataError
         The file is no model of XGBoost, or is damaged.
-    TreesUnsupported
+    Declined
         It holds what the kernels do not read.
     """
     try:
@@ -63,13 +63,13 @@ def from_xgboost(model: Any, *, rounds: int | None = None, missing: float = math
     rounds
         Number of rounds of boosting that it predicts with; None for all.
     missing
-        Number that is missing to it, beside NaN.
+        Number that counts as missing, beside NaN.
 
     Raises
     ------
     DataError
         It is no model of XGBoost, or is damaged.
-    TreesUnsupported
+    Declined
         It holds what the kernels do not read.
     """
     with _damage_named():
@@ -78,7 +78,7 @@ def from_xgboost(model: Any, *, rounds: int | None = None, missing: float = math
 
 @contextlib.contextmanager
 def _damage_named() -> Iterator[None]:
-    """Errors of what is not as XGBoost writes it, as one that says so."""
+    """Turn errors of content that XGBoost does not write into one `DataError`."""
     try:
         yield
     except (
@@ -108,7 +108,7 @@ def _read(learner: Mapping[str, Any], rounds: int | None, missing: float) -> Tre
         weights = [float(np.float32(weight)) for weight in booster["weight_drop"]]
         booster = booster["gbtree"]
     elif booster["name"] != "gbtree":
-        raise TreesUnsupported(f"the booster {booster['name']}")
+        raise Declined(f"the booster {booster['name']}")
     trees, infos = booster["model"]["trees"], booster["model"]["tree_info"]
     parameters = learner["learner_model_param"]
     objective = str(learner["objective"]["name"])
@@ -142,9 +142,7 @@ def _read(learner: Mapping[str, Any], rounds: int | None, missing: float) -> Tre
     is_log_odds = objective in _LOG_ODDS
     unit = "log-odds" if is_log_odds else "log" if objective in _LOGS else "margin"
     unit = "output" if objective.startswith("reg:") and unit == "margin" else unit
-    return TreeModel(
-        "XGBoost", made, unit, is_log_odds=is_log_odds, has_names=len(names) > 0, remark=remark
-    )
+    return TreeModel(made, unit, is_log_odds=is_log_odds, has_names=len(names) > 0, remark=remark)
 
 
 def _used(model: Mapping[str, Any], rounds: int | None, outputs: int) -> tuple[int, str]:
@@ -165,9 +163,9 @@ def _used(model: Mapping[str, Any], rounds: int | None, outputs: int) -> tuple[i
 
 def _add(trees: Trees, tree: Mapping[str, Any], weight: float) -> None:
     if len(tree.get("categories_nodes", ())) or np.any(np.asarray(tree.get("split_type", 0))):
-        raise TreesUnsupported("categorical splits")
+        raise Declined("categorical splits")
     if int(tree["tree_param"].get("size_leaf_vector", 1)) > 1:
-        raise TreesUnsupported("leaves with several outputs")
+        raise Declined("leaves with several outputs")
     with np.errstate(over="ignore"):
         conditions = np.asarray(tree["split_conditions"], dtype=np.float32)
     left = np.asarray(tree["left_children"])

@@ -1,0 +1,85 @@
+"""Facets: the facet values of rows as codes, batch by batch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biaskit.counts.facets import ALL_ROWS, Facet
+from biaskit.counts.levels import MISSING, Level, order
+from biaskit.counts.roles import Roles
+from biaskit.counts.tables import MAX_CELLS, too_many_cells
+from biaskit.errors import DataError
+from biaskit.explanations.attributions import all_rows
+from biaskit.sources.batches import Batch
+from biaskit.sources.encode import Encoder
+from biaskit.sources.histogram import combinations
+
+__all__ = ["Facets"]
+
+
+class Facets:
+    """Codes of the facets of each row."""
+
+    def __init__(self, roles: Roles):
+        self.names: tuple[Facet, ...] = roles.facet or (ALL_ROWS,)
+        self._roles = roles
+        self._encoders = {
+            column: Encoder(column, role, roles.bins(column), roles.cuts.get(column, ()))
+            for column, role in roles.counted_columns().items()
+        }
+
+    def _of(self, facet: Facet) -> list[Encoder]:
+        return [self._encoders[column] for column in facet.columns]
+
+    def parts(self, batch: Batch) -> dict[Facet, list[NDArray[np.intp]]]:
+        """Codes of each row in each column of each facet; none without a facet."""
+        by_column = {column: encoder.codes(batch) for column, encoder in self._encoders.items()}
+        return {
+            facet: [by_column[encoder.column] for encoder in self._of(facet)]
+            for facet in self._roles.facet
+        }
+
+    def codes(self, batch: Batch) -> dict[Facet, NDArray[np.intp]]:
+        """Code of each row for each facet; an intersection has an axis for each of its columns."""
+        parts = self.parts(batch)
+        return {facet: self._flat(facet, parts.get(facet, []), batch.rows) for facet in self.names}
+
+    def _flat(self, facet: Facet, parts: Sequence[NDArray[np.intp]], rows: int) -> NDArray[np.intp]:
+        encoders = self._of(facet)
+        if math.prod(e.size for e in encoders) > MAX_CELLS:
+            raise DataError(too_many_cells([e.size for e in encoders]))
+        flat = np.zeros(rows, dtype=np.intp)
+        for encoder, part in zip(encoders, parts, strict=True):
+            flat = flat * encoder.size + part
+        return flat
+
+    def members(
+        self, facet: Facet, parts: NDArray[np.intp]
+    ) -> Iterator[tuple[Level, NDArray[np.bool_]]]:
+        """Known levels of a facet in canonical order, and which rows have each.
+
+        `parts` has the codes of the rows in each column of the facet, as `parts` gives them.
+        """
+        flat = self._flat(facet, [*parts], parts.shape[1])
+        levels = self.levels(facet)
+        used = {levels[code] for code in np.unique(flat).tolist()} - {MISSING}
+        for level in sorted(used, key=order):
+            yield level, np.isin(flat, [i for i, one in enumerate(levels) if one == level])
+
+    def size(self, facet: Facet) -> tuple[int, ...]:
+        """Number of codes of each column of a facet so far."""
+        return tuple(encoder.size for encoder in self._of(facet))
+
+    def levels(self, facet: Facet) -> tuple[Level, ...]:
+        """Levels of a facet in the order of its codes."""
+        if not self._roles.facet:
+            return all_rows()
+        return combinations([e.levels() for e in self._of(facet)])
+
+    def bins(self, facet: Facet) -> tuple[Level, ...]:
+        """Levels that stay though no row has them."""
+        return self._roles.axes(facet)[0].bins
