@@ -197,7 +197,7 @@ def floor(path: Path, roles: dict[str, Any], repeats: int) -> float:
     from biaskit._kernels.pages import BODY, PACKED, SIZE
     from biaskit.counts.roles import Roles
     from biaskit.sources.files.ranges import Fetcher
-    from biaskit.sources.histogram import encoders_of
+    from biaskit.sources.grids import encoders_of
     from biaskit.sources.parquet.chunks import _SNAPPY, Chunks
     from biaskit.sources.parquet.dictionaries import Dictionaries
     from biaskit.sources.parquet.opening import open_parquet

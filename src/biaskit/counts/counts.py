@@ -33,9 +33,9 @@ from biaskit.store.addresses import said
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Counts", "cells_and_header", "from_cells", "loaded", "same_roles"]
+__all__ = ["FORM", "Counts", "cells_and_header", "from_cells", "loaded", "same_roles"]
 
-_SCHEMA = 1
+FORM = saved.Form("counts", {1: ("table", *AXES, "n", "w", "w2")}, "count the data again")
 # Numbers that the tables of a file may have together, of 8 bytes each.
 _MOST_NUMBERS = 1 << 26
 
@@ -106,7 +106,7 @@ class Counts:
         DataError
             The folder does not exist or cannot be written.
         """
-        saved.write(path, *cells_and_header(self))
+        saved.save(path, FORM, *cells_and_header(self))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Counts:
@@ -160,13 +160,7 @@ def loaded(path: str | os.PathLike[str], source: Any = None) -> Counts:
     DataError
         There is no such file, it is cut short, foreign or newer, or does not add up.
     """
-    columns, header = saved.read(path, ("table", *AXES, "n", "w", "w2"), MAX_CELLS, source)
-    if header.get("schema") != _SCHEMA or header.get("kind") != "counts":
-        raise DataError(
-            f"{said(path)} has {header.get('kind')!r} of schema {header.get('schema')!r}, "
-            f"made by biaskit {header.get('version')!r}; this version reads counts of schema "
-            f"{_SCHEMA}: install a newer biaskit, or count the data again"
-        )
+    columns, header = saved.load(path, FORM, MAX_CELLS, source)
     try:
         return from_cells(columns, header)
     except (ValueError, TypeError, RecursionError, OverflowError) as error:
@@ -175,15 +169,10 @@ def loaded(path: str | os.PathLike[str], source: Any = None) -> Counts:
 
 def cells_and_header(counts: Counts) -> tuple[dict[str, Any], dict[str, Any]]:
     """Columns and header of the file that counts are saved in."""
-    from biaskit import __version__
-
     columns = _cells([*counts.tables.values()])
     if counts.roles.weight is None:
         columns |= dict.fromkeys(("w", "w2"), [None] * len(columns["n"]))
     header = {
-        "schema": _SCHEMA,
-        "version": __version__,
-        "kind": "counts",
         "rows": counts.rows,
         "roles": counts.roles.replaced(features=None).to_json(),
     }

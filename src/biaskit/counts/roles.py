@@ -13,7 +13,17 @@ from biaskit.counts.facets import Facet, columns_of, facets_of
 from biaskit.counts.levels import Interval, Level, bins, from_json, to_json
 from biaskit.errors import RolesError, did_you_mean, in_short, keywords_checked
 
-__all__ = ["AXES", "ROLES", "Axis", "Role", "RoleArguments", "Roles", "roles_of", "takes_roles"]
+__all__ = [
+    "AXES",
+    "ROLES",
+    "Axis",
+    "Role",
+    "RoleArguments",
+    "Roles",
+    "refuse_no_facet",
+    "roles_of",
+    "takes_roles",
+]
 
 _Given = ParamSpec("_Given")
 _Made = TypeVar("_Made")
@@ -371,6 +381,18 @@ def roles_of(roles: Roles | None, given: RoleArguments) -> Roles:
     if also := [name for name, value in given.items() if value is not None]:
         raise RolesError(f"{also[0]}= is given beside roles; put it into biaskit.Roles(...)")
     return roles
+
+
+def refuse_no_facet(roles: Roles) -> None:
+    """Refuse roles that name no facet, where something is counted by one.
+
+    Raises
+    ------
+    RolesError
+        They name none.
+    """
+    if not roles.facet:
+        raise RolesError("facet is needed: the column whose values may be favoured or not")
 
 
 def takes_roles(function: Callable[_Given, _Made]) -> Callable[_Given, _Made]:

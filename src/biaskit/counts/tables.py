@@ -28,6 +28,7 @@ __all__ = [
     "refuse_large",
     "refuse_many_rows",
     "refuse_mixed",
+    "refuse_mixed_axis",
     "too_many_cells",
     "too_many_values",
 ]
@@ -385,14 +386,19 @@ def too_many_cells(sizes: Sequence[int]) -> str:
 
 
 def refuse_mixed(levels: Sequence[Collection[Level]]) -> None:
-    """Refuse an axis whose levels are of different kinds, such as numbers and texts."""
+    """Refuse axes of which one has levels of different kinds, such as numbers and texts."""
     for name, axis in zip(AXES, levels, strict=True):
-        kinds = sorted({kind(level) for level in axis if level is not MISSING})
-        if len(kinds) > 1:
-            raise DataError(
-                f"the {name} holds values of kind {kinds[0]} in one part, {kinds[1]} in another; "
-                "make the column the same type everywhere"
-            )
+        refuse_mixed_axis(name, axis)
+
+
+def refuse_mixed_axis(name: str, levels: Collection[Level]) -> None:
+    """Refuse one axis whose levels are of different kinds."""
+    kinds = sorted({kind(level) for level in levels if level is not MISSING})
+    if len(kinds) > 1:
+        raise DataError(
+            f"the {name} holds values of kind {kinds[0]} in one part, {kinds[1]} in another; "
+            "make the column the same type everywhere"
+        )
 
 
 def _empty_axis(axis: Axis) -> tuple[Level, ...]:

@@ -6,7 +6,7 @@ import itertools
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -14,15 +14,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biaskit.counts.facets import ALL_ROWS, Facet
-from biaskit.counts.levels import ABSENT, MISSING, Level, from_json, kind, order, to_json
+from biaskit.counts.levels import Level, from_json, order, to_json
 from biaskit.counts.roles import Roles
-from biaskit.counts.tables import MAX_CELLS, MAX_LEVELS, refuse_many_rows, too_many_values
+from biaskit.counts.tables import (
+    MAX_CELLS,
+    MAX_LEVELS,
+    refuse_many_rows,
+    refuse_mixed_axis,
+    too_many_values,
+)
 from biaskit.errors import DataError, RolesError
 from biaskit.intervals.moments import Moments, no_rows, spread, together
 from biaskit.store import saved
 from biaskit.store.addresses import said
 
-__all__ = ["ADDS_UP", "TOTAL", "About", "Attributions", "Sums", "all_rows"]
+__all__ = ["ADDS_UP", "TOTAL", "About", "Attributions", "Sums"]
 
 #: Name, in the place of a feature, of the model's output itself.
 TOTAL = "(total)"
@@ -30,12 +36,14 @@ TOTAL = "(total)"
 #: Parts add up to their whole to this share of the sizes that are added.
 ADDS_UP = 1e-6
 
-_SCHEMA = 2
 # Columns of a file: the place of a cell, and what is kept of its rows.
 _PLACE = ("table", "facet", "output", "feature", "n")
 _KEPT = Moments._fields[1:]
 #: What files of schema 1 kept: sums of the values, their squares, their absolutes, and the noise.
 _KEPT_1 = ("sum", "squares", "absolute", "noise")
+_FORM = saved.Form(
+    "attributions", {1: (*_PLACE, *_KEPT_1), 2: (*_PLACE, *_KEPT)}, "explain the data again"
+)
 #: What may be unknown, and is NaN then.
 _LOOSE = ("third", "least", "most", "noise")
 
@@ -76,7 +84,7 @@ class Sums:
 
     def __add__(self, other: Sums) -> Sums:
         levels = tuple(sorted({*self.levels, *other.levels}, key=order))
-        _refuse_mixed(levels)
+        refuse_mixed_axis("facet", levels)
         one, more = (
             spread(sums.moments, [levels.index(level) for level in sums.levels], len(levels))
             for sums in (self, other)
@@ -142,8 +150,6 @@ class Attributions:
         DataError
             The folder does not exist or cannot be written.
         """
-        from biaskit import __version__
-
         columns: dict[str, list[Any]] = {name: [] for name in (*_PLACE, *_KEPT)}
         for number, sums in enumerate(self.sums.values()):
             cells = itertools.product(*map(range, sums.moments.mean.shape))
@@ -157,14 +163,11 @@ class Attributions:
                     array = getattr(sums.moments, name)
                     columns[name].append(float(array[output, feature, at]))
         header = {
-            "schema": _SCHEMA,
-            "version": __version__,
-            "kind": "attributions",
             "rows": self.rows,
             "roles": self.roles.to_json(),
             "about": {field.name: getattr(self.about, field.name) for field in fields(About)},
         }
-        saved.write(path, columns, header)
+        saved.save(path, _FORM, columns, header)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Attributions:
@@ -175,18 +178,7 @@ class Attributions:
         DataError
             There is no such file, it is cut short, foreign or newer, or does not add up.
         """
-        found = saved.header(path)
-        if found is not None and not (
-            found.get("kind") == "attributions" and found.get("schema") in (1, _SCHEMA)
-        ):
-            raise DataError(
-                f"{said(path)} has {found.get('kind')!r} of schema {found.get('schema')!r}, "
-                f"made by biaskit {found.get('version')!r}; this version reads attributions of "
-                f"schema {_SCHEMA} and 1: install a newer biaskit, or explain the data again"
-            )
-        is_first = found is not None and found["schema"] == 1
-        names = (*_PLACE, *(_KEPT_1 if is_first else _KEPT))
-        columns, header = saved.read(path, names, MAX_CELLS)
+        columns, header = saved.load(path, _FORM, MAX_CELLS)
         try:
             return _from_cells({n: column.tolist() for n, column in columns.items()}, header)
         except (ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
@@ -204,20 +196,6 @@ def _alike(one: About, other: About) -> tuple[About, About]:
         return one, other
     base = tuple(map(min, one.base, other.base))
     return replace(one, base=base), replace(other, base=base)
-
-
-def _refuse_mixed(levels: Sequence[Level]) -> None:
-    kinds = sorted({kind(level) for level in levels if level is not MISSING})
-    if len(kinds) > 1:
-        raise DataError(
-            f"the facet holds values of kind {kinds[0]} in one part, {kinds[1]} in another; "
-            "make the column the same type everywhere"
-        )
-
-
-def all_rows() -> tuple[Level, ...]:
-    """Levels of a table that no facet divides."""
-    return (ABSENT,)
 
 
 def _from_cells(columns: Mapping[str, list[Any]], header: Mapping[str, Any]) -> Attributions:
@@ -258,7 +236,7 @@ def _from_cells(columns: Mapping[str, list[Any]], header: Mapping[str, Any]) -> 
     for number, facet in enumerate(facets):
         mine = [i for i in range(cells) if columns["table"][i] == number]
         axis = tuple(sorted({levels[i] for i in mine}, key=order))
-        _refuse_mixed(axis)
+        refuse_mixed_axis("facet", axis)
         if len(mine) != len(axis) * math.prod(shape):
             raise ValueError(f"facet {facet.name!r} lacks cells, or has some twice")
         place = {level: i for i, level in enumerate(axis)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -11,12 +10,8 @@ from numpy.typing import NDArray
 from biaskit.counts.facets import ALL_ROWS, Facet
 from biaskit.counts.levels import MISSING, Level, order
 from biaskit.counts.roles import Roles
-from biaskit.counts.tables import MAX_CELLS, too_many_cells
-from biaskit.errors import DataError
-from biaskit.explanations.attributions import all_rows
 from biaskit.sources.batches import Batch
-from biaskit.sources.encode import Encoder
-from biaskit.sources.histogram import combinations
+from biaskit.sources.grids import Grid, encoders_of
 
 __all__ = ["Facets"]
 
@@ -26,21 +21,19 @@ class Facets:
 
     def __init__(self, roles: Roles):
         self.names: tuple[Facet, ...] = roles.facet or (ALL_ROWS,)
-        self._roles = roles
-        self._encoders = {
-            column: Encoder(column, role, roles.bins(column), roles.cuts.get(column, ()))
-            for column, role in roles.counted_columns().items()
+        self._encoders = encoders_of(roles)
+        self._grids = {
+            facet: Grid([[self._encoders[column] for column in facet.columns]])
+            for facet in self.names
         }
-
-    def _of(self, facet: Facet) -> list[Encoder]:
-        return [self._encoders[column] for column in facet.columns]
 
     def parts(self, batch: Batch) -> dict[Facet, list[NDArray[np.intp]]]:
         """Codes of each row in each column of each facet; none without a facet."""
         by_column = {column: encoder.codes(batch) for column, encoder in self._encoders.items()}
         return {
-            facet: [by_column[encoder.column] for encoder in self._of(facet)]
-            for facet in self._roles.facet
+            facet: [by_column[column] for column in facet.columns]
+            for facet in self.names
+            if facet.columns
         }
 
     def codes(self, batch: Batch) -> dict[Facet, NDArray[np.intp]]:
@@ -49,13 +42,8 @@ class Facets:
         return {facet: self._flat(facet, parts.get(facet, []), batch.rows) for facet in self.names}
 
     def _flat(self, facet: Facet, parts: Sequence[NDArray[np.intp]], rows: int) -> NDArray[np.intp]:
-        encoders = self._of(facet)
-        if math.prod(e.size for e in encoders) > MAX_CELLS:
-            raise DataError(too_many_cells([e.size for e in encoders]))
-        flat = np.zeros(rows, dtype=np.intp)
-        for encoder, part in zip(encoders, parts, strict=True):
-            flat = flat * encoder.size + part
-        return flat
+        grid = self._grids[facet]
+        return grid.cells(parts, grid.shape(), rows)
 
     def members(
         self, facet: Facet, parts: NDArray[np.intp]
@@ -72,14 +60,12 @@ class Facets:
 
     def size(self, facet: Facet) -> tuple[int, ...]:
         """Number of codes of each column of a facet so far."""
-        return tuple(encoder.size for encoder in self._of(facet))
+        return self._grids[facet].shape()
 
     def levels(self, facet: Facet) -> tuple[Level, ...]:
         """Levels of a facet in the order of its codes."""
-        if not self._roles.facet:
-            return all_rows()
-        return combinations([e.levels() for e in self._of(facet)])
+        return self._grids[facet].levels()[0]
 
-    def bins(self, facet: Facet) -> tuple[Level, ...]:
+    def bins(self, facet: Facet) -> set[Level]:
         """Levels that stay though no row has them."""
-        return self._roles.axes(facet)[0].bins
+        return self._grids[facet].keep if len(facet.columns) == 1 else set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -84,7 +84,7 @@ class _Growing:
             made = together(spread(self._moments, place, size), made)
         self._moments, self._shape = made, shape
 
-    def sums(self, levels: Sequence[Level], keep: Sequence[Level]) -> Sums:
+    def sums(self, levels: Sequence[Level], keep: Collection[Level]) -> Sums:
         """Sums by level, in canonical order; levels that repeat are joined."""
         places: dict[Level, list[int]] = {level: [] for level in keep}
         for at, (level, rows) in enumerate(zip(levels, self._moments.n.tolist(), strict=True)):

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias, Unpack
 
 from biaskit.counts.counts import Counts
-from biaskit.counts.roles import RoleArguments, Roles, roles_of, takes_roles
+from biaskit.counts.roles import RoleArguments, Roles, refuse_no_facet, roles_of, takes_roles
 from biaskit.sources.batches import Ask, Counting
 from biaskit.sources.dispatch import source_of
-from biaskit.sources.histogram import Histograms, encoders_of
+from biaskit.sources.grids import encoders_of
+from biaskit.sources.histogram import Histograms
 from biaskit.sources.sample import Sample, Sampler
 
 __all__ = ["Counted", "Progress", "count", "count_roles", "counted"]
@@ -102,6 +103,7 @@ def counted(
     DataError
         The data cannot be read, or a column is not what its role needs.
     """
+    refuse_no_facet(roles)
     encoders = encoders_of(roles)
     source = source_of(data, filesystem)
     columns = [*roles.columns()]

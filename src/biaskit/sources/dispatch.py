@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from biaskit.counts.counts import Counts, loaded
-from biaskit.counts.roles import Roles
+from biaskit.counts.roles import Roles, refuse_no_facet
 from biaskit.errors import DataError, RolesError
 from biaskit.sources.batches import Counting, Source, refuse_missing_columns
 from biaskit.sources.engines import engine_source
@@ -19,7 +19,7 @@ from biaskit.sources.files.reading import ColumnPath, format_of
 from biaskit.sources.files.texts import CsvFiles, JsonLinesFiles
 from biaskit.sources.files.turns import Known
 from biaskit.sources.frames import frame_source
-from biaskit.sources.histogram import encoders_of
+from biaskit.sources.grids import encoders_of
 from biaskit.sources.parquet.source import ParquetFiles
 from biaskit.store import saved
 from biaskit.store.addresses import is_address, said
@@ -109,6 +109,7 @@ def paths_of(data: Any, roles: Roles) -> list[ColumnPath]:
     DataError
         A file is missing, cannot be read or lacks a column, or the formats differ.
     """
+    refuse_no_facet(roles)
     return list(file_source(data).paths(Counting(roles, encoders_of(roles))))
 
 

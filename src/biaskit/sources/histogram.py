@@ -11,18 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biaskit.counts.facets import Facet
-from biaskit.counts.levels import ABSENT, MISSING, Level, level
 from biaskit.counts.roles import Roles
 from biaskit.counts.tables import (
-    MAX_CELLS,
     Table,
     refuse_large,
     refuse_many_rows,
-    too_many_cells,
 )
-from biaskit.errors import DataError, RolesError
+from biaskit.errors import DataError
 from biaskit.sources.batches import Batch, no_rows
 from biaskit.sources.encode import Encoder
+from biaskit.sources.grids import Grid, grown
 from biaskit.sources.repeats import CountedRows
 
 if TYPE_CHECKING:
@@ -30,36 +28,10 @@ if TYPE_CHECKING:
 
     from biaskit.sources.sample import Sampler
 
-__all__ = ["Histograms", "combinations", "encoders_of"]
+__all__ = ["Histograms"]
 
 # Smaller batches are encoded sooner than threads have started.
 _WORTH_THREADS = 50_000
-
-
-def encoders_of(roles: Roles) -> dict[str, Encoder]:
-    """Encoder of each column that is counted.
-
-    Raises
-    ------
-    RolesError
-        The roles name no facet.
-    """
-    if not roles.facet:
-        raise RolesError("facet is needed: the column whose values may be favoured or not")
-    return {
-        column: Encoder(column, role, roles.bins(column), roles.cuts.get(column, ()))
-        for column, role in roles.counted_columns().items()
-    }
-
-
-def combinations(levels: list[tuple[Level, ...]]) -> tuple[Level, ...]:
-    """Levels of an intersection in the order of its cells; one with a missing part is missing."""
-    if len(levels) == 1:
-        return levels[0]
-    made: list[tuple[Level, ...]] = [()]
-    for axis in levels:
-        made = [(*before, value) for before in made for value in axis]
-    return tuple(MISSING if MISSING in combination else level(combination) for combination in made)
 
 
 class Histograms:
@@ -217,14 +189,13 @@ class _Histogram:
     """Counts of one facet that grow batch by batch, an axis for each column that takes part."""
 
     def __init__(self, roles: Roles, facet: Facet, encoders: Mapping[str, Encoder]):
-        #: Encoders of the columns of each axis of the table.
-        self._of_axis = [[encoders[c] for c in axis.columns] for axis in roles.axes(facet)]
+        self._grid = Grid.of(roles, facet, encoders)
+        self._columns = [encoder.column for encoder in self._grid.encoders]
         self._weight = roles.weight
-        self._axes = [encoder for axis in self._of_axis for encoder in axis]
         count_types: list[type] = [np.int64]
         if roles.weight is not None:
             count_types += [np.float64, np.float64]
-        empty = [0 for _ in self._axes]
+        empty = [0 for _ in self._columns]
         self._arrays: list[NDArray[Any]] = [np.zeros(empty, dtype=one) for one in count_types]
 
     def add(
@@ -234,11 +205,9 @@ class _Histogram:
         times: NDArray[np.int64] | None,
     ) -> None:
         """Add rows: the codes of each column, the weights, and how often each row counts."""
-        shape = self._shape()
-        flat = codes[self._axes[0].column]
-        for encoder, size in zip(self._axes[1:], shape[1:], strict=True):
-            flat = flat * size
-            flat += codes[encoder.column]
+        shape = self._grid.shape()
+        by_axis = [codes[column] for column in self._columns]
+        flat = self._grid.cells(by_axis, shape, len(by_axis[0]))
         cells = math.prod(shape)
         amounts: list[NDArray[Any] | None] = [times]
         if weight is not None:
@@ -256,51 +225,31 @@ class _Histogram:
     ) -> None:
         """Add rows that are counted, in arrays with an axis for each column."""
         used = arrays[0].nonzero()
-        of_used = {e.column: codes[e.column][i] for e, i in zip(self._axes, used, strict=True)}
+        of_used = {c: codes[c][i] for c, i in zip(self._columns, used, strict=True)}
         self.add_groups(of_used, [array[used] for array in arrays])
 
     def add_groups(
         self, codes: Mapping[str, NDArray[np.intp]], sizes: Sequence[NDArray[Any]]
     ) -> None:
         """Add rows that are grouped: the codes of each group, its rows and its weights."""
-        shape = self._shape()
-        where = tuple(codes[encoder.column] for encoder in self._axes)
+        shape = self._grid.shape()
+        where = tuple(codes[column] for column in self._columns)
         for i, size in enumerate(sizes):
-            self._arrays[i] = _grown(self._arrays[i], shape)
+            self._arrays[i] = grown(self._arrays[i], shape)
             np.add.at(self._arrays[i], where, size)
-
-    def _shape(self) -> tuple[int, ...]:
-        """Numbers of codes so far, asked once for each part: other threads may add to them."""
-        shape = tuple(encoder.size for encoder in self._axes)
-        if math.prod(shape) > MAX_CELLS:
-            raise DataError(too_many_cells(shape))
-        return shape
 
     def table(self) -> Table:
         """Table of what was counted, in canonical form."""
-        levels = [
-            combinations([encoder.levels() for encoder in axis]) if axis else (ABSENT,)
-            for axis in self._of_axis
-        ]
+        levels = self._grid.levels()
         shape = [len(axis) for axis in levels]
-        keep = {bin_ for e in self._axes for bin_ in e.keep}
         if not all(np.isfinite(array).all() for array in self._arrays):
             raise DataError(
                 f"weight {self._weight!r} has sums of squares that are beyond what a float holds; "
                 "make the weights smaller"
             )
-        full = tuple(encoder.size for encoder in self._axes)
-        arrays = [_grown(array, full).reshape(shape) for array in self._arrays]
-        return Table.of(levels, arrays, keep)
-
-
-def _grown(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
-    """Array with a place for every code, also for those that no part before had rows of."""
-    if array.shape == shape:
-        return array
-    made = np.zeros(shape, dtype=array.dtype)
-    made[tuple(slice(0, size) for size in array.shape)] = array
-    return made
+        full = self._grid.shape()
+        arrays = [grown(array, full).reshape(shape) for array in self._arrays]
+        return Table.of(levels, arrays, self._grid.keep)
 
 
 def _sums(

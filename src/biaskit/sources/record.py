@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from biaskit.counts.counts import Counts, cells_and_header, from_cells
+from biaskit.counts.counts import FORM, Counts, cells_and_header, from_cells
 from biaskit.counts.roles import AXES
 from biaskit.errors import DataError
 from biaskit.store import saved
@@ -103,7 +103,7 @@ def save_with(record: Record | None, counts: Counts, path: str | os.PathLike[str
             f"the record of {len(record):,} files is too long for {said(path)}; count fewer files "
             "into one, or leave out --replace"
         )
-    return saved.write(path, columns, header, extra)
+    return saved.save(path, FORM, columns, header, extra)
 
 
 def merged(paths: Sequence[str | os.PathLike[str]]) -> tuple[Counts, Record | None]:

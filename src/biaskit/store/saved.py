@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from biaskit.errors import DataError
 from biaskit.store import written
@@ -23,12 +23,14 @@ from biaskit.store.columns import (
 )
 
 __all__ = [
+    "Form",
     "Texts",
     "extra",
     "header",
     "header_in",
+    "load",
     "parquet_of",
-    "read",
+    "save",
     "texts_of",
     "write",
 ]
@@ -39,16 +41,65 @@ _MAX_HEADER = 1 << 20
 _SUMS = b"biaskit.checksums"
 
 
+class Form(NamedTuple):
+    """What one kind of saved file has."""
+
+    kind: str
+    #: Columns by schema; the newest is written, all are read.
+    columns: Mapping[int, tuple[str, ...]]
+    #: What makes such a file again.
+    again: str
+
+    @property
+    def schema(self) -> int:
+        """The newest schema."""
+        return max(self.columns)
+
+
+def save(
+    path: str | os.PathLike[str],
+    form: Form,
+    columns: Mapping[str, Any],
+    header: Mapping[str, Any],
+    extra: Mapping[str, Any] | None = None,
+) -> None:
+    """Write columns and a JSON header to a file of some form; `load` reads them.
+
+    `extra` has more JSON, each under a key of its own, which `load` passes over.
+    """
+    from biaskit import __version__
+
+    stamp = {"schema": form.schema, "version": __version__, "kind": form.kind}
+    write(path, columns, {**stamp, **header}, extra)
+
+
+def load(
+    path: str | os.PathLike[str], form: Form, most_rows: int, source: Any = None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Columns and header of a file that `save` made: `Texts`, and numbers, NaN where missing.
+
+    `source` is the file where it is open already; it stays so.
+
+    Raises
+    ------
+    DataError
+        The file is missing, cut short, of another form or a newer schema, or has more than
+        `most_rows` rows.
+    """
+    # It is opened once: another may take its place between the header and the columns.
+    with _bytes_of(path) if source is None else nullcontext(source) as opened:
+        return _read(opened, path, form, most_rows)
+
+
 def write(
     path: str | os.PathLike[str],
     columns: Mapping[str, Any],
     header: Mapping[str, Any] | None = None,
     extra: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write columns of equal length to a Parquet file, and a JSON header if there is one.
+    """Write columns of equal length to a Parquet file, and JSON if there is any.
 
     Columns are sequences, arrays or `Texts`, of which each text is held and written once.
-    `extra` has more JSON, each under a key of its own, which `read` passes over.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -97,25 +148,8 @@ def extra(path: str | os.PathLike[str], key: str, most: int) -> dict[str, Any] |
         return _json(parquet_of(source, path), path, key.encode(), most)
 
 
-def read(
-    path: str | os.PathLike[str], names: tuple[str, ...], most_rows: int, source: Any = None
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Columns and header of a file that `write` made: `Texts`, and numbers, NaN where missing.
-
-    `source` is the file where it is open already; it stays so.
-
-    Raises
-    ------
-    DataError
-        The file is missing, cut short, not one of biaskit's, or has more than `most_rows` rows.
-    """
-    # It is opened once: another may take its place between the header and the columns.
-    with _bytes_of(path) if source is None else nullcontext(source) as opened:
-        return _read(opened, path, names, most_rows)
-
-
 def _read(
-    source: IO[bytes], path: str | os.PathLike[str], names: tuple[str, ...], most_rows: int
+    source: IO[bytes], path: str | os.PathLike[str], form: Form, most_rows: int
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     import pyarrow as pa
 
@@ -125,6 +159,14 @@ def _read(
         raise DataError(
             f"{said(path)} is not a counts file; `biaskit count` or Counts.save makes one"
         )
+    schema = found.get("schema")
+    if found.get("kind") != form.kind or type(schema) is not int or schema not in form.columns:
+        raise DataError(
+            f"{said(path)} has {found.get('kind')!r} of schema {schema!r}, made by biaskit "
+            f"{found.get('version')!r}; this version reads {form.kind} of schema "
+            f"{' and '.join(map(str, form.columns))}: install a newer biaskit, or {form.again}"
+        )
+    names = form.columns[schema]
     if file.metadata.num_rows > most_rows:
         raise DataError(
             f"{said(path)} says it has {file.metadata.num_rows:,} cells; at most {most_rows:,} "

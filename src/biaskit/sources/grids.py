@@ -1,0 +1,102 @@
+"""Grids: the cells that rows lie in, by the codes of some columns, which grow as values are met."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biaskit.counts.facets import Facet
+from biaskit.counts.levels import ABSENT, MISSING, Level, level
+from biaskit.counts.roles import Roles
+from biaskit.counts.tables import MAX_CELLS, too_many_cells
+from biaskit.errors import DataError
+from biaskit.sources.encode import Encoder
+
+__all__ = ["Grid", "encoders_of", "grown"]
+
+
+def encoders_of(roles: Roles) -> dict[str, Encoder]:
+    """Encoder of each column that is counted by."""
+    return {
+        column: Encoder(column, role, roles.bins(column), roles.cuts.get(column, ()))
+        for column, role in roles.counted_columns().items()
+    }
+
+
+class Grid:
+    """Cells of one facet: an axis for each column of the axes of its table.
+
+    Parameters
+    ----------
+    axes
+        Encoders of the columns of each axis of the table; none of an axis without a column.
+    """
+
+    def __init__(self, axes: Sequence[Sequence[Encoder]]):
+        self._axes = axes
+        self.encoders = [encoder for axis in axes for encoder in axis]
+
+    @classmethod
+    def of(cls, roles: Roles, facet: Facet, encoders: Mapping[str, Encoder]) -> Grid:
+        """Cells of a facet by all columns that are counted by."""
+        return cls([[encoders[c] for c in axis.columns] for axis in roles.axes(facet)])
+
+    def shape(self) -> tuple[int, ...]:
+        """Numbers of codes so far; ask once for each part, since other threads may add to them.
+
+        Raises
+        ------
+        DataError
+            There are more cells than `MAX_CELLS`.
+        """
+        shape = tuple(encoder.size for encoder in self.encoders)
+        if math.prod(shape) > MAX_CELLS:
+            raise DataError(too_many_cells(shape))
+        return shape
+
+    def cells(
+        self, codes: Sequence[NDArray[np.intp]], shape: Sequence[int], rows: int
+    ) -> NDArray[np.intp]:
+        """Cell of each row as one number, from its code on each axis."""
+        if not codes:
+            return np.zeros(rows, dtype=np.intp)
+        flat = codes[0]
+        for code, size in zip(codes[1:], shape[1:], strict=True):
+            flat = flat * size
+            flat += code
+        return flat
+
+    def levels(self) -> list[tuple[Level, ...]]:
+        """Levels of each axis of the table, in the order of its cells; they may repeat."""
+        return [
+            _combinations([encoder.levels() for encoder in axis]) if axis else (ABSENT,)
+            for axis in self._axes
+        ]
+
+    @property
+    def keep(self) -> set[Level]:
+        """Levels that stay though no row has them: the bins of columns that are cut."""
+        return {one for encoder in self.encoders for one in encoder.keep}
+
+
+def grown(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """Array with a place for every code, also for those that no part before had rows of."""
+    if array.shape == shape:
+        return array
+    made = np.zeros(shape, dtype=array.dtype)
+    made[tuple(slice(0, size) for size in array.shape)] = array
+    return made
+
+
+def _combinations(levels: list[tuple[Level, ...]]) -> tuple[Level, ...]:
+    """Levels of an intersection in the order of its cells; one with a missing part is missing."""
+    if len(levels) == 1:
+        return levels[0]
+    made: list[tuple[Level, ...]] = [()]
+    for axis in levels:
+        made = [(*before, value) for before in made for value in axis]
+    return tuple(MISSING if MISSING in combination else level(combination) for combination in made)
