@@ -16,10 +16,10 @@ from biaskit.intervals.proportions import (
     Sought,
     both_reaches,
     difference,
-    mills,
     reach,
     solve,
 )
+from biaskit.intervals.tails import mills
 
 
 def sought(counts: Array, rows: Array, gap: Array) -> Sought:

@@ -25,14 +25,26 @@ comparison of small integers, and a folded condition is an interval of them.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from biaskit._kernels import BAD, int64, jit_with_arrays
+from biaskit._kernels import BAD, inner, int64, jit_with_arrays
 
-__all__ = ["BLOCK", "MISSING_CODE", "MOST_CODES", "MOST_FEATURES", "add", "count", "distinct"]
-__all__ += ["encode", "group", "tabulate"]
+__all__ = [
+    "BLOCK",
+    "MISSING_CODE",
+    "MOST_CODES",
+    "MOST_FEATURES",
+    "Layout",
+    "Nodes",
+    "add",
+    "count",
+    "distinct",
+    "encode",
+    "group",
+    "tabulate",
+]
 
 #: Code of a missing value.
 MISSING_CODE = 65_535
@@ -126,158 +138,217 @@ def distinct(parent: Any, feature: Any, most: int, found: Any) -> int:
     return len(parent)
 
 
+class Nodes(NamedTuple):
+    """Nodes of an ensemble's trees."""
+
+    #: Node above, -1 at a root; nodes below, `left` -1 at a leaf; int32.
+    parent: Any
+    left: Any
+    right: Any
+    #: Feature that splits, the largest code of it that goes left (int32), and whether a missing
+    #: value goes left.
+    feature: Any
+    code: Any
+    missing_left: Any
+    #: Output of a leaf, and rows of the training data that reached the node.
+    value: Any
+    cover: Any
+
+
+class Layout(NamedTuple):
+    """Groups of leaves, laid out for the kernels; starts are int64, one more than items."""
+
+    #: Where each group's bits start, and the bits: feature, lowest code, highest code, whether a
+    #: missing value is in; int32, shape ``(bits, 4)``.
+    bit_start: Any
+    bits: Any
+    #: Where the lines of each group's table start, and the feature of each, -1 in unused slots;
+    #: int32.
+    line_start: Any
+    lines: Any
+    #: Where each group's leaves start, and their values, float64.
+    leaf_start: Any
+    leaves: Any
+    #: Where each leaf's literals start, and the literals: line in the group's table (-1 in unused
+    #: slots), bits that must be set, bits that must not; int32, shape ``(literals, 3)``.
+    literal_start: Any
+    literals: Any
+    #: Share of the training rows that goes on towards the leaf at each literal, float64.
+    shares: Any
+
+
 @jit_with_arrays
-def group(
-    tops: Any,
-    parent: Any,
-    left: Any,
-    right: Any,
-    feature: Any,
-    code: Any,
-    missing_left: Any,
-    value: Any,
-    cover: Any,
-    bit_start: Any,
-    bits: Any,
-    line_start: Any,
-    lines: Any,
-    leaf_start: Any,
-    leaves: Any,
-    literal_start: Any,
-    literals: Any,
-    shares: Any,
-) -> int:
+def group(tops: Any, nodes: Nodes, layout: Layout) -> int:
     """Groups of leaves, laid out for the other kernels.
 
     Parameters
     ----------
     tops
         Node at the top of each group, int32.
-    parent, left, right, feature, code, missing_left, value, cover
-        The nodes; `left` is -1 at a leaf. `code` is the largest code that goes left, int32.
-    bit_start, bits
-        Where each group's bits start (int64, one more than groups), and the bits: feature, lowest
-        code, highest code, whether a missing value is in; int32, shape ``(bits, 4)``.
-    line_start, lines
-        Where the lines of each group's table start, and the feature of each, -1 where there is none
-        so many; int32.
-    leaf_start, leaves
-        Where each group's leaves start, and their values, float64.
-    literal_start, literals
-        Where each leaf's literals start (int64, one more than leaves), and the literals: line in
-        the group's table (-1 where there are none so many), bits that must be set, bits that must
-        not; int32, shape ``(literals, 3)``.
-    shares
-        Share of the training rows that goes on towards the leaf at each literal, float64.
+    nodes
+        The trees.
+    layout
+        Where the groups are written. Its starts are given; its bits are 0, its lines and literals
+        -1 and its shares 1 before.
 
     Returns
     -------
     int
         Number of groups, or `BAD`.
     """
-    size = parent.size
-    inner = np.empty(MOST_FEATURES + 1, dtype=np.int32)
+    inside = np.empty(MOST_FEATURES + 1, dtype=np.int32)
     stack = np.empty(2 * MOST_FEATURES + 4, dtype=np.int32)
     for g in range(tops.size):
+        bits = layout.bit_start[g + 1] - layout.bit_start[g]
+        if bits > MOST_FEATURES or layout.bit_start[g + 1] > layout.bits.shape[0]:
+            return BAD
+        if layout.line_start[g + 1] > layout.lines.size:
+            return BAD
+        if layout.leaf_start[g + 1] > layout.leaves.size:
+            return BAD
         top = int64(tops[g])
-        first_bit, last_bit = bit_start[g], bit_start[g + 1]
-        first_line, last_line = line_start[g], line_start[g + 1]
-        if last_bit - first_bit > MOST_FEATURES or last_bit > bits.shape[0]:
+        n_way = _way(nodes, layout, g, top)
+        if n_way < 0 or _subtree(nodes, layout, g, top, n_way, inside, stack) < 0:
             return BAD
-        if last_line > lines.size or leaf_start[g + 1] > leaves.size:
-            return BAD
-        # The way from the root, a bit and a line for each feature on it.
-        n_bits = n_lines = 0
-        below, node = top, int64(parent[top])
-        while node >= 0:
-            f = feature[node]
-            k = 0
-            while k < n_lines and lines[first_line + k] != f:
-                k += 1
-            at = first_bit + k
-            if k == n_lines:
-                if first_line + k >= last_line or at >= last_bit:
-                    return BAD
-                lines[first_line + k] = f
-                bits[at, 0], bits[at, 1], bits[at, 2], bits[at, 3] = f, 0, MOST_CODES - 1, 1
-                n_lines += 1
-                n_bits += 1
-            is_left = left[node] == below
-            if is_left:
-                bits[at, 2] = min(bits[at, 2], code[node])
-            else:
-                bits[at, 1] = max(bits[at, 1], code[node] + 1)
-            if is_left != (missing_left[node] != 0):
-                bits[at, 3] = 0
-            below, node = node, int64(parent[node])
-        n_way = n_bits
-        # The subtree, a bit for each split and a line for each feature that is new.
-        n_inner, n_leaves, depth = 0, 0, 1
-        stack[0] = top
-        while depth > 0:
-            depth -= 1
-            node = int64(stack[depth])
-            if node < 0 or node >= size:
+    return len(tops)
+
+
+@inner
+def _way(nodes: Nodes, layout: Layout, g: int, top: int) -> int:
+    """Bits and lines of the way from the root to a group, one for each feature on it.
+
+    Returns their number, or `BAD`.
+    """
+    bits, lines = layout.bits, layout.lines
+    first_bit, last_bit = layout.bit_start[g], layout.bit_start[g + 1]
+    first_line, last_line = layout.line_start[g], layout.line_start[g + 1]
+    n = int64(0)
+    below, node = top, int64(nodes.parent[top])
+    while node >= 0:
+        f = nodes.feature[node]
+        k = int64(0)
+        while k < n and lines[first_line + k] != f:
+            k += 1
+        at = first_bit + k
+        if k == n:
+            if first_line + k >= last_line or at >= last_bit:
                 return BAD
-            if left[node] >= 0:
-                if n_bits >= last_bit - first_bit or depth + 2 > stack.size:
-                    return BAD
-                f = feature[node]
-                at = first_bit + n_bits
-                bits[at, 0], bits[at, 1], bits[at, 2] = f, 0, code[node]
-                bits[at, 3] = missing_left[node]
-                inner[n_inner] = node
-                n_inner += 1
-                n_bits += 1
-                k = 0
-                while k < n_lines and lines[first_line + k] != f:
-                    k += 1
-                if k == n_lines:
-                    if first_line + k >= last_line:
-                        return BAD
-                    lines[first_line + k] = f
-                    n_lines += 1
-                stack[depth], stack[depth + 1] = right[node], left[node]
-                depth += 2
-                continue
-            # A leaf: its literals are the bits of the way, and those of the splits above it.
-            leaf = leaf_start[g] + n_leaves
-            if leaf >= leaf_start[g + 1]:
+            lines[first_line + k] = f
+            bits[at, 0], bits[at, 1], bits[at, 2], bits[at, 3] = f, 0, MOST_CODES - 1, 1
+            n += 1
+        is_left = nodes.left[node] == below
+        if is_left:
+            bits[at, 2] = min(bits[at, 2], nodes.code[node])
+        else:
+            bits[at, 1] = max(bits[at, 1], nodes.code[node] + 1)
+        if is_left != (nodes.missing_left[node] != 0):
+            bits[at, 3] = 0
+        below, node = node, int64(nodes.parent[node])
+    return int(n)
+
+
+@inner
+def _subtree(
+    nodes: Nodes, layout: Layout, g: int, top: int, n_way: int, inside: Any, stack: Any
+) -> int:
+    """Bits, lines and leaves of a group: a bit for each split, a line for each new feature.
+
+    `inside` and `stack` are scratch memory, for the splits and for the nodes that are left to see.
+    Returns the number of leaves, or `BAD`.
+    """
+    bits, lines = layout.bits, layout.lines
+    first_bit, last_bit = layout.bit_start[g], layout.bit_start[g + 1]
+    first_line, last_line = layout.line_start[g], layout.line_start[g + 1]
+    n_bits, n_lines = int64(n_way), int64(n_way)
+    n_inside, n_leaves, depth = int64(0), int64(0), int64(1)
+    stack[0] = top
+    while depth > 0:
+        depth -= 1
+        node = int64(stack[depth])
+        if node < 0 or node >= nodes.parent.size:
+            return BAD
+        if nodes.left[node] < 0:
+            leaf = layout.leaf_start[g] + n_leaves
+            if leaf >= layout.leaf_start[g + 1]:
                 return BAD
             n_leaves += 1
-            leaves[leaf] = value[node]
-            first, last = literal_start[leaf], literal_start[leaf + 1]
-            if first + n_way > last or last > literals.shape[0]:
+            layout.leaves[leaf] = nodes.value[node]
+            used = lines[first_line : first_line + n_lines]
+            if _leaf(nodes, layout, leaf, node, top, n_way, used, inside) < 0:
                 return BAD
-            n = 0
-            below, up = node, int64(parent[node])
-            is_inside = node != top
-            while up >= 0:
-                f = feature[up]
-                line = 0
-                while line < n_lines and lines[first_line + line] != f:
-                    line += 1
-                k = 0
-                while k < n and literals[first + k, 0] != line:
-                    k += 1
-                if k == n:
-                    if first + k >= last:
-                        return BAD
-                    literals[first + k, 0], literals[first + k, 2] = line, 0
-                    literals[first + k, 1] = 1 << line if line < n_way else 0
-                    shares[first + k] = 1.0
-                    n += 1
-                if is_inside:
-                    i = 0
-                    while inner[i] != up:
-                        i += 1
-                    side = 1 if left[up] == below else 2
-                    literals[first + k, side] |= 1 << (n_way + i)
-                    is_inside = up != top
-                if cover[up] > 0:
-                    shares[first + k] *= cover[below] / cover[up]
-                below, up = up, int64(parent[up])
-    return len(tops)
+            continue
+        if n_bits >= last_bit - first_bit or depth + 2 > stack.size:
+            return BAD
+        f = nodes.feature[node]
+        at = first_bit + n_bits
+        bits[at, 0], bits[at, 1], bits[at, 2] = f, 0, nodes.code[node]
+        bits[at, 3] = nodes.missing_left[node]
+        inside[n_inside] = node
+        n_inside += 1
+        n_bits += 1
+        k = int64(0)
+        while k < n_lines and lines[first_line + k] != f:
+            k += 1
+        if k == n_lines:
+            if first_line + k >= last_line:
+                return BAD
+            lines[first_line + k] = f
+            n_lines += 1
+        stack[depth], stack[depth + 1] = nodes.right[node], nodes.left[node]
+        depth += 2
+    return int(n_leaves)
+
+
+@inner
+def _leaf(
+    nodes: Nodes,
+    layout: Layout,
+    leaf: int,
+    node: int,
+    top: int,
+    n_way: int,
+    lines: Any,
+    inside: Any,
+) -> int:
+    """Literals of a leaf: the bits of the way to its group, and those of the splits above it.
+
+    `lines` has the feature of each line of the group so far.
+
+    Returns their number, or `BAD`.
+    """
+    literals, shares = layout.literals, layout.shares
+    first, last = layout.literal_start[leaf], layout.literal_start[leaf + 1]
+    if first + n_way > last or last > literals.shape[0]:
+        return BAD
+    n = int64(0)
+    below, up = node, int64(nodes.parent[node])
+    is_inside = node != top
+    while up >= 0:
+        f = nodes.feature[up]
+        line = int64(0)
+        while line < lines.size and lines[line] != f:
+            line += 1
+        k = int64(0)
+        while k < n and literals[first + k, 0] != line:
+            k += 1
+        if k == n:
+            if first + k >= last:
+                return BAD
+            literals[first + k, 0], literals[first + k, 2] = line, 0
+            literals[first + k, 1] = 1 << line if line < n_way else 0
+            shares[first + k] = 1.0
+            n += 1
+        if is_inside:
+            i = int64(0)
+            while inside[i] != up:
+                i += 1
+            side = 1 if nodes.left[up] == below else 2
+            literals[first + k, side] |= 1 << (n_way + i)
+            is_inside = up != top
+        if nodes.cover[up] > 0:
+            shares[first + k] *= nodes.cover[below] / nodes.cover[up]
+        below, up = up, int64(nodes.parent[up])
+    return int(n)
 
 
 @jit_with_arrays
@@ -301,19 +372,15 @@ def _patterns(
 
 
 @jit_with_arrays
-def count(
-    codes: Any, bit_start: Any, bits: Any, first: int, last: int, at: Any, counts: Any
-) -> int:
+def count(codes: Any, layout: Layout, first: int, last: int, at: Any, counts: Any) -> int:
     """Add rows to the counts of their patterns in some groups.
 
     Parameters
     ----------
     codes
         Codes of the rows, uint16, shape ``(features, rows)``.
-    bit_start, bits
-        As `group` lays them out.
-    first, last
-        Which of the groups.
+    layout, first, last
+        Groups, as `group` lays them out, and which of them.
     at
         Where the counts of each group start, int64.
     counts
@@ -324,6 +391,7 @@ def count(
     int
         `last`, or `BAD`.
     """
+    bit_start, bits = layout.bit_start, layout.bits
     if first < 0 or last >= bit_start.size or bit_start[last] > bits.shape[0]:
         return BAD
     for k in range(bit_start[first], bit_start[last]):
@@ -346,13 +414,7 @@ def count(
 
 @jit_with_arrays
 def tabulate(
-    bit_start: Any,
-    line_start: Any,
-    leaf_start: Any,
-    leaves: Any,
-    literal_start: Any,
-    literals: Any,
-    shares: Any,
+    layout: Layout,
     first: int,
     last: int,
     at: Any,
@@ -366,10 +428,8 @@ def tabulate(
 
     Parameters
     ----------
-    bit_start, line_start, leaf_start, leaves, literal_start, literals, shares
-        As `group` lays them out.
-    first, last
-        Which of the groups.
+    layout, first, last
+        Groups, as `group` lays them out, and which of them.
     at, counts, rows
         Counts of the background's patterns, as `count` makes them, and its number of rows; with 0
         rows, the shares of the training rows take their place.
@@ -386,6 +446,9 @@ def tabulate(
     int
         `last`, or `BAD`.
     """
+    bit_start, line_start, leaf_start = layout.bit_start, layout.line_start, layout.leaf_start
+    leaves, literal_start, literals = layout.leaves, layout.literal_start, layout.literals
+    shares = layout.shares
     if first < 0 or last >= bit_start.size or last > means.size:
         return BAD
     most = 1 << MOST_FEATURES
@@ -480,10 +543,7 @@ def add(
     codes: Any,
     start: int,
     stop: int,
-    bit_start: Any,
-    bits: Any,
-    line_start: Any,
-    lines: Any,
+    layout: Layout,
     first: int,
     last: int,
     table_at: Any,
@@ -498,10 +558,8 @@ def add(
         Codes of the rows, uint16, shape ``(features, rows)``.
     start, stop
         Which of the rows.
-    bit_start, bits, line_start, lines
-        As `group` lays them out.
-    first, last
-        Which of the groups.
+    layout, first, last
+        Groups, as `group` lays them out, and which of them.
     table_at, tables
         As `tabulate` fills them.
     out
@@ -512,6 +570,8 @@ def add(
     int
         `stop`, or `BAD`.
     """
+    bit_start, bits = layout.bit_start, layout.bits
+    line_start, lines = layout.line_start, layout.lines
     features, rows = codes.shape
     if not 0 <= start <= stop <= rows or out.shape[1] != rows or out.shape[0] != features + 1:
         return BAD

@@ -2,42 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from biaskit._kernels import BAD, inner, int64, jit_with_arrays
-from biaskit._kernels.trees import MISSING_CODE
+from biaskit._kernels.trees import MISSING_CODE, Nodes
 
-__all__ = ["margins", "walk"]
+__all__ = ["Trees", "margins", "walk"]
 
 _PRIME = (1 << 31) - 1
 _u16: Any = np.uint16
 
 
+class Trees(NamedTuple):
+    """Trees whose leaves add up to an output."""
+
+    roots: Any
+    nodes: Nodes
+    #: What the leaves are added to.
+    base: float
+    #: Whether the output is the logistic function of the sum.
+    logistic: bool
+
+
 @inner
-def _below(node: int, c: Any, left: Any, right: Any, code: Any, missing_left: Any) -> int:
+def _below(node: int, c: Any, nodes: Nodes) -> int:
     """Node that a row whose feature has code `c` goes to."""
     is_missing = c == _u16(MISSING_CODE)
-    goes_left = missing_left[node] != 0 if is_missing else int64(c) <= code[node]
-    below = left[node] if goes_left else right[node]
+    goes_left = nodes.missing_left[node] != 0 if is_missing else int64(c) <= nodes.code[node]
+    below = nodes.left[node] if goes_left else nodes.right[node]
     return int(below)
 
 
 @jit_with_arrays
-def margins(
-    codes: Any,
-    start: int,
-    stop: int,
-    roots: Any,
-    left: Any,
-    right: Any,
-    feature: Any,
-    code: Any,
-    missing_left: Any,
-    value: Any,
-    out: Any,
-) -> int:
+def margins(codes: Any, start: int, stop: int, roots: Any, nodes: Nodes, out: Any) -> int:
     """Outputs of some rows, by walking down every tree.
 
     Parameters
@@ -46,8 +45,8 @@ def margins(
         Codes of the rows, uint16, shape ``(features, rows)``.
     start, stop
         Which of the rows.
-    roots, left, right, feature, code, missing_left, value
-        The trees, as `trees.group` takes them; the way down ends everywhere.
+    roots, nodes
+        The trees, as `trees.group` takes them, and their roots; the way down ends everywhere.
     out
         Where the sums of the leaves are added, float64.
 
@@ -57,44 +56,33 @@ def margins(
         `stop`, or `BAD`.
     """
     features, rows = codes.shape
-    size = left.size
+    size = nodes.left.size
     if not 0 <= start <= stop <= min(rows, out.size):
         return BAD
     for root in roots:
         for i in range(start, stop):
             node = int64(root)
-            while 0 <= node < size and left[node] >= 0:
-                f = feature[node]
+            while 0 <= node < size and nodes.left[node] >= 0:
+                f = nodes.feature[node]
                 if f < 0 or f >= features:
                     return BAD
-                node = _below(node, codes[f, i], left, right, code, missing_left)
+                node = _below(node, codes[f, i], nodes)
             if node < 0 or node >= size:
                 return BAD
-            out[i] += value[node]
+            out[i] += nodes.value[node]
     return stop
 
 
 @jit_with_arrays
-def _one_output(
-    codes: Any,
-    roots: Any,
-    left: Any,
-    right: Any,
-    feature: Any,
-    code: Any,
-    missing_left: Any,
-    value: Any,
-    base: float,
-    logistic: bool,
-) -> float:
+def _one_output(codes: Any, trees: Trees) -> float:
     """Output of one row: the sum of its leaves, or the logistic function of it."""
-    total = base
-    for root in roots:
+    nodes, total = trees.nodes, trees.base
+    for root in trees.roots:
         node = int64(root)
-        while left[node] >= 0:
-            node = _below(node, codes[feature[node]], left, right, code, missing_left)
-        total += value[node]
-    return 1.0 / (1.0 + np.exp(-total)) if logistic else total
+        while nodes.left[node] >= 0:
+            node = _below(node, codes[nodes.feature[node]], nodes)
+        total += nodes.value[node]
+    return 1.0 / (1.0 + np.exp(-total)) if trees.logistic else total
 
 
 @jit_with_arrays
@@ -105,15 +93,7 @@ def walk(
     background: Any,
     used: Any,
     seed: int,
-    roots: Any,
-    left: Any,
-    right: Any,
-    feature: Any,
-    code: Any,
-    missing_left: Any,
-    value: Any,
-    base: float,
-    logistic: bool,
+    trees: Trees,
     out: Any,
     noise: Any,
 ) -> int:
@@ -133,10 +113,8 @@ def walk(
         Features that some tree splits by, int64.
     seed
         What the orders follow from, together with a row's place.
-    roots, left, right, feature, code, missing_left, value, base, logistic
-        The trees, as `margins` takes them.
-    logistic
-        Whether the logistic function makes the output of the sum of the leaves.
+    trees
+        The trees.
     out, noise
         Where the values of the rows are written, shape ``(features + 1, rows)``, the last line
         their output; and an estimate of the variance that sampling gives them, which is not too
@@ -149,6 +127,8 @@ def walk(
     """
     n, features = rows.shape
     k = background.shape[0]
+    nodes, roots = trees.nodes, trees.roots
+    left, right, feature = nodes.left, nodes.right, nodes.feature
     size = left.size
     if not 0 <= start <= stop <= n or background.shape[1] != features or k == 0:
         return BAD
@@ -178,27 +158,14 @@ def walk(
         state = (seed + i * 7_919) % (_PRIME - 1) + 1
         for _ in range(4):
             state = state * 48_271 % _PRIME
-        end = _one_output(
-            rows[i], roots, left, right, feature, code, missing_left, value, base, logistic
-        )
+        end = _one_output(rows[i], trees)
         out[features, i] = end
         for b in range(k):
             for j in range(order.size - 1, 0, -1):
                 state = state * 48_271 % _PRIME
                 other = state % (j + 1)
                 order[j], order[other] = order[other], order[j]
-            first = _one_output(
-                background[b],
-                roots,
-                left,
-                right,
-                feature,
-                code,
-                missing_left,
-                value,
-                base,
-                logistic,
-            )
+            first = _one_output(background[b], trees)
             once[:] = 0.0
             for turn in range(2):
                 now[:] = background[b]
@@ -208,9 +175,7 @@ def walk(
                     if now[f] == rows[i, f]:
                         continue
                     now[f] = rows[i, f]
-                    after = _one_output(
-                        now, roots, left, right, feature, code, missing_left, value, base, logistic
-                    )
+                    after = _one_output(now, trees)
                     once[turn, f] = after - before
                     before = after
             for j in range(order.size):

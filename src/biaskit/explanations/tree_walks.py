@@ -31,21 +31,7 @@ class TreeOutputs:
         out = np.full(codes.shape[1], one.base)
 
         def walk(start: int, stop: int) -> None:
-            refuse_unfit(
-                walks.margins(
-                    codes,
-                    start,
-                    stop,
-                    one.roots,
-                    one.left,
-                    one.right,
-                    one.feature,
-                    self._codes.of_nodes,
-                    one.missing_left,
-                    one.value,
-                    out,
-                )
-            )
+            refuse_unfit(walks.margins(codes, start, stop, one.roots, self._codes.nodes, out))
 
         in_threads(walk, codes.shape[1], self._threads)
         return out
@@ -115,29 +101,11 @@ class TreeWalks:
         one = self._ensemble
         out = np.zeros((rows.shape[1] + 1, len(rows)))
         noise = np.zeros_like(out)
+        trees = walks.Trees(one.roots, self._codes.nodes, float(one.base), bool(self._logistic))
+        seed = self._seed + self._before * 7_919
 
         def walk(start: int, stop: int) -> None:
-            refuse_unfit(
-                walks.walk(
-                    rows,
-                    start,
-                    stop,
-                    background,
-                    used,
-                    self._seed + self._before * 7_919,
-                    one.roots,
-                    one.left,
-                    one.right,
-                    one.feature,
-                    self._codes.of_nodes,
-                    one.missing_left,
-                    one.value,
-                    one.base,
-                    self._logistic,
-                    out,
-                    noise,
-                )
-            )
+            refuse_unfit(walks.walk(rows, start, stop, background, used, seed, trees, out, noise))
 
         in_threads(walk, len(rows), self._threads)
         return out, noise

@@ -45,8 +45,17 @@ class Codes:
     def __init__(self, ensemble: Ensemble):
         self._ensemble = ensemble
         self._thresholds = _thresholds(ensemble)
-        #: Largest code that goes left at each node.
-        self.of_nodes = _codes_of_nodes(ensemble, self._thresholds)
+        #: The trees, with the largest code that goes left at each node.
+        self.nodes = kernels.Nodes(
+            parent=ensemble.parent,
+            left=ensemble.left,
+            right=ensemble.right,
+            feature=ensemble.feature,
+            code=_codes_of_nodes(ensemble, self._thresholds),
+            missing_left=ensemble.missing_left,
+            value=ensemble.value,
+            cover=ensemble.cover,
+        )
 
     @property
     def used(self) -> NDArray[np.int64]:
@@ -119,7 +128,7 @@ class TreeValues:
         self._ensemble = ensemble
         self._threads = max(1, threads or os.cpu_count() or 1)
         self._codes = Codes(ensemble)
-        self._layout = _Layout(ensemble, self._codes.of_nodes)
+        self._layout = _Layout(ensemble, self._codes.nodes)
         self._rows = 0
         self._kept: list[NDArray[np.uint16]] = []
         self._resident = self._layout.table_size <= _MOST_RESIDENT
@@ -190,9 +199,7 @@ class TreeValues:
 
         def count(start: int, stop: int) -> None:
             refuse_unfit(
-                kernels.count(
-                    codes, layout.bit_start, layout.bits, first + start, first + stop, at, counts
-                )
+                kernels.count(codes, layout.arrays, first + start, first + stop, at, counts)
             )
 
         in_threads(count, last - first, self._threads)
@@ -207,13 +214,7 @@ class TreeValues:
 
         def tabulate(start: int, stop: int) -> None:
             done = kernels.tabulate(
-                layout.bit_start,
-                layout.line_start,
-                layout.leaf_start,
-                layout.leaves,
-                layout.literal_start,
-                layout.literals,
-                layout.shares,
+                layout.arrays,
                 first + start,
                 first + stop,
                 count_at,
@@ -241,20 +242,7 @@ class TreeValues:
 
         def add(start: int, stop: int) -> None:
             refuse_unfit(
-                kernels.add(
-                    codes,
-                    start,
-                    stop,
-                    layout.bit_start,
-                    layout.bits,
-                    layout.line_start,
-                    layout.lines,
-                    first,
-                    last,
-                    table_at,
-                    tables,
-                    out,
-                )
+                kernels.add(codes, start, stop, layout.arrays, first, last, table_at, tables, out)
             )
 
         in_threads(add, codes.shape[1], self._threads)
@@ -269,7 +257,7 @@ class _Layout:
         A leaf has too many features on the way to it, or too many leaves have many.
     """
 
-    def __init__(self, ensemble: Ensemble, codes: NDArray[np.int32]):
+    def __init__(self, ensemble: Ensemble, nodes: kernels.Nodes):
         one = ensemble
         different = np.empty(len(one.left), dtype=np.int32)
         refuse_unfit(kernels.distinct(one.parent, one.feature, MOST_FEATURES, different))
@@ -289,37 +277,20 @@ class _Layout:
         ):
             raise Declined("too many leaves with many features on the way")
         bits, splits = size[self.tops].astype(np.int64), one.splits[self.tops].astype(np.int64)
-        self.bit_start = _starts(bits)
-        self.bits = np.zeros((int(self.bit_start[-1]), 4), dtype=np.int32)
-        self.line_start = self.bit_start
-        self.lines = np.full(int(self.bit_start[-1]), -1, dtype=np.int32)
-        self.leaf_start = _starts(splits + 1)
-        self.leaves = np.zeros(int(self.leaf_start[-1]))
-        self.literal_start = _starts(np.repeat(bits, splits + 1))
-        self.literals = np.full((int(self.literal_start[-1]), 3), -1, dtype=np.int32)
-        self.shares = np.ones(int(self.literal_start[-1]))
-        refuse_unfit(
-            kernels.group(
-                self.tops,
-                one.parent,
-                one.left,
-                one.right,
-                one.feature,
-                codes,
-                one.missing_left,
-                one.value,
-                one.cover,
-                self.bit_start,
-                self.bits,
-                self.line_start,
-                self.lines,
-                self.leaf_start,
-                self.leaves,
-                self.literal_start,
-                self.literals,
-                self.shares,
-            )
+        bit_start, leaf_start = _starts(bits), _starts(splits + 1)
+        literal_start = _starts(np.repeat(bits, splits + 1))
+        self.arrays = kernels.Layout(
+            bit_start=bit_start,
+            bits=np.zeros((int(bit_start[-1]), 4), dtype=np.int32),
+            line_start=bit_start,
+            lines=np.full(int(bit_start[-1]), -1, dtype=np.int32),
+            leaf_start=leaf_start,
+            leaves=np.zeros(int(leaf_start[-1])),
+            literal_start=literal_start,
+            literals=np.full((int(literal_start[-1]), 3), -1, dtype=np.int32),
+            shares=np.ones(int(literal_start[-1])),
         )
+        refuse_unfit(kernels.group(self.tops, nodes, self.arrays))
         patterns = np.int64(1) << bits
         self.count_at = _starts(patterns)
         self.table_at = _starts(patterns * (bits + 1))
