@@ -55,6 +55,26 @@ def test_a_roles_stands_for_the_keywords(function: Any) -> None:
         function(ROWS, "sex")
 
 
+def test_explanations_take_the_roles_of_a_report() -> None:
+    """Outcomes are left out; a weight, which would change the numbers, is not."""
+    roles = Roles(facet="sex", label="y", positive=1, facet_values="F", features=["age"])
+
+    def score(rows: Any) -> Any:
+        return rows["age"] * 2.0
+
+    more: dict[str, Any] = {"features": ["age"], "background": ROWS}
+    by_name = biaskit.explain(score, ROWS, facet="sex", facet_values="F", **more)
+    assert biaskit.explain(score, ROWS, roles, **more).equals(by_name)
+    added = biaskit.attribute(score, ROWS, roles, **more)
+    assert biaskit.explain(added, roles=roles).equals(by_name)
+    means = biaskit.partial_dependence(score, ROWS, columns=["age"], roles=roles)
+    assert means.equals(biaskit.partial_dependence(score, ROWS, columns=["age"], facet="sex"))
+    with pytest.raises(BiaskitError, match="explanations do not weight rows"):
+        biaskit.explain(score, ROWS, Roles(facet="sex", weight="weight"), **more)
+    with pytest.raises(BiaskitError, match="facet= is given beside roles"):
+        biaskit.explain(score, ROWS, roles, facet="sex", **more)
+
+
 def test_roles_that_are_shown_make_themselves_again() -> None:
     roles = Roles(**GIVEN)
     assert Roles(**roles.given()) == roles == Roles.from_json(roles.to_json())

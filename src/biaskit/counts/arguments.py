@@ -25,7 +25,16 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["READERS", "Kind", "RoleArguments"]
+__all__ = [
+    "READERS",
+    "Column",
+    "CutOfD",
+    "EdgesOfD",
+    "FacetsGiven",
+    "Kind",
+    "RoleArguments",
+    "ValuesOfD",
+]
 
 _Read = TypeVar("_Read")
 
@@ -38,10 +47,19 @@ Number: TypeAlias = "int | float | Decimal | np.number[Any]"
 Numbers: TypeAlias = "Sequence[Number] | NDArray[Any]"
 
 
+FacetsGiven: TypeAlias = "Columns | Sequence[Columns | Facet] | Facet | None"
+ValuesOfD: TypeAlias = (
+    "Values | Mapping[str, Values] | Mapping[tuple[str, ...], Values]"
+    " | Mapping[str | tuple[str, ...], Values] | Mapping[Facet, Values] | None"
+)
+CutOfD: TypeAlias = "Number | Mapping[str, Number] | None"
+EdgesOfD: TypeAlias = "Numbers | Mapping[str, Numbers] | None"
+
+
 class RoleArguments(TypedDict, total=False):
     """Keyword arguments for roles, as every function that counts takes them."""
 
-    facet: Columns | Sequence[Columns | Facet] | Facet | None
+    facet: FacetsGiven
     label: Column | None
     predicted: Column | None
     group: Column | None
@@ -50,16 +68,9 @@ class RoleArguments(TypedDict, total=False):
     positive: Values | None
     positive_above: Number | None
     predicted_above: Number | None
-    facet_values: (
-        Values
-        | Mapping[str, Values]
-        | Mapping[tuple[str, ...], Values]
-        | Mapping[str | tuple[str, ...], Values]
-        | Mapping[Facet, Values]
-        | None
-    )
-    facet_above: Number | Mapping[str, Number] | None
-    facet_edges: Numbers | Mapping[str, Numbers] | None
+    facet_values: ValuesOfD
+    facet_above: CutOfD
+    facet_edges: EdgesOfD
     features: Column | Sequence[Column] | None
 
 

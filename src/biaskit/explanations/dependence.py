@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biaskit import formats
+from biaskit.counts.arguments import Column, CutOfD, EdgesOfD, FacetsGiven, RoleArguments
 from biaskit.counts.facets import ALL_ROWS
 from biaskit.counts.levels import level, order, show
 from biaskit.counts.roles import Roles
@@ -20,7 +21,7 @@ from biaskit.explanations.methods.choice import first_that_does, task_of
 from biaskit.explanations.methods.method import Task
 from biaskit.explanations.models.model import Outputs, chosen_outputs
 from biaskit.explanations.outputs import Walked, spread
-from biaskit.explanations.request import Request
+from biaskit.explanations.request import Request, sides_of
 from biaskit.explanations.rows import Rows
 from biaskit.explanations.samples import array_reservoir, tickets
 
@@ -56,10 +57,11 @@ def partial_dependence(
     data: Any,
     features: str | Sequence[str] | None = None,
     *,
-    facet: Any = None,
-    facet_above: Any = None,
-    facet_edges: Any = None,
-    frequency: str | None = None,
+    roles: Roles | None = None,
+    facet: FacetsGiven = None,
+    facet_above: CutOfD = None,
+    facet_edges: EdgesOfD = None,
+    frequency: Column | None = None,
     grid: int = 15,
     columns: Sequence[str] | None = None,
     output_class: Any = None,
@@ -75,6 +77,8 @@ def partial_dependence(
         As for `biaskit.explain`.
     features
         Features to set, each by itself; by default all that the model takes.
+    roles
+        A `Roles`, instead of the keywords for facets and frequencies.
     facet, facet_above, facet_edges
         Also the means over the rows of each facet value, as in `biaskit.count`.
     frequency
@@ -114,9 +118,13 @@ def partial_dependence(
     """
     if grid < 2:
         raise RolesError(f"grid is a number of 2 or more, not {grid!r}")
-    roles = Roles(
-        facet=facet, facet_above=facet_above, facet_edges=facet_edges, frequency=frequency
-    )
+    given: RoleArguments = {
+        "facet": facet,
+        "facet_above": facet_above,
+        "facet_edges": facet_edges,
+        "frequency": frequency,
+    }
+    roles = sides_of(roles, given)
     request = Request(
         model,
         data,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from biaskit import formats
+from biaskit.counts.arguments import Column, CutOfD, EdgesOfD, FacetsGiven, RoleArguments, ValuesOfD
 from biaskit.counts.roles import Roles
 from biaskit.errors import keywords_checked, refuse_level
 from biaskit.explanations.attributions import Attributions
@@ -15,7 +16,7 @@ from biaskit.explanations.floats import frame
 from biaskit.explanations.gaps import GapRow, ImportanceRow, gap_rows, importance_rows
 from biaskit.explanations.methods.choice import explained
 from biaskit.explanations.methods.shap_rows import imported_shap
-from biaskit.explanations.request import Request
+from biaskit.explanations.request import Request, sides_of
 from biaskit.explanations.samples import Medians
 from biaskit.explanations.summing import attributions_of
 
@@ -30,12 +31,13 @@ __all__ = ["attribute", "explain", "shap_values"]
 def explain(
     model: Any,
     data: Any = None,
+    roles: Roles | None = None,
     *,
-    facet: Any = None,
-    facet_values: Any = None,
-    facet_above: Any = None,
-    facet_edges: Any = None,
-    frequency: str | None = None,
+    facet: FacetsGiven = None,
+    facet_values: ValuesOfD = None,
+    facet_above: CutOfD = None,
+    facet_edges: EdgesOfD = None,
+    frequency: Column | None = None,
     background: Any = None,
     features: Sequence[str] | None = None,
     output_class: Any = None,
@@ -55,6 +57,9 @@ def explain(
         text ``module:function``; or `Attributions`, which need no data.
     data
         Rows, in any form that `biaskit.count` takes, or a two-dimensional array.
+    roles
+        A `Roles`, instead of the keywords for facets and frequencies: those of a report serve as
+        well, though outcomes are not needed here.
     facet, facet_values, facet_above, facet_edges
         Whose outputs are compared, as in `biaskit.count`. Without a facet, the table says how
         important each feature is in all rows.
@@ -116,17 +121,18 @@ def explain(
     2  (total)  4.0    2    2
     """
     refuse_level(confidence)
+    given: RoleArguments = {
+        "facet": facet,
+        "facet_values": facet_values,
+        "facet_above": facet_above,
+        "facet_edges": facet_edges,
+        "frequency": frequency,
+    }
     if isinstance(model, Attributions):
-        given = {"facet": facet, "facet_values": facet_values, "frequency": frequency}
-        rows = gap_rows(model, model.roles.chosen(**given), confidence)
+        asked = given if roles is None else sides_of(roles, given).given()
+        rows = gap_rows(model, model.roles.chosen(**asked), confidence)
         return formats.frame(_columns(GapRow._fields, rows))
-    roles = Roles(
-        facet=facet,
-        facet_values=facet_values,
-        facet_above=facet_above,
-        facet_edges=facet_edges,
-        frequency=frequency,
-    )
+    roles = sides_of(roles, given)
     trust = trust_model or trust_pickle
     request = Request(model, data, roles, background, features, output_class, scale, seed, trust)
     medians = None if roles.facet else Medians()
@@ -142,12 +148,13 @@ def explain(
 def attribute(
     model: Any,
     data: Any,
+    roles: Roles | None = None,
     *,
-    facet: Any = None,
-    facet_values: Any = None,
-    facet_above: Any = None,
-    facet_edges: Any = None,
-    frequency: str | None = None,
+    facet: FacetsGiven = None,
+    facet_values: ValuesOfD = None,
+    facet_above: CutOfD = None,
+    facet_edges: EdgesOfD = None,
+    frequency: Column | None = None,
     background: Any = None,
     features: Sequence[str] | None = None,
     output_class: Any = None,
@@ -175,13 +182,14 @@ def attribute(
     >>> biaskit.explain(one + one, facet_values="F").gap.tolist()
     [1.0, 1.0]
     """
-    roles = Roles(
-        facet=facet,
-        facet_values=facet_values,
-        facet_above=facet_above,
-        facet_edges=facet_edges,
-        frequency=frequency,
-    )
+    given: RoleArguments = {
+        "facet": facet,
+        "facet_values": facet_values,
+        "facet_above": facet_above,
+        "facet_edges": facet_edges,
+        "frequency": frequency,
+    }
+    roles = sides_of(roles, given)
     trust = trust_model or trust_pickle
     request = Request(model, data, roles, background, features, output_class, scale, seed, trust)
     return attributions_of(explained(request))
@@ -192,7 +200,7 @@ def shap_values(
     model: Any,
     data: Any,
     *,
-    frequency: str | None = None,
+    frequency: Column | None = None,
     background: Any = None,
     features: Sequence[str] | None = None,
     output_class: Any = None,

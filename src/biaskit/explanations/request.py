@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from biaskit.counts.roles import Roles
+from biaskit.counts.roles import RoleArguments, Roles, roles_of
 from biaskit.errors import RolesError, did_you_mean, refuse_seed
 
-__all__ = ["Request"]
+__all__ = ["Request", "sides_of"]
 
+_SIDES = ("facet", "facet_values", "facet_above", "facet_edges", "frequency")
 _SCALES = ("auto", "raw", "probability")
 
 
@@ -44,3 +45,25 @@ class Request:
             raise RolesError("data is needed: the rows to explain")
         if self.scale not in _SCALES:
             raise RolesError(f"no scale {self.scale!r}; {did_you_mean(self.scale, _SCALES)}")
+
+
+def sides_of(roles: Roles | None, given: RoleArguments) -> Roles:
+    """Roles of an explanation: who is compared, and how often each row counts.
+
+    Outcomes that roles have for a report are left out, since they need not be read.
+
+    Raises
+    ------
+    RolesError
+        Both are given, or the rows are weighted.
+    """
+    made = roles_of(roles, given)
+    if made.weight is not None:
+        raise RolesError(
+            f"explanations do not weight rows, and weight={made.weight!r} would be left out; make "
+            "the roles without it (whole numbers of rows are a frequency)"
+        )
+    kept: RoleArguments = {  # type: ignore[assignment]
+        name: value for name, value in made.given().items() if name in _SIDES
+    }
+    return Roles(**kept)
