@@ -23,7 +23,8 @@ from biaskit.explanations.models.model import Outputs, chosen_outputs
 from biaskit.explanations.outputs import Walked, spread
 from biaskit.explanations.request import Request, sides_of
 from biaskit.explanations.rows import Rows
-from biaskit.explanations.samples import array_reservoir, tickets
+from biaskit.explanations.samples import tickets
+from biaskit.sources.reservoirs import array_reservoir
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -194,7 +195,7 @@ class _Sample:
 
     def __init__(self, rows: Rows, table: RowTable, roles: Roles):
         facets = Facets(roles)
-        kept = array_reservoir(MOST_ROWS)
+        kept = array_reservoir(MOST_ROWS, axis=-1)
         for batch in rows.batches():
             codes = facets.parts(batch).values()
             kept.add([table.rows(batch).T, *map(np.stack, codes)], tickets(kept.seen, batch.rows))

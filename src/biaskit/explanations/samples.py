@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Generic, TypeVar
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,79 +11,12 @@ from numpy.typing import NDArray
 from biaskit.errors import DataError
 from biaskit.sources.batches import Batch
 from biaskit.sources.encode import without_views
+from biaskit.sources.reservoirs import Reservoir, array_reservoir
 
-__all__ = ["MEDIAN_ROWS", "Medians", "Reservoir", "array_reservoir", "drawn", "tickets"]
+__all__ = ["MEDIAN_ROWS", "Medians", "drawn", "tickets"]
 
 #: Most rows that a median is taken of; of more rows, a sample of this size.
 MEDIAN_ROWS = 100_000
-
-Part = TypeVar("Part")
-
-
-class Reservoir(Generic[Part]):
-    """Rows with the smallest tickets, in the order in which they came.
-
-    Parameters
-    ----------
-    most
-        How many rows are kept.
-    take
-        Function of a part and places to these rows of the part.
-    join
-        Function of parts to one that has the rows of all.
-
-    Attributes
-    ----------
-    seen
-        Number of rows that were added.
-    """
-
-    def __init__(
-        self,
-        most: int,
-        take: Callable[[Part, NDArray[np.intp]], Part],
-        join: Callable[[list[Part]], Part],
-    ):
-        self._most, self._take, self._join = most, take, join
-        self._parts: list[Part] = []
-        self._tickets: list[NDArray[Any]] = []
-        self._last: Any = np.inf  # rows with larger tickets cannot be kept any more
-        self.seen = 0
-
-    def add(self, part: Part, tickets: NDArray[Any]) -> None:
-        """Add some rows, each with its ticket."""
-        self.seen += len(tickets)
-        kept = np.flatnonzero(tickets <= self._last)
-        if not len(kept):
-            return
-        self._parts.append(part if len(kept) == len(tickets) else self._take(part, kept))
-        self._tickets.append(tickets[kept])
-        if sum(map(len, self._tickets)) > 2 * self._most:
-            self._thin()
-
-    def found(self) -> Part | None:
-        """Rows that are kept; None if no row was added."""
-        if not self._parts:
-            return None
-        self._thin()
-        return self._parts[0]
-
-    def _thin(self) -> None:
-        tickets, part = np.concatenate(self._tickets), self._join(self._parts)
-        if len(tickets) > self._most:
-            kept = np.sort(np.argpartition(tickets, self._most - 1)[: self._most])
-            tickets, part = tickets[kept], self._take(part, kept)
-            self._last = tickets.max()
-        self._parts, self._tickets = [part], [tickets]
-
-
-def array_reservoir(most: int) -> Reservoir[Sequence[NDArray[Any]]]:
-    """Reservoir of parts that are arrays with their rows on the last axis."""
-    return Reservoir(
-        most,
-        lambda arrays, at: [array[..., at] for array in arrays],
-        lambda parts: [np.concatenate(arrays, axis=-1) for arrays in zip(*parts, strict=True)],
-    )
 
 
 def tickets(start: int, count: int) -> NDArray[np.uint64]:
@@ -98,7 +31,7 @@ class Medians:
     """Medians of values that come in batches: of all rows, or of a sample of them."""
 
     def __init__(self) -> None:
-        self._kept = array_reservoir(MEDIAN_ROWS)
+        self._kept = array_reservoir(MEDIAN_ROWS, axis=-1)
 
     def add(self, values: NDArray[np.float64]) -> None:
         """Add the values of the next rows, shape ``(outputs, features + 1, rows)``."""

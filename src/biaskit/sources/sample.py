@@ -16,6 +16,7 @@ from biaskit.counts.roles import Roles
 from biaskit.errors import DataError
 from biaskit.sources.batches import Batch
 from biaskit.sources.encode import Encoder, dictionary, kind_of, numbers
+from biaskit.sources.reservoirs import array_reservoir
 
 __all__ = ["MAX_ROWS", "SEED", "Feature", "Sample", "Sampler"]
 
@@ -55,10 +56,8 @@ class Sampler:
         self._outcomes = [name for name in (roles.label, roles.predicted) if name is not None]
         self._columns = [*columns_of(roles.facet), *self._outcomes]
         self._counts: dict[Facet, Counter[tuple[int, ...]]] = {f: Counter() for f in roles.facet}
-        # Of each batch: tickets, values, codes of `_columns`, weights.
-        self._parts: list[tuple[NDArray[Any], ...]] = []
-        self._held = 0
-        self._last_ticket = np.uint64(2**64 - 1)
+        # Values, codes of `_columns`, weights.
+        self._kept = array_reservoir(MAX_ROWS, axis=0)
         self._complete = 0
 
     @property
@@ -81,17 +80,13 @@ class Sampler:
             known &= feature.read(batch)
         self._count(codes, known)
         tickets = _tickets(np.arange(before, before + batch.rows, dtype=np.uint64))
-        kept = np.flatnonzero(known & (tickets <= self._last_ticket))
+        kept = np.flatnonzero(known & self._kept.may_keep(tickets))
         part = (
-            tickets[kept],
             np.stack([feature.take(kept) for feature in self._features], axis=1),
             np.stack([codes[column][kept] for column in self._columns], axis=1),
             np.ones(len(kept)) if weight is None else weight[kept],
         )
-        self._parts.append(part)
-        self._held += len(kept)
-        if self._held > 2 * MAX_ROWS:
-            self._thin_out()
+        self._kept.add(part, tickets[kept])
 
     def sample(self) -> Sample:
         """Sample of all rows, when they have been added.
@@ -102,10 +97,8 @@ class Sampler:
             A feature is infinite, or no column is left for ``features="rest"``.
         """
         empty = [np.empty((0, len(one))) for one in (self._features, self._columns)]
-        nothing = np.empty(0, dtype=np.uint64), empty[0], empty[1].astype(np.intp), np.empty(0)
-        self._parts.append(nothing)
-        self._thin_out()
-        _, values, codes, weight = self._parts.pop()
+        nothing = empty[0], empty[1].astype(np.intp), np.empty(0)
+        values, codes, weight = self._kept.found() or nothing
         settled = [f.settled(values[:, i]) for i, f in enumerate(self._features)]
         kept = [i for i, feature in enumerate(self._features) if not feature.is_skipped]
         if not kept:
@@ -136,17 +129,6 @@ class Sampler:
             used = np.flatnonzero(n)
             cells = zip(*(axis.tolist() for axis in np.unravel_index(used, shape)), strict=True)
             counts.update(dict(zip(cells, n[used].tolist(), strict=True)))
-
-    def _thin_out(self) -> None:
-        """Keep the rows with the smallest tickets, `MAX_ROWS` at most."""
-        whole = [np.concatenate(arrays) for arrays in zip(*self._parts, strict=True)]
-        if len(whole[0]) > MAX_ROWS:
-            first = np.argpartition(whole[0], MAX_ROWS - 1)[:MAX_ROWS]
-            first.sort()
-            whole = [array[first] for array in whole]
-            self._last_ticket = whole[0].max()
-        self._parts = [tuple(whole)]
-        self._held = len(whole[0])
 
 
 @dataclass(frozen=True, eq=False)
