@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import subprocess
@@ -581,3 +582,8 @@ def test_damaged_files_give_arrows_counts_or_an_error():
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    seen = json.loads(done.stdout.splitlines()[-1])
+    assert seen["counts by Arrow, counts by the kernels"] >= int(mutants) // 20
+    assert seen["error by Arrow, error by the kernels"] >= int(mutants) // 20
+    # What the kernels do not read goes to Arrow, so they seldom err alone.
+    assert seen.get("counts by Arrow, error by the kernels", 0) <= int(mutants) // 20

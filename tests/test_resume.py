@@ -190,7 +190,9 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
     kill_resume.make_files(tmp_path / "rows", 300)
     calm = tmp_path / "calm.counts"
     seconds = kill_resume.calm_run(tmp_path / "rows", calm)
-    rng = random.Random(int(time.time()))
+    seed = int(time.time())
+    print(f"seed {seed}")
+    rng = random.Random(seed)
     for i in range(3):
         output = tmp_path / f"{i}.counts"
         kept, before = kill_resume.killed_run(tmp_path / "rows", output, seconds, rng)
