@@ -18,8 +18,9 @@ GOLDENS = json.loads(
     (Path(__file__).parents[1] / "data" / "clarify.json").read_text(encoding="utf-8")
 )
 CASES = {case["id"]: case for case in GOLDENS["cases"]}
-#: Clarify calls DCAcc by either name.
-NAMES = {s: s for s in METRICS if s not in ("DD", "FPRD", "FNRD", "EO")} | {"DCA": "DCAcc"}
+_OF_CLARIFY = {name for case in CASES.values() for name in case["documented"]}
+#: Our symbol for each of Clarify's metrics, which calls DCAcc by either name.
+NAMES = {s: s for s in METRICS if s in _OF_CLARIFY} | {"DCA": "DCAcc", "DCAcc": "DCAcc"}
 LABELLED = {i: c for i, c in CASES.items() if "label" in c["roles"] and "facet" in c["roles"]}
 
 

@@ -16,39 +16,15 @@ from biaskit.metrics.pretraining import lp_norm
 
 __all__ = ["FROM_ROWS", "METRICS", "Metric", "chosen", "lp_norm", "metric", "named"]
 
-#: Every metric by its symbol, in the order in which a report has them.
-METRICS: Mapping[str, Metric] = {
-    one.symbol: one
-    for one in (
-        pre.class_imbalance,
-        pre.difference_in_proportions_of_labels,
-        pre.kullback_leibler_divergence,
-        pre.jensen_shannon_divergence,
-        pre.euclidean_norm,
-        pre.total_variation_distance,
-        pre.kolmogorov_smirnov,
-        pre.demographic_disparity,
-        pre.conditional_demographic_disparity_in_labels,
-        post.difference_in_positive_proportions_in_predicted_labels,
-        post.disparate_impact,
-        post.difference_in_conditional_acceptance,
-        post.difference_in_conditional_rejection,
-        post.specificity_difference,
-        post.recall_difference,
-        post.difference_in_acceptance_rates,
-        post.difference_in_rejection_rates,
-        post.accuracy_difference,
-        post.treatment_equality,
-        post.conditional_demographic_disparity_in_predicted_labels,
-        post.false_positive_rate_difference,
-        post.false_negative_rate_difference,
-        post.equalized_odds,
-        post.generalized_entropy,
-    )
-}
+_DECLARED = [
+    one for module in (pre, post) for one in vars(module).values() if isinstance(one, Metric)
+]
+
+#: Every metric by its symbol, in the order in which they are declared and a report has them.
+METRICS: Mapping[str, Metric] = {one.symbol: one for one in _DECLARED if not one.is_of_rows}
 
 #: Metrics that no table of counts can give: the report has them where it still reads the rows.
-FROM_ROWS: Mapping[str, Metric] = {one.symbol: one for one in (post.flip_test,)}
+FROM_ROWS: Mapping[str, Metric] = {one.symbol: one for one in _DECLARED if one.is_of_rows}
 
 
 def chosen(metrics: Iterable[str | Metric] | str | None) -> list[Metric] | None:

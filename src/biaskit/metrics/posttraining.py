@@ -17,24 +17,7 @@ from biaskit.metrics.disparities import remarks_on_groups, strata, within_groups
 from biaskit.metrics.forms import Share
 from biaskit.metrics.metric import Array, metric
 
-__all__ = [
-    "accuracy_difference",
-    "conditional_demographic_disparity_in_predicted_labels",
-    "difference_in_acceptance_rates",
-    "difference_in_conditional_acceptance",
-    "difference_in_conditional_rejection",
-    "difference_in_positive_proportions_in_predicted_labels",
-    "difference_in_rejection_rates",
-    "disparate_impact",
-    "equalized_odds",
-    "false_negative_rate_difference",
-    "false_positive_rate_difference",
-    "flip_test",
-    "generalized_entropy",
-    "recall_difference",
-    "specificity_difference",
-    "treatment_equality",
-]
+__all__: list[str] = []  # the metrics are gathered by `biaskit.metrics`
 
 _PREDICTIONS = ("predicted", "positive")
 _BOTH = ("label", "predicted", "positive")

@@ -18,18 +18,7 @@ from biaskit.metrics.disparities import disparity, remarks_on_groups, strata, wi
 from biaskit.metrics.forms import Share
 from biaskit.metrics.metric import Array, Metric, metric
 
-__all__ = [
-    "class_imbalance",
-    "conditional_demographic_disparity_in_labels",
-    "demographic_disparity",
-    "difference_in_proportions_of_labels",
-    "euclidean_norm",
-    "jensen_shannon_divergence",
-    "kolmogorov_smirnov",
-    "kullback_leibler_divergence",
-    "lp_norm",
-    "total_variation_distance",
-]
+__all__ = ["lp_norm"]  # the metrics are gathered by `biaskit.metrics`
 
 
 @metric(
