@@ -33,6 +33,18 @@ def pytest_configure(config: pytest.Config) -> None:
                 config.addinivalue_line("filterwarnings", line)
 
 
+# Engines that take long to start, or to plan a query.
+_SLOW = ("spark", "dask", "ibis", "sqlframe", "modin")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow whatever runs on an engine that is."""
+    for item in items:
+        case = getattr(item, "callspec", None)
+        if case is not None and any(engine in case.id for engine in _SLOW):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(params=list(CONSTRUCTORS))
 def constructor(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Columns], Any]:
     make = CONSTRUCTORS[request.param]

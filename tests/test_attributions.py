@@ -431,6 +431,7 @@ def test_decisions_of_0_1_0_have_the_interval_of_proportions(tmp_path: Path) -> 
     pd.testing.assert_frame_equal(again, explain(loaded, facet_values="F"))
 
 
+@pytest.mark.slow
 def test_attributions_of_parts_add_to_those_of_the_whole() -> None:
     rng = np.random.default_rng(0)
     rows = pd.DataFrame({"x": rng.integers(0, 4, 50), "g": rng.integers(0, 3, 50).astype(str)})

@@ -41,6 +41,7 @@ def refuses(path: Path, match: str, **roles: Any) -> None:
         biaskit.count(path, **{"facet": "g", "label": "y", **roles})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("choice", ["never", "always"])
 def test_long_texts_are_not_counted_by(
     choice: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -84,6 +85,7 @@ def test_a_page_that_says_it_is_large(
     refuses(path, "a page has .* bytes for 2 values")
 
 
+@pytest.mark.slow
 def test_a_footer_of_very_many_empty_row_groups(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -116,6 +118,7 @@ def test_a_footer_of_very_many_empty_row_groups(
 # ------------------------------------------------------------------------------------ texts
 
 
+@pytest.mark.slow
 def test_wide_json_lines_are_read_in_little_memory(tmp_path: Path) -> None:
     """131,072 lines of 300 keys took 4 GB, all of it dictionaries of what nobody asked for."""
     path = tmp_path / "wide.jsonl.gz"
@@ -286,6 +289,7 @@ def test_items_that_take_no_bytes_are_bounded_together() -> None:
     assert from_ubjson(b"[" + honest + honest + b"]") == [[True] * 3] * 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("one", [b"Z", b"[]"], ids=["null", "array"])
 def test_values_that_are_read_one_by_one_are_bounded(one: bytes) -> None:
     """A small model file must not take minutes: a number in an array takes no time of its own."""
@@ -391,6 +395,7 @@ def test_a_glob_takes_no_longer_than_its_length_times_the_paths() -> None:
     assert time.monotonic() - start < 60  # backtracking would take hours
 
 
+@pytest.mark.slow
 def test_damaged_files_raise_what_they_should() -> None:
     program = Path(__file__).with_name("fuzz_loaders.py")
     done = subprocess.run([sys.executable, program, "600"], capture_output=True, text=True)

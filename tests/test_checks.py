@@ -340,6 +340,7 @@ def test_another_level_than_the_reports(report: pd.DataFrame) -> None:
 # The whole gate
 
 
+@pytest.mark.slow
 def test_false_alarms_stay_below_the_nominal_level() -> None:
     """Of 500 tables whose five facet values do not differ, fewer than 5 % have any wrong verdict.
 

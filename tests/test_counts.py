@@ -65,6 +65,7 @@ SCHEMA = pa.schema(
 )
 
 
+@pytest.mark.slow
 @each_roles
 @given(table=columns(), data=st.data())
 def test_parts_add_to_the_whole_in_any_order(
@@ -81,6 +82,7 @@ def test_parts_add_to_the_whole_in_any_order(
     assert whole.rows == rows_in(table, roles)
 
 
+@pytest.mark.slow
 @each_roles
 @given(one=columns(), other=columns(), third=columns())
 def test_adding_is_commutative_and_associative(
@@ -100,6 +102,7 @@ def test_every_row_is_in_one_cell(roles: dict[str, Any], table: dict[str, list[A
         assert facet_table.rows == counts.rows == rows_in(table, roles)
 
 
+@pytest.mark.slow
 @each_roles
 @given(table=columns())
 def test_saved_counts_come_back_equal(

@@ -27,6 +27,7 @@ def blocks(page: Path, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
+@pytest.mark.slow
 @each_page
 def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -44,6 +45,7 @@ def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.Monke
     assert runner.summarize(verbose=False).failed == 0, "".join(out)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["README.md", "docs/scale.md"])
 def test_console_blocks_run(name: str, tmp_path: Path) -> None:
     """In an empty folder, each command prints what the page says it does."""

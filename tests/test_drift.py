@@ -212,6 +212,7 @@ def test_a_baseline_that_is_none_is_refused(tmp_path: Path) -> None:
         biaskit.compare(counts, biaskit.Counts.empty(counts.roles))
 
 
+@pytest.mark.slow
 def test_data_that_have_not_changed_raise_few_alarms() -> None:
     """Of 400 pairs of tables from one source, fewer than 5 % seem to have drifted."""
     rng = np.random.default_rng(3)
@@ -226,6 +227,7 @@ def test_data_that_have_not_changed_raise_few_alarms() -> None:
     assert alarms <= 0.05 * 400
 
 
+@pytest.mark.slow
 def test_the_interval_of_a_change_holds_the_change() -> None:
     rng = np.random.default_rng(4)
     truth = 0.25 - 0.15

@@ -106,6 +106,7 @@ ROLES = [
 ]
 
 
+@pytest.mark.slow
 @many
 @given(tables(), settings_of_a_writer, st.sampled_from(ROLES), st.sampled_from([0, 1 << 21]))
 def test_kernels_arrow_and_plain_python_agree(
@@ -319,6 +320,7 @@ def test_a_date_that_no_calendar_has_is_named(tmp_path, kernels):
             biaskit.count(path, facet="day", label="y")
 
 
+@pytest.mark.slow
 @many
 @given(
     st.lists(
@@ -516,6 +518,7 @@ def output_of(process):
     return out
 
 
+@pytest.mark.slow
 @compiled
 def test_kernels_work_where_no_folder_can_be_written(tmp_path, counted_apart):
     expected = output_of(counted_apart("never"))
@@ -523,6 +526,7 @@ def test_kernels_work_where_no_folder_can_be_written(tmp_path, counted_apart):
     assert output_of(counted_apart("always", NO_FOLDER, **home)) == expected
 
 
+@pytest.mark.slow
 @compiled
 def test_damage_to_the_kept_kernels_is_said_and_mended(tmp_path, counted_apart):
     """A power cut leaves empty files, and a worn disk flips bytes of what Numba would run."""
@@ -545,6 +549,7 @@ def test_damage_to_the_kept_kernels_is_said_and_mended(tmp_path, counted_apart):
     assert output_of(counted_apart("always", **where)) == expected
 
 
+@pytest.mark.slow
 @compiled
 def test_kernels_that_find_no_place_on_the_disk(tmp_path, counted_apart):
     expected = output_of(counted_apart("never"))
@@ -555,6 +560,7 @@ def test_kernels_that_find_no_place_on_the_disk(tmp_path, counted_apart):
     assert err.count("RuntimeWarning") == 1
 
 
+@pytest.mark.slow
 @compiled
 def test_processes_that_compile_into_one_folder_at_once(tmp_path, counted_apart):
     expected = output_of(counted_apart("never"))
@@ -571,6 +577,7 @@ def test_processes_that_compile_into_one_folder_at_once(tmp_path, counted_apart)
     assert kept == {file: file.stat().st_mtime_ns for file in cache.rglob("*.nbc")}
 
 
+@pytest.mark.slow
 def test_damaged_files_give_arrows_counts_or_an_error():
     program = Path(__file__).with_name("fuzz_encoded.py")
     mutants = "40" if os.environ.get("NUMBA_DISABLE_JIT") == "1" else "400"

@@ -98,6 +98,7 @@ def test_instants_of_spark_that_have_no_zone(engine: str, tmp_path: Path) -> Non
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", [key for key in KEYS if ("spark connect", key) not in REFUSED])
 def test_every_type_of_key_by_rows_of_spark(
     key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -49,6 +49,7 @@ def shell(redirected: str, *argv: str) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reader", ["true", "head -1"])
 def test_a_reader_that_ends_early_changes_no_verdict(rows: Path, reader: str) -> None:
     assert shell(f"| {reader}", "check", "rows.parquet", *BREACHED) == (1, "")
@@ -62,6 +63,7 @@ def test_a_reader_that_ends_early_costs_nothing_that_is_written_after_it(rows: P
     assert '"exit_code": 1' in Path("found.json").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stream", "reason"), [("> /dev/full", "No space left on device"), (">&-", "it is closed")]
 )
@@ -73,6 +75,7 @@ def test_output_that_cannot_be_written_is_one_line(rows: Path, stream: str, reas
         assert reason in told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stream", ["2> /dev/full", "2>&-"])
 def test_complaints_that_nobody_can_read(rows: Path, stream: str) -> None:
     assert shell(stream, "check", "none.parquet", *BREACHED)[0] == 2

@@ -171,6 +171,7 @@ def test_a_median_of_many_rows_is_of_a_sample(monkeypatch: pytest.MonkeyPatch) -
     assert np.abs(one.found()).max() < 0.6
 
 
+@pytest.mark.slow
 def test_the_probability_of_trees_is_sampled_and_says_how_well() -> None:
     report = biaskit.explain(XGB, PEOPLE, **GAP, scale="probability")
     probability = XGB.predict_proba(PEOPLE[FEATURES])[:, 1].astype(float)
@@ -274,6 +275,7 @@ def test_the_part_of_the_facet_itself_is_sure() -> None:
     assert ends[3, 2] > -1
 
 
+@pytest.mark.slow
 def test_an_offset_of_the_output_leaves_the_interval_as_it_is() -> None:
     """The interval of the output is that of its one feature."""
     values = np.random.default_rng(0).normal(size=20_000)
@@ -291,6 +293,7 @@ def test_an_offset_of_the_output_leaves_the_interval_as_it_is() -> None:
     assert found.high[1] - found.low[1] < 0.06
 
 
+@pytest.mark.slow
 def test_a_sum_that_few_rows_carry_says_so() -> None:
     rng = np.random.default_rng(0)
     rare = np.where(rng.random(2_040) < 0.01, rng.lognormal(size=2_040), 0.0)
@@ -309,6 +312,7 @@ def test_a_sum_that_few_rows_carry_says_so() -> None:
     assert (found.note[1:] == "").all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["object", "path", "paths", "none"])
 def test_a_background_of_the_data_counts_as_fixed(form: str, tmp_path: Path) -> None:
     path = tmp_path / "p.parquet"
@@ -381,6 +385,7 @@ def test_many_features_are_sampled_by_shap() -> None:
     assert report.gap[:11].tolist() == pytest.approx(means.tolist())  # additive: exact all the same
 
 
+@pytest.mark.slow
 def test_a_pipeline_is_explained_by_its_own_columns() -> None:
     columns = ["sex", "age", "pay"]
     model = make_pipeline(
@@ -598,6 +603,7 @@ def test_bad_input_is_named(call: Any, message: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_classes_without_scores() -> None:
     from sklearn.linear_model import Perceptron
     from sklearn.neighbors import NearestCentroid
@@ -815,6 +821,7 @@ def test_texts_of_numbers_in_a_facet_stay_texts(tmp_path: Path) -> None:
     assert [*report.value.unique()] == ["007", "8"]
 
 
+@pytest.mark.slow
 def test_categories_with_a_background(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = PEOPLE.assign(city=np.array(["x", "y", "z"])[PEOPLE.age % 3])
     frame = rows[["city", "pay"]].astype({"city": "category"})

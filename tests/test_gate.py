@@ -509,6 +509,7 @@ def test_a_file_takes_the_findings_and_the_terminal_the_conclusion(
 # One policy
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(
     gap=st.floats(-0.5, 0.5),

@@ -126,6 +126,7 @@ any_text = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(
     texts=st.lists(any_text, min_size=2, max_size=5, unique=True),

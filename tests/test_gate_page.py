@@ -74,6 +74,7 @@ def without_noise(text: str) -> str:
     return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("[INFO]"))
 
 
+@pytest.mark.slow
 def test_the_page_runs_from_top_to_bottom(project: Path) -> None:
     ran = 0
     for language, name, text in BLOCK.findall(PAGE.read_text(encoding="utf-8")):

@@ -74,7 +74,7 @@ def test_codes_that_come_meanwhile_change_no_count(encoders: dict[str, Encoder])
 def test_more_cells_than_a_table_may_have_are_refused_while_they_come(
     encoders: dict[str, Encoder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("biaskit.sources.histogram.MAX_CELLS", 8)
+    monkeypatch.setattr("biaskit.sources.grids.MAX_CELLS", 8)
     values = pa.array(["a", "b", "c"])
     with (
         Histograms(ROLES, encoders) as histograms,

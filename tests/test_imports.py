@@ -50,6 +50,7 @@ def test_a_report_on_the_command_line_does_without_pandas(suffix: str, tmp_path:
     assert found == {"numpy", "pyarrow"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["rows.parquet", "rows.csv"])
 def test_a_check_does_without_pandas_and_numba(name: str, tmp_path: Path) -> None:
     columns = {"sex": ["F", "M"] * 5_000, "y": [1, 0, 1, 1] * 2_500}
@@ -84,6 +85,7 @@ def test_the_names_of_the_package() -> None:
         biaskit.reprot  # noqa: B018
 
 
+@pytest.mark.slow
 def test_an_explanation_on_the_command_line_does_without_pandas_and_shap(tmp_path: Path) -> None:
     """A LightGBM file of a single leaf, so that no library is needed to make one."""
     (tmp_path / "model.txt").write_text(

@@ -52,6 +52,7 @@ def one(
     return float(estimate[0]), *(float(x[0]) for x in found)
 
 
+@pytest.mark.slow
 @each
 @given(sides=tallies())
 def test_an_interval_holds_its_estimate_inside_the_bounds(
@@ -69,6 +70,7 @@ def test_an_interval_holds_its_estimate_inside_the_bounds(
         assert LEAST_P <= p <= 1
 
 
+@pytest.mark.slow
 @each
 @given(sides=tallies())
 def test_p_is_the_level_at_which_the_interval_meets_parity(
@@ -85,6 +87,7 @@ def test_p_is_the_level_at_which_the_interval_meets_parity(
             assert outside == (p < alpha), (alpha, p, low, high)
 
 
+@pytest.mark.slow
 @each
 @given(sides=tallies())
 def test_the_sides_swapped_have_the_mirrored_interval_to_the_bit(
@@ -126,6 +129,7 @@ def test_neither_ties_nor_the_order_of_labels_matter(symbol: str) -> None:
         assert one(*turned, METRICS[symbol]) == pytest.approx(found)
 
 
+@pytest.mark.slow
 @each
 @given(sides=tallies())
 def test_equal_sides_have_a_symmetric_interval(metric: Metric, sides: tuple[Tally, Tally]) -> None:
@@ -402,6 +406,7 @@ def benchmark() -> ModuleType:
     return module
 
 
+@pytest.mark.slow
 def test_intervals_hold_in_small_cells() -> None:
     found = [one for one in benchmark().small() if one.binds]
     assert len(found) > 250

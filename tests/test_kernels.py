@@ -379,6 +379,7 @@ def assert_counted(columns: list[np.ndarray], sizes: list[int]) -> None:
         assert joint_counts(codes, starts, places, rows, scratch, *short, counts) == BAD
 
 
+@pytest.mark.slow
 @few
 @given(st.lists(st.integers(0, 700), max_size=60), st.integers(1, 3), st.randoms())
 def test_codes_of_a_long_dictionary_find_their_places(codes, planes, random):

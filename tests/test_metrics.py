@@ -35,6 +35,7 @@ def small(a: Tally, d: Tally) -> tuple[Tally, Tally]:
     return replace(a, cells=a.cells % 7), replace(d, cells=d.cells % 7)
 
 
+@pytest.mark.slow
 @each
 @given(sides=tallies())
 def test_equals_its_naive_twin_on_rows(metric: Metric, sides: tuple[Tally, Tally]) -> None:
@@ -58,6 +59,7 @@ def test_every_metric_has_a_twin_and_facts() -> None:
         assert metric.bounds[0] <= metric.parity <= metric.bounds[1]
 
 
+@pytest.mark.slow
 @each
 @given(sides=tallies())
 def test_is_inside_its_bounds(metric: Metric, sides: tuple[Tally, Tally]) -> None:
@@ -66,6 +68,7 @@ def test_is_inside_its_bounds(metric: Metric, sides: tuple[Tally, Tally]) -> Non
     assert math.isnan(found) or low - 1e-12 <= found <= high + 1e-12
 
 
+@pytest.mark.slow
 @each
 @given(sides=tallies())
 def test_is_at_parity_on_equal_sides(metric: Metric, sides: tuple[Tally, Tally]) -> None:
@@ -75,6 +78,7 @@ def test_is_at_parity_on_equal_sides(metric: Metric, sides: tuple[Tally, Tally])
         assert math.isnan(found) or found == metric.parity
 
 
+@pytest.mark.slow
 @each
 @given(sides=tallies())
 def test_swapping_the_sides_does_what_is_declared(
@@ -92,6 +96,7 @@ def test_swapping_the_sides_does_what_is_declared(
         assert there == pytest.approx(back, abs=1e-12)
 
 
+@pytest.mark.slow
 @each
 @given(sides=tallies(), times=st.integers(2, 50))
 def test_does_not_depend_on_the_size_of_the_table(
@@ -102,6 +107,7 @@ def test_does_not_depend_on_the_size_of_the_table(
     assert float(metric(*larger)) == pytest.approx(float(metric(a, d)), rel=1e-12, nan_ok=True)
 
 
+@pytest.mark.slow
 @each
 @given(both=st.lists(tallies(labels=3), min_size=2, max_size=4))
 def test_a_batch_gives_the_same_bits_as_one_by_one(

@@ -226,6 +226,7 @@ def test_the_best_round_of_an_older_or_a_damaged_file() -> None:
 # What the kernels do not read
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind", [sk.HistGradientBoostingClassifier, sk.HistGradientBoostingRegressor]
 )
@@ -274,6 +275,7 @@ def test_a_linear_booster(kind: Any) -> None:
     refuse_another_explanation(model, own, near=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("k", [0, 1])
 @pytest.mark.parametrize(
     "model",
@@ -727,6 +729,7 @@ def in_chunks(rows: pd.DataFrame) -> pa.Table:
     return pa.Table.from_batches(pa.Table.from_pandas(rows, preserve_index=False).to_batches(60))
 
 
+@pytest.mark.slow
 def test_the_background_is_drawn_from_all_of_the_data(tmp_path: Path) -> None:
     rows = sorted_rows()
     asked = {"features": ["a", "b"], "facet": "side", "facet_values": "p"}

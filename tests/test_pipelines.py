@@ -88,6 +88,7 @@ def steps() -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("gap", "code"), [(FAIR, 0), (BIASED, 1)])
 def test_the_workflow_annotates_sums_up_and_uploads(project: Path, gap: float, code: int) -> None:
     loans(gap).to_parquet("loans.parquet")
@@ -115,6 +116,7 @@ def test_steps_after_a_failed_one_run_and_all_else_is_a_step() -> None:
 # pytest
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("gap", "failed"), [(FAIR, 0), (UNSURE, 0), (BIASED, 2)])
 def test_tests_fail_on_biased_data(project: Path, gap: float, failed: int) -> None:
     loans(gap).to_parquet("loans.parquet")

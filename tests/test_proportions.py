@@ -69,6 +69,7 @@ def test_nothing_and_everything_counted() -> None:
     assert np.isnan(reach(0, 0, 0.025))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("few", [1, 2, 3, 10, 40])
 @pytest.mark.parametrize("many", [2, 20, 47, 500, 5000])
 def test_the_tail_of_a_gap_reaches_it_from_sides_of_a_few_rows(few: int, many: int) -> None:

@@ -317,6 +317,7 @@ def test_what_is_not_at_googles(address: str, message: str, google: tuple[Any, s
         biaskit.count(f"gs://anonymous@{address}{options}", **ROLES)
 
 
+@pytest.mark.slow
 def test_googles_store_that_does_not_answer() -> None:
     """Unless it is told otherwise, pyarrow asks it for a quarter of an hour."""
     address = f"gs://anonymous@loans/x.csv?endpoint_override=127.0.0.1:{loopback.free_port()}"
@@ -389,6 +390,7 @@ def people(rows: int) -> pa.Table:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernels", ["always", "never"])
 def test_the_bytes_of_the_needed_columns_and_few_more_are_read(
     kernels: str, bucket: tuple[Any, str], port: int, monkeypatch: pytest.MonkeyPatch
@@ -412,6 +414,7 @@ def test_the_bytes_of_the_needed_columns_and_few_more_are_read(
     assert traffic.requests <= len(needed) + 1
 
 
+@pytest.mark.slow
 def test_what_is_needed_is_asked_for_several_at_a_time(
     bucket: tuple[Any, str], port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -433,6 +436,7 @@ def test_what_is_needed_is_asked_for_several_at_a_time(
     assert traffic.requests <= 4 * (1 + 8 * 2)
 
 
+@pytest.mark.slow
 def test_small_files_are_one_request_each(
     bucket: tuple[Any, str], port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -447,6 +451,7 @@ def test_small_files_are_one_request_each(
     assert traffic.most >= 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["x.csv", "x.csv.gz", "x.jsonl", "x.jsonl.zst"])
 def test_long_texts_are_asked_for_in_pieces_several_at_a_time(
     name: str, bucket: tuple[Any, str], port: int, monkeypatch: pytest.MonkeyPatch
@@ -494,6 +499,7 @@ def test_a_file_that_becomes_shorter_while_it_is_read(
         biaskit.count(longer, **ROLES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("form", "trouble"),
     [("parquet", "breaks off"), ("parquet", "throttles"), ("csv", "breaks off")],

@@ -64,6 +64,7 @@ def test_every_figure_equals_its_naive_twin(table: dict[str, list[Any]]) -> None
         assert row.n_a == len(known) - row.n_d
 
 
+@pytest.mark.slow
 @given(table=columns())
 def test_no_row_is_lost(table: dict[str, list[Any]]) -> None:
     report = biaskit.report(

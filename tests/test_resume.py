@@ -185,6 +185,7 @@ def test_a_hostile_record(told: bytes, days: Path, capsys: Any) -> None:
     assert resumed(capsys)[0] == 2
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments(tmp_path: Path) -> None:
     """A handful of times; `python tests/kill_resume.py 50` does the same more often."""
     kill_resume.make_files(tmp_path / "rows", 300)

@@ -64,6 +64,7 @@ biaskit.count("a/" + {name!r}, facet="sex", label="y", filesystem=place)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answers", [0, 2])
 @pytest.mark.parametrize(
     ("name", "choice"),

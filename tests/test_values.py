@@ -60,6 +60,7 @@ def test_a_column_of_the_folders_is_what_it_is_in_a_frame_for_ft(
     assert found["estimate"].abs().item() > 0.05
 
 
+@pytest.mark.slow
 def test_a_column_of_the_folders_is_what_it_is_in_a_frame_for_explain(
     people: pd.DataFrame, tmp_path: Path
 ) -> None:

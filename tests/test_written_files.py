@@ -208,6 +208,7 @@ def test_half_a_character_in_parquet(here: Path) -> None:
 # ------------------------------------------------------------------------- several at a time
 
 
+@pytest.mark.slow
 def test_threads_that_write_one_file_while_others_read_it(here: Path) -> None:
     counts = [Counts.load("rows.counts")]
     counts.append(counts[0] + counts[0])
@@ -280,6 +281,7 @@ with written.locked("all.counts"):
     assert not list(here.glob(".*.lock"))
 
 
+@pytest.mark.slow
 def test_files_are_whole_after_writers_were_killed(here: Path) -> None:
     """A handful of times; `python tests/kill_resume.py 50` does the same more often."""
     rng = random.Random(int(time.time()))
@@ -311,6 +313,7 @@ def test_merged_counts_may_go_through_a_pipe(here: Path) -> None:
 # ------------------------------------------------------------------- files that change meanwhile
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["parquet", "csv", "jsonl"])
 @pytest.mark.parametrize("kernels", ["always", "never"])
 def test_a_file_that_is_replaced_while_it_is_read(

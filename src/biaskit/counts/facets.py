@@ -112,9 +112,7 @@ def no_name(role: str, given: Any) -> str:
 
 def _facet(given: Any) -> Facet | None:
     """Facet of a name, of names in a text that joins them, or of names in a tuple."""
-    if isinstance(given, Facet):
-        return given
-    name = column_name(given)
+    name = column_name(given.columns if isinstance(given, Facet) else given)
     columns = tuple(name.split(_JOINED_BY)) if isinstance(name, str) else name
     is_whole = isinstance(columns, tuple) and all(isinstance(column, str) for column in columns)
     return Facet(columns) if is_whole and columns else None
