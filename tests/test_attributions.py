@@ -446,6 +446,7 @@ def test_attributions_of_parts_add_to_those_of_the_whole() -> None:
     assert same(replace(added, about=whole.about), whole, 1e-13)
 
 
+@pytest.mark.slow
 def test_the_total_of_decisions_is_the_gap_of_the_report() -> None:
     """`explain` and `report` say the same of the same number, to twelve digits."""
     rng = np.random.default_rng(0)

@@ -111,6 +111,7 @@ def test_an_empty_side_is_undefined_where_smclarify_raises() -> None:
         }
 
 
+@pytest.mark.slow
 @each
 @given(sides=tallies(labels=2))
 def test_equals_the_documents_where_every_cell_is_filled(
@@ -122,6 +123,7 @@ def test_equals_the_documents_where_every_cell_is_filled(
     assert metric.remark is None or metric.remark(a, d) == [""]
 
 
+@pytest.mark.slow
 @each
 @given(sides=tallies(), few=st.integers(1, 3))
 def test_keeps_to_what_it_declares_where_cells_are_empty(

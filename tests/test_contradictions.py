@@ -32,6 +32,7 @@ def file_of(**options: Any) -> File:
 CODECS = ["snappy", "none", "zstd", "lz4", "brotli"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("choice", ["never", "always"])
 @pytest.mark.parametrize("codec", CODECS)
 @pytest.mark.parametrize("version", ["1.0", "2.0"])

@@ -94,6 +94,7 @@ def test_adding_is_commutative_and_associative(
     assert a + Counts.empty(a.roles) == a
 
 
+@pytest.mark.slow
 @each_roles
 @given(table=columns())
 def test_every_row_is_in_one_cell(roles: dict[str, Any], table: dict[str, list[Any]]) -> None:

@@ -118,6 +118,7 @@ def forms(tmp_path: Path) -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["pandas", "polars", "arrow", "parquet", "csv", "jsonl"])
 @pytest.mark.parametrize("at_once", [7, 1 << 16])
 def test_any_table_in_any_batches_says_the_same(

@@ -118,6 +118,7 @@ def test_a_batch_gives_the_same_bits_as_one_by_one(
     assert metric(a, d).tobytes() == one_by_one.tobytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("symbol", ["KL", "JS", "LP", "TVD", "KS"])
 @given(sides=tallies(labels=4), order=st.permutations(range(4)))
 def test_distances_do_not_depend_on_the_names_of_labels(

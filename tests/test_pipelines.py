@@ -232,6 +232,7 @@ def test_an_asset_check_is_as_severe_as_the_verdict(
 # Airflow
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("gap", "flags", "code"),
     [(FAIR, "", 0), (UNSURE, "", 0), (UNSURE, " --strict", 1), (BIASED, "", 1), (None, "", 2)],

@@ -103,6 +103,7 @@ def test_no_output_shows_a_secret(here: Path, address: str, capsys: Any) -> None
         assert HIDDEN not in out + err, argv
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", ADDRESSES)
 @pytest.mark.parametrize(
     "keys",

@@ -17,6 +17,7 @@ from biaskit.sources.files import ranges
 from support.stalling import Stalling, stored
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answers", [0, 1, 2])
 @pytest.mark.parametrize("choice", ["never", "always"])
 @pytest.mark.parametrize("name", ["x.parquet", "x.csv", "x.jsonl"])
