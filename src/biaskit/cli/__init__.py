@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from biaskit import __version__
-from biaskit.cli import counting, explaining, gating, reporting
 from biaskit.cli.flags import Parser, in_flags
 from biaskit.cli.streams import complain
 from biaskit.errors import RolesError, did_you_mean, listed
@@ -17,6 +17,13 @@ from biaskit.store.addresses import in_one_line
 __all__ = ["main"]
 
 _FINE, _WRONG, _INTERRUPTED = 0, 2, 130
+# Modules of the verbs, in the order of the help. A call loads that of its own verb alone.
+_MODULES = {
+    "reporting": ("report", "metrics", "demo"),
+    "counting": ("count", "merge"),
+    "gating": ("check", "compare", "baseline"),
+    "explaining": ("explain",),
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -47,10 +54,10 @@ def _addresses(argv: Sequence[str]) -> list[str]:
 
 
 def _parsed(argv: list[str]) -> argparse.Namespace:
-    parser, verbs = _parser()
     if argv[:1] == ["help"]:
         argv = [*argv[1:2], "--help"]
     first = argv[0] if argv else ""
+    parser, verbs = _parser(first)
     if first.startswith("-") and first not in parser._option_string_actions:
         raise RolesError(f"no flag {first!r} before a verb; the verbs are {listed([*verbs])}")
     if first and not first.startswith("-") and first not in verbs:
@@ -64,7 +71,8 @@ def _parsed(argv: list[str]) -> argparse.Namespace:
     return args
 
 
-def _parser() -> tuple[Parser, dict[str, Parser]]:
+def _parser(first: str = "") -> tuple[Parser, dict[str, Parser]]:
+    """Parser of a call that begins with some verb; of every verb where it begins with none."""
     shape: dict[str, Any] = {
         "formatter_class": argparse.RawDescriptionHelpFormatter,
         "allow_abbrev": False,
@@ -78,6 +86,7 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
         made.set_defaults(run=run)
         return made
 
-    for room in (reporting, counting, gating, explaining):
-        room.add_verbs(verb)
+    known = [name for name, its in _MODULES.items() if first in its] or [*_MODULES]
+    for name in known:
+        importlib.import_module(f"biaskit.cli.{name}").add_verbs(verb)
     return parser, verbs.choices
