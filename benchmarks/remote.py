@@ -67,7 +67,7 @@ class Store(BaseHTTPRequestHandler):
             self.send_range(path)
 
     def send_range(self, path: Path) -> None:
-        """Send the bytes of a file that are asked for."""
+        """Send the bytes of a file that are requested."""
         size = path.stat().st_size
         first, _, last = self.headers["Range"].removeprefix("bytes=").partition("-")
         start = int(first) if first else size - int(last)

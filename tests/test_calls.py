@@ -56,15 +56,18 @@ def linear(table: Any) -> Any:
         ({"metrics": ["CI", OWN, "DPL"]}, "two metrics have the symbol 'DPL'"),
         ({"metrics": [OWN, replace(OWN)]}, "two metrics have the symbol 'DPL'"),
         ({"metrics": ["LP", biaskit.lp_norm(2)]}, "two metrics have the symbol 'LP'"),
-        ({"confidence": "95%"}, "confidence is a number between 0 and 1, such as 0.95; not '95%'"),
-        ({"confidence": 95}, "between 0 and 1, such as 0.95; not 95"),
+        (
+            {"confidence": "95%"},
+            "confidence must be a number between 0 and 1, such as 0.95, not '95%'",
+        ),
+        ({"confidence": 95}, "between 0 and 1, such as 0.95, not 95"),
         ({"confidence": True}, "between 0 and 1"),
         ({"confidence": float("nan")}, "between 0 and 1"),
-        ({"seed": "a"}, "seed is an integer of 0 or more, not 'a'"),
-        ({"seed": None}, "seed is an integer of 0 or more, not None"),
-        ({"seed": 1.5}, "seed is an integer of 0 or more, not 1.5"),
-        ({"seed": -1}, "seed is an integer of 0 or more, not -1"),
-        ({"seed": True}, "seed is an integer"),
+        ({"seed": "a"}, "seed must be an integer of 0 or more, not 'a'"),
+        ({"seed": None}, "seed must be an integer of 0 or more, not None"),
+        ({"seed": 1.5}, "seed must be an integer of 0 or more, not 1.5"),
+        ({"seed": -1}, "seed must be an integer of 0 or more, not -1"),
+        ({"seed": True}, "seed must be an integer"),
         ({"labels": "y"}, "report takes no 'labels'; did you mean 'label'"),
         (
             {"privileged": "M"},
@@ -107,18 +110,30 @@ CALLS: list[tuple[Callable[[], Any], str]] = [
         lambda: biaskit.check(None, {}, confidence_level=0.9),
         "check takes no 'confidence_level'; did you",
     ),
-    (lambda: biaskit.check(None, {}, min_rows="5"), "min_rows is an integer of 0 or more, not '5'"),
-    (lambda: biaskit.check(None, {}, min_rows=-1), "min_rows is an integer of 0 or more, not -1"),
-    (lambda: biaskit.check(None, {}, confidence="a"), "confidence is a number"),
+    (
+        lambda: biaskit.check(None, {}, min_rows="5"),
+        "min_rows must be an integer of 0 or more, not '5'",
+    ),
+    (
+        lambda: biaskit.check(None, {}, min_rows=-1),
+        "min_rows must be an integer of 0 or more, not -1",
+    ),
+    (lambda: biaskit.check(None, {}, confidence="a"), "confidence must be a number"),
     (lambda: biaskit.compare(Unread(), None, limit=0.1), "compare takes no 'limit'; did you mean"),
-    (lambda: biaskit.compare(Unread(), None, seed=None), "seed is an integer"),
-    (lambda: biaskit.compare(Unread(), None, confidence="a"), "confidence is a number"),
+    (lambda: biaskit.compare(Unread(), None, seed=None), "seed must be an integer"),
+    (lambda: biaskit.compare(Unread(), None, confidence="a"), "confidence must be a number"),
     (lambda: biaskit.ndcg([1], [2]), r"attributions by feature, a mapping or a Series; not \[1\]"),
     (lambda: biaskit.explain(linear, Unread(), feature=["age"]), "explain takes no 'feature'; did"),
-    (lambda: biaskit.explain(linear, Unread(), facet="sex", seed="a"), "seed is an integer"),
-    (lambda: biaskit.explain(linear, Unread(), facet="sex", confidence="a"), "confidence is a n"),
-    (lambda: biaskit.attribute(linear, Unread(), facet="sex", seed=None), "seed is an integer"),
-    (lambda: biaskit.shap_values(linear, Unread(), seed=1.5), "seed is an integer"),
+    (lambda: biaskit.explain(linear, Unread(), facet="sex", seed="a"), "seed must be an integer"),
+    (
+        lambda: biaskit.explain(linear, Unread(), facet="sex", confidence="a"),
+        "confidence must be a n",
+    ),
+    (
+        lambda: biaskit.attribute(linear, Unread(), facet="sex", seed=None),
+        "seed must be an integer",
+    ),
+    (lambda: biaskit.shap_values(linear, Unread(), seed=1.5), "seed must be an integer"),
     (lambda: biaskit.partial_dependence(linear, Unread(), feature="age"), "did you mean 'feature"),
 ]
 
@@ -168,7 +183,7 @@ def test_two_limits_on_one_symbol(limits: dict[Any, float]) -> None:
 
 def test_what_is_required_is_the_metric_that_has_the_limit() -> None:
     report = biaskit.report(ROWS, **K)
-    with pytest.raises(BiaskitError, match="the limit is on another metric called so"):
+    with pytest.raises(BiaskitError, match="the limit is on another metric of that symbol"):
         biaskit.check(report, {"DPL": 0.1}, required=[OWN])
 
 
@@ -269,9 +284,9 @@ def test_a_value_may_have_an_equals_sign(data: None, capsys: Any) -> None:
         (["--facet-edges", "30,40.5"], "name the facet: --facet-edges sex=30,40.5"),
         (["--facet-values", "F"], "name the facet: --facet-values sex=F"),
         (["--facet-edges", "30", "--facet-edges", "40"], "--facet-edges is given twice; for sev"),
-        (["--facet-edges", "a=x"], "'a=x' are not numbers like 25,40,65 or AGE=25,40,65"),
-        (["--facet-above", "a=1,2"], "'a=1,2' is no number like 40 or AGE=40"),
-        (["--seed", "-1"], "--seed is an integer of 0 or more"),
+        (["--facet-edges", "a=x"], "'a=x' are not numbers such as 25,40,65 or AGE=25,40,65"),
+        (["--facet-above", "a=1,2"], "'a=1,2' is not a number such as 40 or AGE=40"),
+        (["--seed", "-1"], "--seed must be an integer of 0 or more"),
     ],
 )
 def test_errors_of_the_command_line(data: None, argv: list[str], told: str, capsys: Any) -> None:

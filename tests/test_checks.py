@@ -43,11 +43,13 @@ def test_a_verdict_is_where_the_interval_lies(report: pd.DataFrame) -> None:
         "DPL": (-0.1, 0.1, "fail"),
         "DD": (-0.15, 0.15, "uncertain"),
     }
-    settled = "these rows could tell 0.122 from 0.15; 0.144 takes about 21 times as many rows"
+    settled = (
+        "these rows could distinguish 0.122 from 0.15; 0.144 needs about 21 times as many rows"
+    )
     assert checked["reason"].tolist() == [
         "",
         "the whole interval is above 0.1",
-        f"the interval reaches over 0.15; {settled}",
+        f"the interval crosses 0.15; {settled}",
     ]
     kept = report[report["metric"].isin(["CI", "DPL", "DD"])].reset_index(drop=True)
     pd.testing.assert_frame_equal(checked[report.columns], kept)
@@ -108,26 +110,26 @@ def test_a_metric_of_ones_own_is_its_own_key() -> None:
         ({"DPL": math.nan}, "limit on DPL is a number or two"),
         ({"DPL": "0.1"}, "limit on DPL is a number or two"),
         ({"DPL": True}, "limit on DPL is a number or two"),
-        ({"DPL": [0.1]}, r"range for DPL is \[low, high\]"),
+        ({"DPL": [0.1]}, r"range for DPL must be \[low, high\]"),
         ({"DPL": [0.1, math.nan]}, "limit on DPL is a number or two"),
         ({"DPL": [0.2, 0.1]}, "limits on DPL cross: 0.2 is above 0.1"),
         ({"DPL": -0.1}, "distance from 0, so 0 or more; not -0.1"),
         ({"DPL": 10}, r"DPL lies in \[-1, 1\], so a limit of 10 allows everything"),
-        ({"DPL": [2, 3]}, r"DPL lies in \[-1, 1\], so nothing is between 2 and 3"),
+        ({"DPL": [2, 3]}, r"DPL lies in \[-1, 1\], so no value is between 2 and 3"),
         ({"DPL": 0.1, "dpl": 0.2}, "DPL has two limits"),
     ],
 )
-def test_a_limit_that_is_none_is_refused(report: pd.DataFrame, limits: Any, message: str) -> None:
+def test_an_invalid_limit_is_refused(report: pd.DataFrame, limits: Any, message: str) -> None:
     with pytest.raises(BiaskitError, match=message):
         biaskit.check(report, limits)
 
 
-def test_what_is_no_report_is_refused(report: pd.DataFrame) -> None:
+def test_an_invalid_report_is_refused(report: pd.DataFrame) -> None:
     for other in (report.drop(columns="low"), pd.DataFrame(), 3):
         with pytest.raises(BiaskitError, match="this is not a report: it has no column"):
             biaskit.check(other, {"DPL": 0.1})
     for bad in ({"confidence": 1}, {"correction": "bonferroni"}):
-        with pytest.raises(BiaskitError, match=r"is a number between|correction is"):
+        with pytest.raises(BiaskitError, match=r"must be a number between|correction must be"):
             biaskit.check(report, {"DPL": 0.1}, **bad)
 
 
@@ -141,7 +143,7 @@ def test_a_metric_whose_column_was_not_given_is_not_computed() -> None:
 def test_few_rows_are_uncertain(report: pd.DataFrame) -> None:
     checked = biaskit.check(report, {"DPL": 0.01}, min_rows=2_000)
     assert checked["verdict"].tolist() == ["uncertain"]
-    assert checked["reason"].tolist() == ["1,835 rows on side d; at least 2,000 are asked for"]
+    assert checked["reason"].tolist() == ["1,835 rows on side d; at least 2,000 are required"]
     assert biaskit.check(report, {"DPL": 0.01}, min_rows=1_835)["verdict"].tolist() == ["fail"]
 
 
@@ -157,7 +159,7 @@ def test_what_has_no_interval_is_uncertain() -> None:
     without = biaskit.report(biaskit.datasets.berkeley(), **ROLES, confidence=None)
     checked = biaskit.check(without, {"DPL": 0.5, "DD": 0.5}).set_index("metric")
     assert set(checked.loc["DD", "verdict"]) == {"uncertain"}
-    assert set(checked.loc["DD", "reason"]) == {"no interval, so nothing says how sure it is"}
+    assert set(checked.loc["DD", "reason"]) == {"no interval, so its uncertainty is unknown"}
     assert set(checked.loc["DPL", "verdict"]) == {"pass"}  # its proportions say how sure it is
     df = pd.DataFrame({"sex": list("fm") * 20, "p": [0, 1, 1, 0] * 10, "x": range(40)})
     flips = biaskit.report(df, facet="sex", predicted="p", features="x", metrics="FT")
@@ -242,7 +244,7 @@ def test_judging_together_only_takes_away(
     for one, other in zip(alone, together, strict=True):
         assert other.name in (one.name, "uncertain")
         if other.name != one.name:
-            assert other.reason.startswith(f"by itself a {one.name}, but not surely so among")
+            assert other.reason.startswith(f"a {one.name} by itself, but not certainly among")
     assert verdicts(claims[:1]) == verdicts(claims[:1], together=False)
     order = random.Random(seed).sample(range(len(claims)), len(claims))
     shuffled = verdicts([claims[i] for i in order])
@@ -275,7 +277,7 @@ def test_what_would_settle_it_is_what_settles_it(metric: str) -> None:
     checked = biaskit.check(biaskit.report(table(1), **roles), limit)
     assert checked["verdict"].tolist() == ["uncertain"]
     told = checked["reason"][0]
-    rows = int(told.split("takes about ")[1].split()[0].replace(",", ""))
+    rows = int(told.split("needs about ")[1].split()[0].replace(",", ""))
     balanced = rows / 300 * (2 / (1 / 300 + 1 / 900)) ** -1 * 300  # as many times the rows
     for times, verdict in ((balanced * 1.1, "pass"), (balanced * 0.85, "uncertain")):
         again = biaskit.check(biaskit.report(table(times), **roles), limit)
@@ -315,7 +317,7 @@ def test_an_uncertain_verdict_on_what_is_required_is_a_fail(report: pd.DataFrame
     assert by_metric(checked)["DPL"][2] == "fail"
     assert by_metric(checked)["CI"][2] == "pass"
     reason = checked.set_index("metric").loc["DPL", "reason"]
-    assert reason.startswith("required to be sure, and it is not: the interval reaches over 0.15")
+    assert reason.startswith("required to be certain, but it is not: the interval crosses 0.15")
     rows = [Row(*values) for values in report[[*Row._fields]].itertuples(index=False)]
     held = check_rows(rows, limits_of(limits), required={"DPL"})
     codes = [finding.code for finding in of_checked(held, 0.95, strict=False)]
@@ -333,7 +335,7 @@ def test_another_level_than_the_reports(report: pd.DataFrame) -> None:
     checked = biaskit.check(report, {"DD": 0.05}, confidence=0.99)
     assert checked["verdict"].tolist() == ["uncertain"]
     assert checked["reason"][0] == (
-        "its interval has the level 95 %, and 99 % is asked for: report with confidence=0.99"
+        "its interval has the level 95 %, and 99 % is required: report with confidence=0.99"
     )
 
 

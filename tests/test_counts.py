@@ -237,7 +237,7 @@ def test_changed_cells_are_refused(saved: Path, columns: Any) -> None:
         Counts.load(rewritten(saved, columns=columns))
 
 
-def test_files_that_are_no_counts_are_refused(saved: Path, tmp_path: Path) -> None:
+def test_files_that_are_not_counts_are_refused(saved: Path, tmp_path: Path) -> None:
     with pytest.raises(BiaskitError, match="there is no file"):
         Counts.load(tmp_path / "nothing.parquet")
     foreign = tmp_path / "foreign.parquet"

@@ -27,7 +27,7 @@ ROLES: dict[str, Any] = {"facet": "sex", "label": "y"}
 
 
 class Warehouse:
-    """Frame of an engine of which no library that biaskit knows has heard."""
+    """Frame of an engine that no library known to biaskit supports."""
 
     def __init__(self, rows: dict[str, list[Any]]):
         self.rows = rows
@@ -117,5 +117,5 @@ def test_an_engine_that_gives_groups_only_says_so_to_the_flip_test(
 
 
 def test_what_no_source_knows_is_refused() -> None:
-    with pytest.raises(biaskit.BiaskitError, match="no table that biaskit reads"):
+    with pytest.raises(biaskit.BiaskitError, match="is not a table that biaskit reads"):
         biaskit.count(Warehouse(ROWS), **ROLES)

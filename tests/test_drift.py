@@ -181,19 +181,19 @@ def test_choices_can_be_made_anew() -> None:
         ({}, "limits is empty"),
         ({"DPPPL": 0.1}, "no metric 'DPPPL'; did you mean 'DPPL'"),
         ({"facet shar": 0.1}, "no metric 'facet shar'; did you mean 'facet share'"),
-        ({"FT": 0.1}, "FT is made of rows"),
+        ({"FT": 0.1}, "FT is computed from rows"),
         ({"DPL": -1}, "how much it may change, 0 or more"),
         (math.nan, "limit on a change is a number"),
         ({"DPPL": 0.1}, "limit on DPPL, which is not computed without a predicted column"),
     ],
 )
-def test_a_limit_that_is_none_is_refused(limits: Any, message: str) -> None:
+def test_an_invalid_limit_is_refused(limits: Any, message: str) -> None:
     counts = biaskit.count(people((3, 10), (5, 10)), **ROLES)
     with pytest.raises(BiaskitError, match=message):
         biaskit.compare(counts, counts, limits=limits)
 
 
-def test_a_baseline_that_is_none_is_refused(tmp_path: Path) -> None:
+def test_an_invalid_baseline_is_refused(tmp_path: Path) -> None:
     frame = people((3, 10), (5, 10))
     counts = biaskit.count(frame, **ROLES)
     with pytest.raises(BiaskitError, match="the baseline is not a counts file"):
@@ -268,7 +268,7 @@ def test_ndcg_breaks_ties_as_scikit_learn_does(size: int) -> None:
             for order in (pairs, pairs[::-1], [pairs[i] for i in rng.permutation(size)]):
                 baseline = {name: one for name, one, _ in order}
                 found.add(biaskit.ndcg({name: one for name, _, one in order}, baseline))
-            (made,) = found  # the order of the mapping is no order of the features
+            (made,) = found  # the order of the mapping is not a ranking of the features
             assert made == pytest.approx(ndcg_score([then], [now]), rel=1e-12)
             assert biaskit.ndcg(baseline, baseline) == 1
 
@@ -282,7 +282,7 @@ def test_ndcg_breaks_ties_as_scikit_learn_does(size: int) -> None:
         ({"a": 1.0, "b": math.nan}, "attribution of 'b' is nan"),
     ],
 )
-def test_attributions_that_are_none_are_refused(today: Any, message: str) -> None:
+def test_invalid_attributions_are_refused(today: Any, message: str) -> None:
     with pytest.raises(BiaskitError, match=message):
         biaskit.ndcg(today, {"a": 1.0, "b": 0.5})
 

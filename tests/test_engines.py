@@ -312,7 +312,7 @@ def test_frames_that_are_grouped_as_modin_groups(
         ([3, -1, 1], "weight 'w' is negative in 1 rows"),
         ([3, None, 1], "weight 'w' is missing or not a number in 1 rows"),
         ([-5e-324, 0.0, -0.0], "weight 'w' is negative in 1 rows"),
-        ([1e200, 1.0, 1e308], "weight 'w' has sums that are beyond what a float holds"),
+        ([1e200, 1.0, 1e308], "weight 'w' has sums that overflow a float"),
         (["1", "2", "3"], "weight 'w' must be numbers"),
         ([True, False, True], "weight 'w' must be numbers"),
     ],
@@ -447,5 +447,5 @@ def test_a_duckdb_query_that_fails_half_way() -> None:
 def test_what_is_of_an_engine_but_no_frame() -> None:
     import duckdb
 
-    with pytest.raises(BiaskitError, match="is no table that biaskit reads"):
+    with pytest.raises(BiaskitError, match="is not a table that biaskit reads"):
         biaskit.count(duckdb.connect(), facet="sex")

@@ -196,7 +196,7 @@ def test_help_and_what_a_verb_does_not_take(rows: Path, capsys: pytest.CaptureFi
             main(argv)
         assert capsys.readouterr().out.startswith("usage: biaskit")
     assert main(["metrics", "DPL"]) == 2
-    assert capsys.readouterr().err.startswith("biaskit: no argument 'DPL' for metrics; see")
+    assert capsys.readouterr().err.startswith("biaskit: unexpected argument 'DPL' for metrics; see")
     assert main(["report", "x" * 9_000, *HELD]) == 2
     assert len(capsys.readouterr().err) < 2_100
 

@@ -59,7 +59,7 @@ XGB = xgboost.XGBClassifier(n_estimators=6, max_depth=3, n_jobs=1).fit(
 GAP = {"facet": "sex", "facet_values": "F"}
 
 
-FIXED = "the background is from the data and counts as fixed"
+FIXED = "the background is from the data and is treated as fixed"
 
 
 def parts(report: pd.DataFrame) -> tuple[float, float]:
@@ -379,7 +379,9 @@ def test_many_features_are_sampled_by_shap() -> None:
     report = biaskit.explain(
         lambda some: some[names].sum(axis=1), rows, facet="g", features=names, background=rows
     )
-    assert report.method[0].startswith("shap's Permutation, 10 orders there and back, seed 0")
+    assert report.method[0].startswith(
+        "shap's Permutation, 10 orders forwards and backwards, seed 0"
+    )
     added, total = parts(report[report.value == "a"])
     assert added == pytest.approx(total)
     means = rows[names][rows.g == "b"].mean() - rows[names][rows.g == "a"].mean()
@@ -581,7 +583,7 @@ def nan_model(rows: Any) -> Any:
         ),
         (lambda: biaskit.explain(lambda r: r.nothing, PEOPLE, features=["pay"]), "model fails"),
         (lambda: biaskit.explain(Score(1, 2, 3), PEOPLE), "which columns does the model take"),
-        (lambda: biaskit.explain(3, PEOPLE, features=["pay"]), "builtins.int is no model"),
+        (lambda: biaskit.explain(3, PEOPLE, features=["pay"]), "builtins.int is not a model"),
         (lambda: biaskit.explain(XGB, PEOPLE, scale="logit"), "no scale 'logit'"),
         (lambda: biaskit.explain(XGB, PEOPLE, facet="sex", facet_values="X"), "does not occur"),
         (lambda: biaskit.explain(XGB, PEOPLE, facet="xes"), "no column 'xes'"),
@@ -754,7 +756,7 @@ def test_an_onnx_file(folder: Path) -> None:
     "name",
     ["model.json", "model.ubj", "model.txt", "model.pkl", "model.joblib", "model.skops", "m.onnx"],
 )
-def test_a_file_that_is_no_model(
+def test_a_file_that_is_not_a_model(
     name: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / name).write_bytes(b"\x80nonsense")
@@ -837,7 +839,7 @@ def test_categories_with_a_background(monkeypatch: pytest.MonkeyPatch) -> None:
         n_estimators=3, enable_categorical=True, max_cat_to_onehot=1, n_jobs=1
     ).fit(frame, label)
     monkeypatch.delattr(xgboost.Booster, "get_categories")  # as before XGBoost 3.1
-    with pytest.raises(DataError, match="keeps no categories"):
+    with pytest.raises(DataError, match="does not store its categories"):
         biaskit.explain(boosted, rows, **GAP)
 
 
@@ -845,7 +847,7 @@ def test_trees_that_say_something_else_than_their_library(monkeypatch: pytest.Mo
     other = xgboost.XGBClassifier(n_estimators=2, n_jobs=1).fit(PEOPLE[FEATURES], PEOPLE.tall)
     content = other.get_booster().save_raw("json")
     monkeypatch.setattr(xgboost.Booster, "save_raw", lambda *_: content)
-    with pytest.raises(DataError, match="not the model's own"):
+    with pytest.raises(DataError, match="does not reproduce the model's outputs"):
         biaskit.explain(XGB, PEOPLE, **GAP)
 
 

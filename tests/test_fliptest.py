@@ -290,9 +290,9 @@ def test_counts_have_no_rows(tmp_path: Path) -> None:
         (3.5, "takes a list of column names"),
         (["agee"], "no column 'agee'; did you mean 'age'"),
         (["rest"], "no column 'rest'"),
-        ("list", "a feature is of numbers, booleans or texts"),
+        ("list", "a feature must hold numbers, booleans or texts"),
         ("far", "feature 'far' is infinite in 1 rows"),
-        ("name", "feature 'name' has 1,200 categories; 1,000 is the most"),
+        ("name", "feature 'name' has 1,200 categories; at most 1,000 are allowed"),
         ("rest", "feature '(far|name)'"),
     ],
 )
@@ -318,7 +318,7 @@ def test_the_rest_is_what_can_be_compared() -> None:
     with pytest.raises(BiaskitError, match="every column has another role"):
         flips(made.select(["sex", "p"]), features="rest")
     frame = pd.DataFrame({"sex": ["F", "M"], "p": [0, 1], 1.5: [1, 2]})
-    with pytest.raises(BiaskitError, match=r"the column 1\.5 has no text for a name"):
+    with pytest.raises(BiaskitError, match=r"the column 1\.5 has a name that is not a text"):
         flips(frame, features="rest")
     numbered = pd.DataFrame({"sex": ["F", "M"], "p": [0, 1], 0: [1, 1]})
     assert "features: '0'" in flips(numbered, features="rest")["note"][0]

@@ -98,7 +98,7 @@ def test_what_cannot_be_judged_says_why(project: Path, capsys: Any) -> None:
     Path("biaskit.toml").write_text(LOANS + "min_rows = 5000\n")
     _, out, _ = run(capsys, "check")
     assert out.count("warning BK103") == 2
-    assert "rows on side a; at least 5,000 are asked for" in out
+    assert "rows on side a; at least 5,000 are required" in out
     loans(0).assign(p=0).to_parquet("loans.parquet")
     Path("biaskit.toml").write_text(LOANS.replace("DPL = 0.1", "DI = 0.2") + 'predicted = "p"\n')
     _, out, _ = run(capsys, "check")
@@ -390,14 +390,14 @@ WHOLE = {"files": "a.csv", "facet": "sex", "label": "y", "limits": {"DPL": 0.1}}
         ({"limits": {"CDDL": 0.1}}, "limit on CDDL, which needs group"),
         ({"baseline": "a.counts"}, "baseline needs drift"),
         ({"drift": 0.1}, "drift needs baseline"),
-        ({"baseline": 3, "drift": 0.1}, "baseline is the path of a counts file"),
+        ({"baseline": 3, "drift": 0.1}, "baseline must be the path of a counts file"),
         ({"baseline": "a", "drift": {"DPLL": 0.1}}, "no metric 'DPLL'; did you mean 'DPL'"),
         ({"baseline": "a", "drift": {"DPPL": 0.1}}, "limit on DPPL, which needs predicted"),
-        ({"min_rows": 1.5}, "min_rows is an integer"),
-        ({"min_rows": -1}, "min_rows is an integer of 0 or more"),
-        ({"confidence": 2}, "confidence is a number between 0 and 1"),
-        ({"optional": "yes"}, "optional is true or false"),
-        ({"name": 3}, "name is a text"),
+        ({"min_rows": 1.5}, "min_rows must be an integer"),
+        ({"min_rows": -1}, "min_rows must be an integer of 0 or more"),
+        ({"confidence": 2}, "confidence must be a number between 0 and 1"),
+        ({"optional": "yes"}, "optional must be true or false"),
+        ({"name": 3}, "name must be a text"),
         ({"facet_above": "old"}, "facet_above takes a number"),
     ],
 )
@@ -411,11 +411,11 @@ def test_a_data_set_that_is_wrong_is_refused(change: dict[str, Any], message: st
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[[data]\n", "biaskit.toml is no TOML: .*line 1, column 7"),
+        ("[[data]\n", "biaskit.toml is not valid TOML: .*line 1, column 7"),
         ("", r"names no data set; begin one with \[\[data\]\]"),
         ("data = 3\n", "names no data set"),
         ("strickt = true\n" + LOANS, "no key 'strickt'; did you mean 'strict'"),
-        ('strict = "yes"\n' + LOANS, "strict is true or false"),
+        ('strict = "yes"\n' + LOANS, "strict must be true or false"),
         (LOANS * 2, "two data sets are called 'loans'"),
     ],
 )
@@ -435,16 +435,16 @@ def test_calls_that_are_wrong(project: Path, capsys: Any, tmp_path: Path) -> Non
     for argv, message in (
         (["--limit", "DPL=0.1"], "which data? Name files"),
         (["loans.parquet", *flags], "--limit is needed"),
-        (["loans.parquet", *flags, "--limit", "DPL"], "'DPL' is no limit like DPL=0.1"),
-        (["loans.parquet", *flags, "--limit", "DPL=a"], "'DPL=a' is no limit"),
-        (["loans.parquet", *flags, "--limit", "DPL=1,2,3"], "is no limit"),
+        (["loans.parquet", *flags, "--limit", "DPL"], "'DPL' is not a limit such as DPL=0.1"),
+        (["loans.parquet", *flags, "--limit", "DPL=a"], "'DPL=a' is not a limit"),
+        (["loans.parquet", *flags, "--limit", "DPL=1,2,3"], "is not a limit"),
         (["loans.parquet", *flags, "--limit", "DPL=nan"], "limit on DPL is a number"),
         (["loans.parquet", *flags, *["--limit", "DPL=0.1"] * 2], "more than one limit"),
         (["--min-rows", "5"], "--min-rows goes with --facet and --limit"),
         (["--config", "no.toml"], "cannot read 'no.toml'"),
         (["--strickt"], "no flag '--strickt' for check; did you mean '--strict'"),
         (["no.parquet"], "there is no file 'no.parquet'"),
-        (["-o", "out.pdf"], "which format is 'out.pdf'"),
+        (["-o", "out.pdf"], "'out.pdf' does not say its format"),
         (["-o", "no/out.json"], "there is no folder 'no'"),
     ):
         code, out, err = run(capsys, "check", *argv)
@@ -563,7 +563,7 @@ def test_a_person_is_shown_the_worst_twenty(project: Path, capsys: Any) -> None:
     _, out, _ = run(capsys, "check")
     lines = out.splitlines()
     assert len([line for line in lines if line.startswith("  warning")]) == 20
-    assert lines[-2] == "  and 10 more, less far beyond; --format json has them all"
+    assert lines[-2] == "  and 10 more, closer to their limits; --format json has them all"
     _, made = checked(capsys)
     assert len(made["check"][0]["findings"]) == 30
 

@@ -227,7 +227,7 @@ def test_a_place_is_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert uris[3] == f"file://{tmp_path}/x%20y.csv"
 
 
-def test_a_name_on_disk_that_is_no_text_can_be_written(tmp_path: Path) -> None:
+def test_a_name_on_disk_that_is_not_a_text_can_be_written(tmp_path: Path) -> None:
     name = os.fsdecode(b"\xff,:%.csv")
     made = [broken(f"set {name}", DataError("it is broken"), [tmp_path / name, Path(name)])]
     assert_json(made)
@@ -350,8 +350,8 @@ def assert_markdown(made: Sequence[Outcome]) -> None:
         assert texts[2:7] == ["level", "code", "data", "about", "finding"]
         assert texts[7 : 7 + len(cells)] == cells
     more = [
-        f"{printable(one.name).strip()}: and {len(one.findings) - 20:,} more, less far beyond; "
-        "--format json has them all"
+        f"{printable(one.name).strip()}: and {len(one.findings) - 20:,} more, closer to their "
+        "limits; --format json has them all"
         for one in made
         if len(one.findings) > 20
     ]

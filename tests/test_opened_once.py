@@ -162,7 +162,9 @@ def test_a_pointer_among_files_is_refused_before_any_is_read(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("kernels", ["always", "never"])
-def test_a_name_that_is_no_text(path: Path, kernels: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_that_is_not_a_text(
+    path: Path, kernels: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A name on this machine is bytes, and need not be UTF-8."""
     monkeypatch.setenv("BIASKIT_KERNELS", kernels)
     other = path.with_name(os.fsdecode(b"\xe9" + os.fsencode(path.name)))

@@ -106,7 +106,7 @@ NAMES = [
 
 @pytest.mark.parametrize("name", NAMES)
 def test_names_of_files(hostile: Path, name: str, capsys: Any) -> None:
-    with Path(name).open("wb") as file:  # pyarrow takes no name that is no text
+    with Path(name).open("wb") as file:  # pyarrow takes only names that are text
         pq.write_table(pa.table({"g": ["F", "M"] * 20, "y": [0, 1] * 20}), file)
     roles = ["--facet", "g", "--label", "y"]
     for argv in (
@@ -193,7 +193,7 @@ def test_csv_for_spreadsheets(tmp_path: Path, value: str, capsys: Any) -> None:
     argv = ["report", str(path), f"--facet={value}", "--label", "y", "--format", "csv-safe"]
     (first, *_) = list(csv.DictReader(io.StringIO(printed(capsys, *argv))))
     assert first["facet"] == first["value"] == "'" + value.replace("\t", "\\t")
-    assert float(first["low"]) < 0  # a number is no formula
+    assert float(first["low"]) < 0  # a number is not a formula
     assert formats.as_csv(["a"], [[value]]).endswith(value)
 
 
@@ -203,7 +203,7 @@ def test_nobody_is_mentioned_and_nothing_is_linked_in_markdown() -> None:
 
 
 @pytest.mark.parametrize("suffix", ["txt", "json", "xml", "md", "sarif"])
-def test_a_name_that_is_no_text_is_written(hostile: Path, suffix: str) -> None:
+def test_a_name_that_is_not_a_text_is_written(hostile: Path, suffix: str) -> None:
     name = "b\udcff.parquet"
     with Path(name).open("wb") as file:
         pq.write_table(pa.table({"g": ["F", "M"] * 20, "y": [0, 1] * 20}), file)

@@ -89,7 +89,7 @@ def test_addresses_globs_and_folders(bucket: tuple[Any, str]) -> None:
     for address, message in (
         ("s3://loans/a/5.parquet", "there is no file 's3://loans/a/5.parquet'"),
         ("s3://loans/b*/x", "no file matches 's3://loans/b"),
-        ("s3://loans/a/notes", "'s3://loans/a/notes' is of no known format"),
+        ("s3://loans/a/notes", "'s3://loans/a/notes' has no known format"),
         ("s3://loans/a/_x/5*", "no file matches"),
         ("s4://loans/a", "; addresses begin with s3://, gs://, abfss:// or hdfs://"),
     ):
@@ -306,7 +306,7 @@ def test_partitions_and_kernels_at_googles(
     [
         ("loans/5.parquet", "there is no file 'gs://anonymous@loans/5.parquet'"),
         ("loans/b*/x", r"no file matches 'gs://anonymous@loans/b\*/x'"),
-        ("loans/a/notes", "'gs://anonymous@loans/a/notes' is of no known format"),
+        ("loans/a/notes", "'gs://anonymous@loans/a/notes' has no known format"),
         ("nowhere/x.parquet", "there is no file 'gs://anonymous@nowhere/x.parquet'"),
         ("nowhere", "there is no file 'gs://anonymous@nowhere'"),
     ],

@@ -76,7 +76,7 @@ def test_a_file_that_has_changed(days: Path, capsys: Any) -> None:
     code, told = resumed(capsys)
     assert code == 2
     assert "days/3.parquet has changed since it was counted" in told
-    assert "remove that file (and all.counts.partial) and count anew" in told
+    assert "remove that file (and all.counts.partial) and count again" in told
     assert Path("all.counts").read_bytes() == before
     os.utime("days/3.parquet", ns=(0, 0))
     assert resumed(capsys)[0] == 2
@@ -109,7 +109,7 @@ def test_a_file_that_changes_while_it_is_read(
     monkeypatch.setattr(resume, "stamp_of", lambda file, **_: (*real(file)[:2], next(times)))
     code, told = resumed(capsys)
     assert code == 2
-    assert "1.parquet changed while it was read" in told
+    assert "1.parquet changed while it was being read" in told
     assert not Path("all.counts").exists()
 
 
@@ -128,7 +128,7 @@ def test_an_interrupt_keeps_what_was_counted(
     assert code == 130
     assert told == (
         "biaskit: interrupted; the counts of 2 files are kept: the same command with --resume "
-        "goes on from there\n"
+        "continues from there\n"
     )
     monkeypatch.undo()
     monkeypatch.chdir(days)
@@ -139,7 +139,7 @@ def test_other_roles_and_counts_without_a_record(days: Path, capsys: Any) -> Non
     resumed(capsys)
     assert main(["count", "days", "--facet", "sex", "--resume", "-o", "all.counts"]) == 2
     told = capsys.readouterr().err
-    assert "counts of different roles (those in 'all.counts') cannot go on" in told
+    assert "counts of different roles (those in 'all.counts') cannot be continued" in told
     assert main(["count", "days", *FLAGS, "-o", "plain.counts"]) == 0
     code, told = resumed(capsys, output="plain.counts")
     assert code == 2
@@ -165,7 +165,7 @@ def test_merging_counts_that_share_a_file(days: Path, capsys: Any) -> None:
     assert resumed(capsys, output="ab.counts")[1].endswith("in 3 cells: ab.counts\n")
     assert main(["merge", "a.counts", "c.counts", "-o", "ac.counts"]) == 2
     told = capsys.readouterr().err
-    assert "2.parquet' are in 'c.counts' and in counts before it; they would count twice" in told
+    assert "2.parquet' are in 'c.counts' and in counts before it, so they would count twice" in told
     assert main(["count", "days/4.parquet", *FLAGS, "-o", "d.counts"]) == 0
     assert main(["merge", "a.counts", "d.counts", "-o", "ad.counts"]) == 0
     assert resume.record_in("ad.counts") is None

@@ -49,7 +49,7 @@ def test_a_roles_stands_for_the_keywords(function: Any) -> None:
         assert biaskit.report(counts, roles).equals(by_name)
     else:
         assert by_name == at_once
-    with pytest.raises(BiaskitError, match="positive= is given beside roles"):
+    with pytest.raises(BiaskitError, match="positive= is given together with roles"):
         function(ROWS, roles, positive=1)
     with pytest.raises(BiaskitError, match=r"roles takes biaskit.Roles\(...\), not 'sex'"):
         function(ROWS, "sex")

@@ -205,7 +205,7 @@ def test_a_signed_address_is_read(here: Path) -> None:
 def test_a_file_of_unknown_length(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     web = Web(b"")
     monkeypatch.setattr(web, "info", lambda path, **_: {"name": path, "size": None, "type": "file"})
-    with pytest.raises(BiaskitError, match="does not say how long 'https://host/part=1/rows"):
+    with pytest.raises(BiaskitError, match="does not report the size of 'https://host/part=1/rows"):
         biaskit.count(SIGNED, filesystem=web, **ROLES)
 
 
@@ -258,7 +258,7 @@ def test_a_configuration_does_not_say_where_credentials_go(
             out = "".join(capsys.readouterr())
             if (verb, "baseline" in keys) == (["baseline"], False):
                 continue
-            assert f"is asked for by way of {server!r}" in out
+            assert f"would be requested through {server!r}" in out
             assert f"set BIASKIT_ENDPOINTS={server} in the environment" in out
     monkeypatch.setenv("BIASKIT_ENDPOINTS", f"other.example, {server}")
     Path("biaskit.toml").write_text(

@@ -439,15 +439,15 @@ def test_cuts_need_numbers(good: pd.DataFrame, tmp_path: Path) -> None:
     refuses(tmp_path / "x.csv", "x.csv", facet="name", facet_above=3)
 
 
-def test_columns_that_are_no_plain_values() -> None:
+def test_columns_that_are_not_plain_values() -> None:
     refuses(pa.table({"sex": [["F"], ["M"]], "y": [0, 1]}), "has type list")
     refuses(pd.DataFrame({"sex": ["F", 1], "y": [0, 1]}), "cannot be read as one type.*int, str")
     refuses(pd.DataFrame({"sex": [{1}, {2}], "y": [0, 1]}), "'sex'")
 
 
-def test_what_is_no_table() -> None:
-    refuses(3, "builtins.int is no table")
-    refuses({"sex": ["F"]}, "builtins.dict is no table")
+def test_data_that_are_not_a_table() -> None:
+    refuses(3, "builtins.int is not a table")
+    refuses({"sex": ["F"]}, "builtins.dict is not a table")
     refuses(pl.Series([1, 2]), "Series could not be read as a table")
     refuses(pd.DataFrame({0: [1]}), "no column 'sex'; There are '0'")
     refuses(pd.DataFrame({("sex", "x"): [1]}), "no column 'sex'")

@@ -1,4 +1,4 @@
-"""Stores that stall, or answer what is no answer: an error in time, or the first interrupt."""
+"""Stores that stall, or answer an invalid answer: an error in time, or the first interrupt."""
 
 from __future__ import annotations
 

@@ -470,7 +470,7 @@ def test_a_damaged_parameter_is_refused(name: str, value: str) -> None:
 @pytest.mark.parametrize(
     "content", ["[]", "1", '{"learner": []}', '{"learner": {"gradient_booster": 1}}', "{}"]
 )
-def test_other_json_is_no_model(content: str) -> None:
+def test_other_json_is_not_a_model(content: str) -> None:
     with pytest.raises(DataError):
         from_xgboost(json.loads(content))
 

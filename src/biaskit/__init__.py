@@ -1,4 +1,4 @@
-"""biaskit measures bias in data and in models: read the rows once, then ask anything of the counts.
+"""biaskit measures bias in data and in models: read the rows once, compute all else from counts.
 
 The names below load what they need when they are first used; importing the package loads nothing.
 """
@@ -65,7 +65,7 @@ _HOME = {
 }
 
 
-if not TYPE_CHECKING:  # type checkers know the names above, and refuse all others
+if not TYPE_CHECKING:  # type checkers accept the names above and refuse all others
 
     def __getattr__(name: str) -> Any:
         import importlib

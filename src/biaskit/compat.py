@@ -1,14 +1,14 @@
-"""Metrics as AWS's open code smclarify 0.5 computes them, for those who must reproduce its numbers.
+"""Metrics as AWS's open-source smclarify 0.5 computes them, to reproduce its numbers.
 
 ``biaskit.report(..., metrics=biaskit.compat.SMCLARIFY)`` gives the figures of its ``bias_report``.
 They differ from `biaskit.METRICS` where the code departs from Clarify's documents: a ratio 0/0 is
 0, and two infinities differ by 0; a stratum's undefined share is 0; the distances are between
 positive and other labels, however many labels there are, and leave out what only one side has; FT
 has the opposite sign and compares features as they are. On other tables of two labels both give the
-same numbers. Where smclarify raises, the value is NaN. As there, no number has an interval.
+same numbers. Where smclarify raises, the value is NaN. As in smclarify, no number has an interval.
 
-What it guesses about types, and that it counts missing values as facet a or as negative, is not
-here: that happens to rows, before there are counts.
+Its guesses about types, and its counting of missing values as facet a or as negative, are not
+reproduced: they happen to rows, before there are counts.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def _shares(side: Tally) -> Array:
 
 
 def _distance(of_shares: Callable[[Array, Array], Any]) -> Callable[[Tally, Tally], Array]:
-    """Distance over what both sides have; NaN where that is nothing."""
+    """Distance over the labels that both sides have; NaN where there are none."""
 
     def distance(a: Tally, d: Tally) -> Array:
         p, q = _shares(a), _shares(d)
@@ -68,7 +68,7 @@ def _to_the_mean(p: Array, q: Array) -> Any:
 
 
 def _within_groups(a0: Any, a1: Any, d0: Any, d1: Any) -> Array:
-    """Mean of the groups' disparities by their rows; NaN where one outcome is in none of them."""
+    """Mean of the groups' disparities by rows; NaN where no group has one of the outcomes."""
     n = a0 + a1 + d0 + d1
     each = _ratio(d0, a0 + d0) - _ratio(d1, a1 + d1)
     both_outcomes = ((a0 + d0).sum(axis=-1) > 0) & ((a1 + d1).sum(axis=-1) > 0)
@@ -87,7 +87,7 @@ def _predicted_by_group(a: Tally, d: Tally) -> Array:
 
 
 def _two_sided(function: Callable[[Tally, Tally], Any]) -> Callable[[Tally, Tally], Array]:
-    """Same function, but NaN where a side is empty, for that is where smclarify raises."""
+    """Same function, but NaN where a side is empty, where smclarify raises."""
 
     def checked(a: Tally, d: Tally) -> Array:
         return np.where((np.asarray(a.n) > 0) & (np.asarray(d.n) > 0), function(a, d), np.nan)
@@ -96,7 +96,7 @@ def _two_sided(function: Callable[[Tally, Tally], Any]) -> Callable[[Tally, Tall
 
 
 def _documented(ours: Metric, theirs: Callable[[Tally, Tally], Any]) -> Callable[..., list[str]]:
-    """Note, for each comparison, on what the documents' formula gives where that is different."""
+    """Note, for each comparison, with the value of the documents' formula where it differs."""
 
     def note(a: Tally, d: Tally) -> list[str]:
         documented = np.atleast_1d(ours(a, d))
@@ -110,7 +110,7 @@ def _documented(ours: Metric, theirs: Callable[[Tally, Tally], Any]) -> Callable
 
 
 def _as_smclarify(name: str, function: Callable[[Tally, Tally], Any], **facts: Any) -> Metric:
-    """Metric of ours with smclarify's function, and the facts that this changes."""
+    """Metric of biaskit with smclarify's function, and the facts that change with it."""
     ours = METRICS[name]
     return replace(
         ours,
@@ -126,7 +126,7 @@ def _as_smclarify(name: str, function: Callable[[Tally, Tally], Any], **facts: A
 
 
 def _two_sided_metric(name: str, function: Callable[[Tally, Tally], Any], **facts: Any) -> Metric:
-    undefined = "a side weighs nothing: smclarify raises"
+    undefined = "the weights of a side sum to 0: smclarify raises"
     return _as_smclarify(name, _two_sided(function), undefined=undefined, **facts)
 
 
@@ -145,8 +145,8 @@ def _conditional_metric(name: str, function: Callable[[Tally, Tally], Any]) -> M
     return _as_smclarify(
         name,
         function,
-        swap="changes",  # where both shares of nothing are 0, they do not sum to 1
-        undefined="none are accepted, or none are rejected: smclarify raises",
+        swap="changes",  # shares of zero rows are both 0 and do not sum to 1
+        undefined="nobody is accepted, or nobody is rejected: smclarify raises",
     )
 
 
@@ -160,14 +160,15 @@ SMCLARIFY: Mapping[str, Metric] = {
             "KL",
             _relative_entropy,
             bounds=(-1 / math.e, math.inf),
-            reading="How surprising facet a's labels would be to one who knows only facet d's, in "
-            "nats, as far as both have them; below 0 it says no more than that d lacks one.",
+            reading="How many nats per row more it takes to describe facet a's labels by facet "
+            "d's distribution, summed over the labels that both have; a value below 0 only says "
+            "that d lacks a label.",
         ),
         _distance_metric(
             "JS",
             _to_the_mean,
-            reading="How far the label distributions are from their mean, in nats, as far as both "
-            "sides have the labels.",
+            reading="How far the label distributions are from their mean, in nats, summed over "
+            "the labels that both sides have.",
         ),
         _distance_metric("LP", lambda p, q: np.sqrt(np.square(p - q).sum(axis=-1))),
         _distance_metric("TVD", lambda p, q: np.abs(p - q).sum(axis=-1) / 2),
@@ -206,8 +207,8 @@ SMCLARIFY: Mapping[str, Metric] = {
             kind="point",
             options={"scaled": False, "sign": -1},
             sentence="",
-            reading="The documents' FT with the opposite sign, of features that are not scaled: "
-            "below 0, facet d is worse off than members of facet a who are like it.",
+            reading="The documents' FT with the opposite sign and unscaled features: below "
+            "0, facet d is worse off than similar members of facet a.",
         ),
         replace(
             METRICS["GE"],

@@ -28,19 +28,19 @@ _Made = TypeVar("_Made")
 
 
 class BiaskitError(ValueError):
-    """Anything that the caller can put right: the base of all errors that biaskit raises."""
+    """An error that the caller can fix: the base of all errors that biaskit raises."""
 
 
 class RolesError(BiaskitError):
-    """The call is wrong: a role, a value or a cut that does not fit the data or another role."""
+    """The call is invalid: a role, value or cut does not fit the data or another role."""
 
 
 class DataError(BiaskitError):
-    """The data are wrong: a file, a column or a cell that cannot be read as what it should be."""
+    """The data are invalid: a file, column or cell cannot be read as it should."""
 
 
 class PointerError(DataError):
-    """What should be data is a pointer to data that are kept elsewhere."""
+    """The data are a pointer to data that are kept elsewhere."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -59,7 +59,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """First line of what another library's error says; its type, if it says nothing.
+    """First line of another library's error message; its type, if the message is empty.
 
     >>> first_line(ValueError(" no such tree")), first_line(KeyError())
     ('no such tree', 'KeyError')
@@ -79,7 +79,7 @@ def listed(items: Sequence[object], most: int = 12) -> str:
 
 
 def in_short(value: object) -> str:
-    """What a caller gave, for a message: never a whole table or column.
+    """An argument, shortened for a message: never a whole table or column.
 
     >>> in_short("sex"), in_short([0.5] * 400), in_short(range(3))
     ("'sex'", 'a list of 400', 'a range of 3')
@@ -94,33 +94,33 @@ def in_short(value: object) -> str:
 
 
 def refuse_level(confidence: Any) -> None:
-    """Refuse a level that no interval has.
+    """Refuse an invalid level of intervals.
 
     Raises
     ------
     RolesError
-        It is no number between 0 and 1.
+        It is not a number between 0 and 1.
     """
     is_number = isinstance(confidence, numbers.Real) and not isinstance(confidence, bool)
     if not (is_number and 0 < confidence < 1):
         raise RolesError(
-            f"confidence is a number between 0 and 1, such as 0.95; not {in_short(confidence)}"
+            f"confidence must be a number between 0 and 1, such as 0.95, not {in_short(confidence)}"
         )
 
 
 def refuse_seed(seed: Any) -> None:
-    """Refuse a seed that nothing can be drawn from.
+    """Refuse an invalid seed.
 
     Raises
     ------
     RolesError
-        It is no integer of 0 or more.
+        It is not an integer of 0 or more.
     """
     refuse_whole("seed", seed)
 
 
 def refuse_whole(name: str, value: Any) -> None:
-    """Refuse an argument that is no integer of 0 or more.
+    """Refuse an argument that is not an integer of 0 or more.
 
     Raises
     ------
@@ -129,15 +129,15 @@ def refuse_whole(name: str, value: Any) -> None:
     """
     is_whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not (is_whole and value >= 0):
-        raise RolesError(f"{name} is an integer of 0 or more, not {in_short(value)}")
+        raise RolesError(f"{name} must be an integer of 0 or more, not {in_short(value)}")
 
 
 def keywords_checked(
     function: Callable[_Given, _Made], also: Iterable[str] = ()
 ) -> Callable[_Given, _Made]:
-    """Function that says which keyword was meant, where it is called with an unknown one.
+    """Decorator whose function, called with an unknown keyword, suggests the one that was meant.
 
-    It knows its own keywords, and those that it takes `also`.
+    It knows the function's own keywords, and those in `also`.
     """
     code = function.__code__
     own = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]

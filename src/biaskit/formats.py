@@ -1,4 +1,4 @@
-"""Formats: plain records to text for people and for programs. Knows nothing of what they say."""
+"""Formats: plain records to text for people and for programs, whatever their content."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ __all__ = [
     "printable",
 ]
 
-# Of a longer text people see the beginning; JSON and CSV have it whole.
+# Most characters of a text that people see; JSON and CSV have all of it.
 _MOST_LETTERS = 1_000
-# What the runners of GitHub, Azure and TeamCity obey, anywhere in a line of a log.
+# Commands that the runners of GitHub, Azure and TeamCity obey anywhere in a log line.
 _COMMAND = re.compile(r"#(?=#(?:\[|vso\[|teamcity\[))", re.IGNORECASE)
-# What GitHub makes a link of, or tells somebody that they were mentioned by.
+# Texts that GitHub turns into links or mentions.
 _LINK = re.compile(r"(?<=:)(?=//)|(?<=[Ww]{3})(?=\.)|(?<=@)")
-# What a spreadsheet takes for a formula, if a cell begins with it; the last four are full-width.
+# First characters that make a spreadsheet read a cell as a formula; the last four are full-width.
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _MARKDOWN = str.maketrans({char: f"\\{char}" for char in "\\`*_{}[]<>()#|!~&"})
 
@@ -90,7 +90,7 @@ def as_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 def _csv_line(cells: Sequence[Any]) -> str:
     text = io.StringIO()
-    # Only what is in the line's end is quoted for it, and a value may have either of the two.
+    # csv quotes only the characters of its own line end, and a value may hold either of the two.
     csv.writer(text, lineterminator="\r\n").writerow(cells)
     return text.getvalue().removesuffix("\r\n")
 
@@ -114,7 +114,7 @@ def as_safe_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 def as_json(value: Any) -> str:
     r"""Strict JSON, indented; see `json_value` for numbers that JSON does not have.
 
-    Its texts are whole: what may not be printed is there as JSON escapes it.
+    Its texts are complete: unprintable characters are escaped as JSON does.
 
     >>> print(as_json(["\x1b[31m", "##[error]"]))
     [
@@ -128,7 +128,7 @@ def as_json(value: Any) -> str:
 
 
 def _escaped(line: str) -> str:
-    """Line of JSON without characters that move a cursor, or are half of one."""
+    """Line of JSON without control characters or unpaired surrogates."""
     return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
 
 
@@ -151,7 +151,7 @@ def json_value(value: Any) -> Any:
 
 
 def _is_numeric(cells: Sequence[Any]) -> bool:
-    """Whether a column is one of numbers, though some of its cells may be empty."""
+    """Whether a column holds numbers; some of its cells may be empty."""
     known = [cell for cell in cells if cell != ""]
     return bool(known) and all(isinstance(cell, (int, float)) for cell in known)
 
@@ -174,12 +174,12 @@ def _text(value: Any) -> str:
 
 
 def markdown(text: str) -> str:
-    """Text that Markdown shows as it is; a space of no width ends what would become a link."""
+    """Text that Markdown shows literally; a zero-width space breaks what would become a link."""
     return _LINK.sub("&#8203;", printable(text).translate(_MARKDOWN))
 
 
 def printable(text: str) -> str:
-    r"""Text on one line that nobody obeys, whoever wrote it: no terminal, and no runner of a job.
+    r"""Text on one line that is not a command to a terminal or a job's runner, whoever wrote it.
 
     >>> print(printable("\x1b[31mred"), printable("::error::x"), printable("a ##[error]x"))
     \x1b[31mred \x3a:error::x a \x23#[error]x
@@ -187,6 +187,6 @@ def printable(text: str) -> str:
     if not text.isprintable():
         text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     text = _COMMAND.sub(r"\\x23", text)
-    if text.lstrip().startswith("::"):  # GitHub obeys it at the start of a line only
+    if text.lstrip().startswith("::"):  # GitHub obeys it only at the start of a line
         text = text.replace(":", r"\x3a", 1)
     return text

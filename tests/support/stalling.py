@@ -1,4 +1,4 @@
-"""Stores that stall, or answer what is no answer."""
+"""Stores that stall, or answer an invalid answer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Stalling", "stored"]
 
 
 class Stalling(fsspec.AbstractFileSystem):  # type: ignore[misc]
-    """A store of one file that answers so many requests, and then none, or what is no answer."""
+    """A store of one file that answers so many requests, and then none, or an invalid answer."""
 
     cachable = False
 

@@ -1,12 +1,12 @@
 """Compiled kernels: arrays in, arrays out. They know no column names, no pandas and no pyarrow.
 
 Numba checks no bounds, so every kernel checks each length, offset, width and index that it takes
-from its input against the arrays it was given, and returns a negative number where one does not
-fit. Buffers that words of eight bytes are read from or written to end in `SLACK` spare bytes.
+from its input against the arrays it was given, and returns a negative number where one is invalid.
+Buffers that words of eight bytes are read from or written to end in `SLACK` spare bytes.
 
 A kernel is called with arguments of the same types everywhere, so that it has one compiled form.
-Numba numbers the forms in the order in which a process compiles them, and two processes that fill
-one folder at once might take one form for another.
+Numba numbers the forms in the order in which a process compiles them, so two processes that fill
+one folder at once might confuse them.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ __all__ = [
     "uint64",
 ]
 
-#: NumPy's numbers under names that the type checker does not hold against Python's.
+#: NumPy's scalar types under names that the type checker accepts for Python numbers.
 int64: Any = np.int64
 uint64: Any = np.uint64
-#: What a kernel returns instead of a result where its input does not fit.
+#: Returned by a kernel instead of a result where its input is invalid.
 BAD = -1
 #: Spare bytes at the end of every buffer.
 SLACK = 64
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
-# A kernel on disk holds the kernels that it calls, but Numba looks only at its own source to see
-# whether it is stale. With all sources in its name, a change of any makes all anew.
+# A kernel on disk includes the kernels that it calls, but Numba checks only its own source for
+# staleness. With all sources in its name, a change of any recompiles all.
 _STAMP = 0
 for _file in sorted(Path(__file__).parent.glob("*.py")):
     _STAMP = crc32(_file.read_bytes(), _STAMP)
@@ -62,16 +62,16 @@ def jit(function: _F) -> _F:
 
     It is kept on disk between processes, or compiled in each where no folder can be written.
     """
-    return _compiled(function, _nrt=False)  # so nothing need count references to any
+    return _compiled(function, _nrt=False)  # so no reference counting is needed
 
 
 def jit_with_arrays(function: _F) -> _F:
-    """Compiled form of a function that makes arrays of its own; else as `jit`."""
+    """Compiled form of a function that allocates arrays; otherwise as `jit`."""
     return _compiled(function)
 
 
 def _compiled(function: _F, **flags: bool) -> _F:
-    if config.DISABLE_JIT:  # words wrap around, as a processor's do, and nothing is said of it
+    if config.DISABLE_JIT:  # words wrap around silently, as in hardware
         return np.errstate(over="ignore")(function)
     function.__qualname__ += f"-{_STAMP:x}"
     flags |= _FLAGS
@@ -85,7 +85,7 @@ def _compiled(function: _F, **flags: bool) -> _F:
 
 
 def inner(function: _F) -> _F:
-    """Compiled form of a function that only kernels call: those on disk hold it already."""
+    """Compiled form of a function that only kernels call, whose cached forms already include it."""
     if config.DISABLE_JIT:
         return jit(function)
     return njit(_nrt=False, **_FLAGS)(function)  # type: ignore[no-any-return]
@@ -102,11 +102,11 @@ if config.DISABLE_JIT:
         array[at : at + 8] = np.frombuffer(int(word).to_bytes(8, "little"), np.uint8)
 
     def as_double(word: Any) -> np.float64:
-        """Number that the bits of a word are."""
+        """Float with the bits of a word."""
         return np.uint64(word).view(np.float64)
 
     def as_single(word: Any) -> np.float64:
-        """Number that the low half of a word's bits are."""
+        """Float with the bits of the low half of a word."""
         return np.float64(np.uint32(int(word) & 0xFFFFFFFF).view(np.float32))
 
 else:
@@ -139,7 +139,7 @@ else:
 
     @intrinsic  # type: ignore[untyped-decorator]
     def as_double(_: Any, word: Any) -> Any:  # noqa: ARG001
-        """Number that the bits of a word are."""
+        """Float with the bits of a word."""
 
         def generate(_: Any, builder: Any, __: Any, args: Any) -> Any:
             from llvmlite import ir
@@ -150,7 +150,7 @@ else:
 
     @intrinsic  # type: ignore[untyped-decorator]
     def as_single(_: Any, word: Any) -> Any:  # noqa: ARG001
-        """Number that the low half of a word's bits are."""
+        """Float with the bits of the low half of a word."""
 
         def generate(_: Any, builder: Any, __: Any, args: Any) -> Any:
             from llvmlite import ir

@@ -43,7 +43,7 @@ _RLE_DICTIONARY = 8
 
 @jit
 def page_body(source: Any, at: int, packed: int, size: int, is_snappy: bool, out: Any) -> int:
-    """Where a page's content starts in `source`; -2 where it is decompressed, into `out`.
+    """Start of a page's content in `source`; -2 where it is decompressed into `out`.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def page_body(source: Any, at: int, packed: int, size: int, is_snappy: bool, out
     is_snappy
         Whether they are compressed.
     out
-        Place for the content where it must be decompressed.
+        Buffer for the content if it must be decompressed.
     """
     if at < 0 or packed < 0 or size < 0 or packed > source.size - SLACK - at:
         return BAD
@@ -73,7 +73,7 @@ def page_parts(
     most: int,
     scratch: Scratch,
 ) -> Any:
-    """Where a data page's values are, and how many of its rows have one, checked.
+    """Position of a data page's values, and the number of rows that have one, checked.
 
     Parameters
     ----------
@@ -82,20 +82,20 @@ def page_parts(
     most
         How many rows the page may have.
     scratch
-        `page` takes content that is decompressed, `levels` whether each row has a value.
+        `page` takes decompressed content, `levels` whether each row has a value.
 
     Returns
     -------
     tuple
-        `IN_SOURCE` or `IN_PAGE`, or `BAD` where the page does not fit; start and end of the values;
-        how many they are.
+        `IN_SOURCE` or `IN_PAGE`, or `BAD` where the page is invalid; start and end of the values;
+        their number.
     """
     bad = (int64(BAD), int64(0), int64(0), int64(0))
     source, table, page, levels = pages.source, pages.table, scratch.page, scratch.levels
     kind, body = table[number, KIND], table[number, BODY]
     packed, size = table[number, PACKED], table[number, SIZE]
     count = table[number, VALUES]
-    # The levels of a page of the second version stand before the compressed part.
+    # In a page of version 2, the levels precede the compressed part.
     before = table[number, LEVELS]
     if count < 0 or count > most:
         return bad
@@ -153,14 +153,14 @@ def chunk_codes(
     scratch
         Memory for the largest and for the longest page.
     codes, wide
-        Where the codes go: to `codes`, of a byte each, where `wide` is empty; else to `wide`.
+        Output of the codes: `codes`, a byte each, if `wide` is empty; else `wide`.
     start, rows
         Where in `codes` to start (in `wide`, it is 0), and how many rows there are.
 
     Returns
     -------
     int
-        Number of missing values, or `BAD` where anything does not fit.
+        Number of missing values, or `BAD` where anything is invalid.
     """
     is_wide = wide.size > 0
     if start < 0 or rows < 0 or size < 0 or (not is_wide and size > 255):

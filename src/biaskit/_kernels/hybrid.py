@@ -34,10 +34,10 @@ _BYTE = uint64(0xFF)
 
 
 def _moves() -> NDArray[np.uint64]:
-    """For each byte of levels, how the next eight codes come to the rows that have one.
+    """For each byte of levels, masks that move the next eight codes to the rows that have one.
 
-    A code moves up by as many rows as are missing below its own: by 4, by 2 and by 1. The first
-    three masks are of the rows that codes move into, the last is of all rows that have one.
+    A code moves up by the number of missing rows below its own: by 4, by 2 and by 1. The first
+    three masks are the rows that codes move into, the last is all rows that have one.
     """
     bits = np.arange(256)[:, None] >> np.arange(8) & 1
     masks = np.zeros((256, 4, 8), np.uint8)
@@ -70,7 +70,7 @@ def hybrid(
     width
         Bits of a code, 0 to 8.
     size
-        Number of codes there are: each must be below it. 1 to 256.
+        Number of distinct codes, 1 to 256; each must be below it.
     out
         Bytes that the codes are written to, `SLACK` spare ones after them.
     start, count
@@ -163,7 +163,7 @@ def hybrid(
             if run == 0 or (at >= end and width > 0):
                 return BAD
             value = 0
-            if width > 0:  # a code of no bits has no byte either
+            if width > 0:  # a code of zero bits has no byte either
                 value = int64(source[at])
                 at += 1
             if value >= size:
@@ -181,7 +181,7 @@ def hybrid(
 def hybrid_wide(
     source: Any, at: int, end: int, width: int, size: int, out: Any, start: int, count: int
 ) -> int:
-    """Codes of up to 32 bits, each into a 32-bit number; as `hybrid` but for `out`."""
+    """Codes of up to 32 bits, each into a 32-bit number; as `hybrid` except for `out`."""
     if (
         at < 0
         or end > source.size - SLACK
@@ -270,7 +270,7 @@ def level_bits(source: Any, at: int, end: int, count: int, levels: Any) -> int:
         same = _ALL if source[at] else _NONE
         taken = min(8 * run if is_packed else run, count - i)
         for first in range(0, taken, 56):
-            # Up to seven bits before them stand in the byte in which they begin.
+            # The byte in which they begin holds up to seven earlier bits.
             n = min(56, taken - first)
             x = peek(source, at + (first >> 3)) if is_packed else same
             x &= (_U1 << uint64(n)) - _U1
@@ -311,7 +311,7 @@ def spread(
     Returns
     -------
     int
-        `count`, or `BAD` where the levels do not say that `present` values are there.
+        `count`, or `BAD` where the levels do not have `present` ones.
     """
     if (
         start < 0
@@ -344,7 +344,7 @@ def spread(
 def spread_wide(
     levels: Any, dense: Any, present: int, missing: int, out: Any, start: int, count: int
 ) -> int:
-    """Codes of 32 bits in their rows; as `spread`, but that no spare codes are needed."""
+    """Codes of 32 bits in their rows; as `spread`, but without spare codes."""
     if (
         start < 0
         or count < 0

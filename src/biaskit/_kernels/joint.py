@@ -10,17 +10,17 @@ from biaskit._kernels import BAD, SLACK, inner, int64, jit, peek, uint64
 
 __all__ = ["ROWS", "SCRATCH", "joint_counts", "joint_weights", "table_size"]
 
-# A byte counts up to 255, so a block has so many words.
+# Words per block: a byte counts only up to 255.
 _WORDS = 255
-# Where a block's words start in the scratch array, after four tables.
+# Start of a block's words in the scratch array, after four tables.
 _BLOCK = 4 * 256
 #: Length of the scratch array.
 SCRATCH = _BLOCK + 256
-# Combinations up to so many are numbers of 16 bits, which are made for many rows at once.
+# Most combinations whose 16-bit indices are computed for many rows at once.
 _MOST_16 = 1 << 16
 #: Rows of a block of them.
 ROWS = 2048
-# Combinations up to which four tables take turns.
+# Most combinations for which four tables alternate.
 _TAKE_TURNS = 4096
 
 _u16: Any = np.uint16
@@ -34,12 +34,12 @@ _ONES = uint64(0x0101010101010101)
 _LOW = uint64(0x7F7F7F7F7F7F7F7F)
 _U7 = uint64(7)
 _U8 = uint64(8)
-# Up to so many combinations, comparing every row with each of them is faster than a table.
+# Most combinations for which comparing every row with each is faster than a table.
 _FEW = 20
 
 
 def table_size(cells: int) -> int:
-    """Length of the scratch array `tables` for so many combinations."""
+    """Length of the scratch array `tables` for this many combinations."""
     if not 256 < cells <= _MOST_16:
         return 0
     return 4 * cells if cells <= _TAKE_TURNS else cells
@@ -161,7 +161,7 @@ def joint_counts(
                     counts[cell] += n - int64(other & _BYTE)
                     other >>= _U8
             continue
-        # Four tables take turns, so that equal rows do not wait for each other's sums.
+        # Four tables alternate, so that equal rows do not wait for each other's sums.
         for i in range(n):
             word = scratch[_BLOCK + i]
             scratch[word & _BYTE] += _ONE
@@ -175,7 +175,7 @@ def joint_counts(
     if not few and words:
         for i in range(cells):
             counts[i] += int64(scratch[i] + scratch[256 + i] + scratch[512 + i] + scratch[768 + i])
-    # What is left over: a few rows, or all of them where combinations are very many.
+    # The remaining rows: a few, or all of them where there are very many combinations.
     done = 8 * words
     if 256 < cells <= _MOST_16:
         done = _counts_of_16_bits(

@@ -1,7 +1,7 @@
-"""Compiled kernels on disk: what is damaged there is compiled anew, and what cannot be kept is not.
+"""Compiled kernels on disk: damaged ones are recompiled, and a failure to store one is tolerated.
 
-Numba unpickles and runs what it finds. A power cut leaves files of no bytes, and a worn disk flips
-some, so each file begins with a checksum of the rest. It protects against accidents, not people.
+Numba unpickles and runs what it finds. A power cut leaves empty files, and a worn disk flips bits,
+so each file begins with a checksum of the rest. It protects against accidents, not attackers.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _told: set[str] = set()
 
 
 class Kept(FunctionCache):  # type: ignore[misc]
-    """Numba's cache of a function, which no damage and no full disk makes fail."""
+    """Numba's cache of a function, which tolerates damage and a full disk."""
 
     def __init__(self, function: Any):
         super().__init__(function)
@@ -32,7 +32,7 @@ class Kept(FunctionCache):  # type: ignore[misc]
         )
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """Compiled form for some types; None where it is not kept, or damaged."""
+        """Compiled form for some types; None where it is not stored, or damaged."""
         try:
             return super().load_overload(sig, target_context)
         except Exception as error:  # noqa: BLE001 - whatever it is, there is another way
@@ -40,7 +40,7 @@ class Kept(FunctionCache):  # type: ignore[misc]
             return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        """Keep the compiled form for some types, if there is place for it."""
+        """Store the compiled form for some types, if there is room for it."""
         try:
             super().save_overload(sig, data)
         except Exception as error:  # noqa: BLE001
@@ -68,7 +68,7 @@ class _Files(IndexDataCacheFile):  # type: ignore[misc]
         return crc32(content).to_bytes(_CHECKSUM, "little") + content
 
     def _checked(self, path: str) -> Any:
-        """What a file holds; None where there is none, or it is damaged."""
+        """Content of a file; None where it is missing or damaged."""
         import pickle
 
         if not Path(path).is_file():
@@ -85,8 +85,9 @@ def _tell(folder: str, what: str) -> None:
     if folder not in _told:
         _told.add(folder)
         warnings.warn(
-            f"the folder of compiled kernels {folder!r} {what}; they are compiled anew, which "
-            "takes some seconds: make room, delete it, or set NUMBA_CACHE_DIR to another",
+            f"the folder of compiled kernels {folder!r} {what}; the kernels are recompiled, "
+            "which takes some seconds: free some space, delete the folder, or set "
+            "NUMBA_CACHE_DIR to another",
             RuntimeWarning,
             stacklevel=2,
         )

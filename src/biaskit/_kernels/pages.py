@@ -43,7 +43,7 @@ __all__ = [
 # A row of the table is a page; these are its columns.
 KIND = 0  # DATA, DICTIONARY or DATA_2
 BODY = 1  # where the page's body starts
-PACKED = 2  # bytes of the body as it stands in the file
+PACKED = 2  # bytes of the body as stored in the file
 SIZE = 3  # bytes of the body when it is decompressed
 VALUES = 4  # values, missing ones too
 ENCODING = 5
@@ -71,7 +71,7 @@ class Pages(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Memory that kernels write to while they read pages, `SLACK` spare entries after each."""
+    """Memory that kernels write to while they read pages, each with `SLACK` spare entries."""
 
     #: Content of a page that is decompressed.
     page: Any
@@ -82,14 +82,14 @@ class Scratch(NamedTuple):
     values: Any
 
 
-#: What `page_table` returns where pages hold another number of values than they should.
+#: Returned by `page_table` where the pages' number of values is wrong.
 OTHER_ROWS = -2
 #: Length that the scratch array of events must have.
 MOST_EVENTS = 32
 
 _RLE = 3
-# The fields of a header that matter, where they go in the table, and whose kind of page they are
-# of. Where none is named they are checked, but not kept.
+# The header fields that are used, their columns in the table, and their kind of page. Without a
+# column they are checked, but not kept.
 _HEADER = BAD
 _FIELDS = (
     (path(1), KIND, _HEADER),
@@ -107,7 +107,7 @@ _FIELDS = (
     (path(8, 4), ENCODING, DATA_2),
     (path(8, 5), LEVELS, DATA_2),
     (path(8, 6), BAD, DATA_2),
-    # From here on, fields that need not be there or are no numbers.
+    # From here on, fields that are optional or are not numbers.
     (path(8, 7), STORED, DATA_2),
     (path(5), BAD, DATA),
     (path(7), BAD, DICTIONARY),
@@ -146,7 +146,7 @@ def page_table(
     -------
     int
         Number of pages; `BAD` where a header is odd; `OTHER_ROWS` where the values do not add up to
-        `rows`; the number of rows of `table` plus 1 where the pages are more than it has place for.
+        `rows`; the number of rows of `table` plus 1 where it is too small for the pages.
     """
     if start < 0 or end > source.size or rows < 0 or table.shape[1] != FIELDS:
         return BAD
@@ -170,7 +170,7 @@ def page_table(
             event = events[i, EVENT]
             kind = events[i, TYPE]
             number = events[i, NUMBER]
-            # A field of another type than its own is none.
+            # A field of the wrong type is invalid.
             if event < _NUMBERS and kind == INT_32:
                 if event == _LEVEL_ENCODING and number != _RLE:
                     return BAD

@@ -12,9 +12,9 @@ __all__ = ["snappy", "snappy_literal"]
 
 @inner
 def snappy_literal(source: Any, at: int, end: int, size: int) -> int:
-    """Where the content starts, if all `size` bytes of it stand in one literal; else `BAD`.
+    """Start of the content, if all its `size` bytes are one literal; else `BAD`.
 
-    Bit-packed codes rarely repeat, so many a page is one literal, which can be read in its place.
+    Bit-packed codes rarely repeat, so many pages are one literal, which can be read in place.
     """
     length, at = varint(source, at, end)
     if length != size or size == 0 or at >= end or source[at] & 3:
@@ -25,7 +25,7 @@ def snappy_literal(source: Any, at: int, end: int, size: int) -> int:
 
 @inner
 def _literal(source: Any, at: int, end: int) -> tuple[int, int]:
-    """Length of the literal whose tag stands at `at`, and where its bytes start."""
+    """Length of the literal whose tag is at `at`, and the start of its bytes."""
     length = int64(source[at]) >> 2
     at += 1
     if length >= 60:

@@ -1,4 +1,4 @@
-"""Thrift's compact form, in which Parquet keeps its footer and its page headers."""
+"""Thrift's compact protocol, in which Parquet writes its footer and its page headers."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def path(*ids: int) -> int:
 
 @inner
 def varint(source: Any, at: int, end: int) -> tuple[int, int]:
-    """Number of seven bits a byte, lowest first, and where it ends; `BAD` where it does not fit.
+    """Varint of seven bits a byte, lowest first, and its end; `BAD` where it is too long.
 
-    What Parquet writes so has 32 bits at most.
+    Parquet's varints have at most 32 bits.
     """
     value = 0
     shift = 0
@@ -63,7 +63,7 @@ def varint(source: Any, at: int, end: int) -> tuple[int, int]:
 
 @jit
 def fields(source: Any, at: int, end: int, wanted: Any, stack: Any, events: Any) -> tuple[int, int]:
-    """Fields of a struct, and of all that is in it, in the order in which they stand.
+    """Fields of a struct, including nested ones, in their order.
 
     Parameters
     ----------
@@ -76,8 +76,8 @@ def fields(source: Any, at: int, end: int, wanted: Any, stack: Any, events: Any)
     stack
         Any `STACK` numbers, int64.
     events
-        Place for what is found, shape ``(most, 3)``, int64. Of a struct the start is an event, and
-        of a text that it is there; a list is one only where it is an item of another.
+        Place for what is found, shape ``(most, 3)``, int64. Structs emit an event at their start;
+        binaries emit one for being present; a list emits one only when nested in another list.
 
     Returns
     -------
@@ -89,7 +89,7 @@ def fields(source: Any, at: int, end: int, wanted: Any, stack: Any, events: Any)
     if at < 0 or end > source.size or stack.size < STACK or events.shape[1] != 3:
         return BAD, BAD
     depth = 0
-    where = 0  # path of what we are in
+    where = 0  # path of the current container
     last = 0  # id of the field before, in a struct
     left = -1  # items to come, in a list; -1 in a struct
     item = 0  # type of the items
@@ -114,7 +114,7 @@ def fields(source: Any, at: int, end: int, wanted: Any, stack: Any, events: Any)
         else:
             kind = byte & 15
             last += byte >> 4
-            # Ids that are written out in full are legal, but no field of Parquet's needs one.
+            # Explicit field ids are legal, but no field of Parquet needs one.
             if byte >> 4 == 0 or kind == 0 or last >= _IDS:
                 return BAD, BAD
             here = where * _IDS + last

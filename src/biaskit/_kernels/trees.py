@@ -50,9 +50,9 @@ __all__ = [
 MISSING_CODE = 65_535
 #: Codes of a feature are below this.
 MOST_CODES = 65_533
-#: Features on the way to a leaf are at most so many, and bits of a pattern as well.
+#: Most features on the path to a leaf, and most bits of a pattern.
 MOST_FEATURES = 12
-#: Rows that are looked at together, so that their sums stay in the cache.
+#: Rows that are processed together, so that their sums stay in the cache.
 BLOCK = 2_048
 
 _u16: Any = np.uint16
@@ -99,11 +99,11 @@ def distinct(parent: Any, feature: Any, most: int, found: Any) -> int:
     Parameters
     ----------
     parent
-        Parent of each node, -1 of a root, int32; the way up ends everywhere.
+        Parent of each node, -1 of a root, int32; every path upwards ends.
     feature
         Feature that each inner node splits by, int32.
     most
-        Where counting ends: a node with more has ``most + 1``.
+        Bound of the count: a node with more has ``most + 1``.
     found
         The numbers, int32.
 
@@ -162,7 +162,7 @@ class Layout(NamedTuple):
     #: missing value is in; int32, shape ``(bits, 4)``.
     bit_start: Any
     bits: Any
-    #: Where the lines of each group's table start, and the feature of each, -1 in unused slots;
+    #: Start of the lines of each group's table, and the feature of each line, -1 in unused slots;
     #: int32.
     line_start: Any
     lines: Any
@@ -253,8 +253,8 @@ def _subtree(
 ) -> int:
     """Bits, lines and leaves of a group: a bit for each split, a line for each new feature.
 
-    `inside` and `stack` are scratch memory, for the splits and for the nodes that are left to see.
-    Returns the number of leaves, or `BAD`.
+    `inside` and `stack` are scratch memory for the splits and for the nodes to visit. Returns the
+    number of leaves, or `BAD`.
     """
     bits, lines = layout.bits, layout.lines
     first_bit, last_bit = layout.bit_start[g], layout.bit_start[g + 1]
@@ -424,7 +424,7 @@ def tabulate(
     tables: Any,
     means: Any,
 ) -> int:
-    """Tables of some groups, and the parts that they have in the mean output.
+    """Tables of some groups, and their contributions to the mean output.
 
     Parameters
     ----------

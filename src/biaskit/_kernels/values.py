@@ -1,4 +1,4 @@
-"""Values that stand in pages themselves: numbers to cut or to add up, and booleans."""
+"""Plain values in pages: numbers to cut or to add up, and booleans."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def numbers(text: Any, at: int, end: int, kind: int, out: Any, start: int, count
 
 @inner
 def cut(values: Any, edges: Any, missing: int, out: Any, start: int, count: int) -> int:
-    """Bin of each of some numbers: how many of the edges are below it.
+    """Bin of each number: the number of edges below it.
 
     Parameters
     ----------
@@ -101,9 +101,9 @@ def cut(values: Any, edges: Any, missing: int, out: Any, start: int, count: int)
 
 @inner
 def booleans(text: Any, at: int, end: int, encoding: int, out: Any, start: int, count: int) -> int:
-    """Booleans of a page, each into a byte: plain, a bit each, or runs behind their length.
+    """Booleans of a page, each into a byte: plain, a bit each, or runs preceded by their length.
 
-    Returns `count`, or `BAD` where they do not fit; the other arguments are as in `hybrid`.
+    Returns `count`, or `BAD` where they are invalid; the other arguments are as in `hybrid`.
     """
     if encoding == _RLE:
         if end - at < 4:
@@ -128,7 +128,7 @@ def booleans(text: Any, at: int, end: int, encoding: int, out: Any, start: int, 
 def chunk_places(
     pages: Pages, kind: int, edges: Any, scratch: Scratch, codes: Any, start: int, rows: int
 ) -> int:
-    """Bins, or booleans, of the rows of a chunk whose values stand in its pages.
+    """Bins, or booleans, of the rows of a chunk with plain values in its pages.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ def chunk_places(
     kind
         Physical type of the values.
     edges
-        Numbers at which they are cut, ascending; of booleans, none. A missing value has the code
+        Numbers at which they are cut, ascending; empty for booleans. A missing value has the code
         after those of the bins, or 2.
     codes, start, rows
         Where the codes go, a byte each, and how many rows there are.
@@ -145,7 +145,7 @@ def chunk_places(
     Returns
     -------
     int
-        `rows`, or `BAD` where anything does not fit.
+        `rows`, or `BAD` where anything is invalid.
     """
     missing = edges.size + 1 if kind != BOOLEAN else 2
     if missing > 255 or start < 0 or rows < 0 or start + rows > codes.size - SLACK:
@@ -179,7 +179,7 @@ def chunk_places(
 
 @jit
 def chunk_values(pages: Pages, kind: int, scratch: Scratch, out: Any, rows: int) -> int:
-    """Numbers of the rows of a chunk whose values stand in its pages; none may be missing.
+    """Numbers of the rows of a chunk with plain values in its pages; none may be missing.
 
     Returns `rows`, or `BAD` where anything does not fit; `out` takes the numbers, float64, and the
     other arguments are as for `chunk_places`.

@@ -46,7 +46,7 @@ def margins(codes: Any, start: int, stop: int, roots: Any, nodes: Nodes, out: An
     start, stop
         Which of the rows.
     roots, nodes
-        The trees, as `trees.group` takes them, and their roots; the way down ends everywhere.
+        The trees, as `trees.group` takes them, and their roots; every path downwards ends.
     out
         Where the sums of the leaves are added, float64.
 
@@ -100,8 +100,8 @@ def walk(
     """Sampled Shapley values of the output of trees, or of the logistic function of it.
 
     From every background row, a walk changes one feature after the other to the row's, in a random
-    order, and another walk in the opposite order; what each step changes in the output is put to
-    its feature's account.
+    order, and another walk in the opposite order; the change of the output in each step is credited
+    to its feature.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def walk(
     used
         Features that some tree splits by, int64.
     seed
-        What the orders follow from, together with a row's place.
+        Seed of the orders, combined with a row's place.
     trees
         The trees.
     out, noise

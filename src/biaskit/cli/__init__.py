@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns its exit code.
 
     0 is fine, 1 is what a check found, 130 an interruption. 2 is everything else that ends a verb:
-    a call or data that are wrong, and whatever nobody foresaw, so that 1 never means anything else.
+    an invalid call, invalid data, or an unforeseen error; so 1 never means anything else.
     """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _addresses(argv: Sequence[str]) -> list[str]:
-    """Addresses in a call, also those that are a flag's value after an equals sign."""
+    """Addresses in a call, including the values of flags after an equals sign."""
     return [*argv, *(text.partition("=")[2] for text in argv if text.startswith("--"))]
 
 
@@ -64,7 +64,9 @@ def _parsed(argv: list[str]) -> argparse.Namespace:
         raise RolesError(f"no verb {first!r}; {did_you_mean(first, verbs)}")
     args, unknown = parser.parse_known_args(argv)
     if unknown and not unknown[0].startswith("-"):
-        raise RolesError(f"no argument {unknown[0]!r} for {first}; see `biaskit {first} --help`")
+        raise RolesError(
+            f"unexpected argument {unknown[0]!r} for {first}; see `biaskit {first} --help`"
+        )
     if unknown:
         flags = sorted(flag for flag in verbs[first]._option_string_actions if flag[:2] == "--")
         raise RolesError(f"no flag {unknown[0]!r} for {first}; {did_you_mean(unknown[0], flags)}")

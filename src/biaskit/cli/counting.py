@@ -26,7 +26,7 @@ __all__ = ["add_verbs", "counts_of"]
 
 
 def add_verbs(verb: Callable[..., Parser]) -> None:
-    """Add the verbs of this room to the command line."""
+    """Add the verbs of this module to the command line."""
     count = verb("count", _count, "Read the rows once and save their counts.")
     add_data(count)
     add_roles(count)
@@ -43,12 +43,13 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
     count.add_argument(
         "--resume",
         action="store_true",
-        help="record in FILE which files are in it, and leave out those that already are",
+        help="record in FILE which files it contains, and skip those that it already contains",
     )
     count.add_argument(
         "--replace",
         action="store_true",
-        help="with --resume: keep each file's counts too, and count files anew that have changed",
+        help="with --resume: also keep the counts of each file, and recount files that have "
+        "changed",
     )
     merge = verb("merge", _merge, "Add saved counts of the same roles.")
     merge.add_argument("counts", nargs="+", metavar="COUNTS", help="files that `count` wrote")
@@ -73,20 +74,20 @@ def _resume(args: argparse.Namespace) -> None:
     roles = Roles(**roles_given(args))
     with progress_line() as progress:
         found = count_resumed(args.data, roles, args.output, progress, by_file=args.replace)
-    anew = f" and {found.anew:,} anew" if found.anew else ""
+    anew = f" and {found.anew:,} recounted" if found.anew else ""
     _say(
         f"{found.counts.rows:,} rows of {found.files:,} files, {found.before:,} of them counted "
         f"before{anew}, in {_cells(found.counts):,} cells: {args.output}"
     )
     if found.gone:
         _say(
-            f"{len(found.gone):,} of the files counted before are not there any more, such as "
+            f"{len(found.gone):,} of the files counted before no longer exist, such as "
             f"{found.gone[0]!r}; their rows are still in the counts"
         )
 
 
 def _say(line: str) -> None:
-    """Say a line with names of files in it, which may be any."""
+    """Print a line that contains names of files, which may hold any character."""
     say(formats.printable(line))
 
 
@@ -105,7 +106,7 @@ def _plan(args: argparse.Namespace) -> None:
 
 def _merge(args: argparse.Namespace) -> None:
     written.refuse_unwritable(args.output)
-    # Its own output may be among them, and is read, added to and replaced as one.
+    # The output may be among the inputs: it is read, added to and replaced like any other.
     with written.locked(args.output):
         total, record = merged(args.counts)
         save_with(record, total, args.output)

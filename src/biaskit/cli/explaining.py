@@ -1,4 +1,4 @@
-"""The verb that splits the gap in a model's output into the features that make it: explain."""
+"""The verb that splits the gap in a model's output into contributions of its features: explain."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from biaskit.store import written
 
 __all__ = ["add_verbs"]
 
-_EXPLAIN = "Split the gap between two sides' model outputs into the features that make it."
+_EXPLAIN = "Split the gap between two sides' model outputs into the contributions of its features."
 _EXPLAIN_MORE = """examples:
   biaskit explain --model model.json rows.parquet --facet gender --facet-values F
   biaskit explain --model model.txt rows.csv --facet age --facet-above 40 --background rows.csv
@@ -33,7 +33,7 @@ _EXPLAIN_MORE = """examples:
 
 
 def add_verbs(verb: Callable[..., Parser]) -> None:
-    """Add the verb of this room to the command line."""
+    """Add the verb of this module to the command line."""
     explain = verb("explain", _explain, _EXPLAIN, epilog=_EXPLAIN_MORE)
     explain.add_argument("data", nargs="+", metavar="DATA", help="files, globs or folders of rows")
     explain.add_argument(
@@ -53,8 +53,8 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
         "--background",
         action="append",
         metavar="FILE",
-        help="rows to compare with; the data themselves are one choice (default: what the trees "
-        "say of their training rows, or 50 rows of the data for other models)",
+        help="rows to compare with, such as the data themselves (default: what the trees record "
+        "of their training rows, or 50 rows of the data for other models)",
     )
     explain.add_argument(
         "--features",
@@ -64,13 +64,16 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
         help="columns that the model takes, in its order (default: those that it names)",
     )
     explain.add_argument(
-        "--output-class", action=Once, metavar="CLASS", help="the one class to explain, of several"
+        "--output-class",
+        action=Once,
+        metavar="CLASS",
+        help="class to explain, where the model has several",
     )
     explain.add_argument(
         "--scale",
         choices=["auto", "raw", "probability"],
         default="auto",
-        help="what is explained (default: what can be exact: a tree ensemble's margin, such as "
+        help="scale to explain (default: the one that is exact: a tree ensemble's margin, such as "
         "log-odds, or any other model's own output)",
     )
     explain.add_argument(
@@ -83,15 +86,21 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
         "--key", action=Once, metavar="COLUMN", help="column that names the rows in that file"
     )
     explain.add_argument(
-        "--confidence", type=float, default=0.95, metavar="LEVEL", help="of the intervals"
+        "--confidence",
+        type=float,
+        default=0.95,
+        metavar="LEVEL",
+        help="level of the intervals (default: 0.95)",
     )
-    explain.add_argument("--seed", type=int, default=0, metavar="N", help="of what is drawn")
+    explain.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="seed of the random draws (default: 0)"
+    )
     explain.add_argument(
         "--trust-model",
         "--trust-pickle",
         action="store_true",
-        help="let its library open a model file that biaskit does not read itself, which may run "
-        "code or crash: only if you know who made it",
+        help="let its library open a model file that biaskit cannot read itself; this may run "
+        "code or crash, so use it only if you know who made the file",
     )
     add_output(explain)
 
@@ -111,7 +120,7 @@ def _explain(args: argparse.Namespace) -> None:
         written.refuse_unwritable(args.values)
         refuse_overwriting(args.values, read, [args.model])
         if args.output is not None and Path(args.output).resolve() == Path(args.values).resolve():
-            raise RolesError("--output and --values name one file; give each its own")
+            raise RolesError("--output and --values name the same file; give each its own")
     roles = Roles(**{**roles_given(args), "features": None})
     request = Request(
         model=args.model,
@@ -136,7 +145,7 @@ def _explain(args: argparse.Namespace) -> None:
         GapRow._fields,
         rows,
         head={**about(1), "roles": roles.to_json()},
-        hidden=same,  # people read once what is the same in every row
+        hidden=same,  # what is the same in every row is printed once for people
         before=f"{found.rows:,} rows; {formats.printable(unit)}",
     )
     emit(args, made)

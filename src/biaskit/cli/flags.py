@@ -27,24 +27,24 @@ __all__ = [
 
 
 class Parser(argparse.ArgumentParser):
-    """Parser whose complaints are one line, like every other error."""
+    """Parser whose errors are one line, like every other error."""
 
     def error(self, message: str) -> NoReturn:
         """Refuse the call."""
         raise RolesError(f"{message}; see `{self.prog} --help`")
 
     def _print_message(self, message: str, file: Any = None) -> None:
-        """Write help to where everything else is written, which may be closed at any time."""
+        """Write help to standard output, which may be closed at any time."""
         say(message.rstrip())
 
 
 class Once(argparse.Action):
-    """A flag that may be given once: a role that is given twice is a mistake, not a correction."""
+    """A flag that may be given only once: giving a role twice is a mistake, not a correction."""
 
     def __call__(
         self, parser: Any, namespace: Any, values: Any, option_string: str | None = None
     ) -> None:
-        """Take the value, unless there is one."""
+        """Store the value; refuse a second one."""
         if getattr(namespace, self.dest) is not None:
             parser.error(f"{option_string} is given twice")
         setattr(namespace, self.dest, values)
@@ -74,7 +74,7 @@ def add_roles(
 
 
 def roles_given(args: argparse.Namespace) -> dict[str, Any]:
-    """Roles as a call gives them, as far as its verb has flags for them; None where it does not."""
+    """Roles of a call, for the flags that its verb has; None where a role is not given."""
     given = {name: getattr(args, name) for name in ROLES if hasattr(args, name)}
     if given.get("features") == ["rest"]:
         given["features"] = "rest"
@@ -98,7 +98,7 @@ def _by_facet(name: str, given: Sequence[tuple[str, Any]]) -> Any:
 
 
 def _values_by_facet(given: list[str], facets: Sequence[str]) -> Any:
-    """Values that are d; of several facets by facet, which stands before ``=``."""
+    """Values that are d; for several facets, values by facet, with its name before ``=``."""
     made: dict[str, list[str]] = {}
     for text in given if len(facets) > 1 else ():
         named = [facet for facet in facets if text.startswith(f"{facet}=")]
@@ -110,14 +110,18 @@ def _values_by_facet(given: list[str], facets: Sequence[str]) -> Any:
 
 
 def add_seed(parser: argparse.ArgumentParser) -> None:
-    """Add the flag that what is drawn follows from."""
+    """Add the flag for the seed of the random draws."""
     parser.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="of what is drawn, for metrics of your own"
+        "--seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="seed of the random draws, for metrics of your own",
     )
 
 
 def confidence_or_none(text: str) -> float | None:
-    """Level of an interval, or none."""
+    """Level of an interval, or None for no intervals."""
     return None if text == "none" else float(text)
 
 
@@ -128,7 +132,7 @@ def edges_of(text: str) -> tuple[str, list[float]]:
         return column, [float(part) for part in numbers.split(",")]
     except ValueError:
         raise argparse.ArgumentTypeError(
-            f"{text!r} are not numbers like 25,40,65 or AGE=25,40,65"
+            f"{text!r} are not numbers such as 25,40,65 or AGE=25,40,65"
         ) from None
 
 
@@ -138,7 +142,7 @@ def above_of(text: str) -> tuple[str, float]:
     try:
         return column, float(number)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number like 40 or AGE=40") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number such as 40 or AGE=40") from None
 
 
 #: How a role of each kind is given as a flag.
@@ -154,15 +158,16 @@ _FLAGS: Mapping[Kind, dict[str, Any]] = {
     "features": {"metavar": "COLUMN", "action": "append"},
 }
 
-#: What an error says of arguments as Python has them, or a quoted text, which stays as it is.
+#: Python's arguments in an error message, or a quoted text, which stays as it is.
 _ARGUMENTS = "|".join([*ROLES, "metrics", "confidence", "seed", "min_rows"])
-# Those that are no words of English.
+# Arguments that are not English words.
 _LONG = "|".join(name for name in _ARGUMENTS.split("|") if "_" in name)
 _PYTHON = rf"""(?P<by_facet>\b({_ARGUMENTS})=\{{['"](?P<facet>[^'"]+)['"]:\ (?P<value>[^}}]*)\}})
     | ['"][^'"]*['"]
     | \b(?P<name>{_ARGUMENTS})=(?P<any>\[?\.\.\.\]?)?
     | (?<=give\ )(?P<given>{_ARGUMENTS})\b
-    | (?<!the\ )(?<![-\w])(?P<said>{_ARGUMENTS})(?=\ (is\ (an?|needed)|takes|needs|names)\b)
+    | (?<!the\ )(?<![-\w])(?P<said>{_ARGUMENTS})
+      (?=\ (is\ (an?|needed)|must\ be|takes|needs|names)\b)
     | (?<![-\w])(?P<word>{_LONG})\b(?!=)"""
 
 

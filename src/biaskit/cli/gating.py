@@ -1,4 +1,4 @@
-"""The verbs that hold data to something: check, compare, baseline."""
+"""The verbs that check data against limits or a baseline: check, compare, baseline."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ exit codes: 0 nothing found, 1 a limit is breached, 2 something could not be che
 
 
 def add_verbs(verb: Callable[..., Parser]) -> None:
-    """Add the verbs of this room to the command line."""
-    check = verb("check", _check, "Hold data to limits.", epilog=_EXAMPLES)
+    """Add the verbs of this module to the command line."""
+    check = verb("check", _check, "Check data against limits.", epilog=_EXAMPLES)
     check.add_argument("data", nargs="*", metavar="DATA", help="files, globs or folders")
     _add_config(check)
     check.add_argument(
@@ -70,21 +70,21 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
         "--required",
         action="append",
         metavar="DPL",
-        help="metric of which an uncertain verdict is a fail; repeat it",
+        help="metric whose uncertain verdict is a fail; repeat it",
     )
     check.add_argument(
-        "--min-rows", type=int, metavar="N", help="rows that each side needs to be judged"
+        "--min-rows", type=int, metavar="N", help="rows that each side needs before it is judged"
     )
     check.add_argument(
         "--confidence", type=float, metavar="LEVEL", help="level of the intervals (default: 0.95)"
     )
     check.add_argument(
-        "--strict", action="store_true", help="what is uncertain is an error, not a warning"
+        "--strict", action="store_true", help="treat uncertain verdicts as errors, not warnings"
     )
     check.add_argument(
         "--dry-run",
         action="store_true",
-        help="only see whether the configuration holds and the files have the columns",
+        help="only check that the configuration is valid and the files have the columns",
     )
     add_seed(check)
     add_roles(check)
@@ -106,7 +106,7 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
     compare.add_argument("--facet-values", action="append", metavar="VALUE")
     compare.add_argument("--confidence", type=float, default=0.95, metavar="LEVEL")
     compare.add_argument(
-        "--strict", action="store_true", help="what is uncertain makes the exit code 1 too"
+        "--strict", action="store_true", help="uncertain verdicts make the exit code 1 too"
     )
     add_seed(compare)
     add_output(compare)
@@ -144,7 +144,7 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _outcomes(args: argparse.Namespace) -> tuple[list[Outcome], int, bool]:
-    """Outcomes of what a call names, how many of its files no data set has, and whether strict."""
+    """Outcomes of a call, how many of its files belong to no data set, and whether it is strict."""
     if args.limit or any(value is not None for value in roles_given(args).values()):
         refuse_overwriting(args.output, args.data)
         return [_in_flags(_outcome(args, _by_hand(args), None, args.strict))], 0, args.strict
@@ -176,7 +176,7 @@ def _outcomes(args: argparse.Namespace) -> tuple[list[Outcome], int, bool]:
 def _read(
     config: Config, chosen: Sequence[DataSet | tuple[str, BiaskitError]]
 ) -> Iterator[str | Path | None]:
-    """Files that a configuration leads to, its own among them."""
+    """Files that a check of a configuration reads, including the configuration itself."""
     yield config.path
     for one in chosen:
         if isinstance(one, DataSet):
@@ -195,17 +195,22 @@ def _outcome(
 
 
 def _in_flags(outcome: Outcome) -> Outcome:
-    """Outcome of a call whose roles are flags: what is wrong with them is said of flags."""
+    """Outcome of a call whose roles are flags; errors name the flags."""
     findings = tuple(one._replace(message=in_flags(one.message)) for one in outcome.findings)
     return replace(outcome, findings=findings) if outcome.broken else outcome
 
 
 def _by_hand(args: argparse.Namespace) -> DataSet:
-    """Data set that the flags describe; counts that were saved bring their roles along."""
+    """Data set that the flags describe; saved counts bring their own roles."""
     if not args.data:
-        raise RolesError("which data? Name files, or leave out the flags to check a project's")
+        raise RolesError(
+            "which data? Name files, or leave out the flags to check the data sets of a "
+            "configuration"
+        )
     if not args.limit:
-        raise RolesError("--limit is needed: what is the data held to? Such as --limit DPL=0.1")
+        raise RolesError(
+            "--limit is needed: what to check the data against, such as --limit DPL=0.1"
+        )
     roles = {name: value for name, value in roles_given(args).items() if value is not None}
     if len(args.data) == 1 and (saved := saved_counts(args.data[0])) is not None:
         roles = {**saved.roles.given(), **roles}
@@ -281,7 +286,7 @@ def _baseline(args: argparse.Namespace) -> int:
 
 
 def _append(path: str, text: str) -> None:
-    """Add to a file that others add to as well."""
+    """Append to a file that other processes also append to."""
     try:
         with Path(path).open("a", encoding="utf-8") as file:
             file.write(f"{text}\n")
@@ -303,5 +308,5 @@ def _limit(text: str) -> tuple[str, float | list[float]]:
     except ValueError:
         numbers = []
     if not (name and equals and len(numbers) in (1, 2)):
-        raise argparse.ArgumentTypeError(f"{text!r} is no limit like DPL=0.1 or DI=0.8,1.25")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a limit such as DPL=0.1 or DI=0.8,1.25")
     return name.strip(), numbers[0] if len(numbers) == 1 else numbers

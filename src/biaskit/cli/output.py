@@ -35,31 +35,31 @@ __all__ = [
 
 
 class Records(NamedTuple):
-    """Rows of an output, and what goes with them."""
+    """Rows of an output and what is printed with them."""
 
     #: What the rows are called in JSON.
     key: str
     columns: Sequence[str]
     rows: Sequence[Sequence[Any]]
-    #: What JSON has beside the rows.
+    #: What JSON holds besides the rows.
     head: Mapping[str, Any] = {}
-    #: Columns that people do without, and those in which they are shown nothing for NaN.
+    #: Columns left out for people, and columns that show them a blank for NaN.
     hidden: Collection[str] = ()
     blank: Collection[str] = ()
     #: What stands before a table of text.
     before: str = ""
-    #: A sentence on each row: a column, but below a table of text.
+    #: A sentence about each row: a column, but printed below a table of text.
     words: Sequence[str] = ()
 
     def with_words(self) -> Records:
-        """The same with the sentences as the last column, where there are any."""
+        """The same output with the sentences, if any, as its last column."""
         if not self.words:
             return self
         rows = [(*row, said) for row, said in zip(self.rows, self.words, strict=True)]
         return self._replace(columns=(*self.columns, "words"), rows=rows, words=())
 
     def for_people(self) -> tuple[list[str], list[list[Any]]]:
-        """Columns and rows without what people do without."""
+        """Columns and rows without the columns left out for people."""
         kept = [i for i, name in enumerate(self.columns) if name not in self.hidden]
         blank = {i for i, name in enumerate(self.columns) if name in self.blank}
         return [self.columns[i] for i in kept], [
@@ -68,9 +68,9 @@ class Records(NamedTuple):
 
 
 class Form(NamedTuple):
-    """A form of output: the end of a file's name that asks for it, and the text of some rows.
+    """A form of output: the suffix of a file's name that selects it, and the text of its rows.
 
-    A form that is no text writes its file itself.
+    A form that is not text writes its file itself.
     """
 
     suffix: str
@@ -124,7 +124,7 @@ FORMS: Mapping[str, Form] = {
 def add_output(
     parser: argparse.ArgumentParser, forms: Collection[str] = FORMS, default: str = "table"
 ) -> None:
-    """Add the flags of where the output goes, and in which of some forms."""
+    """Add the flags for where the output goes and in which form."""
     parser.add_argument(
         "--format",
         choices=[*forms],
@@ -139,7 +139,7 @@ def add_output(
 def settle_output(
     args: argparse.Namespace, forms: Mapping[str, Any] = FORMS, default: str = "table"
 ) -> None:
-    """Settle the format, and refuse an output that could not be written, before any work."""
+    """Choose the format and refuse an output that cannot be written, before any work."""
     output = args.output
     suffixes = {form.suffix: name for name, form in forms.items() if form.suffix}
     if output is not None:
@@ -147,7 +147,8 @@ def settle_output(
         suffix = Path(output).suffix.lower()
         if args.format is None and suffix not in suffixes:
             raise RolesError(
-                f"which format is {output!r}? Give --format, or end in {', '.join(suffixes)}"
+                f"{output!r} does not say its format; give --format, or a name that ends in "
+                f"{', '.join(suffixes)}"
             )
         args.format = args.format or suffixes[suffix]
     elif args.format is not None and forms[args.format].text is None:
@@ -158,7 +159,7 @@ def settle_output(
 def refuse_overwriting(
     output: str | None, data: Sequence[str], others: Iterable[str | Path | None] = ()
 ) -> None:
-    """Refuse an output that is one of the files, globs and folders that are read for it."""
+    """Refuse an output that is also one of the inputs: a file, or inside a glob or a folder."""
 
     def read() -> Iterator[str | Path | None]:
         yield from others
@@ -170,13 +171,13 @@ def refuse_overwriting(
 
 
 def emit(args: argparse.Namespace, made: Records) -> None:
-    """Write rows in the form, and to the place, that were asked for."""
+    """Write rows in the requested form to the requested place."""
     if args.format == "csv" and args.output is None:
         for text in itertools.chain(made.columns, *made.rows, made.words):
             if isinstance(text, str) and formats.printable(text) != text:
                 raise DataError(
-                    f"{text!r} has what a terminal or a log may obey, and CSV has no way to escape "
-                    "that; write to a file with -o, or give --format csv-safe or json"
+                    f"{text!r} holds characters that a terminal or a log may obey, and CSV cannot "
+                    "escape them; write to a file with -o, or give --format csv-safe or json"
                 )
     form = FORMS[args.format]
     if form.text is not None:
@@ -186,16 +187,16 @@ def emit(args: argparse.Namespace, made: Records) -> None:
 
 
 def write(args: argparse.Namespace, text: str) -> None:
-    """Write text where the call says, standard output by default."""
+    """Write text to the output that the call names, by default standard output."""
     if args.output is None:
         say(text)
     else:
         with written.atomically(args.output) as file:
-            file.write(f"{text}\n".encode(errors="backslashreplace"))  # half a character
+            file.write(f"{text}\n".encode(errors="backslashreplace"))  # an unpaired surrogate
 
 
 def about(schema: int) -> dict[str, Any]:
-    """What made an object of JSON, and how it is to be read."""
+    """Version that made a JSON object, and the schema for reading it."""
     return {"biaskit": {"version": __version__, "schema": schema}}
 
 
@@ -205,7 +206,7 @@ def _is_nan(value: Any) -> bool:
 
 @contextlib.contextmanager
 def progress_line() -> Iterator[Callable[[int, float | None], None] | None]:
-    """Line on standard error while long work goes on; only where a person can see it."""
+    """Progress line on standard error during long work, only where it is a terminal."""
     if sys.stderr is None or not sys.stderr.isatty():
         yield None
         return

@@ -1,4 +1,4 @@
-"""The verbs that say what the numbers are: report, metrics, demo."""
+"""The verbs that print numbers and what they mean: report, metrics, demo."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _EXAMPLES = """examples:
 
 
 def add_verbs(verb: Callable[..., Parser]) -> None:
-    """Add the verbs of this room to the command line."""
+    """Add the verbs of this module to the command line."""
     report = verb("report", _report, "Every metric for every facet value.", epilog=_EXAMPLES)
     add_data(report)
     add_roles(report)
@@ -52,7 +52,7 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
         type=confidence_or_none,
         default=0.95,
         metavar="LEVEL",
-        help="level of the intervals, or 'none' for none (default: 0.95)",
+        help="level of the intervals, or 'none' to leave them out (default: 0.95)",
     )
     add_seed(report)
     add_output(report)
@@ -138,14 +138,15 @@ def _demo(args: argparse.Namespace) -> None:
 
 
 def _berkeley_reading(estimate: dict[str, float]) -> str:
-    """What the figures of the demo say, in words."""
+    """What the figures of the demo mean, in words."""
     points = 100 * estimate["DPL"]
     return (
         f"DPL {estimate['DPL']:+.3f}: the share of women who were admitted is {points:.0f} points "
         "below that of men.\n"
-        f"DD {estimate['DD']:+.3f}: women are more of the rejected than they are of the admitted.\n"
-        f"CDDL {estimate['CDDL']:+.3f}: within departments that gap is gone: the interval holds 0. "
-        "Women applied more to the\ndepartments that admit few of anyone. That a disparity can "
-        "disappear, or even reverse, within groups\nis what CDDL exists to show: look at groups "
-        "before you conclude."
+        f"DD {estimate['DD']:+.3f}: women are a larger share of the rejected than of the admitted."
+        "\n"
+        f"CDDL {estimate['CDDL']:+.3f}: within departments the gap is gone: its interval "
+        "contains 0. Women applied more to the\ndepartments that admit few of anyone. That a "
+        "disparity can disappear, or even reverse, within groups\nis what CDDL exists to show: "
+        "look at groups before you conclude."
     )

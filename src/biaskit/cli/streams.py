@@ -1,4 +1,4 @@
-"""Standard output and standard error, which may be closed, full, or read by someone who leaves."""
+"""Standard output and standard error, which may be closed, full, or no longer read."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from biaskit.formats import printable
 
 __all__ = ["complain", "say"]
 
-# Characters of a complaint: a name in it may have any length.
+# Most characters of an error line: a name in it may have any length.
 _MOST = 2_000
 
 
 def say(text: str) -> None:
     """Write a text and a line's end to standard output.
 
-    A reader that ends early, such as ``head``, has seen what it wanted: that is no error, and what
-    is said after it goes nowhere.
+    A reader that ends early, such as ``head``, has seen what it wanted: this is not an error, and
+    what is written afterwards is dropped.
 
     Raises
     ------
@@ -46,12 +46,12 @@ def complain(text: str) -> None:
     try:
         sys.stderr.write(f"biaskit: {printable(text)}\n")
         sys.stderr.flush()
-    except OSError:  # the exit code says it all the same
+    except OSError:  # the exit code still reports it
         _give_up(sys.stderr)
 
 
 def _give_up(stream: TextIO) -> None:
-    """Send what a stream still holds nowhere: Python would try again, and fail, at its end."""
+    """Discard what a stream still buffers: Python would try to flush it at exit, and fail."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)

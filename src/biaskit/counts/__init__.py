@@ -1,1 +1,1 @@
-"""Counts: what one pass over the rows leaves, what it is of, and who is compared with whom."""
+"""Counts: the tables that one pass over the rows makes, their roles, and comparisons."""

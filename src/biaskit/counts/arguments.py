@@ -1,4 +1,4 @@
-"""Arguments: what a caller may give for a role, and how it is read, one reader for each kind."""
+"""Arguments: what a caller may pass for a role, and one reader for each kind of role."""
 
 from __future__ import annotations
 
@@ -74,7 +74,8 @@ class RoleArguments(TypedDict, total=False):
     features: Column | Sequence[Column] | None
 
 
-#: What a role is given as. The rows of an `amount` are summed; those of other columns are counted.
+#: Kinds of arguments for roles. The rows of an `amount` are summed; those of other columns are
+#: counted.
 Kind: TypeAlias = Literal[
     "facets", "column", "amount", "values", "cut", "values of d", "cut of d", "edges", "features"
 ]
@@ -92,7 +93,7 @@ def _column(role: str, given: Any, _: tuple[Facet, ...]) -> str | None:
 
 
 def _features(_: str, given: Any, __: tuple[Facet, ...]) -> tuple[str, ...] | str | None:
-    """Columns named; the text ``"rest"`` stays, and a list of it is a column of that name."""
+    """Names of columns, or the text ``"rest"``; the list ``["rest"]`` names a column."""
     if given is None:
         return None
     if isinstance(given, str) and given == "rest":
@@ -152,13 +153,15 @@ def _number(role: str, given: Any) -> float:
     cut = float(given)
     if not math.isfinite(cut):
         raise RolesError(f"{role} takes a finite number, not {given!r}")
-    if cut.is_integer() and cut != given:  # a whole number that no float is
-        raise RolesError(f"{role} takes a number of at most 53 bits, not {given!r}; cut beside it")
+    if cut.is_integer() and cut != given:  # an integer that no float represents
+        raise RolesError(
+            f"{role} takes a number of at most 53 bits, not {given!r}; choose a number near it"
+        )
     return cut
 
 
 def _edges_of(role: str, given: Any) -> tuple[float, ...]:
-    if hasattr(given, "tolist"):  # an array of NumPy's
+    if hasattr(given, "tolist"):  # a NumPy array
         given = given.tolist()
     values = given if isinstance(given, (list, tuple)) else [given]
     made = tuple(_number(role, value) for value in values if value is not None)
@@ -177,7 +180,8 @@ def _edges(
     return _by_column(role, given, facets, _edges_of)
 
 
-#: Function of a role's name, what is given for it, and the facets; it returns what roles keep.
+#: Reads a role's argument, given its name, the value passed and the facets; returns what roles
+#: store.
 READERS: Mapping[Kind, Callable[[str, Any, tuple[Facet, ...]], Any]] = {
     "facets": _facets,
     "column": _column,
@@ -210,7 +214,7 @@ def _by_column(
 
 def _one_for_several(role: str, given: Any, facets: tuple[Facet, ...]) -> RolesError:
     if not facets:
-        return RolesError(f"{role} needs facet: the column that it speaks of")
+        return RolesError(f"{role} needs facet: the column that it refers to")
     columns = columns_of(facets)
     return RolesError(
         f"{role}={given!r} does not say which of {listed(columns)} it means; "

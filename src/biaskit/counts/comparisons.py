@@ -1,7 +1,7 @@
-"""Comparisons: which facet values are side d in turn, and which outcomes are positive.
+"""Comparisons: which facet values are side d, one after another, and which outcomes are positive.
 
 Everything here is a choice that is made after counting, from the levels that were counted. Nothing
-is guessed: what is not said, and could be misread, is an error that lists the values.
+is guessed: where an omitted choice could be misread, an error lists the values.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ class Comparisons:
 
 
 def comparisons(levels: Sequence[Level], rows: int, facet: Facet, roles: Roles) -> Comparisons:
-    """Comparisons that a report on one facet makes, whose levels some rows have.
+    """Comparisons that a report makes on one facet, over the levels that occur.
 
     Raises
     ------
     RolesError
-        There is nothing to compare, or a value that was named does not occur.
+        There is nothing to compare, or a named value does not occur.
     """
     known = [level for level in levels if level is not MISSING]
     wanted = (roles.facet_values or {}).get(facet)
@@ -91,7 +91,7 @@ def _refuse_no_comparison(known: Sequence[Level], rows: int, facet: Facet, roles
 
 
 def positive_labels(levels: Levels, roles: Roles) -> tuple[Level, ...] | None:
-    """Positive labels: those chosen, or true and 1 where nothing can be misread; None if unsaid."""
+    """Positive labels: those chosen, or true and 1 where unmistakable; None if unknown."""
     known = [level for level in levels.label if level is not MISSING]
     if roles.label is None or not known:
         return ()
@@ -112,7 +112,7 @@ def positive_predictions(
     Raises
     ------
     RolesError
-        The predictions and the labels do not fit, or nothing says which predictions are positive.
+        The predictions and labels share no value, or it is unknown which predictions are positive.
     """
     known = [level for level in levels.predicted if level is not MISSING]
     if roles.predicted is None or not known:
@@ -142,7 +142,7 @@ def _above(known: Sequence[Level]) -> tuple[Level, ...]:
 
 
 def _natural(known: Sequence[Level]) -> tuple[Level, ...] | None:
-    """Positive values where nothing can be misread: true, and 1 of 0 and 1."""
+    """Positive values where they cannot be misread: true, or 1 where the values are 0 and 1."""
     if all(isinstance(level, bool) for level in known):
         return (True,)
     if all(type(level) is int and level in (0, 1) for level in known):
@@ -151,7 +151,7 @@ def _natural(known: Sequence[Level]) -> tuple[Level, ...] | None:
 
 
 def positive_unsaid(levels: Levels, roles: Roles, symbols: Sequence[str]) -> RolesError:
-    """Error for metrics that need to know which labels are positive, where nothing says so."""
+    """Error for metrics that need the positive labels, where these are unknown."""
     known = [level for level in levels.label if level is not MISSING]
     cut = " (or positive_above=, if it is a number)" if isinstance(known[0], (int, float)) else ""
     return RolesError(

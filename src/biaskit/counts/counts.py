@@ -1,4 +1,4 @@
-"""Counts: what one pass over the rows leaves behind, and all that any metric needs."""
+"""Counts: the result of one pass over the rows, which is all that any metric needs."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ if TYPE_CHECKING:
 __all__ = ["FORM", "Counts", "cells_and_header", "from_cells", "loaded", "same_roles"]
 
 FORM = saved.Form("counts", {1: ("table", *AXES, "n", "w", "w2")}, "count the data again")
-# Numbers that the tables of a file may have together, of 8 bytes each.
+# Most numbers, of 8 bytes each, that the tables of a file may have together.
 _MOST_NUMBERS = 1 << 26
 
 
 @dataclass(frozen=True)
 class Counts:
-    """What one pass leaves behind: the roles, one `Table` per facet, and the number of rows read.
+    """Result of one pass: the roles, one `Table` per facet, and the number of rows read.
 
     Counts of the same roles add, in any order and any grouping, to the counts of all their rows;
     `sum` works on a list of them.
@@ -79,10 +79,9 @@ class Counts:
         return NotImplemented
 
     def choosing(self, **choices: Unpack[RoleArguments]) -> Counts:
-        """These counts with the choices that are made after counting made anew.
+        """These counts with other choices, of those that can be made after counting.
 
-        `facet` leaves some of the facets, `positive` and `facet_values` say who and what is
-        compared.
+        `facet` selects some of the facets; `positive` and `facet_values` say what is compared.
 
         >>> import pandas as pd, biaskit
         >>> df = pd.DataFrame({"sex": ["F", "M", "M"], "hired": ["no", "yes", "yes"]})
@@ -93,7 +92,7 @@ class Counts:
         Raises
         ------
         RolesError
-            A role that the pass over the rows has fixed was given another value.
+            A role that is fixed by the pass over the rows was given another value.
         """
         roles = self.roles.chosen(**choices)
         return replace(self, roles=roles, tables={one: self.tables[one] for one in roles.facet})
@@ -115,14 +114,14 @@ class Counts:
         Raises
         ------
         DataError
-            There is no such file, it is cut short, foreign or newer, or does not add up.
+            The file is missing, cut short, of another kind, newer, or inconsistent.
         """
         return loaded(path)
 
     def to_frame(self) -> pd.DataFrame:
         """Non-empty cells as a tidy DataFrame: a column per role that was given, and ``n``.
 
-        Missing values are None; weighted counts have ``w`` and ``w2`` beside ``n``.
+        Missing values are None; weighted counts have ``w`` and ``w2`` besides ``n``.
 
         >>> import pandas as pd, biaskit
         >>> df = pd.DataFrame({"sex": ["F", "M", "M"], "hired": [0, 1, 1]})
@@ -153,12 +152,12 @@ class Counts:
 
 
 def loaded(path: str | os.PathLike[str], source: Any = None) -> Counts:
-    """Counts that `Counts.save` wrote; `source` is the file where it is open already.
+    """Counts that `Counts.save` wrote; `source` is the file if it is already open.
 
     Raises
     ------
     DataError
-        There is no such file, it is cut short, foreign or newer, or does not add up.
+        The file is missing, cut short, of another kind, newer, or inconsistent.
     """
     columns, header = saved.load(path, FORM, MAX_CELLS, source)
     try:
@@ -203,13 +202,13 @@ def _cells(tables: Sequence[Table]) -> dict[str, Any]:
     return columns | {axis: saved.Texts([*texts[axis]], columns[axis]) for axis in AXES}
 
 
-def same_roles(ours: Roles, theirs: Roles, doing: str = "do not add") -> Roles:
-    """Roles of two counts: what was counted must be equal; a choice may be made by one only.
+def same_roles(ours: Roles, theirs: Roles, doing: str = "cannot be added") -> Roles:
+    """Common roles of two counts: what was counted must be equal; a choice may be set in only one.
 
     Raises
     ------
     RolesError
-        The roles differ; the message says what counts of different roles do not do.
+        The roles differ; `doing` says in the message what is refused.
     """
     if ours.counted != theirs.counted:
         one, other = ours.counted.given(), theirs.counted.given()
@@ -236,27 +235,27 @@ def _added(facet: Facet, one: Table, other: Table) -> Table:
         total = one + other
     if not all(np.isfinite(sums).all() for sums in (total.w, total.w2) if sums is not None):
         raise DataError(
-            "together the weights, or their squares, are beyond what a float holds; make them "
+            "the sum of the weights, or of their squares, overflows a float; make the weights "
             "smaller and count again"
         )
     return total
 
 
 def from_cells(columns: Mapping[str, Any], header: Mapping[str, Any]) -> Counts:
-    """Counts of the cells in a file, as `saved.read` gives them, checked: they come from outside.
+    """Counts from the cells of a file, as `saved.read` returns them; they are checked.
 
     Raises
     ------
     ValueError
-        They are not what `cells_and_header` makes.
+        They are not as `cells_and_header` makes them.
     """
     roles, rows = Roles.from_json(header.get("roles")), header.get("rows")
     if not isinstance(rows, int) or isinstance(rows, bool) or not 0 <= rows <= MAX_ROWS:
         raise ValueError(f"rows is {rows!r}")
     if any(isinstance(columns[name], saved.Texts) for name in ("table", "n", "w", "w2")):
-        raise ValueError("a number is a text")
+        raise ValueError("a text stands where a number should")
     if columns["n"].dtype.kind != "i" or np.any(columns["n"] <= 0):
-        raise ValueError("a cell has no rows, or fewer than none")
+        raise ValueError("a cell has zero rows, or a negative number of them")
     of_facet = columns["table"]
     if of_facet.dtype.kind != "i" or np.any((of_facet < 0) | (of_facet >= len(roles.facet))):
         raise ValueError("a cell belongs to no facet")
@@ -277,9 +276,9 @@ def from_cells(columns: Mapping[str, Any], header: Mapping[str, Any]) -> Counts:
 
 
 def _levels(texts: saved.Texts) -> list[Level]:
-    """Level that each text of an axis stands for."""
+    """Level of each text on an axis."""
     if not isinstance(texts, saved.Texts):
-        raise ValueError("a level is no text")
+        raise ValueError("a level is not a text")
     return [from_json(json.loads(text)) for text in texts.distinct]
 
 
@@ -310,7 +309,7 @@ def _table_of_cells(
     is_there = np.zeros(math.prod(shape), dtype=bool)
     is_there[flat] = True
     if np.count_nonzero(is_there) < len(flat):
-        raise ValueError("a cell stands in it twice")
+        raise ValueError("it holds a cell twice")
 
     def table_of(name: str, dtype: Any) -> NDArray[Any]:
         made = np.zeros(math.prod(shape), dtype=dtype)

@@ -1,4 +1,4 @@
-"""Facets: what is compared, a column or the combinations of values of several."""
+"""Facets: a column whose values are compared, or the combinations of values of several columns."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Facet:
         return only if only and _JOINED_BY not in only else self.columns
 
     def value(self, parts: Sequence[Level]) -> Level:
-        """Value of the facet in rows that have these values in its columns."""
+        """Value of the facet for rows with these values in its columns."""
         return parts[0] if len(parts) == 1 else level(tuple(parts))
 
     def to_json(self) -> str | list[str]:
@@ -48,7 +48,7 @@ class Facet:
         return self.columns[0] if len(self.columns) == 1 else list(self.columns)
 
 
-#: What sums over all rows are kept under, where nothing is compared.
+#: Key of the sums over all rows, where nothing is compared.
 ALL_ROWS = Facet(())
 
 
@@ -61,7 +61,9 @@ def column_name(given: Any) -> Any:
     if isinstance(given, tuple):
         return tuple(column_name(one) for one in given)
     if isinstance(given, str) and given.encode("utf-8", "replace").decode() != given:
-        raise RolesError(f"a column is named {given!r}, which holds half of a letter; rename it")
+        raise RolesError(
+            f"a column is named {given!r}, which holds an unpaired surrogate; rename it"
+        )
     is_number = isinstance(given, numbers.Integral) and not isinstance(given, bool)
     return str(given) if is_number else given
 
@@ -77,7 +79,7 @@ def facets_of(given: Any) -> tuple[Facet, ...]:
     Raises
     ------
     RolesError
-        What is given is no name of a column, or names one twice.
+        The argument is not the name of a column, or names one twice.
     """
     if given is None:
         return ()
@@ -96,17 +98,17 @@ def facets_of(given: Any) -> tuple[Facet, ...]:
 
 
 def named_facet(given: Any, facets: Sequence[Facet]) -> Facet | None:
-    """The one of some facets that a caller means; None if he means none of them."""
+    """The facet that a caller means; None if it is not among the known ones."""
     name = column_name(given)
     exact = Facet((name,)) if isinstance(name, str) else None
     return next((one for one in (exact, _facet(given)) if one in facets), None)
 
 
 def no_name(role: str, given: Any) -> str:
-    """What is wrong with a role that is given values where the name of a column belongs."""
+    """Message for a role that is given values instead of the name of a column."""
     return (
-        f"{role} takes one column name, not {in_short(given)}; where the values are not a column "
-        "of the data yet, add one and give its name"
+        f"{role} takes one column name, not {in_short(given)}; if the values are not a column of "
+        "the data, add them as one and give its name"
     )
 
 

@@ -1,9 +1,9 @@
-"""Levels: the values on an axis of a table. What they may be, how they are ordered, shown, saved.
+"""Levels: the values on an axis of a table; their types, order, display and saved form.
 
 A level is a boolean, a number, a text, an `Interval` of a column that was cut, a tuple of those (an
 intersection of columns), or `MISSING`. Whole floats are kept as integers, so that a column of codes
-gives the same level whether its reader made integers or floats of it. A decimal is the integer or
-the float of the same text; only one of more digits than floats have stays a decimal.
+gives the same level whether its reader made integers or floats of it. A decimal becomes the integer
+or the float of the same text; it stays a decimal only where it has more digits than a float.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ __all__ = [
 ]
 
 MISSING = None
-#: Bytes of the longest text that is counted by; longer ones are documents, not groups of people.
+#: Most bytes of a text that is counted; longer ones are documents, not groups of people.
 MAX_TEXT = 1 << 16
-#: The one level of an axis that the table does not have.
+#: The only level of an axis without a column.
 ABSENT = "*"
 
-# A text is short, and what a level's text is must be.
+# Most characters of a number in a text, which keeps parsing fast.
 _MOST_DIGITS = 400
-# No decimal type of Arrow's has more digits.
+# Most digits of Arrow's decimal types.
 _DIGITS = Context(prec=76)
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?|-?inf|nan", re.IGNORECASE)
 _BOOLEAN = {"true": True, "false": False}
@@ -84,9 +84,9 @@ def level(value: Any) -> Level:
     Raises
     ------
     DataError
-        The value is no plain value (a list, a record).
+        The value is not a plain value, but a list or a record.
     """
-    # Most of all, values are numbers of Python's own.
+    # Most values are plain Python numbers.
     if type(value) is float:
         return _number(value)
     if type(value) is int:
@@ -129,14 +129,14 @@ def _decimal(value: Decimal) -> Level:
     if not value.is_finite():
         return MISSING if value.is_nan() else float(value)
     if abs(value.adjusted()) > _MOST_DIGITS:
-        raise DataError(f"a decimal of about {value:.2e} is beyond what can be counted by")
+        raise DataError(f"a decimal of about {value:.2e} is out of the range that can be counted")
     if value == value.to_integral_value():
         return int(value)
     return number if Decimal(repr(number := float(value))) == value else value.normalize(_DIGITS)
 
 
 def _text(value: str) -> str:
-    """Text of a text; half a pair of UTF-16, which no file can hold, is written out."""
+    """A text with unpaired surrogates escaped, since no file can hold them."""
     plain = str(value)
     if plain.isascii():
         return plain
@@ -187,7 +187,7 @@ def show(a: Level) -> str:
 
 
 def find(wanted: Any, levels: Iterable[Level]) -> Level:
-    """Level that a caller means: the value itself, or its text as a command line gives it.
+    """Level that a caller means, by value or, as on a command line, by its text.
 
     >>> find("False", [False, True]), find(1.0, [0, 1])
     (False, 1)
@@ -209,7 +209,7 @@ def find(wanted: Any, levels: Iterable[Level]) -> Level:
 
 
 def typed(texts: Sequence[str | None]) -> tuple[Level, ...]:
-    """Levels of a column that a file holds as text: numbers or booleans if all of them are.
+    """Levels of a column of texts in a file: numbers or booleans if all of them can be read so.
 
     A text with a leading zero or a sign in front is a code, not a number, and stays.
 
@@ -227,7 +227,7 @@ def typed(texts: Sequence[str | None]) -> tuple[Level, ...]:
 
 
 def _is_number(text: str) -> bool:
-    """Whether a text is a number that a float comes near; of others, many would be infinity."""
+    """Whether a text is a number in the range of floats; others would all become infinity."""
     if not _NUMBER.fullmatch(text):
         return False
     return math.isfinite(float(text)) or text.lstrip("-")[0] in "iInN"
@@ -272,7 +272,7 @@ def from_json(value: Any) -> Level:
         case list():
             return tuple(from_json(part) for part in value)
         case str() if not value.isascii() and _text(value) != value:
-            raise ValueError(f"{value!r} is half of a letter")
+            raise ValueError(f"{value!r} has an unpaired surrogate")
         case None | bool() | int() | str():
             return value
         case float() if math.isfinite(value):

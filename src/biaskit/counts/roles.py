@@ -1,4 +1,4 @@
-"""Roles: which column plays which part, which values are positive, and where numbers are cut."""
+"""Roles: what each column is used for, which values are positive, and where numbers are cut."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ AXES = ("facet", "label", "predicted", "group")
 
 
 class Role(NamedTuple):
-    """What one role is: the kind of what is given for it, and what it says to people."""
+    """Declaration of a role: the kind of its argument, and its help text."""
 
     kind: Kind
     help: str
@@ -56,8 +56,8 @@ class Roles:
     """Parts that columns play, checked against each other.
 
     What is counted (columns and cuts) is fixed by the pass over the rows; what is chosen afterwards
-    (`positive`, `facet_values`) may be chosen anew without another pass. `features` are columns of
-    the rows themselves: they are never counted.
+    (`positive`, `facet_values`) may be changed without another pass. `features` are columns of the
+    rows themselves: they are never counted.
 
     Parameters
     ----------
@@ -67,23 +67,23 @@ class Roles:
     label, predicted, group, weight
         Columns of the observed outcome, the model's outcome, the stratum, and the rows' weights.
     frequency
-        Column that says how many rows each row stands for, as in a table of cells: whole numbers
-        of 0 or more. Counts are those of the rows repeated so often; a weight is that of each.
+        Column that says how many rows each row stands for, as in a table of cells: whole numbers of
+        0 or more. Counts are those of the repeated rows, each with the row's weight.
     positive
-        Value or list of values of the label that one would want. Needed for a report unless the
-        label is boolean or 0/1.
+        Desirable value of the label, or a list of them. Needed for a report unless the label is
+        boolean or 0/1.
     positive_above, predicted_above
         Cut a numeric label or score: above it is positive.
     facet_values
-        Value or list of values that together are facet d; of several facets, by facet. By default
-        each value is d in turn.
+        Value or list of values that together are facet d; for several facets, a mapping by facet.
+        By default each value is d in turn.
     facet_above
         Cut a numeric facet: the rows above are d.
     facet_edges
         Cut a numeric facet into bins ``(low, high]``, each d in turn.
     features
-        Columns by which rows are alike, for the flip test FT; ``"rest"`` is every column of
-        numbers, booleans or texts that has no other role. They are read for FT only.
+        Columns to compare rows by, for the flip test FT; ``"rest"`` is every column of numbers,
+        booleans or texts that has no other role. They are read for FT only.
 
     Raises
     ------
@@ -114,7 +114,7 @@ class Roles:
     )
     positive: tuple[Level, ...] | None = _role(
         "values",
-        "value of the label that one would want; repeat it for several "
+        "desirable value of the label; repeat it for several "
         "(default: true or 1 of a boolean or 0/1 label)",
     )
     positive_above: float | None = _role(
@@ -136,7 +136,7 @@ class Roles:
     )
     features: tuple[str, ...] | str | None = _role(
         "features",
-        "column by which rows are alike, for the flip test FT; repeat it for several; "
+        "column to compare rows by, for the flip test FT; repeat it for several; "
         "'rest' is every column without another role",
     )
 
@@ -150,18 +150,18 @@ class Roles:
         self._refuse_contradictions()
 
     def chosen(self, **given: Unpack[RoleArguments]) -> Roles:
-        """These roles with the choices that may be made after counting made anew.
+        """These roles with other choices, of those that can be made after counting.
 
         Raises
         ------
         RolesError
-            A role that the pass over the rows has fixed was given another value, or `features`,
-            which need rows.
+            A role that the pass over the rows has fixed was given another value, or `features` are
+            given, which need rows.
         """
         asked: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         if "features" in asked:
             raise RolesError(
-                "FT needs the rows, and counts have none left: report on the table itself with "
+                "FT needs the rows, which counts do not keep: report on the table itself with "
                 "features=, or leave features out"
             )
         kept = self.facet
@@ -189,14 +189,14 @@ class Roles:
         return made
 
     def replaced(self, **kept: Any) -> Roles:
-        """These roles with some fields as other roles keep them."""
+        """These roles with some fields replaced, in the form in which roles store them."""
         made = copy(self)
         for name, value in kept.items():
             object.__setattr__(made, name, value)
         return made
 
     def given(self) -> dict[str, Any]:
-        """Roles as keyword arguments that make them again."""
+        """Keyword arguments that make these roles."""
         made: dict[str, Any] = {}
         for name, role in ROLES.items():
             value = getattr(self, name)
@@ -215,7 +215,7 @@ class Roles:
 
     @property
     def counted(self) -> Roles:
-        """Only what the pass over the rows fixes: counts add when these are equal."""
+        """Only the roles fixed by the pass over the rows: counts add when these are equal."""
         return self.replaced(positive=None, facet_values=None, features=None)
 
     @property
@@ -359,7 +359,7 @@ class Roles:
             yield "features", column
 
 
-#: Every role, in the order in which people are told of them.
+#: Every role, in the order of the help texts.
 ROLES: Mapping[str, Role] = {one.name: one.metadata["role"] for one in fields(Roles)}
 
 
@@ -369,7 +369,7 @@ def roles_of(roles: Roles | None, given: RoleArguments) -> Roles:
     Raises
     ------
     RolesError
-        Both are given, or what is given contradicts itself.
+        Both are given, or the roles contradict each other.
     """
     if roles is None:
         return Roles(**given)
@@ -379,26 +379,26 @@ def roles_of(roles: Roles | None, given: RoleArguments) -> Roles:
             "facet=..., label=..."
         )
     if also := [name for name, value in given.items() if value is not None]:
-        raise RolesError(f"{also[0]}= is given beside roles; put it into biaskit.Roles(...)")
+        raise RolesError(f"{also[0]}= is given together with roles; put it into biaskit.Roles(...)")
     return roles
 
 
 def refuse_no_facet(roles: Roles) -> None:
-    """Refuse roles that name no facet, where something is counted by one.
+    """Refuse roles without a facet.
 
     Raises
     ------
     RolesError
-        They name none.
+        They have no facet.
     """
     if not roles.facet:
         raise RolesError("facet is needed: the column whose values may be favoured or not")
 
 
 def takes_roles(function: Callable[_Given, _Made]) -> Callable[_Given, _Made]:
-    """Function that shows a keyword for each role where its code has ``**given``, and checks them.
+    """Decorator that shows a checked keyword for each role in place of ``**given``.
 
-    Its help and the completion of an editor list the roles as they list other keywords.
+    Help and editors then list the roles like other keywords.
     """
     signature = inspect.signature(function)
     shown = [one for one in signature.parameters.values() if one.kind is not one.VAR_KEYWORD]

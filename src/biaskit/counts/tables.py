@@ -33,11 +33,11 @@ __all__ = [
     "too_many_values",
 ]
 
-#: More values than this on an axis, or more cells than this in a table, are refused: a column of so
-#: many values is an identifier or a measurement, not a facet or a label. Strata may be many.
+#: Most values on an axis and most cells in a table: a column with more is an identifier or a
+#: measurement, not a facet or a label. Groups may be more numerous.
 MAX_LEVELS = {"facet": 1_000, "label": 1_000, "predicted": 1_000, "group": 100_000}
 MAX_CELLS = 10_000_000
-#: More rows than this are no integer of 64 bits.
+#: Most rows: a signed integer of 64 bits holds no more.
 MAX_ROWS = 2**63 - 1
 
 
@@ -55,9 +55,9 @@ def divide(numerator: Any, denominator: Any) -> NDArray[np.float64]:
 class Tally:
     """Counts of one side of a comparison, named as in the formulas of Clarify's documents.
 
-    `cells` has the shape ``(..., label, predicted, group)``; what leads (facet values, replicates)
-    is carried along by every property, so that one call serves them all. Only known values are in
-    it. `positive` and `positive_hat` mark the positive labels and the positive predictions.
+    `cells` has the shape ``(..., label, predicted, group)``; every property carries leading axes
+    (facet values, replicates) along, so one call serves them all. It holds only known values.
+    `positive` and `positive_hat` mark the positive labels and the positive predictions.
 
     >>> t = Tally(np.array([[[30]], [[10]]]), positive=np.array([False, True]))
     >>> print(t.n, t.n1, t.q)
@@ -137,12 +137,12 @@ class Tally:
 
     @cached_property
     def by_group(self) -> Tally:
-        """The same rows with the group as the last of the leading axes."""
+        """The same rows with the group as the last leading axis."""
         cells = np.moveaxis(self.cells, -1, -3)[..., np.newaxis]
         return replace(self, cells=cells, squares=None)
 
     def at(self, comparison: int) -> Tally:
-        """One of the comparisons, which are the first axis."""
+        """One of the comparisons, the first axis."""
         squares = None if self.squares is None else self.squares[comparison]
         return replace(self, cells=self.cells[comparison], squares=squares)
 
@@ -178,8 +178,8 @@ class Table:
     """Contingency table of one facet: `n` rows per cell of ``(facet, label, predicted, group)``.
 
     Where rows are weighted, `w` has the sums of the weights and `w2` those of their squares, in the
-    same cells. `levels` are the values on each axis in canonical order; an axis that no column was
-    given for has the one level ``"*"``. Tables add cell by cell, whatever levels each has seen.
+    same cells. `levels` are the values on each axis in canonical order; an axis without a column
+    has only the level ``"*"``. Tables add cell by cell, even where their levels differ.
     """
 
     levels: Levels
@@ -194,10 +194,10 @@ class Table:
         arrays: Sequence[NDArray[Any]],
         keep: Collection[Level],
     ) -> Table:
-        """Table in canonical form of its arrays ``n`` or ``n, w, w2`` on raw levels.
+        """Table in canonical form from arrays ``n`` or ``n, w, w2`` on raw levels.
 
-        Levels that repeat are joined and those without rows dropped, but for those in `keep` (the
-        bins of a column that is cut).
+        Repeated levels are merged; levels without rows are dropped, except those in `keep` (the
+        bins of a cut column).
         """
         final: list[tuple[Level, ...]] = []
         for axis, raw in enumerate(levels):
@@ -212,12 +212,12 @@ class Table:
 
     @property
     def rows(self) -> int:
-        """Number of rows in the table, missing values and all."""
+        """Number of rows in the table, including those with missing values."""
         return int(self.n.sum())
 
     @property
     def weighted(self) -> bool:
-        """Whether rows count by a weight."""
+        """Whether rows are weighted."""
         return self.w is not None
 
     def __eq__(self, other: object) -> bool:
@@ -247,7 +247,7 @@ class Table:
         return Table(levels, *added)  # type: ignore[arg-type]
 
     def beside(self, other: Table) -> Table:
-        """Table with the levels of another beside its own; those have no rows in it."""
+        """Table with the levels of another added, without rows."""
         return self + Table(
             other.levels,
             np.zeros_like(other.n),
@@ -271,7 +271,7 @@ class Table:
             Shape ``(comparisons, facet levels)``: the levels that together are d. Side a is every
             other known level.
         known
-            Axes, beside the facet, on which a row's value must be known for it to count.
+            Axes, besides the facet, on which a row's value must be known for it to count.
         positive, positive_hat
             Levels of the label and of the prediction that are positive.
         """
@@ -316,7 +316,7 @@ class Table:
         return (self.n, self.w, self.w2)
 
     def _spread(self, levels: Levels) -> list[NDArray[Any] | None]:
-        """Arrays on a wider set of levels, of which this table's are a part."""
+        """Arrays on a superset of this table's levels."""
         where = np.ix_(
             *(
                 [wide.index(level) for level in own]
@@ -358,13 +358,13 @@ def refuse_many_rows(rows: int) -> None:
     """Refuse more rows than `MAX_ROWS`; below that, no sum of cells wraps."""
     if rows > MAX_ROWS:
         raise DataError(
-            f"{rows:,} rows are more than counts can hold ({MAX_ROWS:,}); is something added "
-            "twice, or the column of the frequency no number of rows?"
+            f"{rows:,} rows are more than counts can hold ({MAX_ROWS:,}); were counts added "
+            "twice, or does the frequency column hold something other than numbers of rows?"
         )
 
 
 def too_many_values(axis: str, name: str, seen: int) -> str:
-    """Message for a column that has too many values to be counted by."""
+    """Message for a column with too many values."""
     cut = {
         "facet": "cut it with facet_edges=[...] or facet_above=...",
         "label": "cut it with positive_above=...",
@@ -378,7 +378,7 @@ def too_many_values(axis: str, name: str, seen: int) -> str:
 
 
 def too_many_cells(sizes: Sequence[int]) -> str:
-    """Message for columns that together make too large a table."""
+    """Message for columns that make too large a table together."""
     return (
         f"{' × '.join(f'{size:,}' for size in sizes)} values make more than {MAX_CELLS:,} cells; "
         "choose columns with fewer values, or cut a numeric facet with facet_edges"
@@ -386,13 +386,13 @@ def too_many_cells(sizes: Sequence[int]) -> str:
 
 
 def refuse_mixed(levels: Sequence[Collection[Level]]) -> None:
-    """Refuse axes of which one has levels of different kinds, such as numbers and texts."""
+    """Refuse an axis with levels of different kinds, such as numbers and texts."""
     for name, axis in zip(AXES, levels, strict=True):
         refuse_mixed_axis(name, axis)
 
 
 def refuse_mixed_axis(name: str, levels: Collection[Level]) -> None:
-    """Refuse one axis whose levels are of different kinds."""
+    """Refuse an axis whose levels are of different kinds."""
     kinds = sorted({kind(level) for level in levels if level is not MISSING})
     if len(kinds) > 1:
         raise DataError(

@@ -1,4 +1,4 @@
-"""Attributions: what one pass over explained rows leaves behind, to be added and saved."""
+"""Attributions: the result of one pass over explained rows, which adds and saves."""
 
 from __future__ import annotations
 
@@ -30,27 +30,27 @@ from biaskit.store.addresses import said
 
 __all__ = ["ADDS_UP", "TOTAL", "About", "Attributions", "Sums"]
 
-#: Name, in the place of a feature, of the model's output itself.
+#: Name that stands for the model's output among the features.
 TOTAL = "(total)"
 
-#: Parts add up to their whole to this share of the sizes that are added.
+#: Relative tolerance to which parts must add up to their whole.
 ADDS_UP = 1e-6
 
-# Columns of a file: the place of a cell, and what is kept of its rows.
+# Columns of a file: the position of a cell, and the sums over its rows.
 _PLACE = ("table", "facet", "output", "feature", "n")
 _KEPT = Moments._fields[1:]
-#: What files of schema 1 kept: sums of the values, their squares, their absolutes, and the noise.
+#: Columns of schema 1: sums of the values, their squares, their absolute values, and the noise.
 _KEPT_1 = ("sum", "squares", "absolute", "noise")
 _FORM = saved.Form(
     "attributions", {1: (*_PLACE, *_KEPT_1), 2: (*_PLACE, *_KEPT)}, "explain the data again"
 )
-#: What may be unknown, and is NaN then.
+#: Columns that may be unknown, and are then NaN.
 _LOOSE = ("third", "least", "most", "noise")
 
 
 @dataclass(frozen=True)
 class About:
-    """What was explained, and how: attributions add where all of it is equal."""
+    """What was explained, and how: attributions add only where all fields are equal."""
 
     features: tuple[str, ...]
     #: Names of the model's outputs: classes, or the empty text of a single one.
@@ -94,7 +94,7 @@ class Sums:
 
 @dataclass(frozen=True)
 class Attributions:
-    """What one pass over explained rows leaves behind: moments of Shapley values per facet value.
+    """Result of one pass over explained rows: moments of Shapley values per facet value.
 
     Attributions of one model explained in one way add, in any order and any grouping, to those of
     all their rows; `sum` works on a list of them. Their size is facet values × features, however
@@ -115,14 +115,14 @@ class Attributions:
             one, more = getattr(about, field.name), getattr(others, field.name)
             if one != more:
                 raise RolesError(
-                    f"attributions that differ in {field.name} do not add: {_short(one)} and "
-                    f"{_short(more)}; explain both with one model and one background"
+                    f"attributions that differ in {field.name} cannot be added: {_short(one)} and "
+                    f"{_short(more)}; explain both with the same model and background"
                 )
         if self.roles.counted != other.roles.counted:
             raise RolesError(
-                "attributions of different facets do not add: "
+                "attributions of different facets cannot be added: "
                 f"{_short(self.roles.counted.given())} and {_short(other.roles.counted.given())}; "
-                "explain both by the same"
+                "explain both by the same facets"
             )
         refuse_many_rows(self.rows + other.rows)
         made = {facet: sums + other.sums[facet] for facet, sums in self.sums.items()}
@@ -176,7 +176,7 @@ class Attributions:
         Raises
         ------
         DataError
-            There is no such file, it is cut short, foreign or newer, or does not add up.
+            The file is missing, cut short, of another kind, newer, or inconsistent.
         """
         columns, header = saved.load(path, _FORM, MAX_CELLS)
         try:
@@ -186,9 +186,9 @@ class Attributions:
 
 
 def _alike(one: About, other: About) -> tuple[About, About]:
-    """Both without what does not keep them apart: where the background is from, a base's rounding.
+    """Both without differences that do not matter: the background's origin, and a base's rounding.
 
-    Of two bases that only rounding keeps apart, both get the lesser.
+    Where two bases differ only by rounding, both get the lesser.
     """
     own = one.own_background or other.own_background
     one, other = replace(one, own_background=own), replace(other, own_background=own)
@@ -199,7 +199,7 @@ def _alike(one: About, other: About) -> tuple[About, About]:
 
 
 def _from_cells(columns: Mapping[str, list[Any]], header: Mapping[str, Any]) -> Attributions:
-    """Attributions of the cells in a file, checked: they come from outside."""
+    """Attributions from the cells of a file, which are untrusted and checked."""
     given = header["about"]
     about = About(
         features=tuple(map(str, given["features"])),
@@ -214,7 +214,7 @@ def _from_cells(columns: Mapping[str, list[Any]], header: Mapping[str, Any]) -> 
     if type(rows) is not int or rows < 0:
         raise ValueError(f"rows is {rows!r}")
     if not about.outputs or len(about.base) != len(about.outputs):
-        raise ValueError("it has other bases than outputs")
+        raise ValueError("its bases and outputs differ in number")
     facets: tuple[Facet, ...] = roles.facet or (ALL_ROWS,)
     shape = (len(about.outputs), len(about.features) + 1)
     cells = len(columns["n"])
@@ -222,7 +222,7 @@ def _from_cells(columns: Mapping[str, list[Any]], header: Mapping[str, Any]) -> 
         if any(type(at) is not int or not 0 <= at < most for at in columns[name]):
             raise ValueError(f"a cell belongs to no {name}")
     if any(type(n) is not int or n < 0 for n in columns["n"]):
-        raise ValueError("a cell has fewer rows than none")
+        raise ValueError("a cell has a negative number of rows")
     for name in _KEPT_1 if header["schema"] == 1 else _KEPT:
         loose = name in _LOOSE
         if any(type(x) is not float or not (math.isfinite(x) or loose) for x in columns[name]):
@@ -258,10 +258,10 @@ def _from_cells(columns: Mapping[str, list[Any]], header: Mapping[str, Any]) -> 
 
 
 def _kept_since(columns: Mapping[str, list[Any]], total: int) -> dict[str, list[float]]:
-    """Columns of schema 2, as far as they follow from the sums of schema 1.
+    """Columns of schema 2, where they follow from the sums of schema 1.
 
-    `total` is the number of the output among the features. The least and the most of it are known
-    where it has been 0 or 1 in every row: the sum of the values is that of their squares.
+    `total` is the number of the output among the features. Its least and greatest values are known
+    if it was 0 or 1 in every row: then the sum of the values equals that of their squares.
     """
     made: dict[str, list[float]] = {name: [] for name in _KEPT if name not in _KEPT_1}
     sums = ("feature", "n", "sum", "squares", "absolute")

@@ -1,4 +1,4 @@
-"""Partial dependence: what a model answers on average when one feature is set to a value."""
+"""Partial dependence: a model's mean output when one feature is set to a value."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
 __all__ = ["MOST_ROWS", "DependenceRow", "partial_dependence"]
 
-#: Most rows that are looked at; of more rows, a sample of this size.
+#: Most rows that are used; of more, a sample of this size.
 MOST_ROWS = 10_000
-#: Most categories of a feature that are looked at, the most frequent ones.
+#: Most categories of a feature that are used, the most frequent ones.
 _MOST_CATEGORIES = 50
 
 
@@ -85,24 +85,24 @@ def partial_dependence(
     frequency
         Column that says how many rows each row stands for, as in `biaskit.count`.
     grid
-        How many values a feature of numbers is set to at most: its quantiles, or all of its values
-        where they are no more. Categories are set as they are.
+        Most values that a numeric feature is set to: its quantiles, or all of its values if they
+        are fewer. Categorical features are set to their categories.
     columns
         Columns that the model takes, in their order, where it does not name them itself.
 
     Returns
     -------
     pandas.DataFrame
-        A row per facet value, feature, value ``at`` and output: ``mean`` is that of ``n``
-        rows, ``share`` the part of these rows whose own value is nearest to ``at``. Rows of all
-        facet values together have the facet ``(all)``.
+        A row per facet value, feature, value ``at`` and output: ``mean`` is over ``n`` rows,
+        ``share`` the share of these rows whose own value is nearest to ``at``. Rows of all facet
+        values together have the facet ``(all)``.
 
     Raises
     ------
     RolesError
-        The model takes no such feature, or the call contradicts itself.
+        The model has no such feature, or the call contradicts itself.
     DataError
-        The data or the model cannot be read, or do not fit each other.
+        The data or the model cannot be read, or are incompatible.
 
     Examples
     --------
@@ -118,7 +118,7 @@ def partial_dependence(
     2     pay   3   6.0   0.25
     """
     if grid < 2:
-        raise RolesError(f"grid is a number of 2 or more, not {grid!r}")
+        raise RolesError(f"grid must be an integer of 2 or more, not {grid!r}")
     given: RoleArguments = {
         "facet": facet,
         "facet_above": facet_above,
@@ -191,7 +191,7 @@ def _by_library(task: Task) -> tuple[RowTable, Outputs]:
 
 
 class _Sample:
-    """Rows as floats, `MOST_ROWS` at most, and which of them each facet value has."""
+    """Rows as floats, at most `MOST_ROWS`, and the rows of each facet value."""
 
     def __init__(self, rows: Rows, table: RowTable, roles: Roles):
         facets = Facets(roles)
@@ -200,7 +200,7 @@ class _Sample:
             codes = facets.parts(batch).values()
             kept.add([table.rows(batch).T, *map(np.stack, codes)], tickets(kept.seen, batch.rows))
         found = kept.found()
-        assert found is not None  # no rows are an error before
+        assert found is not None  # data without rows have already raised
         self.matrix: NDArray[np.float64] = np.ascontiguousarray(found[0].T)
         self.note = f"a sample of {MOST_ROWS:,} of {kept.seen:,} rows" * (kept.seen > MOST_ROWS)
         self.sides: list[tuple[str, str, NDArray[np.bool_]]] = [
@@ -215,7 +215,7 @@ def _of_feature(
     name: str, at: int, sample: _Sample, table: RowTable, outputs: Outputs, grid: int
 ) -> Iterator[DependenceRow]:
     places, note = _grid(sample.matrix[:, at], grid, is_number=table.is_number(at))
-    if not table.is_number(at):  # by what they stand for, not by arrival
+    if not table.is_number(at):  # by value, not by order of arrival
         shown = sorted(places.tolist(), key=lambda place: order(level(table.value(at, place))))
         places = np.array(shown, dtype=np.float64)
     nearest = _nearest(sample.matrix[:, at], places, is_number=table.is_number(at))
@@ -264,7 +264,7 @@ def _grid(
 def _nearest(
     values: NDArray[np.float64], places: NDArray[np.float64], *, is_number: bool
 ) -> NDArray[np.intp]:
-    """Place that each value is nearest to; -1 for a missing value, or a category left out."""
+    """Index of the nearest value; -1 for a missing value or a category left out."""
     if not is_number:
         by_place = {place: i for i, place in enumerate(places.tolist())}
         return np.array([by_place.get(value, -1) for value in values.tolist()], dtype=np.intp)

@@ -1,4 +1,4 @@
-"""Explanations: which features make the difference between the outputs that two sides get."""
+"""Explanations: how much each feature contributes to the gap between two sides' outputs."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def explain(
     trust_model: bool = False,
     trust_pickle: bool = False,
 ) -> pd.DataFrame:
-    """Tidy table of the features that make the gap between the outputs of two sides.
+    """Tidy table of the features' contributions to the gap between two sides' outputs.
 
     Parameters
     ----------
@@ -61,31 +61,33 @@ def explain(
         A `Roles`, instead of the keywords for facets and frequencies: those of a report serve as
         well, though outcomes are not needed here.
     facet, facet_values, facet_above, facet_edges
-        Whose outputs are compared, as in `biaskit.count`. Without a facet, the table says how
-        important each feature is in all rows.
+        Sides whose outputs are compared, as in `biaskit.count`. Without a facet, the table says how
+        important each feature is over all rows.
     frequency
         Column that says how many rows each row stands for, as in `biaskit.count`: rows are repeated
-        so often, those of a background that has the column as well.
+        accordingly, as are those of a background that has the column.
     background
-        Rows that the explained rows are compared with, in any form; the data themselves are one.
-        Without it, trees say what they know of their training rows (path-dependent values), and
-        other models are compared with 50 rows of the data.
+        Rows that the explained rows are compared with, in any form, such as the data themselves.
+        Without it, trees use the counts of their training rows (path-dependent values), and other
+        models are compared with 50 rows of the data.
     features
         Columns that the model takes, in their order, where it does not name them itself.
     output_class
-        The one class to explain, of several; by default a block of rows for each.
+        Class to explain, where there are several; by default the table has a block of rows for
+        each.
     scale
-        ``"raw"`` for the margin, such as log-odds; ``"probability"``; ``"auto"`` for what can be
-        exact: a tree ensemble's margin, any other model's own output.
+        ``"raw"`` for the margin, such as log-odds; ``"probability"``; ``"auto"`` for the scale that
+        is exact: a tree ensemble's margin, any other model's own output.
     confidence
         Level of the intervals, between 0 and 1.
     seed
-        What is drawn at random follows from it.
+        Seed of the random draws.
     trust_model
         Whether a library may open a model file that biaskit does not read itself: a pickle runs the
-        code that is in it, and the loaders of ONNX, skops and of categorical splits can be crashed.
+        code that it contains, and crafted files can crash the loaders of ONNX, skops and
+        categorical splits.
     trust_pickle
-        The same, as it was called first.
+        Former name of `trust_model`.
 
     Returns
     -------
@@ -93,17 +95,17 @@ def explain(
         A row per facet, value (as d) and feature, and one of the output itself, ``(total)``.
         ``gap`` is ``mean_a - mean_d`` of the feature's Shapley values, in the unit of ``scale``;
         the gaps of the features add up to that of the output. ``low`` and ``high`` are the ends of
-        its interval, for the model and the background as they are: for values of two kinds, such
-        as decisions, that of a difference of proportions, and for others one that allows for their
-        skewness. ``share`` is the part of the whole gap. Without a facet: ``feature,
-        mean_abs, median, mean_square, mean, n, output, scale, method, note``.
+        its interval, for the model and the background as they are: for values of two kinds, such as
+        decisions, that of a difference of proportions; for others, one that allows for skewness.
+        ``share`` is the share of the whole gap. Without a facet: ``feature, mean_abs, median,
+        mean_square, mean, n, output, scale, method, note``.
 
     Raises
     ------
     RolesError
-        The call contradicts itself, or asks for what the model does not have.
+        The call contradicts itself, or names something that the model lacks.
     DataError
-        The data or the model cannot be read, or do not fit each other.
+        The data or the model cannot be read, or are incompatible.
 
     Examples
     --------

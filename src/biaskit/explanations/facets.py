@@ -28,7 +28,7 @@ class Facets:
         }
 
     def parts(self, batch: Batch) -> dict[Facet, list[NDArray[np.intp]]]:
-        """Codes of each row in each column of each facet; none without a facet."""
+        """Codes of each row in each column of each facet; empty without a facet."""
         by_column = {column: encoder.codes(batch) for column, encoder in self._encoders.items()}
         return {
             facet: [by_column[column] for column in facet.columns]
@@ -48,7 +48,7 @@ class Facets:
     def members(
         self, facet: Facet, parts: NDArray[np.intp]
     ) -> Iterator[tuple[Level, NDArray[np.bool_]]]:
-        """Known levels of a facet in canonical order, and which rows have each.
+        """Known levels of a facet in canonical order, and the rows of each.
 
         `parts` has the codes of the rows in each column of the facet, as `parts` gives them.
         """
@@ -67,5 +67,5 @@ class Facets:
         return self._grids[facet].levels()[0]
 
     def bins(self, facet: Facet) -> set[Level]:
-        """Levels that stay though no row has them."""
+        """Levels that are kept even without rows."""
         return self._grids[facet].keep if len(facet.columns) == 1 else set()

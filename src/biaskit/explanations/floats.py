@@ -1,4 +1,4 @@
-"""Rows as floats: what models and kernels take, and how to get the data's own values back."""
+"""Rows as floats: the input of models and kernels, and the way back to the data's own values."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ __all__ = ["Categories", "RowTable", "frame", "matrix"]
 
 
 class Categories(NamedTuple):
-    """Categories that a model keeps from its training, and what it does with others."""
+    """Categories that a model stores from its training, and how it treats others."""
 
     library: str
     #: Names of the model's own columns, in their order.
     columns: tuple[str, ...]
-    #: Values of the categories of a column, in the order of the numbers that stand for them.
+    #: Values of the categories of a column, in the order of their codes.
     of: Mapping[str, tuple[Any, ...]]
-    #: Whether a category that was not in the training data is an error to the library.
+    #: Whether the library raises for a category that was not in the training data.
     refuses_others: bool = False
 
 
 class RowTable:
-    """Rows as plain floats, and back; a text becomes its place among the texts seen so far."""
+    """Rows as plain floats, and back; a text becomes its index among the texts seen so far."""
 
     def __init__(self, features: Sequence[str], like: Batch):
         self.features = features
@@ -40,7 +40,7 @@ class RowTable:
 
     @property
     def is_numeric(self) -> bool:
-        """Whether there are numbers and booleans only."""
+        """Whether all features are numbers or booleans."""
         return not self._texts
 
     def rows(self, batch: Batch) -> NDArray[np.float64]:
@@ -57,8 +57,8 @@ class RowTable:
     def _places(self, name: str, array: Any, where: str) -> NDArray[np.float64]:
         if kind_of(array.type) not in ("text", "missing"):
             raise DataError(
-                f"{where}: feature {name!r} holds {array.type} where texts were before; "
-                "make the column the same type everywhere"
+                f"{where}: feature {name!r} holds {array.type} where earlier rows hold "
+                "texts; make the column the same type everywhere"
             )
         indices, values = dictionary(array)
         known = self._texts[name]
@@ -66,11 +66,11 @@ class RowTable:
         return np.take(np.array([*place, math.nan]), indices)
 
     def is_number(self, at: int) -> bool:
-        """Whether the feature at a place is of numbers."""
+        """Whether the feature at an index is numeric."""
         return self._kinds[self.features[at]] in ("integer", "float")
 
     def value(self, at: int, place: float) -> Any:
-        """Value of the data that a float stands for."""
+        """Value in the data that a float represents."""
         if math.isnan(place):
             return None
         (value,) = self._column(self.features[at], np.array([place])).tolist()
@@ -90,13 +90,13 @@ class RowTable:
         return pd.DataFrame(self._columns(rows))
 
     def codes(self, rows: NDArray[np.float64], categories: Categories) -> NDArray[np.float64]:
-        """Rows as the library of a model takes them: categories as its own numbers.
+        """Rows in the form that a model's library takes: categories as its own codes.
 
         Raises
         ------
         DataError
-            A feature holds texts where the model takes numbers, or categories of another kind, or
-            one that the model was not trained on and does not take.
+            A feature holds texts where the model takes numbers, categories of another kind, or a
+            category that the model was not trained on and refuses.
         """
         made = rows.copy()
         for at, (name, its_name) in enumerate(zip(self.features, categories.columns, strict=True)):
@@ -105,23 +105,25 @@ class RowTable:
                 made[:, at] = self._codes_of(name, rows[:, at], kept, categories)
             elif name in self._texts:
                 raise DataError(
-                    f"feature {name!r} holds texts, and the model keeps no categories for them, so "
-                    "nothing says which of its numbers they are; encode them as for its training, "
-                    f"or train it anew with the newest {categories.library}"
+                    f"feature {name!r} holds texts, and the model does not store its categories, "
+                    "so they cannot be mapped to its codes; encode them as for training, or "
+                    "train it again with the "
+                    f"newest {categories.library}"
                 )
         return made
 
     def _codes_of(
         self, name: str, values: NDArray[np.float64], kept: Sequence[Any], categories: Categories
     ) -> NDArray[np.float64]:
-        """Numbers of the categories of a feature, NaN where one is missing or not known."""
+        """Codes of the categories of a feature, NaN where one is missing or unknown."""
         is_text = name in self._texts
         distinct, place = np.unique(values, return_inverse=True)
         known = distinct[~np.isnan(distinct)].tolist()
         if known and is_text != any(isinstance(one, str) for one in kept):
             raise DataError(
                 f"feature {name!r} holds {'texts' if is_text else 'numbers'}, and the model's "
-                f"categories are {listed(kept, most=4)}; give it the type of the training data"
+                f"categories are {listed(kept, most=4)}; give the feature the type that it had "
+                "in training"
             )
         number = {one: i for i, one in enumerate(kept)}
         texts = [*self._texts[name]] if is_text else []
@@ -170,7 +172,7 @@ def _numbers(array: Any, name: str, where: str) -> NDArray[np.float64]:
     Raises
     ------
     DataError
-        The column holds no numbers.
+        The column does not hold numbers.
     """
     import pyarrow as pa
 
@@ -182,13 +184,13 @@ def _numbers(array: Any, name: str, where: str) -> NDArray[np.float64]:
     elif kind != "number":
         raise DataError(
             f"{where}: feature {name!r} holds {array.type}, but the model takes numbers; "
-            "encode it as for the training of the model"
+            "encode it as for training"
         )
     return numbers(array, name, "feature", where)
 
 
 def matrix(batch: Batch, features: Sequence[str], where: str) -> list[NDArray[np.float64]]:
-    """Columns of numbers of a batch, in the order of the features."""
+    """Numeric columns of a batch, in the order of the features."""
     return [_numbers(batch.columns[name], name, where) for name in features]
 
 

@@ -24,7 +24,7 @@ from biaskit.intervals.moments import joined
 __all__ = ["FEW_CARRY", "Gap", "GapRow", "ImportanceRow", "gap", "gap_rows", "importance_rows"]
 
 _FEW_ROWS = 10
-#: Rows of a rare value below which intervals of skewed values cover too little.
+#: Rows of a rare value below which intervals of skewed values undercover.
 FEW_CARRY = 5
 
 
@@ -69,7 +69,7 @@ class ImportanceRow(NamedTuple):
 def gap_rows(found: Attributions, roles: Roles, confidence: float) -> list[GapRow]:
     """Rows of an explanation: per facet, comparison, output and feature, the total last."""
     if not roles.facet:
-        raise RolesError("facet is needed: these attributions have none")
+        raise RolesError("facet is needed: these attributions have no facet")
     made = []
     for facet in roles.facet:
         sums = found.sums[facet]
@@ -133,7 +133,7 @@ def _comparison_rows(
 
 
 def _notes(about: About, one: Gap, output: int, feature: int, *, is_facet: bool) -> Iterator[str]:
-    """What people should know of one row of an explanation."""
+    """Caveats on one row of an explanation."""
     at, is_total = (output, feature), feature == len(about.features)
     fewest = min(one.n_a, one.n_d)
     if is_facet:
@@ -150,9 +150,9 @@ def _notes(about: About, one: Gap, output: int, feature: int, *, is_facet: bool)
     if one.noise[at] > 0:
         yield f"sampling error {one.noise[at]:.1g}"
     if about.own_background and not is_total:
-        yield "the background is from the data and counts as fixed"
+        yield "the background is from the data and is treated as fixed"
     if one.gap[output, -1] == 0 and fewest > 0:
-        yield "no gap to have a share of"
+        yield "the gap is 0, so shares of it are undefined"
 
 
 def importance_rows(found: Attributions, medians: NDArray[np.float64]) -> list[ImportanceRow]:
@@ -161,7 +161,7 @@ def importance_rows(found: Attributions, medians: NDArray[np.float64]) -> list[I
     sums = next(iter(found.sums.values()))
     all_rows = joined(sums.moments)
     mean_square = all_rows.second / found.rows + all_rows.mean**2
-    note = "the median is of a sample of the rows" if found.rows > MEDIAN_ROWS else ""
+    note = "the median is taken over a sample of the rows" if found.rows > MEDIAN_ROWS else ""
     rows = []
     for output, feature in itertools.product(
         range(len(about.outputs)), range(len(about.features) + 1)
@@ -201,7 +201,7 @@ class Gap(NamedTuple):
     noise: NDArray[np.float64]
     #: Number of rows that carry the sum of a side, as `means.Interval` has it.
     few: NDArray[np.float64]
-    #: Whether the skewness of the values is unknown and taken for none, as in files of biaskit 0.1.
+    #: Whether the skewness of the values is unknown and taken as 0, as in files of biaskit 0.1.
     is_plain: NDArray[np.bool_]
     n_a: int
     n_d: int
@@ -221,20 +221,20 @@ def gap(
     sums
         Sums of one facet.
     on_d, on_a
-        Which levels are on either side, shape ``(levels,)``.
+        Masks of the levels on each side, shape ``(levels,)``.
     confidence
         Level of the interval, between 0 and 1.
     is_facet
-        Which features are the facet itself, shape ``(features + 1,)``. Other rows of a side would
-        have the value that all of its rows have.
+        Which features are the facet itself, shape ``(features + 1,)``. All rows of a side have the
+        same value there.
 
     Returns
     -------
     Gap
-        ``mean_a - mean_d`` and its interval (`means.difference`). Where the values are two, and
+        ``mean_a - mean_d`` and its interval (`means.difference`). Where there are two values, and
         where outputs are decisions, 0 or 1, it is the interval of a difference of two proportions;
-        of decisions also where only one of the two occurs. NaN where a side has fewer than two
-        rows, of decisions where it has none.
+        for decisions even if only one of the two occurs. NaN where a side has fewer than two rows,
+        or no rows for decisions.
     """
     a, d = (joined(sums.moments.at(side)) for side in (on_a, on_d))
     least, most = np.minimum(a.least, d.least), np.maximum(a.most, d.most)

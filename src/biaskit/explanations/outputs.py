@@ -1,4 +1,4 @@
-"""Outputs: those that an explanation adds up to against those of the model itself."""
+"""Outputs: those that an explanation adds up to, compared with the model's own."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ __all__ = ["Walked", "refuse_other_outputs", "spread"]
 # Rows of a batch that are compared with the model itself where trees are walked, which is as fast
 # as the library's own prediction.
 _CHECKED = 1_000
-# Outputs may differ by this from the library's own, which add up float32.
+# Tolerance for the library's own outputs, which are sums of float32.
 _SAME = 1e-4
 _SMALL = 1e-6
 
 
 class Walked:
-    """Outputs of rows by a walk down the trees, compared with the library's own if it is at hand.
+    """Outputs of rows by walking the trees, compared with the library's own if it is available.
 
-    About a thousand rows of each batch are compared, spread all over it.
+    About a thousand rows, spread over each batch, are compared.
     """
 
     def __init__(self, trees: TreeModel, chosen: Sequence[int]):
@@ -39,7 +39,7 @@ class Walked:
         Raises
         ------
         DataError
-            They are not what the library itself says.
+            They differ from the library's own.
         """
         walked = np.stack([walk(columns) for walk in self._walks], axis=1)
         if self._own is not None:
@@ -54,25 +54,25 @@ class Walked:
 
 
 def spread(rows: int) -> slice:
-    """About a thousand rows, spread all over a batch; all rows of a smaller batch."""
+    """About a thousand rows, spread over a batch; all rows of a smaller batch."""
     return slice(None, None, max(1, rows // _CHECKED))
 
 
 def refuse_other_outputs(
     ours: NDArray[np.float64], own: NDArray[np.float64], near: float = _SAME
 ) -> None:
-    """Refuse outputs that an explanation adds up to, where the model itself answers others.
+    """Refuse an explanation that does not add up to the model's own outputs.
 
     Raises
     ------
     DataError
-        They differ by more than the rounding of a library that adds up float32. That is of the size
-        of what is added up: where outputs are large, one that is almost 0 is as uncertain as they.
+        They differ by more than the rounding of a library that sums float32. That rounding is
+        relative to the summands: among large outputs, one near 0 is as uncertain as the others.
     """
     size = max(float(np.abs(own).mean()), _SMALL) if own.size else 0.0
     if ours.shape != own.shape or not np.allclose(ours, own, rtol=near, atol=near * size):
         by = f" by {np.abs(ours - own).max():.3g}" if ours.shape == own.shape else " in shape"
         raise DataError(
-            f"the outputs that follow from the explanation are not the model's own: they differ{by}"
+            f"the explanation does not reproduce the model's outputs: they differ{by}"
             "; give a function that calls the model instead"
         )

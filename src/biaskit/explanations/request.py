@@ -1,4 +1,4 @@
-"""Requests: what to explain and how, as the caller says it."""
+"""Requests: what to explain and how, as the caller gives it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Request:
     scale: str = "auto"
     seed: int = 0
     trust_model: bool = False
-    #: Parquet file for the values of each row, and the column that is the rows' key.
+    #: Parquet file for the values of each row, and the column with the rows' keys.
     values_to: str | os.PathLike[str] | None = None
     key: str | None = None
 

@@ -26,14 +26,14 @@ __all__ = ["Compared", "Rows"]
 
 # Rows that are explained at a time: their values take 8 bytes for each feature.
 _AT_ONCE = 1 << 16
-# Rows that are explained before all others, to see what comes out.
+# Rows that are explained first, to learn the shape of the result.
 _FEW = 10
-#: Rows that are drawn as the background of a model that needs one and is given none, or too many.
+#: Rows drawn as the background of a model that needs one but is given none, or too many rows.
 _DRAWN = 50
 
 
 class Compared(NamedTuple):
-    """Rows that were drawn to compare others with."""
+    """Rows that were drawn as the background."""
 
     batch: Batch
     #: Number and origin of the rows, as `method` states them.
@@ -43,7 +43,7 @@ class Compared(NamedTuple):
 class Rows:
     """Rows of a request, batch by batch, and those that they are compared with.
 
-    A row is read when it is asked for, and the rows that are explained are read once.
+    Rows are read on demand, and the explained rows only once.
     """
 
     def __init__(self, request: Request, model: Model):
@@ -51,7 +51,7 @@ class Rows:
         own = model.columns if model.has_names else ()
         self._named = own if request.features is None else request.features
         self._table = self._of_the_data()
-        #: Columns that the model takes, in the order in which it takes them.
+        #: Columns that the model takes, in its order.
         self.features = _features(model, request.features, self._table.names())
         # Columns that are needed as numbers.
         self._numeric = self.features if model.is_numeric else ()
@@ -73,7 +73,7 @@ class Rows:
 
     @property
     def few(self) -> Batch:
-        """A few of the first rows, from which the shape of values follows."""
+        """A few of the first rows, which give the shape of the values."""
         return next(_pieces(self.first, _FEW))
 
     def batches(self, most: int | None = None) -> Iterator[Batch]:
@@ -83,11 +83,11 @@ class Rows:
 
     @property
     def has_background(self) -> bool:
-        """Whether the caller gives rows to compare with."""
+        """Whether the caller gives a background."""
         return self._background is not None
 
     def background(self) -> Iterator[Batch]:
-        """All rows that the caller gives to compare with."""
+        """All rows of the background that the caller gives."""
         assert self._background is not None
         return self._background.batches(self.features, numeric=self._numeric)
 
@@ -95,8 +95,8 @@ class Rows:
     def compared(self) -> Compared:
         """Rows to compare with, 50 at most, drawn at random.
 
-        Without a background they are drawn from all of the data; where these can be read once only,
-        from their first rows.
+        Without a background they are drawn from all of the data, or from the first rows where the
+        data can be read only once.
 
         Raises
         ------
@@ -118,7 +118,7 @@ class Rows:
 
     @cached_property
     def _batches(self) -> Iterator[Batch]:
-        """Batches of the data that are not read yet."""
+        """Batches of the data that have not been read yet."""
         roles, key = self._request.roles, self._request.key
         others = [*roles.columns(), *(() if key is None else (key,))]
         found = self._table.batches(self.features, others, {*roles.cuts, *self._numeric})
@@ -126,7 +126,7 @@ class Rows:
 
 
 class _Table:
-    """Rows of a table in which features whose texts stand for numbers are numbers.
+    """Rows of a table, with texts that are numbers converted.
 
     If a frequency is given, each row is repeated as often as that column says.
     """
@@ -183,14 +183,14 @@ def _features(model: Model, given: Sequence[str] | None, names: Sequence[str]) -
     model
         The model.
     given
-        Columns that the caller names, in the order in which the model was trained on them.
+        Columns that the caller names, in the order of training.
     names
         Columns of the data.
 
     Raises
     ------
     RolesError
-        Nothing says which columns the model takes.
+        It is unknown which columns the model takes.
     DataError
         The data lack a column that it takes.
     """
@@ -220,14 +220,14 @@ def _features(model: Model, given: Sequence[str] | None, names: Sequence[str]) -
     if missing := [name for name in features if name not in names]:
         raise DataError(
             f"the model takes {missing[0]!r}, which the data lack"
-            f"{f' (as {len(missing) - 1} more)' if len(missing) > 1 else ''}; "
+            f"{f' (and {len(missing) - 1} more)' if len(missing) > 1 else ''}; "
             f"{did_you_mean(missing[0], names)}"
         )
     return features
 
 
 def _reads_again(data: Any) -> bool:
-    """Whether a table has the same rows when it is read a second time: no stream or pipe has."""
+    """Whether a table can be read twice, unlike a stream or a pipe."""
     paths = data if isinstance(data, (list, tuple)) else [data]
     if all(isinstance(path, (str, os.PathLike)) for path in paths):
         return not any(Path(path).is_fifo() or Path(path).is_char_device() for path in paths)
@@ -239,7 +239,7 @@ def _reads_again(data: Any) -> bool:
 
 
 def _as_numbers(batches: Iterator[Batch], features: Sequence[str]) -> Iterator[Batch]:
-    """Batches in which texts that stand for numbers are numbers, if those of the first rows do."""
+    """Batches in which texts are converted to numbers, if those of the first rows are numbers."""
     import pyarrow as pa
 
     kinds: dict[str, bool] = {}
@@ -251,7 +251,7 @@ def _as_numbers(batches: Iterator[Batch], features: Sequence[str]) -> Iterator[B
             are = all(isinstance(v, (int, float)) for v in values if v is not None)
             if len(values) and kinds.setdefault(name, are) and not are:
                 raise DataError(
-                    f"{batch.where}: column {name!r} holds numbers at first and texts later on; "
+                    f"{batch.where}: column {name!r} holds numbers at first and texts later; "
                     "make it one type"
                 )
             if kinds.get(name, False):

@@ -1,4 +1,4 @@
-"""Samples: which rows of many are kept, so that how they come in batches does not matter."""
+"""Samples: which rows of many are kept, independent of the batches."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from biaskit.sources.reservoirs import Reservoir, array_reservoir
 
 __all__ = ["MEDIAN_ROWS", "Medians", "drawn", "tickets"]
 
-#: Most rows that a median is taken of; of more rows, a sample of this size.
+#: Most rows that a median is taken over; of more, a sample of this size.
 MEDIAN_ROWS = 100_000
 
 
@@ -40,7 +40,7 @@ class Medians:
     def found(self) -> NDArray[np.float64]:
         """Medians, shape ``(outputs, features + 1)``."""
         kept = self._kept.found()
-        assert kept is not None  # no rows are an error before
+        assert kept is not None  # data without rows have already raised
         return np.asarray(np.median(kept[0], axis=-1))
 
 
@@ -56,7 +56,7 @@ def drawn(batches: Iterable[Batch], features: Sequence[str], most: int, seed: in
     most
         How many rows are drawn; all rows where they are no more.
     seed
-        Fixes which rows are drawn, however the rows come in batches.
+        Fixes which rows are drawn, whatever the batches.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def drawn(batches: Iterable[Batch], features: Sequence[str], most: int, seed: in
         kept.add(table, rng.random(batch.rows))
     found = kept.found()
     if found is None:
-        raise DataError("the background has no rows; give it one at least")
+        raise DataError("the background has no rows; give it at least one")
     table = found.combine_chunks()
     columns = {
         name: table.column(name).chunk(0)

@@ -98,7 +98,7 @@ class _Growing:
 
 
 def _refuse_what_does_not_add_up(about: About, found: Values) -> None:
-    """Refuse values that do not add up to the output less its mean over the background."""
+    """Refuse values that do not add up to the output minus its mean over the background."""
     parts, total = found.shapley[:, :-1], found.shapley[:, -1]
     base = np.array(about.base)[:, np.newaxis]
     off = np.abs(parts.sum(axis=1) + base - total)
@@ -107,14 +107,14 @@ def _refuse_what_does_not_add_up(about: About, found: Values) -> None:
         at = np.unravel_index(np.nanargmax(off), off.shape) if np.any(off == off) else (0, 0)
         raise DataError(
             f"the attributions of a row do not add up to its output (off by {off[at]:.3g} of "
-            f"{total[at]:.6g}, by {about.method}): is the model's output the same each time, "
-            "and finite?"
+            f"{total[at]:.6g}, by {about.method}): check that the model's output is finite "
+            "and the same each time"
         )
 
 
 @contextlib.contextmanager
 def _values_file(request: Request, about: About) -> Iterator[Callable[[Batch, Values], None]]:
-    """Writer of the values of each row to a Parquet file that is whole or not there."""
+    """Writer of each row's values to a Parquet file that is either complete or absent."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -138,7 +138,7 @@ def _values_file(request: Request, about: About) -> Iterator[Callable[[Batch, Va
                 if request.key is None
                 else batch.columns[request.key]
             )
-            if hasattr(keys.type, "value_type"):  # another dictionary in every batch
+            if hasattr(keys.type, "value_type"):  # batches have different dictionaries
                 keys = keys.cast(keys.type.value_type)
             columns = [keys, *(pa.array(found.shapley[o, f]) for o, f in lines)]
             made = pa.record_batch(columns, names=[key, *names])

@@ -52,9 +52,9 @@ class TreeWalks:
     logistic
         Whether the output is the logistic function of what the leaves add up to.
     seed
-        What the orders follow from.
+        Seed of the orders.
     threads
-        How many threads work; by default one for each processor.
+        Number of threads; by default one per processor.
 
     Attributes
     ----------

@@ -34,7 +34,7 @@ _ZERO = 1.0000000180025095e-35
 
 
 class Codes:
-    """Rows as the codes that an ensemble's nodes compare.
+    """Rows as the codes compared at an ensemble's nodes.
 
     Raises
     ------
@@ -59,7 +59,7 @@ class Codes:
 
     @property
     def used(self) -> NDArray[np.int64]:
-        """Features by which at least one tree splits."""
+        """Features used in at least one split."""
         return np.flatnonzero([len(found) > 0 for found in self._thresholds])
 
     def __call__(self, columns: Sequence[NDArray[Any]], threads: int) -> NDArray[np.uint16]:
@@ -105,7 +105,7 @@ class TreeValues:
         Batches of rows to compare with, each a sequence of columns in the order of the features;
         None for path-dependent values.
     threads
-        How many threads work; by default one for each processor.
+        Number of threads; by default one per processor.
 
     Attributes
     ----------
@@ -115,7 +115,7 @@ class TreeValues:
     Raises
     ------
     Declined
-        A tree asks for more features on the way to a leaf than the kernels hold.
+        A path to a leaf has more features than the kernels support.
     """
 
     def __init__(
@@ -175,7 +175,7 @@ class TreeValues:
             raise ValueError("the background has no rows")
 
     def _tables_in_parts(self) -> Iterable[tuple[tuple[int, int], NDArray[np.float64], float]]:
-        """Tables of some groups at a time, where all are too many to be kept."""
+        """Tables of some groups at a time, where all of them are too large to keep."""
         layout = self._layout
         for first, last in self._parts:
             counts = np.zeros(0, dtype=np.int64)
@@ -227,7 +227,7 @@ class TreeValues:
             refuse_unfit(done)
 
         in_threads(tabulate, last - first, self._threads)
-        return float(means.sum())  # in one order, whatever the threads
+        return float(means.sum())  # in a fixed order, whatever the threads
 
     def _add(
         self,
@@ -254,7 +254,7 @@ class _Layout:
     Raises
     ------
     Declined
-        A leaf has too many features on the way to it, or too many leaves have many.
+        A path to a leaf has too many features, or too many paths have many.
     """
 
     def __init__(self, ensemble: Ensemble, nodes: kernels.Nodes):
@@ -339,13 +339,13 @@ def _codes_of_nodes(one: Ensemble, thresholds: Sequence[NDArray[np.float64]]) ->
 
 
 def refuse_unfit(result: int) -> None:
-    """Refuse the result of a kernel that was given arrays which do not fit each other."""
+    """Refuse the result of a kernel that was given inconsistent arrays."""
     if result < 0:
-        raise AssertionError("a kernel was given arrays that do not fit each other")
+        raise AssertionError("a kernel was given arrays of inconsistent sizes")
 
 
 def in_threads(work: Callable[[int, int], None], size: int, threads: int) -> None:
-    """Work on parts of a range, one for each thread; none shares what it writes to."""
+    """Work on parts of a range, one per thread; their outputs are disjoint."""
     parts = min(threads, size)
     if parts <= 1:
         if size:

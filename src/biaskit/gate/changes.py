@@ -1,4 +1,4 @@
-"""Changes: how far a number has moved from parity since a baseline, and how sure that is."""
+"""Changes: how far a number has moved from parity since a baseline, and how certain that is."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ class Series(NamedTuple):
     estimate: Array
     low: Array
     high: Array
-    #: What the rows say of it at any level; None where that is known at its own level only.
+    #: Its evidence at any level; None where only the interval at its own level is known.
     evidence: Evidence | None
 
 
 class Change(Evidence):
     """Change of a metric's distance from its parity, for each comparison; or of a rate.
 
-    The distance of a number is the number itself with one of two signs. With either sign of both
-    numbers their difference has an interval of their own reaches, joined as the root of the sum of
-    the squares (MOVER); the change is the larger, over the signs of the number of today, of the
-    smaller, over those of the baseline, and so are its ends.
+    A distance from parity is the number itself with one of two signs. For each pair of signs, the
+    interval of the difference combines the two numbers' reaches as the root of the sum of their
+    squares (MOVER). The change is the minimum over the baseline's signs, maximised over the signs
+    of today's number; its ends are combined in the same way.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class Change(Evidence):
 
     @property
     def is_known_at_any_level(self) -> bool:
-        """False where either number is known at the level of its own interval only."""
+        """False where either number is known only at the level of its own interval."""
         return len(self.parts) == 2
 
     def levels(self, tail: Array) -> Array:
@@ -90,8 +90,8 @@ class Change(Evidence):
         if parity <= self.metric.bounds[0]:
             near = (wide_is[1] <= parity) | (wide_was[1] <= parity)
             low, high = _difference(is_, was)
-            # Near to parity a distance is too large on average, so that its reach says little:
-            # there the ends themselves are subtracted.
+            # Near parity a distance is biased upwards and its reach says little, so the ends
+            # themselves are subtracted.
             return (
                 np.where(near, wide_is[1] - wide_was[2], low),
                 np.where(near, wide_is[2] - wide_was[1], high),
@@ -122,13 +122,13 @@ def _where(these: NDArray[np.bool_], one: _Between, other: _Between) -> _Between
 
 
 def _with_signs(value: _Between, parity: float) -> list[_Between]:
-    """What a number is away from parity, and the same with the other sign."""
+    """Signed distance of a number from parity, and the same with the opposite sign."""
     estimate, low, high = (one - parity for one in value)
     return [(estimate, low, high), (-estimate, -high, -low)]
 
 
 def _difference(one: _Between, other: _Between) -> tuple[Array, Array]:
-    """Ends of the difference of two independent numbers, of their own ends."""
+    """Ends of the difference of two independent numbers, from the ends of each."""
     estimate = one[0] - other[0]
     below = np.sqrt((one[0] - one[1]) ** 2 + (other[2] - other[0]) ** 2)
     above = np.sqrt((one[2] - one[0]) ** 2 + (other[0] - other[1]) ** 2)

@@ -36,7 +36,7 @@ _LATER = {"confidence": math.nan, **dict.fromkeys(_RATES, math.nan)}
 
 
 class Checked(NamedTuple):
-    """A row of a report with the limits that it was held to and what came of it."""
+    """A row of a report with its limits and its verdict."""
 
     row: Row
     limit_low: float
@@ -58,7 +58,7 @@ def check(
     correction: str | None = "holm",
     required: Collection[str | Metric] = (),
 ) -> pd.DataFrame:
-    """Rows of a report that limits speak of, each with a verdict.
+    """Rows of a report that have a limit, each with a verdict.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def check(
         ``"holm"``: the chance that any verdict of pass or fail among these is wrong stays below
         ``1 - confidence``. None: each row is judged by its own interval alone.
     required
-        Metrics of which an uncertain verdict is a fail.
+        Metrics whose uncertain verdict is a fail.
 
     Returns
     -------
@@ -89,9 +89,9 @@ def check(
     Raises
     ------
     RolesError
-        A limit is not one, or speaks of a metric that is unknown or that the report does not have.
+        A limit is invalid, or names a metric that is unknown or missing from the report.
     DataError
-        `report` is no report.
+        `report` is not a report.
 
     Examples
     --------
@@ -107,7 +107,7 @@ def check(
     1   CDDL    -0.019      -0.05        0.05  uncertain
     """
     if correction not in ("holm", None):
-        raise RolesError(f'correction is "holm" or None, not {correction!r}')
+        raise RolesError(f'correction must be "holm" or None, not {correction!r}')
     refuse_level(confidence)
     refuse_whole("min_rows", min_rows)
     columns = getattr(report, "columns", ())
@@ -149,9 +149,9 @@ def check_rows(
     together: bool = True,
     required: Collection[str] = (),
 ) -> list[Checked]:
-    """Rows that limits speak of, as plain records, in the order of the report.
+    """Rows that have a limit, as plain records, in the order of the report.
 
-    `required` are symbols of metrics of which an uncertain verdict is a fail.
+    `required` are symbols of metrics whose uncertain verdict is a fail.
     """
     by_symbol = {limit.metric.symbol: limit for limit in limits}
     _refuse_absent(rows, limits)
@@ -165,13 +165,13 @@ def check_rows(
         limit = by_symbol[one.row.metric]
         name, reason = verdict.name, verdict.reason
         if name == UNCERTAIN:
-            # One that is sure by itself lacks only the level that so many of them need.
+            # A verdict that is certain by itself lacks only the level that so many numbers need.
             among = number if verdict.doubt < 1 else 1
             alpha = (1 - confidence) / among
             told = would_settle(one, claim, limit.metric, alpha) if verdict.judged else ""
             reason = "; ".join(filter(None, [reason, told]))
             if one.row.metric in required:
-                name, reason = FAIL, f"required to be sure, and it is not: {reason}"
+                name, reason = FAIL, f"required to be certain, but it is not: {reason}"
         sure = name == verdict.name
         checked.append(Checked(one.row, limit.low, limit.high, name, reason, verdict.judged, sure))
     return checked
@@ -189,7 +189,7 @@ def _refuse_absent(rows: Sequence[Row], limits: Sequence[Limit]) -> None:
 
 
 def _judged(held: Sequence[Row], limits: Mapping[str, Limit], confidence: float) -> list[Judged]:
-    """Rows with their intervals at the level asked for, and how sure each limit makes them."""
+    """Rows with their intervals at the requested level, and how certain each limit makes them."""
     by_metric: dict[str, list[int]] = defaultdict(list)
     for i, row in enumerate(held):
         by_metric[row.metric].append(i)
@@ -236,14 +236,14 @@ def _withheld(one: Judged, min_rows: int, confidence: float) -> str:
     row = one.row
     for side, n in (("a", row.n_a), ("d", row.n_d)):
         if n < min_rows:
-            return f"{n:,} rows on side {side}; at least {min_rows:,} are asked for"
+            return f"{n:,} rows on side {side}; at least {min_rows:,} are required"
     if math.isnan(row.estimate):
         return row.note or "undefined"
     if math.isnan(one.low) or math.isnan(one.high):
-        return row.note or "no interval, so nothing says how sure it is"
+        return row.note or "no interval, so its uncertainty is unknown"
     if one.evidence is None and row.confidence < confidence:
         return (
             f"its interval has the level {100 * row.confidence:g} %, and {100 * confidence:g} % is "
-            f"asked for: report with confidence={confidence:g}"
+            f"required: report with confidence={confidence:g}"
         )
     return ""

@@ -1,4 +1,4 @@
-"""Drift: what has changed between the counts of a baseline and those of today."""
+"""Drift: what has changed between the baseline's counts and today's."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ __all__ = [
     "counts_of_both",
 ]
 
-#: What is compared beside metrics, under the names that limits on them have.
+#: What is compared besides metrics, by the names that limits use.
 SHARES = ("facet share", "label share")
 
 
@@ -105,12 +105,12 @@ def compare(
         A `Counts`, or the path of a saved one, of the same roles.
     limits
         How much farther from parity than in the baseline a metric may be: a number for all, or a
-        mapping by metric, which leaves the others out. ``"facet share"`` and ``"label share"`` may
-        be among its keys: by how much a share of the rows may change.
+        mapping by metric, which leaves the others out. The keys ``"facet share"`` and ``"label
+        share"`` limit by how much a share of the rows may change.
     facet, positive, facet_values
         Choices that can be made after counting, as in `biaskit.report`.
     confidence, seed
-        Level of the intervals, and what is drawn for metrics of your own follows from.
+        Level of the intervals, and seed of the random draws for metrics of your own.
     correction
         ``"holm"`` or None, as in `biaskit.check`.
 
@@ -119,24 +119,25 @@ def compare(
     pandas.DataFrame
         A row per facet, facet value and metric, with the columns ``stage, facet, value, metric,
         baseline, current, change, low, high, limit, verdict, n_baseline, n_current, note``.
-        ``change`` is the distance from the metric's parity now less that of the baseline: above 0,
+        ``change`` is the distance from the metric's parity now minus that of the baseline: above 0,
         the bias has grown. ``low`` and ``high`` are its interval. ``verdict`` is ``"fail"`` where
-        the whole interval is above the limit, ``"pass"`` where none of it is, else
-        ``"uncertain"``. Below are rows for the share of each facet value and of each label,
-        whose ``change`` is simply that of the share; a value that is new or gone is uncertain.
+        the whole interval is above the limit, ``"pass"`` where none of it is above, else
+        ``"uncertain"``. Below are rows for the share of each facet value and of each label, whose
+        ``change`` is simply that of the share; a value that is new or gone is uncertain.
 
     Raises
     ------
     RolesError
-        The counts are of different roles, or a limit is not one.
+        The counts have different roles, or a limit is invalid.
     DataError
         A file cannot be read.
 
     Notes
     -----
-    The interval of the change is made of the intervals of the two numbers, taken as independent
-    (G. Y. Zou and A. Donner, "Construction of confidence limits about effect measures", Statistics
-    in Medicine 27, 2008), with either sign of both; docs/intervals.md has how, and what it covers.
+    The interval of the change combines the intervals of the two numbers, taken as independent (G.
+    Y. Zou and A. Donner, "Construction of confidence limits about effect measures", Statistics in
+    Medicine 27, 2008), over both signs of each; docs/intervals.md describes the method and its
+    coverage.
 
     Examples
     --------
@@ -150,7 +151,7 @@ def compare(
     0  female    DPL    -0.203    0.097  -0.107    pass
     """
     if correction not in ("holm", None):
-        raise RolesError(f'correction is "holm" or None, not {correction!r}')
+        raise RolesError(f'correction must be "holm" or None, not {correction!r}')
     refuse_level(confidence)
     refuse_seed(seed)
     now, then = counts_of_both(current, baseline)
@@ -175,7 +176,7 @@ def counts_of_both(
     Raises
     ------
     DataError
-        The baseline is no counts, or a file cannot be read.
+        The baseline is not a counts file, or a file cannot be read.
     """
     then = saved_counts(baseline)
     if then is None:
@@ -211,7 +212,9 @@ def allowed_changes(limits: float | Mapping[Any, float]) -> Allowed:
             known = [*SHARES, *METRICS]
             raise RolesError(f"no metric {name!r}; {did_you_mean(str(name), known)}") from None
         if metric.is_of_rows:
-            raise RolesError(f"{metric.symbol} is made of rows, so counts cannot be compared by it")
+            raise RolesError(
+                f"{metric.symbol} is computed from rows, so counts cannot be compared by it"
+            )
         if metric.symbol in {one.symbol for one in metrics}:
             raise RolesError(f"{metric.symbol} has two limits; name each metric once")
         metrics[metric] = _allowed(metric.symbol, value)
@@ -255,7 +258,7 @@ def _allowed(name: str, value: Any) -> float:
 
 
 def _aligned(one: Counts, other: Counts) -> Counts:
-    """Counts with the levels of both, so that both reports have the same rows."""
+    """Both counts with the levels of either, so that their reports have the same rows."""
     tables = {facet: table.beside(other.tables[facet]) for facet, table in one.tables.items()}
     return replace(one, tables=tables)
 
@@ -263,7 +266,7 @@ def _aligned(one: Counts, other: Counts) -> Counts:
 def _of_metrics(
     now: Counts, then: Counts, allowed: Allowed, confidence: float, seed: int
 ) -> Iterator[tuple[Drift, Claim]]:
-    """Change of each metric for each facet value that has rows both times."""
+    """Change of each metric for each facet value that has rows in both counts."""
     limits = allowed.metrics
     metrics = list(limits) if isinstance(limits, dict) else None
     if metrics == []:
@@ -275,7 +278,7 @@ def _of_metrics(
     for was, one in zip(before, after, strict=True):
         if not_given(one.metric, now.roles):
             raise RolesError(f"there is a limit on {one.row.metric}, which is {one.row.note}")
-        if was.row.n_d and one.row.n_d:  # the shares say what is new or gone
+        if was.row.n_d and one.row.n_d:  # the rows on shares report what is new or gone
             pairs.append((was, one))
     numbers = {(one.row.facet, one.metric): (was.numbers, one.numbers) for was, one in pairs}
     changes = {
@@ -296,7 +299,7 @@ def _series(numbers: Numbers) -> Series:
 
 
 class _Told(NamedTuple):
-    """Change of a metric for each comparison, its ends, and how sure they make either limit."""
+    """Change of a metric for each comparison, its ends, and how certain they make each limit."""
 
     estimate: Array
     low: Array
@@ -306,13 +309,13 @@ class _Told(NamedTuple):
 
 
 def _told(changes: Sequence[tuple[Change, float]], confidence: float) -> list[_Told]:
-    """What changes say of their limits, found together."""
+    """Verdict on the limit of each change, judged together."""
     ends = all_ends([change for change, _ in changes], (1 - confidence) / 2)
     doubts: dict[tuple[int, int], Array] = {}
     asked: dict[tuple[int, int], tuple[Change, Array]] = {}
     for i, ((change, limit), (low, high)) in enumerate(zip(changes, ends, strict=True)):
         for j, end in enumerate((-limit if math.isnan(change.metric.parity) else -math.inf, limit)):
-            # Only where all of the interval is on one side of the limit it matters how sure it is.
+            # Certainty matters only where the whole interval is on one side of the limit.
             told = (high <= end) | (low >= end)
             doubts[i, j] = np.where(told & math.isfinite(end), np.nan, 1.0)
             if math.isfinite(end) and told.any() and change.is_known_at_any_level:
@@ -335,7 +338,7 @@ def _of_metric(was: Measured, one: Measured, limit: float, told: _Told) -> tuple
         if not math.isfinite(row.estimate) and not withheld:
             withheld = f"{row.note or 'infinite'} {when}"
     if not withheld and math.isnan(low):
-        withheld = "no interval, so nothing says how sure it is"
+        withheld = "no interval, so its uncertainty is unknown"
     row = one.row
     drift = Drift(
         stage=row.stage,
@@ -392,7 +395,7 @@ def _shares(
     for i, level in enumerate(getattr(now.levels, axis)):
         n_then, n_now = int(rows[0][i]), int(rows[1][i])
         note = "" if n_then and n_now else "new: not in the baseline" if n_now else "gone"
-        if not (n_then or n_now):  # a bin of a cut that both have empty
+        if not (n_then or n_now):  # a bin of a cut that is empty in both
             continue
         drift = Drift(
             stage="data",
@@ -417,7 +420,7 @@ def _shares(
 
 
 def _share_of_rows(table: Table, others: tuple[int, ...]) -> Share:
-    """Share of the rows at each level; of weighted rows, of as many as they are worth."""
+    """Share of the rows at each level; weighted rows count as their effective number."""
     weighed = table.n if table.w is None else table.w
     by_level = weighed.sum(axis=others)
     rate = by_level, np.full(by_level.shape, weighed.sum())
@@ -428,7 +431,7 @@ def _share_of_rows(table: Table, others: tuple[int, ...]) -> Share:
 
 
 def _reversal(was: Row, row: Row, metric: Metric) -> str:
-    """Note where the other side is now the one worse off, beyond chance both times."""
+    """Note where the other side is now worse off, beyond chance in both counts."""
     if metric.against_d not in ("<", ">"):
         return ""
     up = was.low > metric.parity and row.high < metric.parity

@@ -42,33 +42,33 @@ _ROLES = tuple(ROLES)
 
 @dataclass(frozen=True, kw_only=True)
 class DataSet:
-    """Some files that are one table, the roles of its columns, and what they are held to."""
+    """Files that form one table, the roles of its columns, and its limits."""
 
     name: str
     files: tuple[str, ...]
     roles: Roles
     limits: tuple[Limit, ...] = ()
-    #: A counts file or its address, and how much may have changed since.
+    #: Path or address of a counts file, and how much may have changed since it was saved.
     baseline: Path | str | None = None
     drift: Allowed | None = None
-    #: Metrics of which an uncertain verdict is a fail.
+    #: Metrics whose uncertain verdict is a fail.
     required: frozenset[str] = frozenset()
     min_rows: int = 0
     confidence: float = 0.95
     seed: int = 0
-    #: Whether it is fine that no file is there.
+    #: Whether the files may be missing.
     optional: bool = False
-    #: Where paths start.
+    #: Folder that relative paths start from.
     folder: Path = Path()
 
     @classmethod
     def of(cls, given: Mapping[str, Any], folder: Path = Path(), name: str = "") -> DataSet:
-        """Data set of the keys of a configuration, checked.
+        """Data set from the keys of a configuration, checked.
 
         Raises
         ------
         RolesError
-            A key is unknown, or a value is not what its key needs.
+            A key is unknown, or a value is invalid for its key.
         """
         known = ["name", *_ROLES, *(f.name for f in fields(cls) if f.name not in _NOT_KEYS)]
         for key in given:
@@ -83,18 +83,18 @@ class DataSet:
         refuse_unmet(limits, roles)
         baseline, drift = given.get("baseline"), given.get("drift")
         if not isinstance(baseline, (str, type(None))):
-            raise RolesError(f"baseline is the path of a counts file, not {baseline!r}")
+            raise RolesError(f"baseline must be the path of a counts file, not {baseline!r}")
         if (baseline is None) != (drift is None):
             one, other = ("drift", "baseline") if baseline is None else ("baseline", "drift")
             raise RolesError(
-                f"{one} needs {other}: baseline is a counts file, drift how much farther from "
-                "parity than in it a metric may be, such as drift = {DPL = 0.05}"
+                f"{one} needs {other}: baseline names a counts file, drift how much "
+                "farther from parity a metric may be than in it, such as drift = {DPL = 0.05}"
             )
         allowed = None if drift is None else allowed_changes(drift)
         if allowed is not None and isinstance(allowed.metrics, dict):
             refuse_unmet([Limit(one, 0, 0) for one in allowed.metrics], roles)
         if not limits and allowed is None:
-            raise RolesError("limits is needed (or baseline): what is the data held to?")
+            raise RolesError("limits is needed (or baseline): what to check the data against")
         made = cls(
             name=_of_type(given, "name", str, name) or ", ".join(map(shown, files)),
             files=tuple(files),
@@ -117,8 +117,8 @@ class DataSet:
     def paths(self) -> list[Path | str]:
         """Files that are there now, globs sorted, each file once; and addresses, as they are.
 
-        Unless the data set is optional, a file of which only DVC's pointer is there is among them,
-        and a pattern without a match is kept as it is, so that reading it says what is wrong.
+        Unless the data set is optional, a file whose DVC pointer alone exists is included, and a
+        pattern without a match is kept as it is, so that reading it raises the error.
         """
         found: list[Path | str] = []
         folder = _from_here(self.folder)
@@ -144,18 +144,18 @@ class DataSet:
 
     @cached_property
     def _resolved(self) -> frozenset[Path]:
-        """Files of the data set, looked up once: a hook asks of every file that a commit has."""
+        """Files of the data set, looked up once: a hook asks about every file of a commit."""
         return frozenset(one.resolve() for one in self.paths() if isinstance(one, Path))
 
 
 def data_of(path: Path) -> Path:
-    """File that DVC's pointer stands for; any other file stands for itself."""
+    """File that a DVC pointer names; any other file itself."""
     return path.with_suffix("") if path.suffix == _POINTER else path
 
 
 @dataclass(frozen=True)
 class Config:
-    """Data sets of a project; one that is wrong is there with its error, the others are whole."""
+    """Data sets of a project; an invalid one is kept as its error, the others are whole."""
 
     path: Path
     data: tuple[DataSet | tuple[str, BiaskitError], ...]
@@ -183,9 +183,9 @@ def read_config(path: Path) -> Config:
     Raises
     ------
     DataError
-        The file is missing or no TOML; the message has the line and the column.
+        The file is missing or not valid TOML; the message has the line and the column.
     RolesError
-        It names no data set, or has a key that is unknown.
+        It names no data set, or has an unknown key.
     """
     name = str(path)
     found = _table_of(path) if path.name == "pyproject.toml" else _toml(path)
@@ -218,16 +218,16 @@ def read_config(path: Path) -> Config:
 
 
 def _called(table: Mapping[str, Any]) -> str:
-    """Name of a data set that may be wrong in any way."""
+    """Name of a data set whose keys may be invalid in any way."""
     named: Any = table.get("name") or table.get("files") or ""
     texts: list[str] = named if _texts(named) else [str(named)]
     return ", ".join(without_secrets(text, [text]) for text in texts)
 
 
 def _refuse_servers(data: DataSet) -> None:
-    """Refuse addresses that send this process's credentials where a configuration says.
+    """Refuse addresses that would send credentials to a server that a configuration names.
 
-    A configuration may come with somebody's pull request; the environment does not.
+    A pull request can change a configuration, but not the environment.
     """
     allowed = {one.strip() for one in os.environ.get(_ALLOWED, "").split(",")}
     for address in (*data.files, data.baseline):
@@ -236,14 +236,14 @@ def _refuse_servers(data: DataSet) -> None:
         for server in servers_of(address):
             if server not in allowed:
                 raise RolesError(
-                    f"{said(address)} is asked for by way of {server!r}, and a configuration does "
-                    f"not say where credentials go: set {_ALLOWED}={server} in the environment "
-                    "if you trust it"
+                    f"{said(address)} would be requested through {server!r}, and a "
+                    "configuration must not decide where credentials go: set "
+                    f"{_ALLOWED}={server} in the environment if you trust it"
                 )
 
 
 def _table_of(path: Path) -> Any:
-    """What a ``pyproject.toml`` says under ``tool.biaskit``; None where it does not speak of it."""
+    """The table ``tool.biaskit`` of a ``pyproject.toml``; None where it has no such table."""
     tools = _toml(path).get("tool")
     return tools.get("biaskit") if isinstance(tools, dict) else None
 
@@ -252,19 +252,19 @@ def _toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise DataError(f"{shown(path)} is no TOML: {error}") from error
+        raise DataError(f"{shown(path)} is not valid TOML: {error}") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise DataError(f"cannot read {said(path)}: {reason}") from error
 
 
 def _place(path: str | None, folder: Path) -> Path | str | None:
-    """Path that starts in a folder; an address is one already."""
+    """Path relative to a folder; an address stays as it is."""
     return path if path is None or is_address(path) else _from_here(folder) / path
 
 
 def _from_here(folder: Path) -> Path:
-    """Folder as a person in the working directory writes it."""
+    """Folder as a path relative to the working directory."""
     here, folder = Path.cwd(), folder.absolute()
     return folder.relative_to(here) if folder.is_relative_to(here) else folder
 
@@ -283,7 +283,7 @@ def _required(given: Mapping[str, Any], limits: tuple[Limit, ...]) -> frozenset[
     names = given.get("required", ())
     names = (names,) if isinstance(names, str) else names
     if not _texts(names):
-        raise RolesError(f'required is a list of metrics, such as ["DPL"], not {names!r}')
+        raise RolesError(f'required must be a list of metrics, such as ["DPL"], not {names!r}')
     return required_of(names, limits)
 
 
@@ -306,7 +306,7 @@ def _of_type(given: Mapping[str, Any], key: str, type_: Callable[..., Any], defa
         value = float(value)
     if type(value) is not type_:
         names: dict[Any, str] = {str: "a text", int: "an integer", float: "a number"}
-        raise RolesError(f"{key} is {names.get(type_, 'true or false')}, not {value!r}")
+        raise RolesError(f"{key} must be {names.get(type_, 'true or false')}, not {value!r}")
     return value
 
 

@@ -1,4 +1,4 @@
-"""Findings: what a check has to say, under codes that stay what they are."""
+"""Findings: what a check reports, under codes that never change their meaning."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 ERROR, WARNING = "error", "warning"
-#: What a finding is about that says why nothing is known.
+#: Subject of findings about data sets that could not be checked.
 CANNOT = "cannot be checked"
 
 
@@ -51,31 +51,32 @@ CODES: dict[str, Code] = {
         ),
         Code(
             "BK102",
-            "not sure to be inside the limit",
-            "The interval of a metric reaches over its limit, or lies so near to it that among the "
-            "numbers judged together it may do so by chance.",
+            "not certain to be inside the limit",
+            "The interval of a metric crosses its limit, or comes so close to it that, among the "
+            "numbers judged together, the verdict may be due to chance.",
             "More rows make it narrower. Until then this is a warning, or with `--strict`, and for "
-            "metrics that are `required`, an error: that a group is small does not make it fair.",
+            "metrics that are `required`, an error: a group that is small is not treated fairly "
+            "for that reason.",
         ),
         Code(
             "BK103",
             "cannot be judged",
             "A metric with a limit is undefined, has no interval, or rests on fewer rows than "
             "`min_rows`.",
-            "The message says why. If a facet value is too rare to be judged, join it to another, "
-            "or name the values that are d with `facet_values`.",
+            "The message says why. If a facet value is too rare to be judged, merge it with "
+            "another, or name the values that are d with `facet_values`.",
         ),
         Code(
             "BK201",
             "farther from parity than the baseline",
             "A metric has moved away from parity by more than `drift` allows, beyond chance.",
-            "Compare the two with `biaskit compare`. If the change is meant, write the baseline "
-            "anew with `biaskit baseline` and commit it.",
+            "Compare the two with `biaskit compare`. If the change is meant, rewrite the "
+            "baseline with `biaskit baseline` and commit it.",
         ),
         Code(
             "BK202",
-            "not sure to be as near to parity as the baseline",
-            "The interval of the change reaches over what `drift` allows, or the metric is "
+            "not certain to be as near to parity as the baseline",
+            "The interval of the change crosses what `drift` allows, or the metric is "
             "undefined now or was in the baseline.",
             "More rows, here or in the baseline, make it narrower; or allow more drift.",
         ),
@@ -83,21 +84,21 @@ CODES: dict[str, Code] = {
             "BK203",
             "a facet value is new or gone",
             "A value of the facet has rows now but none in the baseline, or the other way round.",
-            "If it is a misspelling, mend the data. If it is meant, write the baseline anew with "
+            "If it is a misspelling, fix the data. If it is meant, rewrite the baseline with "
             "`biaskit baseline`.",
         ),
         Code(
             "BK204",
             "a share of the rows has moved",
-            "A facet value or a label has another share of the rows than in the baseline, by more "
-            "than `drift` allows, beyond chance; or it may have.",
-            "See where the rows come from: a source that fell away moves shares first.",
+            "The share of the rows that a facet value or a label has differs from the baseline by "
+            "more than `drift` allows, beyond chance, or may do so.",
+            "Check where the rows come from: a source that is missing moves shares first.",
         ),
         Code(
             "BK301",
             CANNOT,
-            "A file, a column or the configuration is not what the check needs, so nothing is "
-            "known of this data set. The others are checked all the same; the exit code is 2.",
+            "A file, a column or the configuration is not what the check needs, so this data "
+            "set could not be checked. The others still are; the exit code is 2.",
             "The message says what is wrong and where.",
         ),
         Code(
@@ -117,7 +118,7 @@ class Finding(NamedTuple):
 
     code: str
     level: str
-    #: What it is about, in a few words; one line, as is the message.
+    #: Its subject in a few words; one line, like the message.
     subject: str
     message: str
     #: Distance of the number beyond its limit, in widths of its interval; the worst first.
@@ -125,7 +126,7 @@ class Finding(NamedTuple):
 
 
 def of_checked(checked: Sequence[Checked], confidence: float, strict: bool) -> Iterator[Finding]:
-    """Findings on rows of a report that are held to limits."""
+    """Findings on rows of a report that have limits."""
     for one in checked:
         row = one.row
         if one.verdict not in (FAIL, UNCERTAIN):

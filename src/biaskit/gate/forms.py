@@ -14,17 +14,17 @@ __all__ = ["FORMS", "Form", "Result"]
 
 
 class Result(NamedTuple):
-    """What a check has come to."""
+    """Result of a check: its outcomes."""
 
     outcomes: Sequence[Outcome]
-    #: Files that were named and belong to no data set.
+    #: Named files that belong to no data set.
     unmatched: int
     strict: bool
     exit_code: int
 
 
 class Form(NamedTuple):
-    """A form of output: the end of a file's name that asks for it, and the text of a result."""
+    """A form of output: the suffix of a file's name that selects it, and the text of a result."""
 
     suffix: str
     text: Callable[[Result], str]

@@ -27,7 +27,8 @@ def limits_of(given: Any) -> list[Limit]:
     Raises
     ------
     RolesError
-        No metric has this name, a limit is no number or range, or it allows everything or nothing.
+        No metric has this name, or a limit is not a number or a range, or allows everything or
+        nothing.
     """
     if not isinstance(given, Mapping) or not given:
         raise RolesError("limits are a mapping by metric, such as {'DPL': 0.1, 'DI': [0.8, 1.25]}")
@@ -41,7 +42,7 @@ def limits_of(given: Any) -> list[Limit]:
 
 
 def refuse_unmet(limits: Sequence[Limit], roles: Roles) -> None:
-    """Refuse limits on metrics that these roles do not give, before the pass."""
+    """Refuse limits on metrics that these roles do not yield, before the pass."""
     for limit in limits:
         for part in limit.metric.needs:
             if part != "positive" and getattr(roles, part) is None:
@@ -52,12 +53,12 @@ def refuse_unmet(limits: Sequence[Limit], roles: Roles) -> None:
 
 
 def required_of(given: Collection[str | Metric], limits: Sequence[Limit]) -> frozenset[str]:
-    """Symbols of the metrics of which an uncertain verdict is to be a fail, checked.
+    """Symbols of the metrics whose uncertain verdict is a fail, checked.
 
     Raises
     ------
     RolesError
-        One of them has no limit, so that nothing could be uncertain.
+        One of them has no limit, so it could never be uncertain.
     """
     if isinstance(given, (str, Metric)):
         given = [given]
@@ -70,7 +71,9 @@ def required_of(given: Collection[str | Metric], limits: Sequence[Limit]) -> fro
                 f"{symbol} is required, but it has no limit; {did_you_mean(symbol, limited)}"
             )
         if limited[symbol] is not metric:
-            raise RolesError(f"{symbol} is required, but the limit is on another metric called so")
+            raise RolesError(
+                f"{symbol} is required, but the limit is on another metric of that symbol"
+            )
     return frozenset(metric.symbol for metric in metrics)
 
 
@@ -90,7 +93,7 @@ def number(name: str, value: Any) -> float:
 def _limit(metric: Metric, value: Any) -> Limit:
     if isinstance(value, (list, tuple)):
         if len(value) != 2:
-            raise RolesError(f"a range for {metric.symbol} is [low, high], not {value!r}")
+            raise RolesError(f"a range for {metric.symbol} must be [low, high], not {value!r}")
         low, high = (number(metric.symbol, end) for end in value)
         if low > high:
             raise RolesError(f"the limits on {metric.symbol} cross: {low:g} is above {high:g}")
@@ -110,7 +113,7 @@ def _limit(metric: Metric, value: Any) -> Limit:
     least, most = metric.bounds
     if low > most or high < least:
         raise RolesError(
-            f"{metric.symbol} lies in [{least:g}, {most:g}], so nothing is between "
+            f"{metric.symbol} lies in [{least:g}, {most:g}], so no value is between "
             f"{low:g} and {high:g}"
         )
     if low <= least and high >= most:

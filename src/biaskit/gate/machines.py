@@ -1,4 +1,4 @@
-"""Outcomes as programs read them: JSON, JUnit, GitHub's annotations, SARIF."""
+"""Outcomes for programs: JSON, JUnit, GitHub's annotations, SARIF."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from biaskit.store.addresses import is_address
 
 __all__ = ["as_gate_json", "as_github", "as_junit", "as_sarif"]
 
-# GitHub shows ten annotations of a level in a step; one of them is the conclusion.
+# GitHub shows ten annotations of each level per step; one of them is the conclusion.
 _SHOWN = 10
-# What GitHub reads of one SARIF run.
+# Most results that GitHub reads of one SARIF run.
 _MOST_RESULTS = 25_000
 
 
@@ -149,12 +149,12 @@ def _record(outcome: Outcome) -> dict[str, Any]:
 
 
 def _without_row(checked: dict[str, Any]) -> dict[str, Any]:
-    # Whether it is sure shows in the code of its finding.
+    # The code of its finding shows whether it is certain.
     return {name: value for name, value in checked.items() if name not in ("row", "sure")}
 
 
 def _subjects(outcome: Outcome) -> Iterator[str]:
-    """What each judged number is about; of a data set that is broken, what is said of it."""
+    """Name of each judged number; for a data set that could not be checked, its findings."""
     rows: list[Row] = [one.row for one in outcome.checked]
     yield from (f"{row.metric}, {row.facet} = {row.value}" for row in rows)
     for drift in outcome.drift:

@@ -1,4 +1,4 @@
-"""Outcomes: a data set read, counted and held to its limits; or why that could not be."""
+"""Outcomes: a data set read, counted and checked against its limits, or why that failed."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def check_data_set(
     strict: bool = False,
     progress: Progress | None = None,
 ) -> Outcome:
-    """Outcome of one data set, or of some of its files by themselves; what is wrong is in it."""
+    """Outcome of one data set, or of some of its files alone; errors are findings in it."""
     paths: list[Path | str] = []
     found: list[Finding] = []
     made = Outcome(data.name)
@@ -99,7 +99,7 @@ def broken(name: str, error: Exception, paths: Sequence[Path | str] = ()) -> Out
 
 
 def dry_run(data: DataSet, files: Sequence[Path | str] | None = None) -> Outcome:
-    """Outcome of a data set of which the columns are looked up, and the baseline, but no rows."""
+    """Outcome of a data set whose columns and baseline are looked up, but no rows are read."""
     paths: list[Path | str] = []
     try:
         paths = list(files) if files is not None else data.paths()
@@ -117,7 +117,7 @@ def dry_run(data: DataSet, files: Sequence[Path | str] | None = None) -> Outcome
 
 
 def write_baseline(data: DataSet, progress: Progress | None = None) -> str:
-    """Counts of a data set in the file that it names as its baseline; says in a line what it wrote.
+    """Save the counts of a data set as its baseline; returns a line that says what was written.
 
     Raises
     ------

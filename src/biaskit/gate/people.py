@@ -16,7 +16,7 @@ _SHOWN = 20
 
 
 def as_text(outcomes: Sequence[Outcome], unmatched: int = 0) -> str:
-    """Findings of each data set, the worst first, and what is concluded of all of them."""
+    """Findings of each data set, the worst first, and the conclusion on all of them."""
     parts = []
     for one in outcomes:
         lines = [f"{_title(one)}: {one.about}" if one.about else _title(one)]
@@ -70,7 +70,7 @@ def markdown_summary(outcomes: Sequence[Outcome], unmatched: int = 0) -> str:
 
 def _more(outcome: Outcome) -> str:
     more = len(outcome.findings) - _SHOWN
-    return f"and {more:,} more, less far beyond; --format json has them all"
+    return f"and {more:,} more, closer to their limits; --format json has them all"
 
 
 def _title(outcome: Outcome) -> str:

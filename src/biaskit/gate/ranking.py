@@ -26,13 +26,13 @@ def ndcg(current: Mapping[str, float], baseline: Mapping[str, float]) -> float:
     float
         1 where the features of today, in descending order, are in the order of the baseline, less
         where they are not; NaN where the baseline has no attribution above 0. Clarify raises its
-        alarm below 0.90. Only the order of today's features counts, not the size of their values;
+        alarm below 0.90. Only the order of today's features matters, not the size of their values;
         features that are tied today share the mean gain of their places.
 
     Raises
     ------
     RolesError
-        The features differ, or an attribution is negative or no number.
+        The features differ, or an attribution is negative or not a number.
 
     Notes
     -----
@@ -59,7 +59,7 @@ def ndcg(current: Mapping[str, float], baseline: Mapping[str, float]) -> float:
 
 
 def _discounted_gain(worth: Mapping[str, float], by: Mapping[str, float]) -> float:
-    """Sum of what features are worth, discounted by their places in a ranking; ties share theirs.
+    """Sum of the gains, discounted by their places in a ranking; ties share the mean gain.
 
     Sums are rounded once, so that the order of the mappings does not matter.
     """

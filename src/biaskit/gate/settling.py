@@ -1,4 +1,4 @@
-"""How sure a row of a report makes a limit, and what would settle it where that is not enough."""
+"""How certain a row of a report makes a limit, and what would settle it otherwise."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from biaskit.reports.report import Row
 
 __all__ = ["Judged", "by_its_ends", "would_settle"]
 
-# A gap that would take more rows than this is not told apart by counting.
+# A gap that needs more rows than this cannot be settled by counting.
 _MOST_ROWS, _MOST_TIMES = 1e9, 1e4
 
 
@@ -23,21 +23,20 @@ class Judged(NamedTuple):
     row: Row
     low: float
     high: float
-    #: Levels, as 1 less themselves; NaN where only that of the interval is known.
+    #: 1 minus each level; NaN where only the interval's own level is known.
     doubt_low: float
     doubt_high: float
-    #: What the row's proportions say at any level, if it has some, and which of them it is.
+    #: Evidence of the row's proportions at any level, if it has them, and the row's index in it.
     evidence: Evidence | None = None
     at: int = 0
 
 
 def by_its_ends(row: Row, metric: Metric, limit_low: float, limit_high: float) -> Judged:
-    """Row judged by its own interval, where nothing says what a wider one would be.
+    """Row judged by its own interval, where wider intervals are unknown.
 
     A wider interval is taken to reach farther in proportion to the logarithm of the chance beyond
-    it, as the upper limit of nothing counted does; no tail of a proportion is longer. Of a report
-    that does not have its level, or lacks the proportions that its metric has, only the interval
-    itself is known.
+    it, as the upper limit of a zero count does; no tail of a proportion is longer. If a report
+    lacks its level, or the proportions of its metric, only the interval itself is known.
     """
     known = not (math.isnan(row.confidence) or metric.rate is not None)
     doubts = [
@@ -48,7 +47,7 @@ def by_its_ends(row: Row, metric: Metric, limit_low: float, limit_high: float) -
 
 
 def scale_of(metric: Metric) -> Callable[[float], float]:
-    """Scale on which the interval of a metric reaches about as far to either side."""
+    """Transform under which the interval of a metric is about symmetric."""
     match metric.kind:
         case "ratio":
             return lambda x: math.log(x) if x > 0 else -math.inf
@@ -68,10 +67,10 @@ def _doubt(row: Row, limit: float, scale: Callable[[float], float]) -> float:
 
 
 def would_settle(one: Judged, claim: Claim, metric: Metric, alpha: float) -> str:
-    """What would settle an uncertain claim, in words; nothing where that cannot be said.
+    """What would settle an uncertain claim, in words; empty where that is unknown.
 
-    It is reckoned from the reach of the interval of the level ``1 - alpha`` towards the nearer of
-    the limits that it crosses: a reach shrinks with the root of the rows.
+    It follows from how far the interval at level ``1 - alpha`` reaches towards the nearer of the
+    limits that it crosses: that reach shrinks with the square root of the number of rows.
     """
     row, scale = one.row, scale_of(metric)
     low, high, wider = row.low, row.high, 1.0
@@ -91,14 +90,14 @@ def would_settle(one: Judged, claim: Claim, metric: Metric, alpha: float) -> str
     gap, reach, limit = min(ways)
     above = row.estimate >= limit
     tells = scale(limit) + (reach if above else -reach)
-    told = f"these rows could tell {_short(_unscaled(metric)(tells))} from {limit:g}"
+    told = f"these rows could distinguish {_short(_unscaled(metric)(tells))} from {limit:g}"
     times = (reach / gap) ** 2 if gap > 0 else math.inf
     if not math.isnan(row.of_a + row.of_d):
         rows = 2 * times / (1 / row.of_a + 1 / row.of_d)
         needed = f"{_rounded(rows):,} rows a side" if rows < _MOST_ROWS else ""
     else:
         needed = f"{times:.2g} times as many rows" if times < _MOST_TIMES else ""
-    return f"{told}; {_short(row.estimate)} takes about {needed}" if needed else told
+    return f"{told}; {_short(row.estimate)} needs about {needed}" if needed else told
 
 
 def _unscaled(metric: Metric) -> Callable[[float], float]:
@@ -111,7 +110,7 @@ def _unscaled(metric: Metric) -> Callable[[float], float]:
 
 
 def _rounded(rows: float) -> int:
-    """Rows to two digits, upwards."""
+    """Number of rows, rounded up to two digits."""
     step = 10 ** max(math.floor(math.log10(max(rows, 1))) - 1, 0)
     return int(math.ceil(rows / step) * step)
 

@@ -1,13 +1,13 @@
 """Verdicts: where an interval lies against a limit, for many numbers judged together.
 
 A verdict is *pass* where the whole interval is inside the limit, *fail* where the whole of it is
-outside, and *uncertain* otherwise. Of a hundred numbers that lie on their limits some would pass
-or fail by chance, so numbers that are judged together need wider intervals by Holm's rule (S. Holm,
-"A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6,
-1979): the surest verdict among m needs an interval of level ``1 - alpha / m``, the next one of ``1
-- alpha / (m - 1)``, and so on until one does not hold. Each number lies either inside its limit or
-outside, so among m numbers at most m verdicts can be wrong, and the chance that any is stays below
-alpha.
+outside, and *uncertain* otherwise. Among a hundred numbers that lie on their limits, some would
+pass or fail by chance. Numbers that are judged together therefore need wider intervals, by Holm's
+rule (S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of
+Statistics 6, 1979): the most certain verdict among m needs an interval of level ``1 - alpha / m``,
+the next one of ``1 - alpha / (m - 1)``, and so on until one does not hold. Each number lies either
+inside its limit or outside, so among m numbers at most m verdicts can be wrong, and the chance that
+any is stays below alpha.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class Claim(NamedTuple):
     high: float
     limit_low: float
     limit_high: float
-    #: Levels, as 1 less themselves, of the intervals of which an end just meets either limit; NaN
-    #: where only the interval's own level is known.
+    #: 1 minus the level at which an end of the interval just meets each limit; NaN where only the
+    #: interval's own level is known.
     doubt_low: float = math.nan
     doubt_high: float = math.nan
     #: Why it cannot be judged, where it cannot.
@@ -38,11 +38,11 @@ class Claim(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What is said of a claim, and why where that does not show."""
+    """Verdict on a claim, and the reason where it is not obvious."""
 
     name: str
     reason: str
-    #: How unsure it is: the widest interval that still says so has the level ``1 - doubt``.
+    #: How uncertain it is: the widest interval with the same verdict has the level ``1 - doubt``.
     doubt: float
     #: False where it was withheld, whatever its interval.
     judged: bool = True
@@ -51,13 +51,13 @@ class Verdict(NamedTuple):
 def verdicts(
     claims: Sequence[Claim], *, confidence: float = 0.95, together: bool = True
 ) -> list[Verdict]:
-    """Verdict on each of some claims that are judged together.
+    """Verdict on each claim, judged together.
 
     Parameters
     ----------
     claims
-        Numbers with their intervals and limits. One whose doubts are unknown is judged no surer
-        than its own interval shows.
+        Numbers with their intervals and limits. A claim whose doubts are unknown is judged only as
+        certain as its own interval shows.
     confidence
         Level of the intervals.
     together
@@ -107,7 +107,7 @@ def _alone(claim: Claim, alpha: float) -> Verdict:
         if crossed
     ]
     if over:
-        return Verdict(UNCERTAIN, f"the interval reaches over {' and '.join(over)}", 1.0)
+        return Verdict(UNCERTAIN, f"the interval crosses {' and '.join(over)}", 1.0)
     ends = ((claim.doubt_low, claim.limit_low), (claim.doubt_high, claim.limit_high))
     doubt = max(0.0 if math.isinf(limit) else _known(doubt, alpha) for doubt, limit in ends)
     return Verdict(PASS, "", doubt)
@@ -118,13 +118,14 @@ def _known(doubt: float, alpha: float) -> float:
 
 
 def _share_of(alpha: float, among: int) -> float:
-    # What rests on its own interval alone has the doubt alpha, and that is enough for the last one.
+    # A claim judged by its own interval alone has the doubt alpha, which is enough for the last
+    # one.
     return alpha / among * (1 + 1e-9)
 
 
 def _not_among(number: int, alone: Verdict) -> Verdict:
-    """Verdict of one that is not sure enough among so many."""
+    """Verdict on a claim that is not certain enough among so many."""
     if alone.name == UNCERTAIN:
         return alone
-    reason = f"by itself a {alone.name}, but not surely so among {number} judged together"
+    reason = f"a {alone.name} by itself, but not certainly among {number} judged together"
     return Verdict(UNCERTAIN, reason, alone.doubt)

@@ -20,7 +20,7 @@ from biaskit.metrics.forms import Share
 
 __all__ = ["LEAST_PART", "Null", "gamma_tail", "normal_tail", "of_distance"]
 
-#: A distance whose test rejects parity is at least this part of what was found.
+#: Where its test rejects parity, a distance is at least this fraction of the estimate.
 LEAST_PART = 1e-3
 
 
@@ -37,7 +37,7 @@ def of_distance(form: forms.Apart, estimate: Array) -> Evidence:
 
 
 class _OfEither(Evidence):
-    """Of two labels in some comparisons, and of more in others."""
+    """Distances over two labels in some comparisons, and over more in others."""
 
     def __init__(self, form: forms.Apart, estimate: Array, few: NDArray[np.bool_]):
         super().__init__(estimate)
@@ -98,7 +98,7 @@ class _OfTwoLabels(Evidence):
         return self.gap.tests
 
     def _around(self, a: Array, d: Array) -> Array:
-        """Distances on the quarter of the ellipse that these reaches span."""
+        """Distances on the quarter ellipse that these reaches span."""
         size = np.sqrt(a * a + d * d)
         # Among the directions is the one in which the gap changes most.
         wide = (len(ALONG), len(a))
@@ -123,7 +123,7 @@ class _Gap:
 
 @lru_cache(maxsize=2)
 def _gap_of(counts: bytes) -> _Gap:
-    """Gap of counts and rows, found once for the distances that are reported one after another."""
+    """Gap from counts and rows, computed once for the distances that share it."""
     return _Gap(*np.frombuffer(counts).reshape(4, -1))
 
 
@@ -132,11 +132,11 @@ def _part(one: Array, size: Array) -> Array:
 
 
 class Null(NamedTuple):
-    """What a distance is made of where labels do not depend on the facet."""
+    """Ingredients of a distance where labels do not depend on the facet."""
 
     #: Shares of the labels on both sides together, shape ``(comparisons, labels)``.
     shares: Array
-    #: Variance of a difference of means, in units of that of a row.
+    #: Variance of a difference of means, in units of the variance of a row.
     scale: Array
     #: Quantile of Pearson's statistic.
     pearson: Array
@@ -147,11 +147,11 @@ class Null(NamedTuple):
 class _OfManyLabels(Evidence):
     """One test for all distances, and reaches along the gradient of each.
 
-    The test is Pearson's, with the mean and the variance that his statistic has over all tables of
-    the same margins (J. B. S. Haldane, "The mean and variance of chi-squared, when used as a test
-    of homogeneity, when expectations are small", Biometrika 31, 1940) and a Gamma law. The low end
-    is 0 where it does not reject; else at least as far below the distance as chance alone makes
-    distances, since by the triangle inequality the truth is hardly less.
+    The test is Pearson's, with the mean and the variance of the statistic over all tables with the
+    same margins (J. B. S. Haldane, "The mean and variance of chi-squared, when used as a test of
+    homogeneity, when expectations are small", Biometrika 31, 1940) and a Gamma law. The low end is
+    0 where the test does not reject. Elsewhere it is below the distance by at least the length that
+    chance alone makes: by the triangle inequality, the true distance is hardly less.
     """
 
     def __init__(self, form: forms.Apart, estimate: Array):
@@ -192,7 +192,7 @@ class _OfManyLabels(Evidence):
 
     @abstractmethod
     def _reaching(self, reaches: Array, tail: Array, null: Null) -> tuple[Array, Array, Array]:
-        """How far the length reaches down and up, and how long chance alone makes it."""
+        """Reaches of the length, down and up, and the length that chance alone makes."""
 
     @cached_property
     def _pearson(self) -> tuple[Array, Array, Array]:
@@ -201,7 +201,7 @@ class _OfManyLabels(Evidence):
         pool, n = a + d, n_a + n_d
         there = pool > 0
         labels = np.count_nonzero(there, axis=-1)
-        # So written, the sides swapped give the same number, to the bit.
+        # Written this way, swapping the sides gives the same result to the bit.
         off = a * n_d[:, np.newaxis] - d * n_a[:, np.newaxis]
         statistic = np.where(there, off * off / pool, 0.0).sum(axis=-1) / (n_a * n_d)
         inverse = np.where(there, 1 / pool, 0.0).sum(axis=-1)
@@ -214,7 +214,7 @@ class _OfManyLabels(Evidence):
         return statistic, mean, variance
 
     def _null(self, tail: Array) -> tuple[Null, NDArray[np.bool_]]:
-        """What chance alone makes at a level, and where Pearson's statistic is beyond it."""
+        """Length that chance alone makes at a level, and whether Pearson's statistic exceeds it."""
         n_a, n_d = self.rows
         level = np.clip(2 * tail, 1e-300, 1 - 1e-12)
         z = np.array([NormalDist().inv_cdf(1 - one) if one > 1e-16 else 38.0 for one in level])
@@ -224,19 +224,19 @@ class _OfManyLabels(Evidence):
         return Null(pool, (1 / n_a + 1 / n_d)[:, 0], pearson, z), statistic > pearson
 
     def _of_gaps(self, a: Array, d: Array) -> tuple[Array, Array]:
-        """Counts and rows whose limits the gaps between shares of these labels need."""
+        """Counts and rows whose limits are needed for the gaps between shares of these labels."""
         n, m = (np.broadcast_to(one, a.shape) for one in self.rows)
         return np.stack([a, m - d, n - a, d]), np.stack([n, m, n, m])
 
 
 def _reach_of_gaps(found: Array) -> tuple[Array, Array]:
-    """How far gaps reach down and up, from the reaches of the limits that they need."""
+    """Reaches of gaps, down and up, from the reaches of their limits."""
     square = np.square(found)
     return np.sqrt(square[0] + square[1]), np.sqrt(square[2] + square[3])
 
 
 class _OfLabels(_OfManyLabels):
-    """A distance of which the gap of each label says something."""
+    """A distance that is bounded by the gap of each label."""
 
     def __init__(self, form: forms.Apart, estimate: Array):
         super().__init__(form, estimate)
@@ -244,7 +244,7 @@ class _OfLabels(_OfManyLabels):
         self._asks(*self._of_gaps(self.a, self.d), of=np.arange(len(estimate))[:, np.newaxis])
 
     def _of_each_label(self, reaches: Array) -> tuple[Array, Array, Array]:
-        """How far the gap of each label reaches down and up, and how far from 0 any of them."""
+        """Reaches of the gap of each label, down and up, and the farthest end of any from 0."""
         down, up = _reach_of_gaps(reaches.reshape(4, *self.gap.shape))
         farthest = np.maximum(np.abs(self.gap - down), np.abs(self.gap + up)).max(axis=-1)
         return down, up, farthest
@@ -268,9 +268,9 @@ class _OfLargestGap(_OfLabels):
 class _OfSplit(_OfLabels):
     """Half the sum of the gaps is the gap of the labels that side a has more of.
 
-    Labels that both sides have as much of may be among them or not: the farther reaches hold. Where
-    gaps are small, it may be other labels that side a truly has more of. The gap of any label alone
-    is no larger than this distance, so that it reaches at least as far as those.
+    Labels with equal shares on both sides may be included or not: the larger reaches are used.
+    Where gaps are small, side a may truly have more of other labels. The gap of any single label is
+    at most this distance, so the distance reaches at least as far as those gaps.
     """
 
     def __init__(self, form: forms.Apart, estimate: Array):
@@ -338,7 +338,7 @@ class _OfSlopes(_OfManyLabels):
         chance = self.form.chance(null)
         square = np.square(self.spans * reaches.reshape(self.shape))
         down, up = np.sqrt(square[0] + square[1])
-        # Equal distributions have no slope; chance alone says how far they may be apart.
+        # Equal distributions have no slope; only chance says how far apart they may be.
         return np.where(np.isnan(down), chance, down), np.where(np.isnan(up), chance, up), chance
 
 
@@ -366,6 +366,6 @@ def normal_tail(z: Array) -> Array:
 
 
 def _gamma_quantile(z: Array, mean: Array, variance: Array) -> Array:
-    """Number that a Gamma variable exceeds as often as a standard normal one does z."""
+    """Number that a Gamma variable exceeds as often as a standard normal one exceeds z."""
     spread = variance / (9 * mean * mean)
     return np.asarray(mean * np.maximum(1 - spread + z * np.sqrt(spread), 0) ** 3)

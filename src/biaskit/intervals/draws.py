@@ -1,18 +1,16 @@
-"""Draws: intervals and tests of metrics that do not say of which proportions they are made.
+"""Draws: intervals and tests of metrics that do not declare their proportions.
 
-Every cell of a side is drawn from a Gamma law with the cell's rows, and a fraction of a row more,
-as its shape: together an unnormalised Dirichlet, the posterior of the table (D. B. Rubin, "The
+Every cell of a side is drawn from a Gamma distribution whose shape is the cell's rows plus a
+fraction of a row: together an unnormalised Dirichlet, the posterior of the table (D. B. Rubin, "The
 Bayesian bootstrap", Annals of Statistics 9, 1981). Any metric of the drawn tables is a draw of the
 metric, and its quantiles are the interval.
 
-A distance is never below 0, so no draw of it ever reaches a true 0, and quantiles of draws miss it
-always. Instead, tables are drawn under "no difference", which gives the test and says how large a
-distance chance alone makes; the interval reaches down by that much, or to 0 where the test does not
-reject.
+A distance is never below 0, so no draw reaches a true 0, and quantiles of draws always miss it.
+Instead, tables are drawn under "no difference", which gives the test and the distance that chance
+alone makes; the interval reaches down by that much, or to 0 where the test does not reject.
 
-What is drawn follows from the seed and from the counts alone: not from names, nor from their order,
-nor from which side is called a. Sides swapped give the draws swapped; equal sides give every draw
-both ways round.
+The draws depend only on the seed and the counts: not on names, nor their order, nor which side is
+called a. Swapping the sides swaps the draws; equal sides give every draw both ways round.
 """
 
 from __future__ import annotations
@@ -36,21 +34,21 @@ __all__ = ["MOST_DRAWN", "Drawn", "draws_for", "interval"]
 
 Array: TypeAlias = NDArray[np.float64]
 
-#: More numbers than this are not drawn for one comparison.
+#: Most numbers that are drawn for one comparison.
 MOST_DRAWN = 20_000_000
 
 # Pseudo-rows for each combination of a positive label or not with a positive prediction or not,
-# spread evenly over its cells: half a row for and half against a share, as H. Jeffreys has it.
+# spread evenly over its cells: half a row for and half against each share, as in Jeffreys' prior.
 _EACH = 0.25
 
-# So many draws that an end moves by a hundredth of the width from seed to seed; fewer of tables so
-# large that they would take long.
+# Number of draws: an end varies by a hundredth of the width between seeds. Large tables get fewer
+# draws, to save time.
 _DRAWS, _FEWEST, _NUMBERS = 16_000, 1_000, 4_000_000
-_RANK = 10  # the least rank of an end of the interval among the draws
+_RANK = 10  # the smallest rank of an end of the interval among the draws
 
 
 def draws_for(confidence: float, cells: int) -> int:
-    """Number of draws that an interval of some level is read off; a high level takes more."""
+    """Number of draws for an interval of some level; a high level takes more."""
     usual = min(max(_NUMBERS // max(cells, 1), _FEWEST), _DRAWS)
     return 2 * math.ceil(max(usual, 2 * _RANK / (1 - confidence)) / 2)
 
@@ -63,7 +61,7 @@ class Drawn:
     a, d
         Tallies of the two sides, without leading axes.
     seed
-        What the draws follow from, beside the counts.
+        Seed of the draws.
     confidence
         Level of the intervals, between 0 and 1; a high one takes more draws.
     """
@@ -87,7 +85,7 @@ class Drawn:
 
     @cached_property
     def smoothed(self) -> tuple[Tally, Tally]:
-        """Tallies with the pseudo-rows in them: the table that the draws scatter about."""
+        """Tallies including the pseudo-rows: the table that the draws scatter around."""
         made = []
         for side in (self.a, self.d):
             rows, scale = _rows_and_scale(side)
@@ -96,7 +94,7 @@ class Drawn:
 
     @cached_property
     def pooled(self) -> tuple[Tally, Tally]:
-        """Draws of both sides as one sample, and a side without rows."""
+        """Draws of both sides pooled as one sample, and a side without rows."""
         rng = np.random.default_rng(self._seeds[1])
         squares = None
         if self.a.squares is not None and self.d.squares is not None:
@@ -107,10 +105,10 @@ class Drawn:
 
     @cached_property
     def apart_from_facet(self) -> tuple[Tally, Tally]:
-        """Draws of both sides where labels, or predictions given the label, are alike on both."""
+        """Draws of both sides from one distribution of labels, or of predictions given labels."""
         rng = np.random.default_rng(self._seeds[2])
         worth = [_worth(side) for side in self._sides]
-        if self.a.cells.shape[-2] == 1:  # no predictions: all cells are one law
+        if self.a.cells.shape[-2] == 1:  # no predictions: all cells are one distribution
             worth = [rows.reshape(1, *rows.shape) for rows in worth]
         made = []
         for side, rows in zip(self._sides, worth, strict=True):
@@ -124,7 +122,7 @@ class Drawn:
 
     def _in_place(self, first: Tally, second: Tally) -> tuple[Tally, Tally]:
         """Draws of the sides in the order of their content, as those of a and d."""
-        if self.equal:  # half of the draws the other way round
+        if self.equal:  # half of the draws have the sides swapped
             half = self.times // 2
             cells = [first.cells, second.cells]
             one, other = (np.concatenate([cells[i][:half], cells[1 - i][:half]]) for i in (0, 1))
@@ -161,7 +159,7 @@ def _of_draws(metric: Metric, draws: Array, confidence: float) -> tuple[Array, A
     """Equal-tailed quantiles of the draws, and twice the share of draws beyond parity.
 
     So p is below ``1 - confidence`` exactly when the interval leaves parity out. A share too small
-    for the draws to show is read off a normal tail through their median and the interval's end.
+    for the draws to show is taken from a normal tail through their median and the interval's end.
     """
     low, high = _quantiles(draws, confidence)
     below = (~(draws > metric.parity)).sum(axis=-1)  # a draw that is NaN may be on either side
@@ -179,12 +177,12 @@ def _of_draws(metric: Metric, draws: Array, confidence: float) -> tuple[Array, A
 def _of_distance(
     metric: Metric, estimate: Array, drawn: Drawn, *, squared: bool
 ) -> tuple[Array, Array, Array]:
-    """Interval and test of a distance, by what chance alone makes of a distance of 0.
+    """Interval and test of a distance, from those that chance makes where the truth is 0.
 
     On the scale on which the metric is a length, the high end is as far above the estimate as the
-    draws reach above the table that they scatter about. The low end is below it by as much, or by
-    the distance that chance alone makes where that is more: by the triangle inequality the true
-    distance is hardly less.
+    draws reach above the table that they scatter around. The low end is below it by the same
+    amount, or by the distance that chance alone makes if that is more: by the triangle inequality
+    the true distance is hardly less.
     """
     alpha = 1 - drawn.confidence
     null = metric(*drawn.apart_from_facet)[np.newaxis]
@@ -206,8 +204,8 @@ def _of_distance(
 def _exceedance(estimate: Array, null: Array, *, squared: bool) -> Array:
     """Share of the null draws beyond the estimate, ties for a half (H. O. Lancaster, 1961).
 
-    A share too small for the draws to show is read off the tail of a Gamma law with the mean and
-    the variance of the squared lengths.
+    A share too small for the draws to show is taken from the tail of a Gamma distribution with the
+    mean and the variance of the squared lengths.
     """
     bar = estimate[..., np.newaxis]
     tolerance = 1e-9 * np.where(np.isfinite(bar), np.abs(bar), 1) + 1e-12
@@ -226,8 +224,8 @@ def _exceedance(estimate: Array, null: Array, *, squared: bool) -> Array:
 def _quantiles(draws: Array, confidence: float) -> tuple[Array, Array]:
     """Order statistics that leave out half of ``1 - confidence`` of the draws at either end.
 
-    A draw that is 0/0 may be anything: it counts as the least for the low end and as the greatest
-    for the high one.
+    A draw of 0/0 may be anything: it counts as the smallest for the low end and as the largest for
+    the high end.
     """
     times = draws.shape[-1]
     rank = max(1, int((times + 1) * (1 - confidence) / 2 + 1e-9))
@@ -238,7 +236,7 @@ def _quantiles(draws: Array, confidence: float) -> tuple[Array, Array]:
 
 
 def _in_order(a: Tally, d: Tally) -> tuple[Tally, Tally]:
-    """Both tallies with their levels in an order that follows from the counts on them."""
+    """Both tallies with their levels in an order that depends only on their counts."""
     cells = np.stack([a.cells, d.cells]).astype(np.float64)
     orders = []
     for axis, first in ((1, a.positive), (2, a.positive_hat), (3, None)):
@@ -264,7 +262,7 @@ def _in_order(a: Tally, d: Tally) -> tuple[Tally, Tally]:
 
 
 def _told(counts: Array) -> tuple[float, tuple[float, ...]]:
-    """What can be said of some counts whichever side comes first and whatever their order."""
+    """Sort key of some counts that depends neither on which side comes first nor on their order."""
     return float(counts.sum()), tuple(np.sort(counts, axis=None).tolist())
 
 
@@ -274,7 +272,7 @@ def _content(side: Tally) -> bytes:
 
 
 def _drawn(side: Tally, times: int, rng: np.random.Generator) -> Tally:
-    """Draws of a side's cells; they come last in memory, so that cells are summed in long rows."""
+    """Draws of a side's cells; the draws are last in memory, so that sums over cells are fast."""
     rows, scale = _rows_and_scale(side)
     shape = rows + _pseudo_rows(side)
     drawn = rng.standard_gamma(shape[..., np.newaxis], size=(*shape.shape, times))
@@ -283,7 +281,7 @@ def _drawn(side: Tally, times: int, rng: np.random.Generator) -> Tally:
 
 
 def _rows_and_scale(side: Tally) -> tuple[Array, Array]:
-    """Rows in each cell, and what one of them weighs.
+    """Rows in each cell, and the weight of one row.
 
     A cell whose weights sum to w, and their squares to v, has mean w and variance v, as that many
     rows (w²/v) of that weight (v/w) have; L. Kish, "Survey Sampling" (1965), calls it the effective
@@ -298,7 +296,7 @@ def _rows_and_scale(side: Tally) -> tuple[Array, Array]:
 
 
 def _worth(side: Tally) -> Array:
-    """Rows in each cell, or the numbers of rows that weighted ones are worth."""
+    """Rows in each cell, or their effective number where they are weighted."""
     cells = np.asarray(side.cells, dtype=np.float64)
     if side.squares is None:
         return cells
@@ -306,7 +304,7 @@ def _worth(side: Tally) -> Array:
 
 
 def _shares(cells: Array) -> Array:
-    """Shares of some cells in their sum; even ones where that is 0."""
+    """Shares of some cells in their sum; equal shares where that is 0."""
     flat = cells.ravel()
     return flat / flat.sum() if flat.sum() else np.full(flat.size, 1 / flat.size)
 

@@ -1,7 +1,7 @@
-"""Evidence: what some rows say of a number that is made of proportions, at any level.
+"""Evidence: intervals and tests, at any level, of a number computed from proportions.
 
-Each proportion has limits by its own tails (`biaskit.intervals.proportions`); what they make of the
-number is joined as the root of the sum of the squares (MOVER: G. Y. Zou and A. Donner,
+Each proportion has limits by its own tails (`biaskit.intervals.proportions`); their effects on the
+number are combined as the root of the sum of their squares (MOVER: G. Y. Zou and A. Donner,
 "Construction of confidence limits about effect measures", Statistics in Medicine 27, 2008).
 """
 
@@ -33,34 +33,34 @@ __all__ = [
     "all_tails_at",
 ]
 
-#: Directions in which a quarter of the ellipse about two proportions is walked, from one axis to
-#: the other, and the same the other way round.
+#: Directions on a quarter of the ellipse around two proportions, from one axis to the other, and in
+#: reverse order.
 ALONG = np.cos(np.linspace(0, math.pi / 2, 9))[:, np.newaxis]
 ALONG[-1] = 0.0
 ACROSS = ALONG[::-1]
-# Of more strata, the limits of counts that stand there often are found once.
+# With more strata than this, limits are computed once for each distinct count.
 _MANY_STRATA = 64
 
 
 class Evidence(ABC):
-    """What some rows say of a number, one for each comparison, at any level.
+    """Evidence about a number, one for each comparison, at any level.
 
-    It is made of proportions: of their limits the ends of an interval follow. `estimate` has the
-    shape ``(comparisons,)``, as have all arrays here unless another is given.
+    The number is computed from proportions, whose limits give the ends of an interval. `estimate`
+    has the shape ``(comparisons,)``, as have all arrays here unless another is given.
     """
 
-    #: How many tests the p-value is made of.
+    #: Number of tests that the p-value combines.
     number_of_tests = 1
-    #: Whether all limits are of the level of the ends.
+    #: Whether all limits have the level of the ends.
     one_level = True
 
     def __init__(self, estimate: Array):
         self.estimate = estimate
 
     def _asks(self, counts: Any, rows: Any, of: Any = None) -> None:
-        """Say which limits from below are needed: of these counts, in rows, by comparison.
+        """Declare which lower limits are needed: counts and rows, by comparison.
 
-        Comparisons are on the last axis, unless it is said `of` which one each limit is.
+        Comparisons are on the last axis, unless `of` gives the comparison of each limit.
         """
         self.shape = np.shape(counts)
         if of is None:
@@ -69,28 +69,28 @@ class Evidence(ABC):
         self.of: NDArray[np.intp] = (np.zeros(self.shape, dtype=np.intp) + of).ravel()
 
     def known(self, tail: Any) -> Known:
-        """Limits that the ends at a level are made of."""
+        """Limits that the ends at a level are computed from."""
         return Known(self.x, self.n, self.levels(self._each(tail)))
 
     def levels(self, tail: Array) -> Array:
-        """Chances beyond the limits, shape ``(limits,)``, from those beyond the ends."""
+        """Tail probabilities of the limits, shape ``(limits,)``, from those of the ends."""
         return np.asarray(tail[self.of])
 
     def ends(self, tail: Any) -> tuple[Array, Array]:
-        """Low and high ends of the intervals that leave a chance of `tail` beyond either end."""
+        """Low and high ends of the intervals with probability `tail` beyond each end."""
         return all_ends([self], tail)[0]
 
     def ends_of(self, reaches: Array, tail: Any) -> tuple[Array, Array]:
-        """The same from the reaches of the limits that are `known`."""
-        with np.errstate(all="ignore"):  # what is undefined or endless is said to be
+        """The same from the reaches of the `known` limits."""
+        with np.errstate(all="ignore"):  # undefined and infinite values are reported as such
             low, high = self._ends(reaches, self._each(tail))
         undefined = np.isnan(self.estimate)
         return np.where(undefined, np.nan, low), np.where(undefined, np.nan, high)
 
     def tail_at(self, value: Any) -> Array:
-        """Chance that an interval leaves beyond the end with which it meets a value.
+        """Tail probability of the interval one of whose ends meets a value.
 
-        A half where the value is the estimate, 0 where the chance is less than can be told apart.
+        It is 1/2 where the value is the estimate, and 0 where it is too small to compute.
         """
         return all_tails_at([self], [value])[0]
 
@@ -105,7 +105,7 @@ class Evidence(ABC):
         return self.p_of(tails)
 
     def tests(self, parity: Any) -> list[Sought]:
-        """Levels that the p-value is made of, as many as `number_of_tests`."""
+        """Levels that the p-value combines, as many as `number_of_tests`."""
         return [self.sought(parity)]
 
     def p_of(self, tails: Sequence[Array]) -> Array:
@@ -119,7 +119,7 @@ class Evidence(ABC):
     def _sought(self, value: Array) -> Sought:
         endless = np.isinf(self.estimate)
 
-        def scaled(x: Array) -> Array:  # what is endless is at a finite distance, too
+        def scaled(x: Array) -> Array:  # an infinite value is at a finite distance, too
             return np.where(endless, np.arctan(x), x) if endless.any() else x
 
         below = value < self.estimate
@@ -157,19 +157,19 @@ def all_tails_at(evidence: Sequence[Evidence], values: Sequence[Any]) -> list[Ar
 
 
 def _root_of_squares(reaches: Array, tail: Array) -> Array:
-    """How far limits of which each comparison has one or two reach together."""
+    """Combined reach of the limits, one or two for each comparison."""
     square = np.square(reaches).reshape(-1, len(tail))
     return np.asarray(np.sqrt(square[0] + square[1] if len(square) == 2 else square[0]))
 
 
 class OfOne(Evidence):
-    """A single proportion, on a straight scale."""
+    """A single proportion, on a linear scale."""
 
     def __init__(self, form: forms.One, estimate: Array):
         super().__init__(estimate)
         self.size, falls = abs(form.factor), form.factor < 0
         count, rows = (np.asarray(one, dtype=np.float64) for one in form.share)
-        # The rows whose limit from below makes the low end of the number, and the high one.
+        # The rows whose lower limit gives the low end of the number, and those for the high end.
         self.counts = np.stack([rows - count, count] if falls else [count, rows - count])
         self.rows = rows
         self._asks(self.counts, np.stack([rows, rows]))
@@ -185,7 +185,7 @@ class OfOne(Evidence):
 
 
 class OfDifference(Evidence):
-    """One proportion less another."""
+    """Difference of two proportions."""
 
     def __init__(self, form: forms.Difference, estimate: Array):
         super().__init__(estimate)
@@ -200,9 +200,9 @@ class OfDifference(Evidence):
 
     def _sought(self, value: Array) -> Sought:
         (x, n), (y, m) = self.plus, self.minus
-        # Of whole numbers this is the same, to the bit, when either kind of rows is counted.
+        # For whole numbers the result is the same to the bit whichever kind of rows is counted.
         away = (x * m - y * n) / (n * m) - value
-        below = away > 0  # then it is the low end that meets the value
+        below = away > 0  # then the low end meets the value
         half = 2 * len(away)
         x, n = (one.reshape(2, 2, -1) for one in (self.x, self.n))
         counts = np.where(below, x[0], x[1])
@@ -210,7 +210,7 @@ class OfDifference(Evidence):
 
 
 class OfStrata(Evidence):
-    """The shares of either kind are joined over the strata, and then the two with each other."""
+    """The shares of either outcome are combined over the strata, and then with each other."""
 
     def __init__(self, form: forms.Strata, estimate: Array):
         super().__init__(estimate)
@@ -221,7 +221,7 @@ class OfStrata(Evidence):
             np.stack([np.where(used, np.asarray(side[i], dtype=np.float64), i) for side in kinds])
             for i in (0, 1)
         )
-        # Below and above: the rows counted, and the others.
+        # Below and above: the counted rows, and the others.
         of = np.arange(len(self.weight))[:, np.newaxis]
         self._asks(np.stack([count, rows - count]), np.stack([rows, rows]), of)
         self.all_of_them = self.shape
@@ -239,11 +239,11 @@ class OfStrata(Evidence):
         return self.estimate - low, self.estimate + high
 
     def _over_strata(self, down: Array, up: Array) -> tuple[Array, Array]:
-        """Reaches of a weighted mean, below and above, of those of its parts (the last axis).
+        """Reaches of a weighted mean, below and above, from those of its parts (the last axis).
 
-        The squares add up. That alone leaves the shorter side too short where many parts lean the
-        same way, since a sum leans less than its parts: were leanings to add up as third moments
-        do, the shorter side would reach ``wide - lean``. It reaches half-way to that.
+        The squares add up. That alone leaves the shorter side too short where many parts are skewed
+        the same way, since a sum is less skewed than its parts: if skewness added up like third
+        moments, the shorter side would reach ``wide - lean``. It is moved half-way there.
         """
         square = self.weight**2
         made = [np.sqrt((square * one * one).sum(axis=-1)) for one in (down, up)]
@@ -259,10 +259,10 @@ class OfStrata(Evidence):
 
 
 class OfQuotient(Evidence):
-    """On the scale of logarithms; where nothing is counted, half a row stands in for the middle.
+    """Quotient on the log scale; where nothing is counted, half a row stands in as the centre.
 
-    The larger proportion is divided by the smaller one, and where that is the wrong way round the
-    ends are the reciprocals: so those of a quotient and of its reciprocal are, to the bit.
+    The larger proportion is divided by the smaller one; otherwise the ends are inverted. The ends
+    of a quotient and of its reciprocal are thus reciprocals to the bit.
     """
 
     def __init__(self, form: forms.Quotient, estimate: Array):
@@ -306,7 +306,7 @@ class OfQuotient(Evidence):
 
 
 class OfCurves(Evidence):
-    """Functions of one or two proportions: their extremes on the ellipse about the proportions."""
+    """Functions of one or two proportions: their extremes on the ellipse around the proportions."""
 
     def __init__(self, form: forms.Curves, estimate: Array):
         super().__init__(estimate)
@@ -332,7 +332,7 @@ class OfCurves(Evidence):
             other, least, most = found[1]
             below = np.sqrt((value - low) ** 2 + (most - other) ** 2)
             above = np.sqrt((high - value) ** 2 + (other - least) ** 2)
-            # What is endless has no reach, but it has an end: then ends are subtracted.
+            # An infinite value has no reach, but its ends can be subtracted.
             endless = ~np.isfinite(value - other)
             low = np.where(endless, low - most, self.estimate - below)
             high = np.where(endless, high - least, self.estimate + above)
@@ -342,7 +342,7 @@ class OfCurves(Evidence):
 def _extremes(
     function: Callable[..., Array], shares: Array, steps: Array, known: NDArray[np.bool_]
 ) -> tuple[Array, Array, Array]:
-    """A function at its proportions, and its least and greatest on the ellipse about them.
+    """A function at its proportions, and its least and greatest values on the ellipse around them.
 
     Parameters
     ----------
@@ -353,7 +353,7 @@ def _extremes(
     steps
         Reaches below (negative) and above them, shape ``(one or two, 2, comparisons)``.
     known
-        False where a proportion is of no rows, so that it may be anything whatever the other is.
+        False where a proportion has no rows, so that it may have any value.
     """
     if len(shares) == 1:
         places = [shares[0] + steps[0]]
@@ -369,7 +369,7 @@ def _extremes(
 
 
 class OfLargest(Evidence):
-    """The largest of several differences; that any is not 0 is found out of as many tests.
+    """The largest of several differences; the hypothesis that all are 0 takes as many tests.
 
     Its test and low end are those of Z. Sidak ("Rectangular confidence regions for the means of
     multivariate normal distributions", JASA 62, 1967); its high end is the largest of theirs.
@@ -391,7 +391,7 @@ class OfLargest(Evidence):
         self._asks(x, n, self.each[0].of)
 
     def levels(self, tail: Array) -> Array:
-        """Chances beyond the limits of the low ends, and of the high ones."""
+        """Tail probabilities of the limits of the low ends, and of the high ends."""
         for_any = -np.expm1(np.log1p(-2 * tail) / len(self.each)) / 2
         of = self.of.reshape(self.shape)
         return np.concatenate([one[of[: len(self.each)]].ravel() for one in (for_any, tail)])
@@ -417,7 +417,7 @@ class OfLargest(Evidence):
 
 
 def _folded(low: Array, high: Array) -> tuple[Array, Array]:
-    """Ends of the size of a number that has these ends."""
+    """Ends of the absolute value of a number with these ends."""
     ends = np.abs(low), np.abs(high)
     holds_0 = (low <= 0) & (high >= 0)
     return np.where(holds_0, 0.0, np.minimum(*ends)), np.maximum(*ends)

@@ -1,4 +1,4 @@
-"""Figures: the intervals and p-values of some numbers, from evidence for them or from draws."""
+"""Figures: intervals and p-values of numbers, from evidence or from draws."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ from biaskit.metrics.forms import Share
 
 __all__ = ["LEAST_P", "Figures", "evidence_of", "figures_of", "inside", "share_of"]
 
-#: A smaller p-value is given as this one: it would say more than can be known.
+#: Smallest p-value that is reported: smaller ones are not meaningful.
 LEAST_P = 1e-6
 
 
 def evidence_of(form: forms.Form, estimate: Array, squares: forms.Form | None = None) -> Evidence:
-    """Evidence for a number made as `form` says; `squares` is the same of squared weights."""
+    """Evidence for a number of this form; `squares` is the form of the squared weights."""
     made: Any = _worth(form, squares) if squares is not None else form
     found: Evidence = _EVIDENCE[type(form)](made, np.asarray(estimate, dtype=np.float64))
     return found
 
 
 def share_of(rate: Any, squares: Any = None) -> Share:
-    """Share of some rows; with the same of their squared weights, of as many as they are worth.
+    """Share of some rows; given their squared weights, over the effective number of rows.
 
-    That is the lesser of two numbers: the sum of the weights, squared, over the sum of their
-    squares (L. Kish, "Survey Sampling", 1965), and the number of rows of weight 1 whose proportion
-    would vary as much, which is less where the heavier rows are the ones counted.
+    The effective number is the lesser of two: the sum of the weights, squared, over the sum of
+    their squares (L. Kish, "Survey Sampling", 1965), and the number of rows of weight 1 whose
+    proportion would vary as much, which is less where the heavier rows are the ones counted.
     """
     count, rows = (np.asarray(one, dtype=np.float64) for one in rate)
     if squares is None:
@@ -55,7 +55,7 @@ def share_of(rate: Any, squares: Any = None) -> Share:
 
 
 def _worth(form: Any, squares: Any) -> Any:
-    """Form whose shares are of as many rows as the weighted ones are worth."""
+    """Form whose shares are over effective numbers of rows."""
     match form:
         case Share():
             return share_of(form, squares)
@@ -75,10 +75,11 @@ def _worth(form: Any, squares: Any) -> Any:
 
 
 def _labels_worth(counts: Any, squares: Any) -> Array:
-    """Counts by label (the last axis), of as many rows as `share_of` has it for two labels.
+    """Counts by label (the last axis), scaled to effective rows as in `share_of`.
 
-    Of more labels, the rows vary together as much as the shares of all labels do (J. N. K. Rao and
-    A. J. Scott, "The analysis of categorical data from complex sample surveys", JASA 76, 1981).
+    For more labels, it is the number whose shares vary together as much as those of all labels (J.
+    N. K. Rao and A. J. Scott, "The analysis of categorical data from complex sample surveys", JASA
+    76, 1981).
     """
     rows = np.sum(counts, axis=-1, keepdims=True)
     of_rows = np.sum(squares, axis=-1, keepdims=True)
@@ -117,7 +118,7 @@ def figures_of(
 ) -> list[Figures]:
     """Intervals and tests of several numbers; an interval holds its estimate, inside the bounds.
 
-    A parity that is NaN has no test. All are found together, which saves most of the time.
+    A parity that is NaN has no test. All are computed together, which saves most of the time.
     """
     if not evidence:
         return []
@@ -148,7 +149,7 @@ def figures_of(
 
 
 class _Together(NamedTuple):
-    """Evidence for one number or for several, their parities, and which of all they are."""
+    """Evidence for one or several numbers, their parities, and their indices."""
 
     evidence: Evidence
     parity: Array
@@ -156,7 +157,7 @@ class _Together(NamedTuple):
 
 
 def _stacked(evidence: Sequence[Evidence], parities: Sequence[float]) -> list[_Together]:
-    """Numbers of which all differences of two proportions are one, as of more comparisons."""
+    """The numbers, with all differences of two proportions joined into one."""
     plain = {i: one for i, one in enumerate(evidence) if type(one) is OfDifference}
     if len(plain) == 1:
         plain = {}
@@ -181,7 +182,7 @@ def _stacked(evidence: Sequence[Evidence], parities: Sequence[float]) -> list[_T
 
 
 def inside(found: Figures, estimate: Array, least: Any, most: Any) -> Figures:
-    """Figures whose intervals hold the estimates and stay in the bounds of the metric."""
+    """Figures whose intervals contain the estimates and stay within the bounds of the metric."""
     low = np.minimum(np.maximum(found.low, least), estimate)
     high = np.maximum(np.minimum(found.high, most), estimate)
     p = np.minimum(np.maximum(found.p_value, LEAST_P), 1)

@@ -1,9 +1,9 @@
 """Intervals of the difference of two means, from the moments of both sides.
 
-Welch's interval takes both means for normal. A mean of few rows of skewed values is not: the rare
-rows that would move it are mostly not among them. So each side has limits of its own, which reach
-further on the side of its skewness, and allow for the rare rows that the other side has and this
-one happens to lack; they are joined as in G. Y. Zou and A. Donner, "Construction of confidence
+Welch's interval assumes that both means are normal. A mean of few rows of skewed values is not: the
+rare rows that would move it are mostly absent. So each side has limits of its own, which reach
+further in the direction of its skewness and allow for rare rows that the other side has and this
+one happens to lack; they are combined as in G. Y. Zou and A. Donner, "Construction of confidence
 limits about effect measures: a general approach", Statistics in Medicine 27, 2008 (MOVER). Where
 all values are one of two, the means are proportions, and have the interval of those.
 """
@@ -21,15 +21,15 @@ from biaskit.intervals.moments import Moments
 
 __all__ = ["Interval", "difference"]
 
-# Rows that a side borrows of the other one's spread and skewness, where those are skewed, as a
-# share of the root of its own: 1/3 of a row at 30 rows, 1 at 256. With more of them, the limits of
-# skewed values hold more often, and those of sides that differ in their shape are wider
-# (benchmarks/attribution_coverage.py).
+# Rows that a side borrows with the other side's spread and skewness, where that is skewed, as a
+# fraction of the square root of its own rows: 1/3 of a row at 30 rows, 1 at 256. With more borrowed
+# rows, the limits of skewed values cover more often, and those of sides of different shape are
+# wider (benchmarks/attribution_coverage.py).
 _BORROWED = 1 / 16
-# Square of the skewness at which half of that is borrowed; that of exponential values is 4.
+# Squared skewness at which half of that is borrowed; that of exponential values is 4.
 _SKEWED = 10.0
-# Values are two where all others add up to no more than the rounding of their sums: to a part of
-# a row, and of all rows.
+# Values are taken as two where all others add up to no more than rounding: as a fraction of a row,
+# and of all rows.
 _ROUNDING, _SHARE = 0.01, 1e-11
 
 
@@ -38,8 +38,8 @@ class Interval(NamedTuple):
 
     low: NDArray[np.float64]
     high: NDArray[np.float64]
-    #: Number of rows that carry the sum of a side, the lesser of both: of a rare value, its rows.
-    #: Infinite where no skewness shows, and where the interval is that of proportions.
+    #: Number of rows that carry the sum of a side, the lesser of the two sides: for a rare value,
+    #: its rows. Infinite where there is no skewness, or where the interval is that of proportions.
     few: NDArray[np.float64]
     is_proportion: NDArray[np.bool_]
 
@@ -51,22 +51,22 @@ def difference(
     most: NDArray[np.float64],
     confidence: float,
 ) -> Interval:
-    """Interval of the mean of side a less that of side d.
+    """Interval of the mean of side a minus that of side d.
 
     Parameters
     ----------
     a, d
         Moments of both sides, whose `n` are single numbers.
     least, most
-        The two values that proportions would be of, in the shape of the means; NaN where there are
-        none.
+        The two values that occur, if the means are proportions, in the shape of the means;
+        otherwise NaN.
     confidence
         Level of the interval, between 0 and 1.
 
     Returns
     -------
     Interval
-        NaN where a side has too few rows: none of proportions, fewer than two otherwise.
+        NaN where a side has too few rows: none for proportions, fewer than two otherwise.
 
     Examples
     --------
@@ -130,10 +130,10 @@ def _of_any_values(a: Moments, d: Moments, confidence: float) -> Interval:
 def _reach(
     one: Moments, other: Moments, t: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """How far the limits of a side's mean are below and above it: the furthest of three.
+    """Reaches of the limits of a side's mean, below and above: the largest of three.
 
-    They are those of the t distribution, those for the skewness of its values, and those for the
-    same values and some borrowed rows of the other side's spread and skewness.
+    The three are those of the t distribution, those for the skewness of its values, and those for
+    the same values with some borrowed rows of the other side's spread and skewness.
     """
     variance, third = one.second / (one.n - 1), _third(one)
     others, others_third = other.second / (other.n - 1), _third(other)
@@ -155,7 +155,7 @@ def _skewed(
 
     The shift of the t statistic by the skewness (N. J. Johnson, "Modified t tests and confidence
     intervals for asymmetrical populations", JASA 73, 1978), in the form of a score interval: for
-    values of which few are not 0 it is near the limits of a Poisson number of them.
+    values that are mostly 0 it is near the limits of a Poisson count.
     """
     shift = np.where(variance > 0, divide(third, variance), 0.0) * (1 + 2 * t * t) / (6 * n)
     reach = np.hypot(t * np.sqrt(variance / n), shift)
@@ -163,7 +163,7 @@ def _skewed(
 
 
 def _third(side: Moments) -> NDArray[np.float64]:
-    """Third central moment, less what normal values of so few rows have by chance; 0 if unknown."""
+    """Third central moment, minus what so few normal values have by chance; 0 if unknown."""
     third = np.nan_to_num(side.third / side.n, nan=0.0, posinf=0.0, neginf=0.0)
     squared = _squared_skewness(third, side.second / (side.n - 1))
     return np.asarray(third * squared / (squared + 6 / side.n), dtype=np.float64)
@@ -172,14 +172,14 @@ def _third(side: Moments) -> NDArray[np.float64]:
 def _squared_skewness(
     third: NDArray[np.float64], variance: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Square of the skewness; 0 of values that are all equal."""
+    """Squared skewness; 0 for values that are all equal."""
     return np.where(variance > 0, divide(divide(third, variance), np.sqrt(variance)) ** 2, 0.0)
 
 
 def _carrying(one: Moments, other: Moments) -> NDArray[np.float64]:
-    """Rows of a rare value that would make one side's mean as skew as the more skewed side's are.
+    """Rows of a rare value that would make one side's mean as skewed as the other side's.
 
-    0 where all values of the side are equal and those of the other are not.
+    It is 0 where all values of the side are equal and those of the other are not.
     """
     skewness = np.maximum(
         *(_squared_skewness(_third(side), side.second / (side.n - 1)) for side in (one, other))

@@ -1,7 +1,7 @@
-"""Moments of values in groups of rows: what a mean, its spread and its skewness follow from.
+"""Moments of values in groups of rows, which give a mean, its spread and its skewness.
 
-They are taken about the mean of their own group, so an offset of all values leaves them as they
-are, and groups join without the rows (T. F. Chan, G. H. Golub, R. J. LeVeque, "Algorithms for
+They are taken about the mean of their own group, so adding a constant to all values does not change
+them, and groups merge without the rows (T. F. Chan, G. H. Golub, R. J. LeVeque, "Algorithms for
 computing the sample variance", The American Statistician 37, 1983).
 """
 
@@ -19,12 +19,12 @@ class Moments(NamedTuple):
     """Moments of values in groups of rows.
 
     `n` has the shape ``(groups,)``, the other arrays have ``(..., groups)``. A group without rows
-    has 0 in all of them; what is not known is NaN.
+    has 0 in all of them; an unknown moment is NaN.
     """
 
     n: NDArray[Any]
     mean: NDArray[Any]
-    #: Sums of the squares and of the cubes of what the values are off their mean.
+    #: Sums of the squares and of the cubes of the deviations from the mean.
     second: NDArray[Any]
     third: NDArray[Any]
     least: NDArray[Any]
@@ -89,7 +89,7 @@ def _of_runs(
     n: NDArray[np.int64],
     noise: NDArray[np.float64],
 ) -> tuple[NDArray[Any], ...]:
-    """All that is kept beside `n`, of values that lie group by group."""
+    """All moments besides `n`, of values sorted by group."""
     with np.errstate(over="ignore", invalid="ignore"):
         mean = np.add.reduceat(values, starts) / n
         mean += np.add.reduceat(values - np.repeat(mean, n), starts) / n
@@ -107,9 +107,9 @@ def _of_runs(
 
 
 def joined(parts: Moments) -> Moments:
-    """Moments of the rows of all groups along the last axis, which goes.
+    """Moments of the rows of all groups, merged along the last axis, which is dropped.
 
-    The order of the groups changes nothing but the last digits, and of two groups not even those.
+    The order of the groups changes only the last digits, and that of two groups not even those.
 
     Examples
     --------
@@ -143,13 +143,13 @@ def joined(parts: Moments) -> Moments:
 
 
 def together(one: Moments, other: Moments) -> Moments:
-    """Moments of the rows of both, group by group."""
+    """Moments of the rows of both parts, group by group."""
     both = zip(one, other, strict=True)
     return joined(Moments(*(np.stack(arrays, axis=-1) for arrays in both)))
 
 
 def spread(parts: Moments, place: Any, groups: int) -> Moments:
-    """Moments of so many groups: at `place` those of the parts, elsewhere those of no rows."""
+    """Moments of `groups` groups: at `place` those given, elsewhere those of no rows."""
     made = no_rows(parts.mean.shape[:-1], groups)
     for array, part in zip(made, parts, strict=True):
         array[..., place] = part

@@ -1,16 +1,15 @@
-"""Limits of a proportion by the tails of its binomial law, to any level, without SciPy.
+"""Limits of a proportion by the tails of its binomial distribution, at any level, without SciPy.
 
-The lower limit is the proportion at which as many as were counted, or more, have the chance
-``tail``, where the count itself counts half (the mid-p form of C. J. Clopper and E. S. Pearson,
-"The use of confidence or fiducial limits illustrated in the case of the binomial", Biometrika 26,
-1934; H. O. Lancaster, "Significance tests in discrete distributions", JASA 56, 1961). The upper
-limit is one less the lower limit of the others. Counts may be fractions: rows that are weighted are
-worth some number of rows.
+The lower limit is the proportion at which the observed count or more has the probability ``tail``,
+where the observed count itself counts half (the mid-p form of C. J. Clopper and E. S. Pearson, "The
+use of confidence or fiducial limits illustrated in the case of the binomial", Biometrika 26, 1934;
+H. O. Lancaster, "Significance tests in discrete distributions", JASA 56, 1961). The upper limit is
+one minus the lower limit of the other rows. Counts may be fractions: weighted rows have an
+effective number.
 
-All limits of a report are found together (`solve`), those at levels that are given and those at
-levels that are sought, since arrays of a few numbers cost as much as arrays of hundreds. Each
-number stops changing when it is settled, so what is found for one proportion does not depend on
-which others are asked for beside it, to the bit.
+All limits of a report are solved together (`solve`), at given levels and at unknown ones, since
+arrays of a few numbers cost as much as arrays of hundreds. Each number stops changing once it has
+converged, so the result for one proportion does not depend on the others, to the bit.
 """
 
 from __future__ import annotations
@@ -36,15 +35,15 @@ __all__ = [
     "solve",
 ]
 
-#: No smaller chance is told apart from this one.
+#: Smallest tail probability that is distinguished from 0.
 LEAST_TAIL = 1e-12
 
 _MOST_STEPS = 100
-# By what part of itself a limit moved in a step: then it is there, or may be reckoned with.
+# Relative step of a limit at which it has converged, or is close enough to use.
 _CLOSE, _NEAR = 2e-3, 0.2
-# Steps of fewer limits than this take no longer when some of them are there.
+# With fewer limits than this, dropping converged ones saves no time.
 _FEW_LIMITS = 100
-# More limits than these are found one part after another: each takes some hundred bytes.
+# Most limits that are solved at once: each takes a few hundred bytes.
 _AT_ONCE = 2**16
 _NOTHING, _NOWHERE = np.empty(0), np.empty(0, dtype=np.intp)
 _LN_2 = math.log(2)
@@ -53,26 +52,26 @@ _LN_2 = math.log(2)
 class Known(NamedTuple):
     """Limits at levels that are known; all arrays have the shape ``(limits,)``."""
 
-    #: Counts, and the rows that they are counts of.
+    #: Counts, and the rows that they are out of.
     x: Array
     n: Array
-    #: Chances that are left beyond the limits, above 0 and at most a half.
+    #: Tail probabilities beyond the limits, above 0 and at most 1/2.
     tail: Array
 
 
 class Sought(NamedTuple):
-    """For each of some comparisons, the level at which limits together reach as far as a gap."""
+    """For each comparison, the level at which the combined limits reach as far as a gap."""
 
     #: Counts and rows, and which comparison each is of, shape ``(limits,)``.
     x: Array
     n: Array
     of: NDArray[np.intp]
-    #: How far is to be reached, 0 or more, shape ``(comparisons,)``.
+    #: Distance to reach, 0 or more, shape ``(comparisons,)``.
     gap: Array
-    #: From the reaches of the limits and the chances of the comparisons, how far those reach: the
-    #: farther the smaller the chance, and 0 at a half, or about that.
+    #: Combined reach of each comparison, from the reaches of the limits and the tail probabilities
+    #: of the comparisons: it grows as the probability shrinks, and is about 0 at 1/2.
     reached: Callable[[Array, Array], Array]
-    #: From the chances of the comparisons those of the limits, where they are not the same.
+    #: Tail probabilities of the limits from those of the comparisons, where they differ.
     levels: Callable[[Array], Array] | None = None
 
 
@@ -82,9 +81,9 @@ def reach(x: Any, n: Any, tail: Any) -> Array:
     Parameters
     ----------
     x, n
-        Counts, and the rows that they are counts of, ``0 <= x <= n``.
+        Counts, and the rows that they are out of, ``0 <= x <= n``.
     tail
-        Chance that is left beyond the limit, above 0 and at most a half.
+        Tail probability beyond the limit, above 0 and at most 1/2.
 
     Returns
     -------
@@ -118,9 +117,9 @@ def difference(
 ) -> tuple[Array, Array, Array]:
     """Difference of two independent proportions, ``x / n - y / m``, and the ends of its interval.
 
-    The reaches of the two are joined as G. Y. Zou and A. Donner have it ("Construction of
-    confidence limits about effect measures", Statistics in Medicine 27, 2008): the root of the sum
-    of their squares.
+    The reaches of the two are combined as in G. Y. Zou and A. Donner ("Construction of confidence
+    limits about effect measures", Statistics in Medicine 27, 2008): the root of the sum of their
+    squares.
 
     >>> [round(float(one), 4) for one in difference(12, 40, 20, 200)]
     [0.2, 0.0651, 0.3584]
@@ -138,21 +137,21 @@ def _joined(one: Array, other: Array) -> Array:
 
 
 def solve(known: Sequence[Known], sought: Sequence[Sought] = ()) -> tuple[list[Array], list[Array]]:
-    """Reaches of limits at known levels, and levels at which limits reach as far as gaps.
+    """Reaches of limits at known levels, and levels at which limits reach a given gap.
 
     Parameters
     ----------
     known
-        Limits to be found; the reach of one is as `reach` has it.
+        Limits to find, as `reach` does for one.
     sought
-        Levels to be found.
+        Levels to find.
 
     Returns
     -------
     tuple of list
-        The reaches of each of `known`; and for each of `sought` the chances, by comparison: a half
-        where the gap is 0 or less, 0 where it takes a chance below `LEAST_TAIL`, and NaN where a
-        gap or what reaches it is.
+        The reaches for each of `known`, and the tail probabilities by comparison for each of
+        `sought`: 1/2 where the gap is 0 or less, 0 where it would be below `LEAST_TAIL`, and NaN
+        where the gap or a reach is NaN.
 
     Examples
     --------
@@ -174,12 +173,12 @@ def solve(known: Sequence[Known], sought: Sequence[Sought] = ()) -> tuple[list[A
         )
         reaches = np.concatenate([solve([part])[0][0] for part in parts])
         return [reaches[at] for at in _slices(sizes)], solve([], sought)[1]
-    with np.errstate(all="ignore"):  # what is undefined or endless is said to be
+    with np.errstate(all="ignore"):  # undefined and infinite values are reported as such
         return _Search(known, sought).found()
 
 
 class _Search:
-    """Limits and levels, all on their way at once: a step of each limit, then one of each level."""
+    """Iteration for limits and levels together: a step of each limit, then one of each level."""
 
     def __init__(self, known: Sequence[Known], sought: Sequence[Sought]):
         asked: list[Known | Sought] = [*known, *sought]
@@ -204,7 +203,7 @@ class _Search:
         self.at = np.where(self.n > 0, 0.0, np.nan)
         self.whole = np.flatnonzero((self.x >= self.n) & (self.n > 0))
         self.laws = Laws(self.x, self.n, np.flatnonzero(inner))
-        self.wanted = inner  # whether a limit is still on its way
+        self.wanted = inner  # whether a limit has not converged yet
 
     def found(self) -> tuple[list[Array], list[Array]]:
         self._start()
@@ -225,7 +224,7 @@ class _Search:
         )
 
     def _start(self) -> None:
-        """Go to the limits of E. B. Wilson (1927), at levels at which those reach the gaps."""
+        """Start from the limits of E. B. Wilson (1927), at levels at which those reach the gaps."""
         if self.sought:
             self._spread()
             self._place(self.laws.start(self.log_tail[self.laws.places]))
@@ -234,7 +233,7 @@ class _Search:
         self._place(self.laws.start(self.log_tail[self.laws.places]))
 
     def _step(self) -> Array:
-        """Step of each limit that is on its way; by what part of themselves they moved."""
+        """One step of each limit that has not converged; returns their relative moves."""
         laws = self.laws
         places = laws.places
         was = self.at[places]
@@ -242,12 +241,12 @@ class _Search:
         left = np.maximum(laws.share - moved, 1e-9 * laws.share)
         off = np.abs(moved - was) / np.minimum(np.maximum(was, laws.small), left)
         self._place(np.where(self.wanted[places], moved, was))
-        # The next step would be as the cube of this one.
+        # The next step would be about the cube of this one.
         self.wanted[places[(off <= _CLOSE) & (places < self.fixed)]] = False
         return np.asarray(off)
 
     def _seek(self, off: Array) -> None:
-        """Step of each level that is sought and of which the limits are nearly there."""
+        """One step of each level whose limits have nearly converged."""
         places, of = self.laws.places, self.of
         worst = np.zeros(len(self.levels.gap))
         free = places >= self.fixed
@@ -259,7 +258,7 @@ class _Search:
     def _place(self, at: Array) -> None:
         self.at[self.laws.places] = at
         whole = self.whole
-        if len(whole):  # there the tail is half a power
+        if len(whole):  # there the tail is half of a power
             self.at[whole] = -np.expm1((_LN_2 + self.log_tail[whole]) / self.n[whole])
 
     def _spread(self) -> None:
@@ -286,10 +285,10 @@ def _slices(sizes: Sequence[int]) -> list[slice]:
 
 
 class _Levels:
-    """Levels at which something reaches as far as gaps, found by secants between bounds.
+    """Levels at which a reach equals a gap, found by bracketed secant steps.
 
-    A level is sought as a number s of which the tail is nearly the normal law's, so that reaches
-    are nearly proportional to it (S. E. Derenzo, "Approximations for hand calculators using small
+    A level is represented by a number s whose normal tail is about the level, so that reaches are
+    nearly proportional to it (S. E. Derenzo, "Approximations for hand calculators using small
     integer coefficients", Mathematics of Computation 31, 1977).
     """
 
@@ -315,13 +314,13 @@ class _Levels:
         return np.where(self.unknown, np.nan, found)
 
     def guess(self, reached: Array) -> None:
-        """Go to where the gap would be, were reaches in proportion to s."""
+        """Move to where the gap would be if reaches were proportional to s."""
         s = self.s * self.gap / reached
         s = np.where(np.isfinite(s), np.minimum(np.maximum(s, 1e-3), self.MOST), self.USUAL)
         self._go(np.where(self.open, s, self.s))
 
     def step(self, reached: Array, off: Array) -> None:
-        """Go to where the secant has the gap; `off` is by how much the limits just moved."""
+        """Move to where the secant meets the gap; `off` is how much the limits just moved."""
         s, gap = self.s, self.gap
         over = reached - gap
         close, under = off <= _CLOSE, over < 0
@@ -333,13 +332,13 @@ class _Levels:
         self.high = np.where(told & ~under, s, self.high)
         there |= close & (self.high - self.low <= 1e-12 * self.high)
         secant = s - over * (s - self.before) / (over - self.over_before)
-        # Where a reach jumps, secants are slow: then every other step halves what is left.
+        # Where a reach jumps, secants are slow: then every other step bisects.
         inside = (secant > self.low) & (secant < self.high)
         inside &= ~close | (self.steps < 6) | (self.steps % 2 == 0)
         moved = np.where(inside, secant, (self.low + self.high) / 2)
         moved = np.where((secant >= self.high) & (self.high == self.MOST), self.MOST, moved)
         moved = np.where((secant <= self.low) & (self.low == 0), 0.0, moved)
-        # The next step would be nearly as the square of this one.
+        # The next step would be about the square of this one.
         near = (np.abs(moved - s) <= 1e-5) & (self.before > 0)
         near |= inside & (np.abs(over) <= 1e-6 * gap)
         self.before = np.where(told, s, self.before)

@@ -1,4 +1,4 @@
-"""Tails of binomial laws, by continued fractions or by the saddlepoint, without SciPy."""
+"""Tails of binomial distributions, by continued fractions or saddlepoints, without SciPy."""
 
 from __future__ import annotations
 
@@ -12,27 +12,28 @@ __all__ = ["Array", "Laws", "mills"]
 
 Array: TypeAlias = NDArray[np.float64]
 
-# Where the variance of a count is less than this, its tail is a continued fraction of so many
-# pairs of terms; else the saddlepoint's, which is right to a millionth of a standard deviation.
+# Where the variance of a count is less than this, its tail is a continued fraction with this many
+# pairs of terms; elsewhere a saddlepoint formula, accurate to a millionth of a standard deviation.
 _FEW, _PAIRS = 40.0, 14
-# Standard deviations within which what a saddlepoint adds to the normal tail is taken as straight.
+# Standard deviations within which the saddlepoint's correction to the normal tail is taken as
+# linear.
 _MIDDLE = 0.1
 _LN_2, _LN_ROOT_2_PI = math.log(2), math.log(2 * math.pi) / 2
 
-# Nodes of the trapezoidal rule for the normal law's tail, half a step from 0 and from each other.
+# Nodes of the trapezoidal rule for the normal tail.
 _STEP = 0.5
 _SQUARES = 2 * (_STEP * (np.arange(13, 0, -1)[:, np.newaxis] - 0.5)) ** 2
 _WEIGHTS = 2 * _STEP / math.sqrt(math.pi) * np.exp(-_SQUARES / 2)
 
 
 class Laws:
-    """Upper tails of binomial laws at counts above 0 and below their number of rows.
+    """Upper tails of binomial distributions at counts above 0 and below their number of rows.
 
-    Those of few rows stand first: their tails are continued fractions, the others' saddlepoints'.
+    Those with few rows come first and use continued fractions; the others use saddlepoints.
     """
 
     def __init__(self, x: Array, n: Array, places: NDArray[np.intp]):
-        """Laws of the counts that have these places in the arrays."""
+        """Distributions of the counts at these indices."""
         variance = x[places] * (n[places] - x[places]) / n[places]
         few = variance < _FEW
         self.few = int(np.count_nonzero(few))
@@ -40,13 +41,13 @@ class Laws:
         self.x, self.n = x[self.places], n[self.places]
         self.rest = self.n - self.x
         self.share, self.other = self.x / self.n, self.rest / self.n
-        # A reach that is a small part of a standard deviation may be off by a part of that.
+        # A reach much smaller than a standard deviation may be off by a fraction of the latter.
         self.small = 0.02 * np.sqrt(self.share * self.other / self.n)
         self.fraction = _Fraction(self.x[: self.few], self.rest[: self.few])
         self.saddle = _Saddlepoint(*(one[self.few :] for one in (self.n, self.share, self.other)))
 
     def of(self, these: NDArray[np.bool_]) -> Laws:
-        """Some of these laws."""
+        """Some of these distributions."""
         made = object.__new__(Laws)
         made.few = int(np.count_nonzero(these[: self.few]))
         for name in ("places", "x", "n", "rest", "share", "other", "small"):
@@ -56,7 +57,7 @@ class Laws:
         return made
 
     def start(self, log_tail: Array) -> Array:
-        """Reaches near to those whose tails these are: Wilson's."""
+        """Approximate reaches for these tails: Wilson's."""
         # The normal quantile to three digits: M. Abramowitz and I. Stegun, 26.2.23.
         t = np.sqrt(np.maximum(-2 * log_tail, 1.3863))
         z = t - (2.515517 + t * (0.802853 + t * 0.010328)) / (
@@ -70,9 +71,9 @@ class Laws:
         return np.asarray(np.minimum(np.maximum(self.share - low, least), self.share - least))
 
     def step(self, at: Array, log_tail: Array) -> Array:
-        """One of Halley's steps from a reach towards the one whose tail this is.
+        """One Halley step from a reach towards the one with this tail.
 
-        Steps are of the logarithm of the tail by that of the proportion, in which it is concave.
+        The function is the logarithm of the tail by that of the proportion, which is concave.
         """
         if not len(at):
             return at
@@ -81,14 +82,14 @@ class Laws:
         odds = self.rest * low / high
         sum_ = self.x + odds
         slope = sum_ / (2 * times)
-        bend = odds / high / sum_ - slope + self.x - odds  # of the slope, in parts of it
+        bend = odds / high / sum_ - slope + self.x - odds  # relative change of the slope
         change = (log_tail - value) / slope
         change /= np.maximum(1 + change * bend / 2, 0.5)
         change = np.minimum(np.maximum(change, -30), 2)
         return np.asarray(np.maximum(at - low * np.expm1(change), 1e-15 * self.share))
 
     def _tail(self, at: Array, low: Array, high: Array) -> tuple[Array, Array]:
-        """Logarithm of the tail at a limit that is `at` below the proportion, and its heights."""
+        """Logarithm of the tail at a limit `at` below the proportion, and the density terms."""
         gone = self.share * np.log1p(at / low) + self.other * np.log1p(-at / high)
         gone = self.n * np.maximum(gone, 0.0)
         few = self.few
@@ -108,8 +109,8 @@ class _Fraction:
         if not len(x):
             return
         n = x + rest
-        # ln of the law's own height at the proportion itself, as C. Loader has it ("Fast and
-        # accurate computation of binomial probabilities", 2000).
+        # ln of the probability at the proportion itself, as in C. Loader ("Fast and accurate
+        # computation of binomial probabilities", 2000).
         beyond = _beyond_stirling(np.stack([n, x, rest]))
         self.height = beyond[0] - beyond[1] - beyond[2] - np.log(2 * math.pi * x * (rest / n)) / 2
         self.first = rest / (x + 1)
@@ -137,12 +138,12 @@ class _Fraction:
 
 
 class _Saddlepoint:
-    """Tails by the formula of R. Lugannani and S. Rice (1980), to the second order.
+    """Tails by the second-order formula of R. Lugannani and S. Rice (1980).
 
     The second order is that of H. E. Daniels ("Tail probability approximations", International
-    Statistical Review 55, 1987). The count itself counts half, which puts half the hyperbolic
-    cotangent of half the saddlepoint in the place of its inverse; of the proportions p and q it is
-    ``(q (1 - p) + p (1 - q)) / 2 (q - p)``.
+    Statistical Review 55, 1987). The observed count counts half, which replaces the inverse of the
+    saddlepoint by half the hyperbolic cotangent of half the saddlepoint; in terms of the
+    proportions p and q this is ``(q (1 - p) + p (1 - q)) / 2 (q - p)``.
     """
 
     def __init__(self, n: Array, share: Array, other: Array):
@@ -152,14 +153,14 @@ class _Saddlepoint:
         self.share, self.other = share, other
         self.deviation = np.sqrt(variance)
         self.half = 0.5 / self.deviation
-        # One over the law's height at the proportion itself, in units of the normal density.
+        # Reciprocal of the probability at the proportion itself, in units of the normal density.
         self.times = self.deviation * (1 + (1 / (n * share) + 1 / (n * other) - 1 / n) / 12)
         self.quarter = self.half * self.half
         leaning = (other - share) / self.deviation
         self.leaning = leaning / 2
         self.once = 1 + (1 - 6 * share * other) / variance / 8 - 5 / 24 * leaning * leaning
-        # Near to the proportion itself the parts of what is added are endless, but not their sum,
-        # which is nearly straight.
+        # Near the proportion itself the terms of the correction are infinite, but their sum is
+        # finite and nearly linear.
         at = np.array([[_MIDDLE], [2 * _MIDDLE]]) * self.deviation / n
         low, high = share - at, other + at
         w = np.sqrt(2 * n * (share * np.log1p(at / low) + other * np.log1p(-at / high)))
@@ -191,17 +192,17 @@ class _Saddlepoint:
 def mills(z: Array) -> Array:
     """Chance that a standard normal variable exceeds z >= 0, over its density; right to 1e-13.
 
-    By the trapezoidal rule on the line, which is nearly exact once the pole beside it is reckoned
-    with (C. Chiarella and A. Reichel, "On the evaluation of integrals related to the error
+    By the trapezoidal rule on the real line, which is nearly exact once the nearby pole is
+    corrected for (C. Chiarella and A. Reichel, "On the evaluation of integrals related to the error
     function", Mathematics of Computation 22, 1968).
 
     >>> mills(np.array([0.0, 1.0, 1.959963984540054])).round(6)
     array([1.253314, 0.65568 , 0.427752])
     """
     square = z * z
-    # Accumulated one by one, so that no sum depends on how many there are.
+    # Accumulated one by one, so that no sum depends on the array's length.
     sums = np.add.accumulate(_WEIGHTS / (_SQUARES + square), axis=0)[-1]
-    near = np.minimum(z, 8.0)  # beyond, the pole is nothing
+    near = np.minimum(z, 8.0)  # beyond this, the pole is negligible
     pole = np.exp(near * near / 2) / (1 + np.exp(math.sqrt(2) * math.pi / _STEP * near))
     return np.asarray(z * sums + math.sqrt(2 * math.pi) * pole)
 

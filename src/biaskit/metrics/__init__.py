@@ -1,7 +1,7 @@
 """Metrics: every one a pure function of the tallies of facet a and facet d, declared once.
 
-A metric never looks at leading axes, so one call serves every facet value. What is declared beside
-the function is all that reports, the command line, the documents and the generic tests know of it.
+A metric never looks at leading axes, so one call serves every facet value. Reports, the command
+line, the documents and the generic tests know only what is declared with the function.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _DECLARED = [
 #: Every metric by its symbol, in the order in which they are declared and a report has them.
 METRICS: Mapping[str, Metric] = {one.symbol: one for one in _DECLARED if not one.is_of_rows}
 
-#: Metrics that no table of counts can give: the report has them where it still reads the rows.
+#: Metrics that need rows: a report has them only where it reads the rows.
 FROM_ROWS: Mapping[str, Metric] = {one.symbol: one for one in _DECLARED if one.is_of_rows}
 
 
 def chosen(metrics: Iterable[str | Metric] | str | None) -> list[Metric] | None:
-    """Metrics that a caller asks for by symbol, alias or themselves, each once; None for no choice.
+    """Requested metrics, given as symbols, aliases or metrics, each once; None for no choice.
 
     Raises
     ------
@@ -51,14 +51,14 @@ def chosen(metrics: Iterable[str | Metric] | str | None) -> list[Metric] | None:
     for one in map(named, metrics):
         if made.setdefault(one.symbol, one) is not one:
             raise RolesError(
-                f"two metrics have the symbol {one.symbol!r}, and rows would not tell which is "
-                "which; give one of them another symbol, or ask for them in two calls"
+                f"two metrics have the symbol {one.symbol!r}, and rows could not tell them "
+                "apart; give one of them another symbol, or ask for them in two calls"
             )
     return [*made.values()]
 
 
 def named(name: str | Metric) -> Metric:
-    """Metric of a symbol or an alias, whatever its case; a metric stands for itself.
+    """Metric of a symbol or an alias in any case; a metric is returned as it is.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Demographic disparity, of all rows or within groups: what CDDL and CDDPL have in common."""
+"""Demographic disparity, over all rows or within groups: shared by CDDL and CDDPL."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ __all__ = ["disparity", "remarks_on_groups", "strata", "within_groups"]
 
 
 def disparity(a0: Any, a1: Any, d0: Any, d1: Any) -> Array:
-    """Facet d's share of the rejections less its share of the acceptances."""
-    # So written, the sides swapped give the same number with the other sign, to the bit.
+    """Facet d's share of the rejections minus its share of the acceptances."""
+    # Written this way, swapping the sides negates the result to the bit.
     return np.asarray((divide(d0 - a0, a0 + d0) - divide(d1 - a1, a1 + d1)) / 2)
 
 
@@ -31,7 +31,7 @@ def within_groups(a0: Any, a1: Any, d0: Any, d1: Any) -> Array:
 
 
 def strata(a0: Any, a1: Any, d0: Any, d1: Any) -> forms.Strata:
-    """Proportions that `within_groups` is made of."""
+    """Proportions that `within_groups` is computed from."""
     zeros, ones = a0 + d0, a1 + d1
     n = np.where((zeros > 0) & (ones > 0), zeros + ones, 0)
     weight = np.nan_to_num(divide(n, n.sum(axis=-1, keepdims=True)))

@@ -1,7 +1,7 @@
-"""Forms: of which proportions a metric is made, so that its interval follows from their limits.
+"""Forms: the proportions that a metric is computed from, whose limits give its interval.
 
-A form is made of two tallies, as the metric's value is; `biaskit.intervals` finds the ends. Counts
-are sums over cells, so the form of the tallies' squared weights has the squares of the same rows.
+A form is computed from two tallies, like the metric's value; `biaskit.intervals` finds the ends.
+Counts are sums over cells, so the form of the tallies of squared weights describes the same rows.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ Array: TypeAlias = NDArray[np.float64]
 
 
 class Share(NamedTuple):
-    """Proportion of some rows: how many are counted, of how many, by comparison."""
+    """Proportion of some rows: the number counted and the number of rows, by comparison."""
 
     count: Any
     rows: Any
 
 
 class One(NamedTuple):
-    """A single proportion on a straight scale: ``offset + factor * share``."""
+    """A single proportion on a linear scale: ``offset + factor * share``."""
 
     share: Share
     factor: float = 1.0
@@ -45,14 +45,14 @@ class One(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """One proportion less another that is independent of it."""
+    """Difference of two independent proportions."""
 
     plus: Share
     minus: Share
 
 
 class Strata(NamedTuple):
-    """Mean of differences within strata, the last axis; `weight` is 0 where one is left out."""
+    """Mean of differences within strata, the last axis; `weight` is 0 for a stratum left out."""
 
     plus: Share
     minus: Share
@@ -60,28 +60,28 @@ class Strata(NamedTuple):
 
 
 class Quotient(NamedTuple):
-    """One proportion divided by another that is independent of it."""
+    """Quotient of two independent proportions."""
 
     over: Share
     under: Share
 
 
 class Curve(NamedTuple):
-    """A function of one or two independent proportions, vectorised; one of no rows may be any."""
+    """A vectorised function of one or two independent proportions, which may lack rows."""
 
     function: Callable[..., Array]
     shares: tuple[Share, ...]
 
 
 class Curves(NamedTuple):
-    """One curve, or one less another that is independent of it."""
+    """A curve, or the difference of two independent ones."""
 
     plus: Curve
     minus: Curve | None = None
 
 
 class Largest(NamedTuple):
-    """The largest of some differences, whichever way each of them points."""
+    """The largest of some differences in absolute value."""
 
     differences: tuple[Difference, ...]
 
@@ -89,10 +89,10 @@ class Largest(NamedTuple):
 class Apart(NamedTuple):
     """A distance between two distributions of labels; counts by label on the last axis.
 
-    A distance is a length, or the square of one. Of more than two labels it is ``factor`` times
-    half the sum of the gaps between the shares (``"split"``), or the largest of them
-    (``"largest"``); any other (``"smooth"``) has the gradients of its length by the two
-    distributions, where no share is 0, and what chance alone makes of its length.
+    A distance is a length, or the square of one. For more than two labels it is ``factor`` times
+    half the sum of the gaps between the shares (``"split"``) or the largest gap (``"largest"``).
+    Any other distance (``"smooth"``) supplies the gradients of its length by the two distributions,
+    where no share is 0, and the length that chance alone makes.
     """
 
     a: Any

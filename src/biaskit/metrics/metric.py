@@ -1,4 +1,4 @@
-"""What a metric is: a pure function of the tallies of facet a and facet d, and its facts."""
+"""A metric: a pure function of the tallies of facet a and facet d, and its declared facts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from biaskit.metrics.forms import Array, Difference, Form, One, Quotient, Share
 
 __all__ = ["NEEDS", "Array", "Metric", "metric"]
 
-#: What a metric may need: columns, and which outcome is positive.
+#: What a metric may need: columns, and the positive outcome.
 NEEDS = ("label", "predicted", "group", "positive", "features")
 
 _COMPARED = {
@@ -30,7 +30,7 @@ Swap: TypeAlias = Literal["negates", "inverts", "keeps", "changes"]
 Kind: TypeAlias = Literal[
     "difference", "ratio", "length", "squared length", "inequality", "rate", "point"
 ]
-#: What a metric makes of the proportions of two sides, or which side's proportion it is.
+#: How a metric combines the proportions of two sides, or which side's proportion it is.
 Compares: TypeAlias = Literal["a - d", "d - a", "a / d", "d / a", "a", "d"]
 
 
@@ -41,7 +41,7 @@ class Metric:
     Parameters
     ----------
     symbol, aliases
-        Clarify's short name, and others by which it may be asked for.
+        Clarify's short name, and other names that are accepted.
     formula
         The formula in the documents' notation.
     needs
@@ -54,7 +54,7 @@ class Metric:
         ``">"`` or ``"<"``: on which side of parity facet d is worse off; ``"!="`` for a distance,
         which has no direction and is least at parity; nothing for a rate.
     swap
-        What changing a for d does to the value: ``"negates"``, ``"inverts"``, ``"keeps"`` or
+        What swapping a and d does to the value: ``"negates"``, ``"inverts"``, ``"keeps"`` or
         ``"changes"`` it.
     kind
         What sort of number it is, which decides how its interval is made: a ``"difference"`` or a
@@ -63,37 +63,39 @@ class Metric:
         proportion of one side, which has no parity and no test; a ``"point"``, which has no
         interval. By default a length where `against_d` is ``"!="``, else a difference.
     rate
-        From a tally, how many rows are counted and of how many: the proportion that the metric
-        compares between the sides, or has of one side. It gives the metric an interval by its own
-        tails, at every level; without it (and without `form`) an interval is made of draws.
+        From a tally, the numerator and the denominator, in rows, of the proportion that the metric
+        compares between the sides, or reports for one side. It gives the metric an exact-tail
+        interval at every level; without it (and without `form`) the interval comes from random
+        draws.
     compares
-        What the metric makes of the proportions: ``"a - d"`` (of a difference, by default),
-        ``"d - a"``, ``"d / a"`` (of a ratio), ``"a / d"``, ``"d"`` (of a rate) or ``"a"``.
+        How the metric combines the proportions: ``"a - d"`` (default of a difference), ``"d - a"``,
+        ``"d / a"`` (default of a ratio), ``"a / d"``, ``"d"`` (default of a rate) or ``"a"``.
     form
-        From both tallies, of which proportions the metric is made (`biaskit.metrics.forms`).
+        From both tallies, the proportions that the metric is computed from
+        (`biaskit.metrics.forms`).
     undefined
         Why the value is NaN when both sides have rows.
     reading
         One sentence on what a value says.
     sentence
-        The same for one row of a report, to be filled in. ``{compared}`` is what a metric with a
-        `rate` makes of the proportions, after "the share is"; ``{them}`` and ``{others}`` are the
-        sides, ``{positive}`` and ``{negative}`` say what the label is, ``{label}`` and ``{group}``
-        are columns; ``{value}``, ``{size}`` (its distance from 0), ``{percent}`` and ``{points}``
-        are the estimate; ``{more}``, ``{fewer}``, ``{higher}`` and ``{lower}`` say it of an
-        estimate above parity, and the opposite of one below.
+        A template of the same for one row of a report. ``{compared}`` is the comparison of the
+        proportions of a metric with a `rate`, after "the share is"; ``{them}`` and ``{others}`` are
+        the sides, ``{positive}`` and ``{negative}`` say what the label is, ``{label}`` and
+        ``{group}`` are columns; ``{value}``, ``{size}`` (its distance from 0), ``{percent}`` and
+        ``{points}`` are the estimate; ``{more}``, ``{fewer}``, ``{higher}`` and ``{lower}`` are for
+        an estimate above parity, and become their opposites below it.
     endless
         The same for an infinite estimate; ``{d_if_above}`` is side d if it is above parity and
         side a if it is below, ``{d_if_below}`` the other one.
     largest_of
-        Symbols of the metrics of the library whose largest distance from 0 this one is: it is
-        told in the words of that one, as ``{largest}``.
+        Symbols of the library's metrics whose largest distance from 0 this one is; ``{largest}`` is
+        the sentence about the largest.
     without_groups
-        Symbol of the metric that says the same without groups, if this one is within them.
+        Symbol of the same metric without groups, if this one is computed within groups.
     options
-        Of a metric from rows: keyword arguments for the function that computes it.
+        Keyword arguments for the function that computes a metric from rows.
     remark
-        From the tallies, a note per facet value on how the value came about, or "".
+        From the tallies, a note per facet value on how the value was computed, or "".
 
     Raises
     ------
@@ -177,19 +179,19 @@ class Metric:
         return np.asarray(self.function(a, d), dtype=np.float64)
 
     def form_of(self, a: Tally, d: Tally) -> Form | None:
-        """Of which proportions the value is made; None where the metric does not say so."""
+        """Proportions that the value is computed from; None where none are declared."""
         if self.rate is not None:
             return self.compared(Share(*self.rate(a)), Share(*self.rate(d)))
         return None if self.form is None else self.form(a, d)
 
     def form_of_rates(self, rate_a: Any, rate_d: Any, of_a: Any, of_d: Any) -> Form | None:
-        """The same from the proportions of both sides and the rows that they are taken of."""
+        """The same from the proportions of both sides and their denominators."""
         if self.rate is None:
             return None
         return self.compared(_counted(rate_a, of_a), _counted(rate_d, of_d))
 
     def compared(self, a: Share, d: Share) -> Form:
-        """What a metric with a `rate` makes of the proportions of both sides."""
+        """Value of a metric with a `rate`, from the proportions of both sides."""
         match self.compares:
             case "a - d":
                 return Difference(a, d)
@@ -203,17 +205,17 @@ class Metric:
 
     @property
     def title(self) -> str:
-        """What the symbol stands for: the first line of the function's docstring."""
+        """Title of the metric: the first line of the function's docstring."""
         return (self.function.__doc__ or self.symbol).strip().splitlines()[0].rstrip(".")
 
     @property
     def is_of_rows(self) -> bool:
-        """Whether it is made of rows and not of counts, whatever it is called."""
+        """Whether it is computed from rows and not from counts."""
         return "features" in self.needs
 
     @property
     def is_drawn(self) -> bool:
-        """Whether its interval is made of draws: it does not say of which proportions it is."""
+        """Whether its interval comes from random draws, since it declares no proportions."""
         return self.kind != "point" and self.form is None and self.rate is None
 
     @property
@@ -242,7 +244,7 @@ def metric(symbol: str, formula: str, **facts: Any) -> Callable[[Callable[..., A
 
 
 def _counted(rate: Array, of: Array) -> Share:
-    """Share of a proportion and its rows; a count that rounding alone keeps from a whole is one."""
+    """Share of a proportion and its rows; a count within rounding of all rows is taken as all."""
     count = np.where(of > 0, rate, 0) * of
     whole = np.rint(count)
     return Share(np.where(np.abs(count - whole) <= 1e-9 * np.maximum(whole, 1), whole, count), of)

@@ -75,7 +75,7 @@ def disparate_impact(a: Tally, d: Tally) -> Array:
     sentence="For each row predicted positive, there are {size} {fewer} rows whose {positive} "
     "among {them} than among {others}.",
     endless="Among {d_if_below}, nobody is predicted positive, though there are rows whose "
-    "{positive}: the difference between {them} and {others} is endless.",
+    "{positive}: the difference between {them} and {others} is infinite.",
     reading="Below 0, the model gives facet d fewer positive predictions for its positive labels "
     "than it gives facet a.",
 )
@@ -98,7 +98,7 @@ def difference_in_conditional_acceptance(a: Tally, d: Tally) -> Array:
     sentence="For each row predicted negative, there are {size} {more} rows whose {negative} among "
     "{them} than among {others}.",
     endless="Among {d_if_above}, nobody is predicted negative, though there are rows whose "
-    "{negative}: the difference between {them} and {others} is endless.",
+    "{negative}: the difference between {them} and {others} is infinite.",
     reading="Below 0, the model gives facet d more negative predictions for its negative labels "
     "than it gives facet a.",
 )
@@ -119,8 +119,8 @@ def difference_in_conditional_rejection(a: Tally, d: Tally) -> Array:
     compares="d - a",
     undefined="a side has no negative labels",
     sentence="Among those whose {negative}, the share rightly predicted negative is {compared}.",
-    reading="Above 0, of those whose label is negative the model rightly rejects more of facet d: "
-    "facet a has more who are accepted though they should not be.",
+    reading="Above 0, the model rightly rejects a larger share of facet d among those whose label "
+    "is negative: more of facet a are accepted though they should not be.",
 )
 def specificity_difference(a: Tally, d: Tally) -> Array:
     """Specificity difference."""
@@ -138,7 +138,8 @@ def specificity_difference(a: Tally, d: Tally) -> Array:
     rate=lambda side: (side.tp, side.tp + side.fn),
     undefined="a side has no positive labels",
     sentence="Among those whose {positive}, the share rightly predicted positive is {compared}.",
-    reading="Above 0, of those whose label is positive the model finds fewer of facet d.",
+    reading="Above 0, the model finds a smaller share of facet d among those whose label is "
+    "positive.",
 )
 def recall_difference(a: Tally, d: Tally) -> Array:
     """Recall difference."""
@@ -156,7 +157,8 @@ def recall_difference(a: Tally, d: Tally) -> Array:
     rate=lambda side: (side.tp, side.tp + side.fp),
     undefined="a side has no positive predictions",
     sentence="Among those predicted positive, the share whose {positive} is {compared}.",
-    reading="Above 0, of those predicted positive fewer of facet d really are.",
+    reading="Above 0, a smaller share of facet d really are positive among those predicted "
+    "positive.",
 )
 def difference_in_acceptance_rates(a: Tally, d: Tally) -> Array:
     """Difference in acceptance rates."""
@@ -175,8 +177,8 @@ def difference_in_acceptance_rates(a: Tally, d: Tally) -> Array:
     compares="d - a",
     undefined="a side has no negative predictions",
     sentence="Among those predicted negative, the share whose {negative} is {compared}.",
-    reading="Below 0, of those predicted negative fewer of facet d really are: more of facet d are "
-    "rejected wrongly.",
+    reading="Below 0, a smaller share of facet d really are negative among those predicted "
+    "negative: more of facet d are rejected wrongly.",
 )
 def difference_in_rejection_rates(a: Tally, d: Tally) -> Array:
     """Difference in rejection rates."""
@@ -217,7 +219,7 @@ def accuracy_difference(a: Tally, d: Tally) -> Array:
     sentence="For each row wrongly predicted positive, there are {size} {more} wrongly predicted "
     "negative among {them} than among {others}.",
     endless="Among {d_if_above}, some are wrongly predicted negative and nobody is wrongly "
-    "predicted positive: the difference between {them} and {others} is endless.",
+    "predicted positive: the difference between {them} and {others} is infinite.",
     reading="Above 0, the model's errors about facet d are more often wrong rejections, for each "
     "wrong acceptance, than those about facet a.",
 )
@@ -265,8 +267,8 @@ def conditional_demographic_disparity_in_predicted_labels(a: Tally, d: Tally) ->
     compares="d - a",
     undefined="a side has no negative labels",
     sentence="Among those whose {negative}, the share wrongly predicted positive is {compared}.",
-    reading="Below 0, of those whose label is negative the model accepts fewer of facet d. It is "
-    "-SD, under the name that other libraries give it.",
+    reading="Below 0, the model accepts a smaller share of facet d among those whose label is "
+    "negative. It is -SD, under the name that other libraries use.",
 )
 def false_positive_rate_difference(a: Tally, d: Tally) -> Array:
     """False positive rate difference."""
@@ -285,8 +287,8 @@ def false_positive_rate_difference(a: Tally, d: Tally) -> Array:
     compares="d - a",
     undefined="a side has no positive labels",
     sentence="Among those whose {positive}, the share wrongly predicted negative is {compared}.",
-    reading="Above 0, of those whose label is positive the model rejects more of facet d. It is "
-    "RD, under the name that other libraries give it.",
+    reading="Above 0, the model rejects a larger share of facet d among those whose label is "
+    "positive. It is RD, under the name that other libraries use.",
 )
 def false_negative_rate_difference(a: Tally, d: Tally) -> Array:
     """False negative rate difference."""
@@ -309,10 +311,10 @@ def false_negative_rate_difference(a: Tally, d: Tally) -> Array:
     ),
     undefined="a side has no positive, or no negative, labels",
     largest_of=("FPRD", "FNRD"),
-    sentence="Of the gaps in the share wrongly predicted positive and in the share wrongly "
-    "predicted negative, the larger is {largest}.",
-    reading="The larger gap between the facets in how often the model is wrong about the positive "
-    "and about the negative labels; 0 is equalised odds.",
+    sentence="The larger of two gaps, in the share wrongly predicted positive and in the "
+    "share wrongly predicted negative, is {largest}.",
+    reading="The larger of two gaps between the facets, in how often the model is wrong about "
+    "negative labels and about positive ones; 0 is equalised odds.",
 )
 def equalized_odds(a: Tally, d: Tally) -> Array:
     """Equalised odds, the larger of the two gaps."""
@@ -332,9 +334,9 @@ def equalized_odds(a: Tally, d: Tally) -> Array:
     swap="keeps",
     form=lambda a, d: forms.Curves(_inequality(a.n + d.n, a.fp + d.fp, a.fn + d.fn)),
     undefined="every prediction is a false negative: nobody has a benefit",
-    remark=lambda a, _: ["of both sides together, so no test"] * len(a.cells),
-    sentence="Over the rows of both sides together, the model gives out its benefits with an "
-    "inequality of {value}, where 0 is none; the sides are not compared.",
+    remark=lambda a, _: ["over both sides together, so no test"] * len(a.cells),
+    sentence="The inequality of the model's benefits, over the rows of both sides together, "
+    "is {value}, where 0 is equality; the sides are not compared.",
     reading="How unequally the model gives out benefits (2 for a false positive, 0 for a false "
     "negative, 1 for a right prediction), over all rows of both facets.",
 )
@@ -353,16 +355,17 @@ def generalized_entropy(a: Tally, d: Tally) -> Array:
     parity=0,
     against_d=">",
     swap="changes",
-    undefined="a side has no row in the sample, or the rows of the facet value weigh nothing",
-    sentence="Among {them}, the share refused what most of those like them among {others} get is "
-    "{points} {higher} than the share who get what most of those like them are refused.",
+    undefined="a side has no row in the sample, or the weights of the facet value's rows sum to 0",
+    sentence="Among {them}, the share who are refused although most of those like them among "
+    "{others} are accepted is {points} {higher} than the share who are accepted although most "
+    "of those are refused.",
     reading="F+ counts the members of facet d with a negative prediction whose nearest neighbours "
     "in facet a, by their features, mostly have a positive one; F- counts the reverse. Above 0, "
-    "facet d is worse off than members of facet a who are like it.",
+    "facet d is worse off than similar members of facet a.",
 )
 def flip_test(a: Tally, d: Tally) -> Array:
     """Flip test: counterfactual fairness by nearest neighbours."""
-    # Neighbours are found among rows, and a table has none: `biaskit.reports.fliptest` has them.
+    # Neighbours are found among rows, which a table lacks: `biaskit.reports.fliptest` finds them.
     return np.full(np.shape(a.n + d.n), np.nan)
 
 
@@ -377,9 +380,9 @@ def _odds(share: Array) -> Array:
 
 
 def _quotient(both: Any, over: Any, under: Any) -> forms.Curve:
-    """How ``(both + over) / (both + under)`` is made of two proportions.
+    """Form of ``(both + over) / (both + under)`` as a function of two proportions.
 
-    Of all these rows, those that are both; of the others, those that are `over`.
+    They are the share of `both` in all these rows, and the share of `over` in the rest.
     """
     others = over + under
 
@@ -391,7 +394,7 @@ def _quotient(both: Any, over: Any, under: Any) -> forms.Curve:
 
 
 def _inequality(n: Any, fp: Any, fn: Any) -> forms.Curve:
-    """How GE is made of the share of wrong predictions, and of the false negatives among them."""
+    """GE as a function of the share of wrong predictions and of the false negatives among them."""
 
     def value(wrong: Array, negative: Array) -> Array:
         fp, fn = wrong * (1 - negative), wrong * negative

@@ -72,13 +72,12 @@ def difference_in_proportions_of_labels(a: Tally, d: Tally) -> Array:
         slopes=_slopes_of_relative_entropy,
         chance=lambda null: np.sqrt(null.pearson * null.scale / 2),
     ),
-    sentence="To someone who expects each value of {label} as often as it is among {them}, a row "
-    "among {others} is on average {value} nats more surprising than to someone who knows how often "
-    "each is among those.",
-    endless="Some value of {label} occurs among {others} and never among {them}: to someone who "
-    "expects each as often as it is among these, the surprise is endless.",
-    reading="How much more surprising facet a's labels are, in nats a row, to someone who expects "
-    "those of facet d than to someone who knows them; infinite where a has a label that d lacks.",
+    sentence="Describing {label} among {others} by its distribution among {them} costs {value} "
+    "extra nats per row on average.",
+    endless="Some value of {label} occurs among {others} and never among {them}, so the "
+    "divergence is infinite.",
+    reading="How many nats per row more it takes to describe facet a's labels by facet d's "
+    "distribution; infinite where a has a label that d lacks.",
 )
 def kullback_leibler_divergence(a: Tally, d: Tally) -> Array:
     """Kullback-Leibler divergence."""
@@ -102,8 +101,8 @@ def kullback_leibler_divergence(a: Tally, d: Tally) -> Array:
         slopes=_slopes_of_mean_relative_entropy,
         chance=lambda null: np.sqrt(null.pearson * null.scale / 8),
     ),
-    sentence="The shares that each value of {label} has among {them} and among {others} are "
-    "{value} nats apart, where 0.69 would be no value in common.",
+    sentence="The distributions of {label} among {them} and among {others} are {value} nats "
+    "apart, where 0.69 would mean no value in common.",
     reading="How far the label distributions are from their mean, in nats; ln 2 where they share "
     "no label.",
 )
@@ -121,14 +120,14 @@ def lp_norm(p: float) -> Metric:
     Raises
     ------
     RolesError
-        `p` is less than 1, where it would be no norm.
+        `p` is less than 1, which gives no norm.
     """
     if not p >= 1:
         raise RolesError(f"lp_norm takes an order of 1 or more, not {p!r}")
 
     def length(shares: Array, others: Array) -> Array:
         gap = np.abs(shares - others)
-        if p == 2:  # a power's last bit may depend on how many are taken at once; a root's does not
+        if p == 2:  # a power's last bit may depend on the array's length; a root's does not
             return np.asarray(np.sqrt(np.square(gap).sum(axis=-1)))
         return np.asarray(gap.max(axis=-1) if math.isinf(p) else (gap**p).sum(axis=-1) ** (1 / p))
 
@@ -139,7 +138,8 @@ def lp_norm(p: float) -> Metric:
         return slope, -slope
 
     def chance(null: Any) -> Array:
-        # No norm of an order above 2 is longer than the Euclidean one, and others not by more.
+        # A norm of an order above 2 is at most the Euclidean one, any other at most this many times
+        # as long.
         wide = null.shares.shape[-1] ** max(1 / p - 1 / 2, 0)
         return np.asarray(wide * _euclidean_chance(null))
 
@@ -182,8 +182,8 @@ euclidean_norm = lp_norm(2)
     against_d="!=",
     swap="keeps",
     form=lambda a, d: forms.Apart(a.by_label, d.by_label, _half_the_gaps, shape="split"),
-    sentence="For {them} to have each value of {label} as often as {others}, {percent} of them "
-    "would need another one.",
+    sentence="For {them} to have the same distribution of {label} as {others}, {percent} of "
+    "them would need another value.",
     reading="The share of one facet's rows whose label would have to change for the distributions "
     "to be equal.",
 )
@@ -228,7 +228,8 @@ def _largest_gap(shares: Array, others: Array) -> Array:
     against_d=">",
     swap="negates",
     form=lambda a, d: forms.Difference(Share(d.n0, a.n0 + d.n0), Share(d.n1, a.n1 + d.n1)),
-    undefined="every label is positive, or none is: then one of the two shares is of no rows",
+    undefined="every label is positive, or every label is negative: one of the two shares has "
+    "no rows to divide by",
     sentence="Among the rows whose {negative}, the share of {them} is {points} {higher} than among "
     "the rows whose {positive}.",
     reading="Above 0, facet d has a larger share of the rejections than of the acceptances.",
@@ -284,7 +285,7 @@ def _slopes_of_mean_relative_entropy(p: Array, q: Array) -> tuple[Array, Array]:
 
 
 def _euclidean_chance(null: Any) -> Array:
-    """Length of a difference that chance alone makes: a sum of squares, nearly a Gamma variable."""
+    """Length of a difference due to chance alone: a sum of squares, nearly a Gamma variable."""
     p = null.shares
     mean = (p * (1 - p)).sum(axis=-1)
     square = np.square(p).sum(axis=-1)

@@ -1,13 +1,13 @@
-"""Flip test: whether those of facet a who are most like a member of facet d get what it gets.
+"""Flip test: whether the members of facet a most like a member of facet d get the same outcome.
 
-The rows are those that `biaskit.sources.sample` kept in the pass that counts. Two rows are as far
-apart as their features are: Euclidean, of numbers in units of their standard deviation (over the
-rows of sides a and d together, booleans being 0 and 1) and of categories, where two that differ are
-at distance 1. The neighbours of a row of d are the five nearest rows of a, or the nearest one where
-a has fewer than ten. Where rows are tied for the last of these places, they share them, each with
-an equal part of a vote; so nothing depends on the order of the rows. What most votes are for is
-what the neighbours got; with half of them it is neither, and no flip. Where rows are weighted, F+,
-F- and n_d are sums of weights; a neighbour has one vote, whatever it weighs.
+The rows are those that `biaskit.sources.sample` kept in the pass that counts. The distance of two
+rows is Euclidean over their features: numbers in units of their standard deviation (over the rows
+of sides a and d together; booleans are 0 and 1), and categories, of which two that differ are at
+distance 1. The neighbours of a row of d are the five nearest rows of a, or the nearest one where a
+has fewer than ten. Rows tied for the last places share their votes equally, so the order of the
+rows does not matter. The majority of the votes is what the neighbours got; an even split is neither
+outcome, and no flip. Where rows are weighted, F+, F- and n_d are sums of weights; each neighbour
+has one vote, whatever its weight.
 """
 
 from __future__ import annotations
@@ -28,25 +28,25 @@ from biaskit.sources.sample import SEED, Feature, Sample
 __all__ = ["MAX_CATEGORIES", "Flip", "flip_tests", "needs_rows"]
 
 _NEIGHBOURS = 5
-#: Of fewer rows than this on side a, one neighbour is asked, as Clarify does.
+#: With fewer rows than this on side a, only one neighbour votes, as in Clarify.
 _FEW_ROWS = 10
-#: A feature of more categories than this is refused.
+#: A feature with more categories than this is refused.
 MAX_CATEGORIES = 1_000
-# In a space of more columns than this a tree is slower than to compare all.
+# With more columns than this, a tree is slower than comparing all points.
 _TREE_COLUMNS = 16
-# A feature that settles the outcome of every row, where chance would do so less often than this.
+# A feature determines the outcome of every row if chance would do so less often than this.
 _CHANCE = 1e-3
-# Squared distances that differ by less than this share are the same but for rounding.
+# Squared distances that differ by less than this share are equal up to rounding.
 _ROUNDING = 1e-9
-# Distances that are looked at in one go.
+# Distances that are computed at once.
 _AT_ONCE = 1 << 22
 
-#: From some points and a number: squared distances to so many points of side a or more, and which.
+#: Maps points and k to squared distances to at least k points of side a, and their indices.
 _Search: TypeAlias = "Callable[[NDArray[np.intp], int], tuple[NDArray[Any], NDArray[Any]]]"
 
 
 class Flip(NamedTuple):
-    """Flip test of one comparison: its value, the rows of the sides, and remarks on how it came."""
+    """Flip test of one comparison: its value, the rows of the sides, and remarks on the method."""
 
     estimate: float
     n_a: int
@@ -55,9 +55,9 @@ class Flip(NamedTuple):
 
 
 def needs_rows(roles: Roles, metrics: Collection[Metric] | None) -> bool:
-    """Whether a metric that is asked for needs a sample of the rows, beside their counts.
+    """Whether a requested metric needs a sample of the rows besides their counts.
 
-    With `metrics` None, every metric is asked for whose roles are given.
+    With `metrics` None, every metric whose roles are given is requested.
     """
     asked = metrics is None or any(one.is_of_rows for one in metrics)
     given = roles.features is not None and roles.predicted is not None
@@ -73,16 +73,16 @@ def flip_tests(
     scaled: bool = True,
     sign: int = 1,
 ) -> list[Flip]:
-    """Flip test of each of some groups of a facet's values as d, all other known values being a.
+    """Flip test with each group of a facet's values as d and all other known values as a.
 
-    With `scaled` False, numbers are compared as they are and not in units of their spread; a `sign`
-    of -1 turns the value round. Both are for `biaskit.compat`.
+    With `scaled` False, numbers are not divided by their spread; a `sign` of -1 negates the value.
+    Both are for `biaskit.compat`.
 
     Raises
     ------
     DataError
-        The features have too many categories; or nobody named them, and one of them determines the
-        label or the prediction, so that by it rows are alike in what is asked about.
+        A feature has too many categories; or the features were not named, and one of them
+        determines the label or the prediction, so that rows would be compared by their own outcome.
     """
     telling = _telling(sample, positive_hat)
     if telling and sample.is_rest:
@@ -146,7 +146,7 @@ def _remarks(sample: Sample, telling: Mapping[str, str]) -> list[str]:
 
 
 def _telling(sample: Sample, positive_hat: Sequence[Level]) -> dict[str, str]:
-    """Features that determine the label or the prediction, quoted, and which of the two."""
+    """Features that determine the label or the prediction, quoted, and which of the two it is."""
     outcomes = {"label": sample.labels(), "prediction": sample.is_positive(positive_hat)}
     return {
         repr(feature.column): what
@@ -157,10 +157,10 @@ def _telling(sample: Sample, positive_hat: Sequence[Level]) -> dict[str, str]:
 
 
 def _determines(values: NDArray[np.float64], outcome: NDArray[Any], *, is_number: bool) -> bool:
-    """Whether a feature settles the outcome of each row, by its values or by one threshold.
+    """Whether a feature determines the outcome of each row, by its values or by one threshold.
 
-    By its values: all rows of a value have one outcome, and there are two rows a value on average.
-    What would come of outcomes that are dealt to the rows at random is not counted.
+    By its values: all rows with the same value have one outcome, with two rows per value on
+    average. A match that outcomes assigned at random would reach does not count.
     """
     from scipy.special import gammaln, logsumexp
 
@@ -170,7 +170,7 @@ def _determines(values: NDArray[np.float64], outcome: NDArray[Any], *, is_number
     distinct, which, rows = np.unique(values, return_inverse=True, return_counts=True)
     pairs = np.unique(which.ravel() * len(times) + outcome.ravel())
     if len(pairs) == len(distinct) and len(values) >= 2 * len(distinct):
-        # The chance that so many rows have one outcome, whichever, multiplied over the values.
+        # Chance that all rows of a value share an outcome, multiplied over the values.
         shares = np.log(times / len(values))
         sizes, values_of_size = np.unique(rows, return_counts=True)
         chance = logsumexp(sizes[:, np.newaxis] * shares, axis=1) @ values_of_size
@@ -190,18 +190,18 @@ def _coordinates(
     *,
     scaled: bool,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Numbers of some points, in units of their spread, and places of their categories.
+    """Numbers of some points, in units of their spread, and codes of their categories.
 
-    Shapes ``(points, numbers)`` and ``(points, categorical features)``. Two categories are as well
-    the numbers 0 and 1.
+    Shapes ``(points, numbers)`` and ``(points, categorical features)``. A feature of two categories
+    may as well be the numbers 0 and 1.
     """
     numbers, categories = [np.zeros(len(points))], [np.zeros(len(points))]
     for feature, values in zip(features, points.T, strict=True):
         if len(feature.categories) > MAX_CATEGORIES:
             raise DataError(
                 f"feature {feature.column!r} has {len(feature.categories):,} categories; "
-                f"{MAX_CATEGORIES:,} is the most, since rows that all differ are not alike: "
-                "leave it out, or join its rare values"
+                f"at most {MAX_CATEGORIES:,} are allowed, since rows that all differ have "
+                "no similar neighbours: leave it out, or merge its rare values"
             )
         if not feature.categories:
             numbers.append(_scaled(values, repeats) if scaled else values)
@@ -224,9 +224,10 @@ def _scaled(values: NDArray[np.float64], repeats: NDArray[np.intp]) -> NDArray[n
 def _spread(
     numbers: NDArray[np.float64], categories: NDArray[np.float64]
 ) -> NDArray[np.float64] | None:
-    """Coordinates for a tree: a column per number, and per category of 0 and 1/√2.
+    """Coordinates for a tree: a column per number, and one of 0 and 1/√2 per category.
 
-    Any two categories are at distance 1 then. None where these are too many for a tree to help.
+    Any two categories are then at distance 1. None where there are too many columns for a tree to
+    help.
     """
     sizes = [int(column.max(initial=0)) + 1 for column in categories.T]
     if numbers.shape[1] + sum(size for size in sizes if size > 1) > _TREE_COLUMNS:
@@ -247,7 +248,7 @@ def _verdicts(
     asking: NDArray[np.bool_],
     k: int,
 ) -> NDArray[np.int8]:
-    """What the k nearest rows say to each point: 1 positive, -1 negative, 0 neither or not asked.
+    """Majority of the k nearest rows of each point: 1 positive, -1 negative, else 0.
 
     Parameters
     ----------
@@ -256,7 +257,7 @@ def _verdicts(
     rows, positive
         Rows of side a at each point, and those of them that are predicted positive.
     asking
-        The points that ask.
+        Points whose neighbours are wanted.
     """
     verdicts = np.zeros(len(numbers), dtype=np.int8)
     there = np.flatnonzero(rows)
@@ -267,7 +268,7 @@ def _verdicts(
     else:
         search = _by_tree(space, there)
     open_ = np.flatnonzero(asking)
-    # One point more than are needed shows whether the last place is tied; then more are asked for.
+    # One point more than needed shows whether the last place is tied; a tie needs a wider search.
     near = min(k + 1, len(there)) if space is not None else len(there)
     while len(open_):
         settled = []
@@ -281,7 +282,7 @@ def _verdicts(
 
 
 def _by_tree(space: NDArray[np.float64], there: NDArray[np.intp]) -> _Search:
-    """Search of a k-d tree: squared distances to the nearest points, ascending, and which."""
+    """Search of a k-d tree: squared distances to the nearest points, ascending, and indices."""
     from scipy.spatial import cKDTree
 
     tree = cKDTree(space[there])
@@ -296,7 +297,7 @@ def _by_tree(space: NDArray[np.float64], there: NDArray[np.intp]) -> _Search:
 def _by_comparing_all(
     numbers: NDArray[np.float64], categories: NDArray[np.float64], there: NDArray[np.intp]
 ) -> _Search:
-    """Search of all points: squared distances to each, in their order, and which."""
+    """Search of all points: squared distances to each, in their order, and their indices."""
     from scipy.spatial.distance import cdist
 
     def search(part: NDArray[np.intp], _: int) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -315,14 +316,14 @@ def _vote(
     positive: NDArray[np.intp],
     k: int,
 ) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
-    """Verdicts from the distances to some points, and whether no more points are needed for them.
+    """Majorities from the distances to some points, and whether these points were enough.
 
     Parameters
     ----------
     squares, which
-        Squared distances and the points, a row for each that asks.
+        Squared distances and the indices of the points, one row per asking point.
     rows, positive
-        Rows of side a, and of those the positive ones, at each of the points.
+        Rows of side a at each point, and how many of them are positive.
     """
     first = min(k, squares.shape[1])
     nearest = np.argpartition(squares, first - 1, axis=1)[:, :first]
@@ -341,7 +342,7 @@ def _vote(
 
     seats = k - total(rows[point] * is_closer)
     shared = total(rows[point] * ~is_closer)
-    # Votes × shared, against half of k × shared: nothing is divided, so nothing is rounded.
+    # Votes × shared are compared with half of k × shared: without a division, nothing is rounded.
     votes = total(positive[point] * is_closer) * shared
     votes += total(positive[point] * ~is_closer) * seats
     is_settled = squares[:, -1] > reach[:, 0] * (1 + _ROUNDING)

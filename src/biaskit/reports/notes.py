@@ -1,4 +1,4 @@
-"""Notes: why a number of a report is undefined, rests on little, or needs care."""
+"""Notes: why a number of a report is undefined, rests on few rows, or needs care."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from biaskit.reports.numbers import Asked, Compared, Numbers, not_given
 
 __all__ = ["NOT_COMPUTED", "notes_of"]
 
-#: How the note of a metric begins that lacks a column.
+#: First words of the note on a metric that lacks a column.
 NOT_COMPUTED = "not computed"
 
-# Fewer rows than this on a side get a note: their interval is wide, and rests on little.
+# Fewer rows than this on a side get a note: the interval is wide and less reliable.
 _FEW_ROWS = 10
 
 
 def notes_of(
     metric: Metric, found: Mapping[Metric, Numbers], of: Compared, asked: Asked
 ) -> list[str]:
-    """Note on each comparison of a metric, beside which others were `found`."""
+    """Note on each comparison of a metric, given the other metrics that were `found`."""
     own = found[metric]
     if own.remarks:
         return [_of_rows(metric, own, i) for i in range(len(own.remarks))]
@@ -87,7 +87,7 @@ def _few(side: str, n: int) -> str:
 
 
 def _changes_within_groups(whole: Numbers, within: Numbers) -> list[str]:
-    """What becomes within groups of disparities that are beyond chance without them."""
+    """How disparities that are beyond chance change within groups."""
     told = (whole.low > 0) | (whole.high < 0)
     disappears = (within.low <= 0) & (within.high >= 0)
     reverses = np.sign(within.estimate) == -np.sign(whole.estimate)

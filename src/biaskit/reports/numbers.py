@@ -1,4 +1,4 @@
-"""Numbers: what metrics say of the comparisons of one facet, as arrays with one axis."""
+"""Numbers: the values of metrics for the comparisons of one facet, as arrays with one axis."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _Floats = NDArray[np.float64]
 
 
 class Asked(NamedTuple):
-    """How intervals are made: their level (None without any), the seed, and whether to test."""
+    """How intervals are made: their level (None for none), the seed, and whether to test."""
 
     confidence: float | None
     seed: int
@@ -57,7 +57,7 @@ class Compared:
     _made: dict[tuple[str, ...], Sides] = field(default_factory=dict, repr=False)
 
     def sides(self, metric: Metric) -> Sides:
-        """Both sides in every comparison, of the rows that count in a metric."""
+        """Both sides of every comparison, over the rows that count in a metric."""
         known = _known_axes(metric, self.roles)
         if known not in self._made:
             a, d = self.table.split(
@@ -94,36 +94,36 @@ class Sides:
 
     @cached_property
     def has_one_label(self) -> NDArray[np.bool_]:
-        """In which comparisons all rows have the same label."""
+        """Whether all rows of a comparison have the same label, for each comparison."""
         labels = np.count_nonzero((self.a.by_label + self.d.by_label) > 0, axis=-1)
         return np.asarray(labels == 1)
 
     def is_too_large_to_draw(self, confidence: float) -> bool:
-        """Whether the draws of one side of one comparison are more numbers than are drawn."""
+        """Whether one side of one comparison needs more numbers than may be drawn."""
         cells = math.prod(self.a.cells.shape[1:])
         return cells * draws_for(confidence, cells) > MOST_DRAWN
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """What a metric says of each comparison of a facet."""
+    """Numbers of a metric for each comparison of a facet."""
 
     estimate: _Floats
     low: _Floats
     high: _Floats
     p_value: _Floats
-    #: Proportions of sides a and d, and of how many rows, shape ``(4, comparisons)``.
+    #: Proportions of sides a and d, and the rows each is taken of, shape ``(4, comparisons)``.
     rates: _Floats
     n_a: NDArray[np.int64]
     n_d: NDArray[np.int64]
-    #: What the rows say of it at any level; None where that is known at the report's own only.
+    #: Its evidence at any level; None where only the interval at the report's level is known.
     evidence: Evidence | None = None
-    #: Of a metric from rows: what is to be said of each comparison beside the numbers.
+    #: For a metric from rows: remarks on each comparison.
     remarks: tuple[tuple[str, ...], ...] = ()
 
 
 def compared(table: Table, facet: Facet, roles: Roles, metrics: Sequence[Metric]) -> Compared:
-    """Comparisons that a report on one facet makes for some metrics.
+    """Comparisons that a report makes on one facet, for some metrics.
 
     Raises
     ------
@@ -151,7 +151,7 @@ def numbers_of(
 
 
 def not_given(metric: Metric, roles: Roles) -> list[str]:
-    """Columns that a metric needs and the roles do not have."""
+    """Columns that a metric needs and the roles lack."""
     parts = ("label", "predicted", "group", "features")
     return [part for part in parts if part in metric.needs and getattr(roles, part) is None]
 
@@ -190,11 +190,11 @@ def _from_rows(metric: Metric, of: Compared, sample: Sample) -> Numbers:
 
 @dataclass(frozen=True)
 class _Estimated:
-    """A metric of both sides, and what the rows say of it."""
+    """A metric of both sides, and its evidence."""
 
     sides: Sides
     estimate: _Floats
-    #: Shares of sides a and d, of a metric that compares two proportions.
+    #: Shares of sides a and d, for a metric that compares two proportions.
     shares: tuple[Share, Share] | None = None
     evidence: Evidence | None = None
 
@@ -235,7 +235,7 @@ def _from_counts(metrics: Sequence[Metric], of: Compared, asked: Asked) -> dict[
 
 
 def _estimated(metric: Metric, sides: Sides) -> _Estimated:
-    """A metric with its evidence at any level, if it says of which proportions it is made."""
+    """A metric with its evidence at any level, if it declares its proportions."""
     a, d, squares = sides.a, sides.d, sides.squares
     estimate = metric(a, d)
     if metric.rate is not None:
@@ -280,7 +280,7 @@ def _from_draws(
 
 
 def _rates(shares: Sequence[tuple[Share, Share] | None], comparisons: int) -> _Floats:
-    """Proportions of both sides, and of how many rows they are, of metrics that have some.
+    """Proportions of both sides, and the rows they are taken of, for metrics that have them.
 
     Shape ``(metrics, 4, comparisons)``.
     """

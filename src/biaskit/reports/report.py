@@ -61,7 +61,7 @@ class Row(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """A row of a report, with what it is a part of."""
+    """A row of a report, with the numbers that it is part of."""
 
     row: Row
     metric: Metric
@@ -87,7 +87,7 @@ def report(
     ----------
     data
         Anything that `biaskit.count` takes, or a `Counts` (or the path of a saved one), which
-        brings its roles along; `facet`, `positive` and `facet_values` may then be chosen anew.
+        brings its roles along; `facet`, `positive` and `facet_values` may then be chosen again.
     roles
         A `Roles`, instead of a keyword argument for each role.
     facet, label, predicted, group, weight, frequency, positive, positive_above, predicted_above, \
@@ -98,22 +98,22 @@ facet_values, facet_above, facet_edges, features
     confidence
         Level of the intervals, between 0 and 1; None for a report without them.
     seed
-        What is drawn for the intervals of metrics of your own follows from it, if they do not say
-        of which proportions they are made; no other number depends on it.
+        Seed of the random draws for intervals of metrics of your own that do not declare their
+        proportions; no other number depends on it.
     filesystem
-        Filesystem of pyarrow or fsspec on which the paths lie.
+        Filesystem of pyarrow or fsspec that holds the paths.
 
     Returns
     -------
     pandas.DataFrame
         A row per facet, facet value (as d) and metric, with the columns ``stage, facet, value,
         metric, estimate, low, high, p_value, confidence, rate_a, rate_d, of_a, of_d, n_a, n_d,
-        n_missing, note``. ``low`` and ``high`` are the ends of the interval of the level
+        n_missing, note``. ``low`` and ``high`` are the ends of the interval at level
         ``confidence``, ``p_value`` that of the test of parity (docs/intervals.md). Where a metric
         compares two proportions, ``rate_a`` and ``rate_d`` are those, and ``of_a`` and ``of_d`` the
-        rows that they are taken of (of weighted rows, as many as they are worth); elsewhere NaN.
-        ``n_a + n_d + n_missing`` is the number of rows read. What is undefined is NaN and ``note``
-        says why; what is infinite is infinite.
+        rows that they are taken of (for weighted rows, the effective number); elsewhere NaN. ``n_a
+        + n_d + n_missing`` is the number of rows read. What is undefined is NaN and ``note`` says
+        why; what is infinite is infinite.
 
     Raises
     ------
@@ -156,7 +156,7 @@ def report_rows(
 ) -> list[Row]:
     """Rows of the report on some counts, as plain records.
 
-    With `metrics` None, every metric runs whose roles are given. `sample` has the rows of FT.
+    With `metrics` None, every metric whose roles are given runs. `sample` has the rows of FT.
     """
     return [one.row for one in measured(counts, metrics, confidence, seed, sample)]
 
@@ -170,7 +170,7 @@ def measured(
     *,
     tests: bool = True,
 ) -> list[Measured]:
-    """Rows of `report_rows`, each with what can be said of it at other levels.
+    """Rows of `report_rows`, each with its evidence at other levels.
 
     Without `tests` there are no p-values, which take most of the time.
     """
@@ -236,14 +236,14 @@ def _rows(
 
 
 def refuse_choices(confidence: float | None, seed: int) -> None:
-    """Refuse a level or a seed that no interval can be made with; callers do so before the pass."""
+    """Refuse an invalid level or seed; callers do so before the pass."""
     if confidence is not None:  # for a report without intervals
         refuse_level(confidence)
     refuse_seed(seed)
 
 
 def summary(counts: Counts) -> str:
-    """One line on what a report speaks of: how many rows, which outcome, which sides."""
+    """One line on what a report is about: how many rows, which outcome, which sides."""
     return (
         f"{what_was_read(counts)}; side d is the value in the row, side a every other known value"
     )

@@ -1,4 +1,4 @@
-"""Words: a row of a report as a sentence for people who know nothing of metrics."""
+"""Words: a row of a report as a sentence for people who do not know metrics."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ __all__ = ["in_words", "sentences"]
 
 _OTHERS = "all others"
 
-# Floating point leaves no more than this of a difference that is none; rows make larger ones.
+# Rounding leaves at most this where there is no difference; a row makes a larger one.
 _NOTHING = 1e-9
 
 
 def sentences(
     rows: Sequence[Row], counts: Counts, metrics: Iterable[Metric] | None = None
 ) -> list[str]:
-    """Sentence on each row of the report on some counts.
+    """Sentence about each row of the report on some counts.
 
-    `rows` are what `report_rows` makes of `counts`; `metrics` are those that were
-    asked for, needed where the library does not have them.
+    `rows` are what `report_rows` makes of `counts`; `metrics` are the requested ones, needed for
+    metrics that are not the library's own.
     """
     known = {one.symbol: one for one in (*METRICS.values(), *FROM_ROWS.values(), *(metrics or ()))}
     symbols = {symbol for row in rows for symbol in known[row.metric].largest_of}
@@ -48,7 +48,7 @@ def sentences(
 
 
 def _with_positive_named(counts: Counts) -> Roles:
-    """Roles that name the positive labels, also where they go without saying."""
+    """Roles that name the positive labels, including default ones."""
     roles = counts.roles
     if roles.label is None or roles.positive_above is not None:
         return roles
@@ -90,11 +90,10 @@ def in_words(
     rate_d: float = math.nan,
     largest: str = "",
 ) -> str:
-    """Sentence on what a metric says of one facet value, and whether that could be chance.
+    """Sentence about a metric for one facet value, and whether it could be chance.
 
     The keywords are the fields of a row of a report. `facet` is needed where the roles have more
-    than one; `largest` is the sentence on the largest of the metrics that `metric.largest_of`
-    names.
+    than one; `largest` is the sentence about the largest of the metrics in `metric.largest_of`.
 
     >>> from biaskit import METRICS
     >>> roles = Roles(facet="sex", label="paid", predicted="score")
@@ -135,7 +134,7 @@ all others. That could be chance.'
 
 
 def _cut(roles: Roles, facet: str, value: str) -> str:
-    """Value of a facet; that of a column that is cut in words."""
+    """Value of a facet; for a cut column, in words."""
     for one in roles.bins(facet):
         if show(one) == value:
             above = f"above {show(level(one.low))}" if one.low > -math.inf else ""
@@ -163,7 +162,7 @@ def _name(metric: Metric) -> str:
 
 
 def _plain(metric: Metric) -> str:
-    """Template of a metric that has no sentence of its own."""
+    """Template for a metric that declares no sentence."""
     title = metric.title.replace("{", "{{").replace("}", "}}")
     return f"{title}: {'{compared}' if metric.rate else '{value} for {them}'}."
 
@@ -208,7 +207,7 @@ def _directions(above: bool, them: str) -> Mapping[str, str]:
 
 
 def _parts(roles: Roles, gap: float, n_a: int | None, n_d: int | None) -> Mapping[str, str]:
-    """Parts that the sides have in a whole, where the gap between those is what a metric is."""
+    """Shares of a whole that the two sides have, for a metric that is the gap between them."""
     a, d = n_a or 0, n_d or 0
     of_rows = a + d > 0 and abs((a - d) / (a + d) - gap) < _NOTHING
     weighted = roles.weight is not None or (a + d > 0 and not of_rows)
@@ -229,7 +228,7 @@ def _parts(roles: Roles, gap: float, n_a: int | None, n_d: int | None) -> Mappin
 def _compared(
     metric: Metric, estimate: float, rate_a: float, rate_d: float, them: str, same: bool
 ) -> str:
-    """What a metric of two proportions makes of them, after the words "the share is"."""
+    """Comparison of the two proportions of a metric, after the words "the share is"."""
     sides = [(rate_d, them), (rate_a, _OTHERS)]
     if metric.compares in ("a", "a / d"):
         sides.reverse()
@@ -271,7 +270,7 @@ def _points(size: float) -> str:
 
 
 def _percent(share: float, gap: float) -> str:
-    """Share of a hundred, with the decimals that show a gap, and that it is not all or nothing."""
+    """Percentage with enough decimals to show the gap, and not to look like 0 or 100."""
     percent = 100 * share
     nearest = 0 if share < 0.5 else 100
     away = abs(percent - nearest)
@@ -289,7 +288,7 @@ def _number(size: float, from_parity: float) -> str:
 
 
 def _places(size: float, least: int) -> int:
-    """Decimals that show two digits of a size, and `least` of them at least."""
+    """Number of decimals that shows two digits of a size, `least` at the least."""
     if not _NOTHING < size < math.inf:
         return least
     return max(least, 1 - math.floor(math.log10(size)))

@@ -1,4 +1,4 @@
-"""Batches: rows as sources hand them over, what a source is asked for, and what it answers."""
+"""Batches: rows in the form that sources deliver, what is requested of a source, and its parts."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ __all__ = [
 
 
 class Part(Protocol):
-    """Some rows of a source, in the form in which it has them."""
+    """Some rows of a source, in the source's own form."""
 
     @property
     def done(self) -> float | None:
-        """Share of the source that is read with this part, 0 to 1; None where it is not known."""
+        """Share of the source that has been read after this part, 0 to 1; None if unknown."""
         ...
 
     def add_to(self, histograms: Histograms) -> None:
@@ -44,15 +44,15 @@ class Part(Protocol):
 
 @dataclass(frozen=True)
 class Batch:
-    """Some rows: an Arrow array per column, where they are from, and how far the source is read."""
+    """Some rows: an Arrow array per column, their origin, and the share of the source read."""
 
     columns: Mapping[str, Any]
     rows: int
     where: str
-    #: Share of the source that is read with this batch, 0 to 1; None where it cannot be known.
+    #: Share of the source that has been read after this batch, 0 to 1; None if unknown.
     done: float | None = None
-    #: Columns whose values are texts that stand for numbers and booleans too, as in a CSV. Only
-    #: the reader knows, and only what takes values in (an encoder, a feature) asks and remembers.
+    #: Columns of texts that may stand for numbers or booleans, as in a CSV. Only the reader knows
+    #: this, and only what consumes values (an encoder, a feature) asks and remembers it.
     texts: frozenset[str] = frozenset()
 
     def add_to(self, histograms: Histograms) -> None:
@@ -72,12 +72,12 @@ class Counting(NamedTuple):
 
 
 class Ask(NamedTuple):
-    """What a source is asked for: columns, and which of them are needed as numbers."""
+    """A request to a source: columns, and which of them are needed as numbers."""
 
     columns: Sequence[str]
     numeric: Collection[str]
-    #: What is counted, where nothing else is done with the rows: the source may then count or group
-    #: them itself. Where it is None, the rows themselves are needed: every part is a `Batch`.
+    #: What is counted, if the rows are needed only for counting: the source may then count or group
+    #: them itself. If None, the rows themselves are needed, and every part is a `Batch`.
     counting: Counting | None = None
 
 
@@ -85,7 +85,7 @@ class Source(Protocol):
     """Anything whose rows can be read, part by part."""
 
     def names(self) -> list[str]:
-        """Names of the columns; asking leaves all rows to be read."""
+        """Names of the columns; asking consumes no rows."""
         ...
 
     def parts(self, ask: Ask) -> Iterable[Part]:
@@ -96,12 +96,12 @@ class Source(Protocol):
 def rows_of(
     source: Source, columns: Sequence[str], numeric: Collection[str] = ()
 ) -> Iterator[Batch]:
-    """Rows themselves of a source, batch by batch.
+    """The rows of a source, batch by batch.
 
     Raises
     ------
     DataError
-        The source cannot be read, or gives groups of its rows only.
+        The source cannot be read, or delivers only groups of its rows.
     """
     for part in source.parts(Ask(columns, numeric)):
         if not isinstance(part, Batch):
@@ -110,7 +110,7 @@ def rows_of(
 
 
 def no_rows(where: str) -> DataError:
-    """Error of a source that is asked for its rows and gives groups of them."""
+    """Error for a source whose rows are needed but which delivers only groups."""
     return DataError(
         f"{where} gives no rows, only groups of them; leave features out, or give a sample of the "
         "rows as a pandas or Arrow table"
@@ -130,7 +130,7 @@ def of_record_batch(
 
 
 def of_another_type(values: Iterable[Any]) -> int:
-    """Place of the first value, None aside, of another type than those before it, or -1.
+    """Index of the first value, ignoring None, whose type differs from those before it, or -1.
 
     >>> of_another_type([2, None, 2.5, "two"])
     3

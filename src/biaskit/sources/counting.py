@@ -15,12 +15,12 @@ from biaskit.sources.sample import Sample, Sampler
 
 __all__ = ["Counted", "Progress", "count", "count_roles", "counted"]
 
-#: Called after each part with the rows counted so far and the share of the source, if it is known.
+#: Called after each part with the rows counted so far and the share of the source, if known.
 Progress: TypeAlias = "Callable[[int, float | None], None]"
 
 
 class Counted(NamedTuple):
-    """What one pass leaves: the counts, and the rows that were kept, where that was asked for."""
+    """Result of one pass: the counts, and the sample of rows, if requested."""
 
     counts: Counts
     sample: Sample | None = None
@@ -34,7 +34,7 @@ def count(
     filesystem: Any = None,
     **given: Unpack[RoleArguments],
 ) -> Counts:
-    """Counts of the rows of any table, read once and in pieces.
+    """Counts of the rows of any table, read once, in pieces.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def count(
         A path, a glob, a folder or a list of them (Parquet, CSV, TSV or JSON Lines, the texts also
         compressed), local or an address such as ``s3://bucket/key``; a pandas or polars frame; a
         pyarrow table, reader or dataset; anything that speaks Arrow's stream protocol; a frame of
-        PySpark, DuckDB, Ibis, Dask, SQLFrame, Modin or polars lazy, which groups its own rows.
+        PySpark, DuckDB, Ibis, Dask, SQLFrame, Modin or lazy polars, whose engine groups the rows.
     roles
         A `Roles`, instead of a keyword argument for each role.
     facet, label, predicted, group, weight, frequency, positive, positive_above, predicted_above, \
@@ -50,7 +50,7 @@ facet_values, facet_above, facet_edges, features
         The roles of the columns, as `Roles` takes them. `features` are not counted: counts have no
         rows. They are accepted so that the same roles serve `biaskit.report` as well.
     filesystem
-        Filesystem of pyarrow or fsspec on which the paths lie.
+        Filesystem of pyarrow or fsspec that holds the paths.
 
     Returns
     -------
@@ -94,7 +94,7 @@ def counted(
 ) -> Counted:
     """Counts of the rows of any table, and with `keep_rows` a sample of them, from one pass.
 
-    The counts have no features; where rows are kept, their roles name those that the sample has.
+    The counts have no features; if rows are kept, the roles name the sample's features.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """Cuts: the bins that numbers of any type lie in.
 
-A cut is a whole number, or the decimal that its shortest text is. A value lies at or below it if
-the decimal that the value is does, whatever type holds it: none is rounded to be compared.
+A cut is an integer, or the decimal of its shortest text. Values are compared as exact decimals,
+whatever their type; none is rounded.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _EXACT = Context(prec=1_000, rounding=ROUND_FLOOR)
 def bins_of(array: Any, edges: Sequence[float]) -> NDArray[np.intp]:
     """Bin of each number of an Arrow array: how many edges lie below it.
 
-    What is missing, or not a number, is in a bin of its own after the others.
+    Missing values and NaN are in a bin of their own after the others.
     """
     import pyarrow.types as t
 
@@ -45,7 +45,7 @@ def bins_of(array: Any, edges: Sequence[float]) -> NDArray[np.intp]:
 
 
 def floats_of(edges: Sequence[float], dtype: Any) -> NDArray[np.float64]:
-    """Edges to which floats of a type are compared; a shorter float has a shorter text.
+    """Edges against which floats of a type are compared; a shorter float has a shorter text.
 
     >>> floats_of([0.1], "f4") == np.float32(0.1), floats_of([0.1], "f8") == np.float32(0.1)
     (array([ True]), array([False]))
@@ -57,12 +57,12 @@ def floats_of(edges: Sequence[float], dtype: Any) -> NDArray[np.float64]:
 
 
 def whole_edges(edges: Sequence[float]) -> list[int]:
-    """The largest whole numbers that are at most the edges."""
+    """The edges rounded down to integers."""
     return [int(at_scale(edge, 0)) for edge in edges]
 
 
 def at_scale(edge: float, scale: int) -> Decimal:
-    """The largest number with `scale` decimal places that is at most an edge.
+    """An edge rounded down to `scale` decimal places.
 
     >>> at_scale(0.7, 2), at_scale(0.705, 2), at_scale(-0.705, 2)
     (Decimal('0.70'), Decimal('0.70'), Decimal('-0.71'))
@@ -71,7 +71,7 @@ def at_scale(edge: float, scale: int) -> Decimal:
 
 
 def decimal_of(edge: float) -> Decimal:
-    """Decimal that an edge is: a whole number itself, and any other its shortest text."""
+    """Exact decimal of an edge: an integer itself, any other number by its shortest text."""
     return Decimal(edge) if edge.is_integer() else Decimal(repr(edge))
 
 

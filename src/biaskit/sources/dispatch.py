@@ -34,8 +34,8 @@ __all__ = [
     "source_of",
 ]
 
-#: Sources of data that are no paths: each function gives one, or None for what it does not read.
-#: They are asked in this order.
+#: Sources of data other than paths: each function returns one, or None for data that it does not
+#: read. They are tried in this order.
 SOURCES: list[Callable[[Any], Source | None]] = [engine_source, frame_source]
 
 
@@ -57,9 +57,9 @@ def source_of(data: Any, filesystem: Any = None) -> Source:
     Raises
     ------
     DataError
-        The data are no such table.
+        The data are not such a table.
     RolesError
-        A filesystem is given for what are no paths.
+        A filesystem is given for data that are not paths.
     """
     if isinstance(data, LocalBytes) or _are_paths(data):
         return file_source(data, filesystem)
@@ -71,7 +71,7 @@ def source_of(data: Any, filesystem: Any = None) -> Source:
         if (source := of_kind(data)) is not None:
             return source
     raise DataError(
-        f"a {type(data).__module__}.{type(data).__qualname__} is no table that biaskit reads; "
+        f"a {type(data).__module__}.{type(data).__qualname__} is not a table that biaskit reads; "
         "give a path, a pandas or polars frame, or anything with __arrow_c_stream__"
     )
 
@@ -82,13 +82,13 @@ def file_source(data: Any, filesystem: Any = None) -> _FileSource:
     Raises
     ------
     DataError
-        A file is missing or of no known format, or the formats differ.
+        A file is missing or has no known format, or the formats differ.
     """
     known: Known = {data.path: data} if isinstance(data, LocalBytes) else {}
     files = files_of([*known] or (data if isinstance(data, (list, tuple)) else [data]), filesystem)
     here = [file for file in files if isinstance(file, Path)]
     refuse_dvc(str(path) for path in here if path.suffix == ".dvc")
-    if len(here) > 1:  # one by itself is looked into when it is opened
+    if len(here) > 1:  # a single file is checked when it is opened
         refuse_small_pointers(here)
     formats = {format_of(path): path for path in reversed(files)}
     if len(formats) > 1:
@@ -102,7 +102,7 @@ def file_source(data: Any, filesystem: Any = None) -> _FileSource:
 
 
 def paths_of(data: Any, roles: Roles) -> list[ColumnPath]:
-    """How each column would be read if the rows of some files were counted, and why so.
+    """How each column of some files would be read for counting, and why.
 
     Raises
     ------
@@ -127,9 +127,9 @@ def refuse_unfit(data: Any, roles: Roles) -> None:
 
 
 def opened(data: Any, filesystem: Any = None) -> Any:
-    """Counts that `data` is, or is the path of a file of; else the data, for `source_of`.
+    """Counts, if `data` are counts or the path of saved ones; else the data, for `source_of`.
 
-    A single local file stays open, so that whoever reads its rows does not open it again.
+    A single local file stays open, so that it is not opened again to read its rows.
 
     Raises
     ------
@@ -138,7 +138,7 @@ def opened(data: Any, filesystem: Any = None) -> Any:
     """
     if not isinstance(data, (str, os.PathLike)) or filesystem is not None:
         return data
-    if is_address(os.fspath(data)):  # to look into every remote file would take requests
+    if is_address(os.fspath(data)):  # checking every remote file would take requests
         may_be = os.fspath(data).partition("?")[0].endswith(".counts")
         return Counts.load(data) if may_be and saved.header(data) is not None else data
     path = Path(data)
@@ -156,7 +156,7 @@ def opened(data: Any, filesystem: Any = None) -> Any:
 
 
 def saved_counts(data: Any) -> Counts | None:
-    """Counts that `data` is, or is the path of a file of; None for a table of rows."""
+    """The counts, if `data` are counts or the path of saved ones; None for a table of rows."""
     found = opened(data)
     return found if isinstance(found, Counts) else None
 

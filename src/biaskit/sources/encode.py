@@ -1,4 +1,4 @@
-"""Encoding: the values of one column, batch after batch, to codes that mean the same in each."""
+"""Encoding: values of one column to codes that are consistent across batches."""
 
 from __future__ import annotations
 
@@ -34,24 +34,23 @@ __all__ = [
     "without_views",
 ]
 
-# A dictionary up to this long is taken over whole; of a longer one, only the values in use.
+# A dictionary up to this long is adopted whole; from a longer one, only the used values.
 _SMALL_DICTIONARY = 256
-# Numbers up to which sorting is quicker than loading Arrow's compute functions.
+# Most numbers for which sorting is faster than loading Arrow's compute functions.
 _SMALL_BATCH = 10_000
-# Letters that the texts of a column may have together.
+# Most characters of the texts of a column together.
 _MOST_BYTES = 1 << 26
 
 
 class Encoder:
-    """Codes of one column. Codes are given in the order of arrival; `levels` says what they mean.
+    """Codes of one column. Codes are assigned in order of arrival; `levels` maps them to values.
 
-    Dictionaries of Arrow arrays differ from batch to batch, so each batch's own indices are mapped
-    to the codes of the whole. A column that is cut has the codes of its bins, and the missing level
-    after them.
+    Dictionaries of Arrow arrays differ from batch to batch, so each batch's indices are mapped to
+    common codes. A cut column has the codes of its bins, followed by the missing level.
 
-    Any number of threads may encode, one at a time. A code that was given stays, and `size` only
-    grows: a thread that reads `size` after it encoded may miss codes of others, never its own. So
-    arrays by code are enlarged before codes are used in them, and `levels` is for the end.
+    Any number of threads may encode, one at a time. An assigned code never changes, and `size` only
+    grows: a thread that reads `size` after encoding may miss codes of other threads, but never its
+    own. So arrays indexed by code are enlarged before each use, and `levels` is read at the end.
     """
 
     def __init__(self, column: str, role: str, bins: tuple[Level, ...], edges: tuple[float, ...]):
@@ -69,7 +68,7 @@ class Encoder:
 
     @property
     def size(self) -> int:
-        """Number of codes given so far."""
+        """Number of codes assigned so far."""
         return len(self._codes)
 
     @property
@@ -78,7 +77,7 @@ class Encoder:
         return self._codes.get(MISSING, -1)
 
     def levels(self) -> tuple[Level, ...]:
-        """Level of each code; texts that stand for numbers or booleans become those if all do."""
+        """Level of each code; texts become numbers or booleans if all of them can."""
         raw = tuple(self._codes)
         return typed(raw) if self._is_text and not self.keep else raw  # type: ignore[arg-type]
 
@@ -93,10 +92,10 @@ class Encoder:
         Parameters
         ----------
         array, where
-            The values, and the name of their origin in errors.
+            The values, and the name of their origin for errors.
         is_text
-            Whether they are texts that stand for numbers and booleans too, as in a CSV. From then
-            on the levels are read so.
+            Whether they are texts that may stand for numbers or booleans, as in a CSV. All levels
+            are then read so.
         """
         with self._lock:
             self._is_text |= is_text
@@ -116,7 +115,7 @@ class Encoder:
         except (OverflowError, ValueError) as error:  # a date beyond the year 9999, for instance
             raise DataError(
                 f"{where}: {self.role} {self.column!r} holds a value that cannot be read: "
-                f"{error}; write the data again, or make the column texts"
+                f"{error}; write the data again, or convert the column to texts"
             ) from error
 
     def _looked_up(self, array: Any, where: str) -> NDArray[np.intp]:
@@ -126,7 +125,7 @@ class Encoder:
         if kind is None:
             raise DataError(
                 f"{where}: column {self.column!r} has type {array.type}; "
-                f"a {self.role} is of texts, numbers or booleans: convert it"
+                f"a {self.role} must hold texts, numbers or booleans: convert it"
             )
         if kind == "number" and len(array) <= _SMALL_BATCH and not _needs_arrow(array.type):
             return self._sorted(array)
@@ -139,7 +138,7 @@ class Encoder:
             self._refuse_long(values)
         if len(values) <= _SMALL_DICTIONARY:
             found = [self._code(level(value)) for value in values.to_pylist()]
-            # Index -1, the missing value, looks up the last place.
+            # Index -1, the missing value, selects the last entry.
             place = np.array(
                 [*found, self._code(MISSING) if encoded.null_count else 0], dtype=np.intp
             )
@@ -156,7 +155,7 @@ class Encoder:
         return np.take(place, indices)
 
     def _in_a_small_range(self, array: Any) -> NDArray[np.intp] | None:
-        """Codes of integers that lie close together, by their distance from the least of them."""
+        """Codes of integers in a narrow range, by their distance from the smallest."""
         import pyarrow.types as t
 
         if not t.is_integer(array.type) or array.null_count:
@@ -165,7 +164,8 @@ class Encoder:
         least, most = int(values.min()), int(values.max())
         if most - least >= _SMALL_DICTIONARY:
             return None
-        # Less than 256 apart, so the difference fits one byte, even where it wraps round in int8.
+        # The range is below 256, so the difference fits one byte, even where it wraps around in
+        # int8.
         place = (values - values.dtype.type(least)).astype(np.uint8)
         used = np.flatnonzero(np.bincount(place)).tolist()
         codes = np.zeros(most - least + 1, dtype=np.intp)
@@ -173,14 +173,14 @@ class Encoder:
         return np.asarray(np.take(codes, place), dtype=np.intp)
 
     def _sorted(self, array: Any) -> NDArray[np.intp]:
-        """Codes of a few numbers, by sorting them: Arrow's own hashing takes long to load."""
+        """Codes of a few numbers, by sorting them: Arrow's hashing takes long to load."""
         if len(array) <= _SMALL_DICTIONARY and not array.null_count:
             found = [self._code(level(value)) for value in values_of(array).tolist()]
             return np.array(found, dtype=np.intp)
         values = values_of(array)
         known = (
             ~missing_of(array) if array.null_count else slice(None)
-        )  # a null may lie on any value
+        )  # the value under a null is arbitrary
         distinct, inverse = np.unique(values[known], return_inverse=True)
         place = np.array([self._code(level(value)) for value in distinct.tolist()], dtype=np.intp)
         if not array.null_count:
@@ -217,8 +217,8 @@ class Encoder:
         longest = pc.max(pc.binary_length(values)).as_py() or 0
         if longest > MAX_TEXT:
             raise DataError(
-                f"{self.role} {self.column!r} holds a text of {longest:,} bytes; what is counted "
-                f"by has {MAX_TEXT:,} at most: choose another column, or shorten its texts"
+                f"{self.role} {self.column!r} holds a text of {longest:,} bytes; a text that is "
+                f"counted has {MAX_TEXT:,} at most: choose another column, or shorten its texts"
             )
 
     def _refuse(self, seen: int) -> None:
@@ -238,7 +238,7 @@ class Encoder:
 
 
 def kind_of(type_: Any) -> str | None:
-    """Kind of the levels that an Arrow type gives; None for a type that cannot be counted by."""
+    """Kind of the levels of an Arrow type; None for a type that cannot be counted."""
     import pyarrow.types as t
 
     if t.is_dictionary(type_):
@@ -270,7 +270,7 @@ def numbers(array: Any, column: str, role: str, where: str) -> NDArray[np.float6
     Raises
     ------
     DataError
-        The column holds no numbers.
+        The column does not hold numbers.
     """
     import pyarrow as pa
     import pyarrow.types as t
@@ -288,7 +288,7 @@ def numbers(array: Any, column: str, role: str, where: str) -> NDArray[np.float6
 
 
 def refuse_no_numbers(array: Any, column: str, role: str, where: str) -> None:
-    """Refuse a column that is to be cut or summed but holds no numbers."""
+    """Refuse a column that is cut or summed but does not hold numbers."""
     if kind_of(array.type) != "number":
         raise DataError(
             f"{where}: {role} {column!r} must be numbers to be cut or summed, but it holds "
@@ -303,7 +303,7 @@ def dictionary(array: Any) -> tuple[NDArray[Any], Any]:
 
 
 def without_views(array: Any) -> Any:
-    """Array in which texts follow each other: of views of texts, Arrow computes little."""
+    """Array with contiguous texts, since Arrow supports few computations on string views."""
     import pyarrow as pa
 
     if not is_view(array.type):
@@ -329,7 +329,7 @@ def _dictionary_encoded(array: Any) -> Any:
 
 
 def _needs_arrow(type_: Any) -> bool:
-    """Whether numbers of a type do not lie in memory as NumPy has them."""
+    """Whether numbers of a type are stored differently from NumPy's."""
     import pyarrow.types as t
 
     return bool(t.is_decimal(type_) or t.is_float16(type_) or t.is_dictionary(type_))

@@ -1,4 +1,4 @@
-"""Frames of other engines as sources: the engine groups its rows, and only the groups come back."""
+"""Frames of other engines as sources: the engine groups its rows and returns only the groups."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from biaskit.sources.queries import Groups, Query, asked, in_narwhals
 
 __all__ = ["ENGINES", "Engine", "EngineFrame", "engine_source"]
 
-# Most groups that come back at once. More are asked for facet by facet, once the encoders have
-# found no column of identifiers.
+# Most groups returned at once. More are requested facet by facet, after the encoders have refused
+# any column of identifiers.
 _FEW = 100_000
 
 
 class Engine(NamedTuple):
-    """An engine that groups the rows of its frames, and how it differs from others."""
+    """An engine that groups the rows of its frames, and its peculiarities."""
 
     #: Name for people.
     name: str
-    #: An instant keeps its time zone, with the column; elsewhere it is shown in the session's.
+    #: Columns of instants keep their time zone; in other engines, the session's is used.
     keeps_zones: bool = False
-    #: Its rows may be streamed, since they are on this machine.
+    #: Its rows may be streamed, since they are local.
     streams: bool = False
-    #: Its columns are of pandas: of flags that may be missing it makes no integers.
+    #: Its columns are pandas columns: nullable booleans cannot be cast to integers.
     is_of_pandas: bool = False
-    #: A decimal is compared as what it is, not as a text or as one of fewer digits.
+    #: Decimals are compared exactly, not as texts or with fewer digits.
     compares_decimals: bool = True
-    #: Integers are cast to others also where some are missing.
+    #: Integers can be cast to other integer types even with missing values.
     casts_missing: bool = True
     #: A dot or a backtick in the name of a column is syntax.
     reads_names: bool = False
@@ -40,7 +40,7 @@ class Engine(NamedTuple):
 
 POLARS = Engine("polars", keeps_zones=True, streams=True)
 
-#: Engines by the package that their frames are of.
+#: Engines by the package of their frames.
 ENGINES = {
     "pyspark": Engine("PySpark", reads_names=True),
     "duckdb": Engine("DuckDB", streams=True),
@@ -54,14 +54,14 @@ ENGINES = {
 
 
 def engine_source(data: Any) -> EngineFrame | None:
-    """Source of a frame of an engine that groups by itself; None for other data."""
+    """Source for a frame of an engine that groups its own rows; None for other data."""
     polars = sys.modules.get("polars")
     if polars is not None and isinstance(data, polars.LazyFrame):
         return EngineFrame(data, POLARS)
     engine = ENGINES.get(type(data).__module__.partition(".")[0])
     try:
         return None if engine is None else EngineFrame(data, engine)
-    except TypeError:  # of the engine, but no frame
+    except TypeError:  # an object of the engine, but not a frame
         return None
 
 
@@ -88,7 +88,7 @@ class EngineFrame:
         return source.parts(ask)
 
     def _groups(self, counting: Counting) -> Iterator[Groups]:
-        """Groups of the rows: of all facets at once where those are few, else facet by facet."""
+        """Groups of the rows: for all facets at once if they are few, else facet by facet."""
         roles = counting.roles
         names = self.names()
         refuse_missing_columns(roles.columns(), names, self._where)
@@ -97,7 +97,7 @@ class EngineFrame:
         if sum(len(one.sizes[0]) for one in together) <= _FEW:
             yield from together
             return
-        for one in together:  # refuses a column of too many values before more is asked for
+        for one in together:  # refuses a column with too many values before more is requested
             for column, values in one.values.columns.items():
                 counting.encoders[column].encode(values, self._where)
         del together
@@ -106,7 +106,7 @@ class EngineFrame:
             found = query.answer(counting.columns_of(facet), (facet,), MAX_CELLS + 1)
             if sum(len(one.sizes[0]) for one in found) > MAX_CELLS:
                 raise DataError(
-                    f"facet {facet.name!r} and the columns beside it make more than "
+                    f"facet {facet.name!r} and the other columns make more than "
                     f"{MAX_CELLS:,} groups; choose columns with fewer values"
                 )
             rows.append(sum(one.rows for one in found))

@@ -40,14 +40,14 @@ def frame_source(data: Any) -> Source | None:
 
 
 class _Stream:
-    """Anything that speaks Arrow's stream protocol: tables, readers, polars frames, relations."""
+    """Anything with Arrow's stream protocol: tables, readers, polars frames, relations."""
 
     def __init__(self, data: Any):
         self._data = data
 
     def names(self) -> list[str]:
         with _arrow_errors(self._data):
-            self._data = _reader(self._data)  # a stream may be opened once only
+            self._data = _reader(self._data)  # a stream may be opened only once
         return list(self._data.schema.names)
 
     def parts(self, ask: Ask) -> Iterator[Batch]:
@@ -83,7 +83,7 @@ class _PolarsLazy:
 
 
 class _Pandas:
-    """A pandas frame, of whichever dtypes; it is looked at in slices, and never changed."""
+    """A pandas frame of any dtypes; it is read in slices and never changed."""
 
     def __init__(self, data: Any):
         self._data = data
@@ -93,7 +93,7 @@ class _Pandas:
         names = [column_name(name) for name in self._data.columns]
         if other := [name for name in names if not isinstance(name, str)]:
             raise DataError(
-                f"the frame: the column {other[0]!r} has no text for a name; "
+                f"the frame: the column {other[0]!r} has a name that is not a text; "
                 "rename the columns, for instance with .rename(columns=str)"
             )
         return names
@@ -118,7 +118,9 @@ def _pandas_slice(part: dict[str, Any], start: int, done: float) -> Iterator[Bat
         except (pa.ArrowException, TypeError, OverflowError) as error:
             types = sorted({type(value).__name__ for value in series.dropna().iloc[:10_000]})
             place = of_another_type(series.astype(object).where(series.notna(), None))
-            first = f" (row {start + place + 1:,} is the first of another)" if place >= 0 else ""
+            first = (
+                f" (row {start + place + 1:,} is the first of another type)" if place >= 0 else ""
+            )
             raise DataError(
                 f"the frame: column {name!r} (dtype {series.dtype}) cannot be read as one type: it "
                 f"holds {', '.join(types)}{first}; convert it, for instance with .astype(str)"
@@ -132,13 +134,13 @@ def _array(series: Any) -> Any:
 
     try:
         return pa.array(series, from_pandas=True)
-    except UnicodeEncodeError:  # half a pair of UTF-16, for which Arrow has no place
+    except UnicodeEncodeError:  # an unpaired surrogate, which Arrow cannot hold
         values = [level(one) if isinstance(one, str) else one for one in series]
         return pa.array(values, from_pandas=True)
 
 
 def _plain_categories(series: Any) -> Any:
-    """Series whose categories, if they are intervals as `pandas.cut` makes them, are their text."""
+    """Series whose categories, if they are intervals of `pandas.cut`, are converted to texts."""
     categories = getattr(series.dtype, "categories", None)
     if categories is None or not all(hasattr(one, "closed") for one in categories):
         return series
@@ -146,7 +148,7 @@ def _plain_categories(series: Any) -> Any:
 
 
 def _selected(data: Any, columns: Collection[str]) -> Any:
-    """Table of the needed columns only, where its kind can choose them for nothing."""
+    """Table of only the needed columns, where its type can select them at no cost."""
     import pyarrow as pa
 
     polars = sys.modules.get("polars")
@@ -179,7 +181,7 @@ def _read(data: Any, columns: Collection[str]) -> Iterator[Batch]:
 
 @contextlib.contextmanager
 def _arrow_errors(data: Any) -> Iterator[None]:
-    """Errors of Arrow named after the kind of table that they come from."""
+    """Errors of Arrow, raised with the kind of table."""
     import pyarrow as pa
 
     try:

@@ -1,4 +1,4 @@
-"""Grids: the cells that rows lie in, by the codes of some columns, which grow as values are met."""
+"""Grids: the cells of rows by the codes of some columns; they grow with new values."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Grid", "encoders_of", "grown"]
 
 
 def encoders_of(roles: Roles) -> dict[str, Encoder]:
-    """Encoder of each column that is counted by."""
+    """Encoder of each counted column."""
     return {
         column: Encoder(column, role, roles.bins(column), roles.cuts.get(column, ()))
         for column, role in roles.counted_columns().items()
@@ -33,7 +33,7 @@ class Grid:
     Parameters
     ----------
     axes
-        Encoders of the columns of each axis of the table; none of an axis without a column.
+        Encoders of the columns of each axis of the table; empty for an axis without a column.
     """
 
     def __init__(self, axes: Sequence[Sequence[Encoder]]):
@@ -42,11 +42,11 @@ class Grid:
 
     @classmethod
     def of(cls, roles: Roles, facet: Facet, encoders: Mapping[str, Encoder]) -> Grid:
-        """Cells of a facet by all columns that are counted by."""
+        """Cells of a facet by all counted columns."""
         return cls([[encoders[c] for c in axis.columns] for axis in roles.axes(facet)])
 
     def shape(self) -> tuple[int, ...]:
-        """Numbers of codes so far; ask once for each part, since other threads may add to them.
+        """Numbers of codes so far; read them once per part, since other threads may add codes.
 
         Raises
         ------
@@ -79,12 +79,12 @@ class Grid:
 
     @property
     def keep(self) -> set[Level]:
-        """Levels that stay though no row has them: the bins of columns that are cut."""
+        """Levels that are kept even without rows: the bins of cut columns."""
         return {one for encoder in self.encoders for one in encoder.keep}
 
 
 def grown(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
-    """Array with a place for every code, also for those that no part before had rows of."""
+    """Array enlarged to hold every code, including new ones."""
     if array.shape == shape:
         return array
     made = np.zeros(shape, dtype=array.dtype)
@@ -93,7 +93,7 @@ def grown(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
 
 
 def _combinations(levels: list[tuple[Level, ...]]) -> tuple[Level, ...]:
-    """Levels of an intersection in the order of its cells; one with a missing part is missing."""
+    """Levels of an intersection in the order of its cells, missing if any part is missing."""
     if len(levels) == 1:
         return levels[0]
     made: list[tuple[Level, ...]] = [()]

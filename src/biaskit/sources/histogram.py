@@ -1,4 +1,4 @@
-"""Histograms: counts that grow part by part, an axis for each column that is counted by."""
+"""Histograms: counts that grow part by part, with an axis for each counted column."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Histograms"]
 
-# Smaller batches are encoded sooner than threads have started.
+# Smaller batches are encoded faster than threads start.
 _WORTH_THREADS = 50_000
 
 
@@ -38,14 +38,14 @@ class Histograms:
     """Counts of every facet, to which the parts of a source add themselves.
 
     A part has rows (`add_rows`), groups of them (`add_groups`) or whole tables (`add_cells`), and
-    calls the one method that takes its form. A context manager, since it may start threads.
+    calls the method for its form. A context manager, since it may start threads.
 
     Parameters
     ----------
     roles, encoders
         What is counted, and the encoder of each column.
     sampler
-        What keeps some of the rows, where that is asked for.
+        Keeps a sample of the rows, if requested.
     """
 
     def __init__(
@@ -97,14 +97,14 @@ class Histograms:
         Parameters
         ----------
         groups
-            A row for each group, with its value in each of those columns.
+            A row per group, with its value in each of those columns.
         sizes
-            Of each group: the number of its rows (each as often as its frequency) and, where rows
+            For each group, the number of its rows (each as often as its frequency) and, where rows
             are weighted, the sums of their weights and of the squares of those.
         rows
-            Rows in the groups that were not added before for another facet.
+            Rows in the groups, except those already added for another facet.
         facets
-            Facets to whose counts the groups are added.
+            Facets whose counts the groups are added to.
         """
         self._refuse_to_sample(groups.where)
         codes = self._encode(groups)
@@ -162,7 +162,7 @@ class Histograms:
 class _Columns:
     """Codes of a batch's columns, several columns at a time where the batch is large.
 
-    Each column has an encoder of its own, so which column is done first changes nothing.
+    Each column has its own encoder, so the order of the columns does not matter.
     """
 
     def __init__(self, encoders: Mapping[str, Encoder]):
@@ -186,7 +186,7 @@ class _Columns:
 
 
 class _Histogram:
-    """Counts of one facet that grow batch by batch, an axis for each column that takes part."""
+    """Counts of one facet that grow batch by batch, with an axis for each of its columns."""
 
     def __init__(self, roles: Roles, facet: Facet, encoders: Mapping[str, Encoder]):
         self._grid = Grid.of(roles, facet, encoders)
@@ -244,7 +244,7 @@ class _Histogram:
         shape = [len(axis) for axis in levels]
         if not all(np.isfinite(array).all() for array in self._arrays):
             raise DataError(
-                f"weight {self._weight!r} has sums of squares that are beyond what a float holds; "
+                f"weight {self._weight!r} has sums of squares that overflow a float; "
                 "make the weights smaller"
             )
         full = self._grid.shape()
@@ -255,7 +255,7 @@ class _Histogram:
 def _sums(
     codes: NDArray[np.intp], amounts: NDArray[Any] | None, cells: int
 ) -> NDArray[np.int64] | NDArray[np.float64]:
-    """Sum of the amounts of each code, or number of its places where there are no amounts."""
+    """Sum of the amounts of each code, or its number of occurrences without amounts."""
     if amounts is None or amounts.dtype.kind == "f":
         return np.bincount(codes, amounts, minlength=cells)
     sums = np.zeros(cells, dtype=amounts.dtype)

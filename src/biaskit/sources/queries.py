@@ -1,9 +1,9 @@
-"""Queries: the ``GROUP BY`` that an engine is asked for, through narwhals.
+"""Queries: the ``GROUP BY`` that an engine runs, through narwhals.
 
-It groups by the columns that roles name, cut where they are cut, and asks for the number of rows of
-each group (or the sum of their frequencies) and the sums of its weights. The groups are rows like
-any other for the encoders, so that missing values, whole floats and kinds mean what they mean in
-every other source.
+It groups by the columns of the roles, or their bins where they are cut, and asks for the number of
+rows of each group (or the sum of their frequencies) and the sums of its weights. The groups are
+rows like any other for the encoders, so that missing values, whole floats and kinds mean what they
+mean in every other source.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Groups", "Query", "asked", "in_narwhals"]
 
-# Frequencies are summed in two parts, since engines wrap round or fail where a sum is too large:
-# multiples of this as floats, which hold their sums exactly, and what is over as integers.
+# Frequencies are summed in two parts, since engines overflow silently or fail where a sum is too
+# large: multiples of this as floats, whose sums are exact, and the remainders as integers.
 _PART = 2**32
-# Decimals of up to this many digits differ by far more than a cast to floats changes them.
+# Decimals with up to this many digits differ by far more than the error of a cast to float.
 _FLOAT_DIGITS = 14
 
 
@@ -45,15 +45,15 @@ class Groups(NamedTuple):
 
     facets: tuple[Facet, ...]
     values: Batch
-    #: Of each group: the number of its rows (each as often as its frequency) and, where rows are
+    #: For each group, the number of its rows (each as often as its frequency) and, where rows are
     #: weighted, the sums of their weights and of the squares of those.
     sizes: list[NDArray[Any]]
-    #: Rows in the groups that were in no part before, of another facet.
+    #: Rows in the groups, except those already in an earlier part for another facet.
     rows: int
 
     @property
     def done(self) -> None:
-        """Nothing: an engine does not say how far it is."""
+        """None: an engine does not report its progress."""
 
     def add_to(self, histograms: Histograms) -> None:
         """Add the rows to the counts."""
@@ -63,16 +63,16 @@ class Groups(NamedTuple):
 class _Cut(NamedTuple):
     """How a column is compared with the edges at which it is cut."""
 
-    #: What its values are cast to before, if anything.
+    #: Type that its values are cast to first, if any.
     cast: Any
     ends: list[Any]
-    #: Between these are all values.
+    #: Bounds of all values.
     least: Any
     most: Any
 
 
 class Query:
-    """The `GROUP BY` that an engine is asked for; columns go by plain names in it."""
+    """The `GROUP BY` that an engine runs; it uses plain names for columns."""
 
     def __init__(self, frame: Any, names: Sequence[str], engine: Engine, roles: Roles):
         self._engine = engine
@@ -86,12 +86,12 @@ class Query:
             self._schema = self._frame.collect_schema()
         for column, role in roles.columns().items():
             self._refuse_unfit(column, role)
-        if roles.frequency is not None:  # rows of frequency 0 are no rows
+        if roles.frequency is not None:  # rows of frequency 0 do not count
             times = self._column(roles.frequency)
             self._frame = self._frame.filter((times != 0) | times.is_null())
 
     def answer(self, columns: Sequence[str], facets: tuple[Facet, ...], most: int) -> list[Groups]:
-        """At most `most` groups of the rows by some columns, those of some facets."""
+        """At most `most` groups of the rows by the columns of some facets."""
         import narwhals as nw
 
         names = {column: f"k{i}" for i, column in enumerate(columns)}
@@ -145,7 +145,7 @@ class Query:
         return nw.col(self._given[column])
 
     def _parts_of_frequency(self) -> tuple[Any, Any]:
-        """Multiples of `_PART` in the frequencies, and what is over; an invalid one is infinite."""
+        """Multiples of `_PART` in the frequencies, and remainders; an invalid one is infinite."""
         import narwhals as nw
 
         column = str(self._roles.frequency)
@@ -168,7 +168,7 @@ class Query:
         return sums
 
     def _key(self, column: str) -> Any:
-        """Expression to group by: a column or, where it is cut, how many ends lie at or above."""
+        """Expression to group by: a column or, where it is cut, the number of edges at or above."""
         import narwhals as nw
 
         value = self._column(column)
@@ -183,11 +183,11 @@ class Query:
         if self._engine.is_of_pandas:
             flags = [flag.fill_null(value=False) for flag in flags]
         terms = [flag.cast(nw.Int16) for flag in flags]
-        # Engines disagree about NaN, be it above every number or beside them.
+        # Engines disagree on whether NaN is above all numbers or unordered.
         return _total(terms) * terms[-1] if self._missing_is_0(cut) else _total(terms)
 
     def _missing_is_0(self, cut: _Cut) -> bool:
-        """Whether the key of what is missing is 0; that of integers and decimals is missing."""
+        """Whether missing values have key 0; for integers and decimals their key is missing."""
         return self._engine.is_of_pandas or cut.most == math.inf
 
     def _cut(self, column: str) -> _Cut:
@@ -213,12 +213,12 @@ class Query:
 
         edges = self._roles.cuts[column]
         digits, scale = getattr(dtype, "precision", None), getattr(dtype, "scale", None)
-        if digits is None or scale is None:  # which narwhals has not always told
+        if digits is None or scale is None:  # older versions of narwhals do not report it
             digits, scale, floors = 38, 0, [decimal_of(edge) for edge in edges]
         else:
             floors = [at_scale(edge, scale) for edge in edges]
         if digits <= _FLOAT_DIGITS:
-            # Half-way between two such decimals, no rounding of a value matters.
+            # Half-way between two such decimals, rounding of a value does not matter.
             halves = [float(floor) + 0.5 / 10**scale for floor in floors]
             return _Cut(nw.Float64, halves, -math.inf, math.inf)
         if not self._engine.compares_decimals:
@@ -230,7 +230,7 @@ class Query:
         return _Cut(None, floors, -most, most)
 
     def _uncut(self, column: str, array: Any) -> Any:
-        """Values of a group: of a bin, a number that lies in it, for the encoder to put there."""
+        """Values of a group; for a bin, a number in it, which the encoder maps back to the bin."""
         import pyarrow as pa
 
         if column not in self._roles.cuts:
@@ -252,16 +252,16 @@ class Query:
         elif dtype.is_nested():
             raise DataError(
                 f"{where}: column {column!r} has type {dtype}; "
-                f"a {role} is of texts, numbers or booleans: convert it"
+                f"a {role} must hold texts, numbers or booleans: convert it"
             )
         elif getattr(dtype, "time_zone", None) and not self._engine.keeps_zones:
             raise DataError(
                 f"{where}: {role} {column!r} holds instants, which {self._engine.name} shows in "
-                "the session's time zone; convert it to a date or a text in the zone that is meant"
+                "the session's time zone; convert it to a date or a text in the intended time zone"
             )
 
     def _refuse_weights(self) -> NoReturn:
-        """Say what is wrong with weights whose sum is not a finite number."""
+        """Raise the error for weights whose sum is not finite."""
         import narwhals as nw
 
         w = nw.col("w")
@@ -273,12 +273,10 @@ class Query:
         }
         what = f"weight {self._roles.weight!r}"
         self._refuse_wrong(str(self._roles.weight), what, wrong, "finite weight")
-        raise DataError(
-            f"{self._where}: {what} has sums that are beyond what a float holds; make it smaller"
-        )
+        raise DataError(f"{self._where}: {what} has sums that overflow a float; make it smaller")
 
     def _refuse_frequencies(self) -> NoReturn:
-        """Say what is wrong with frequencies of which one is invalid."""
+        """Raise the error for invalid frequencies."""
         import narwhals as nw
 
         f = nw.col("w")
@@ -292,10 +290,10 @@ class Query:
         }
         what = f"frequency {self._roles.frequency!r}"
         self._refuse_wrong(str(self._roles.frequency), what, wrong, "whole number")
-        raise AssertionError(f"{what} is right after all")
+        raise AssertionError(f"{what} was refused although it is valid")
 
     def _refuse_wrong(self, column: str, what: str, wrong: Mapping[str, Any], right: str) -> None:
-        """Refuse rows whose amount ``w`` is wrong, by what it is."""
+        """Refuse rows whose amount ``w`` is invalid, by kind of error."""
         import narwhals as nw
 
         flags = [
@@ -317,7 +315,7 @@ class Query:
 
 @contextlib.contextmanager
 def asked(engine: Engine, what: str) -> Iterator[None]:
-    """Errors of an engine, of whichever type, named after what it was asked for."""
+    """Errors of an engine, of any type, raised with the name of the query."""
     try:
         yield
     except DataError:
@@ -327,16 +325,16 @@ def asked(engine: Engine, what: str) -> Iterator[None]:
 
 
 def in_narwhals(data: Any) -> Any:
-    """Frame of an engine as narwhals has it."""
+    """Frame of an engine as a narwhals frame."""
     import narwhals as nw
 
-    with warnings.catch_warnings():  # of where its support of Dask moves to
+    with warnings.catch_warnings():  # narwhals announces where its Dask support moves
         warnings.simplefilter("ignore", FutureWarning)
         return nw.from_native(data)
 
 
 def _signed() -> tuple[Any, ...]:
-    """Types of integers of up to 64 bits with a sign."""
+    """Signed integer types of up to 64 bits."""
     import narwhals as nw
 
     return nw.Int8, nw.Int16, nw.Int32, nw.Int64
@@ -350,37 +348,37 @@ def _fits(number: Any) -> Any:
 
 
 def _is_number(number: Any) -> Any:
-    """Whether a number is not NaN, but it may be infinite."""
+    """Whether a number is not NaN; it may be infinite."""
     return _is_finite(number) | (number == math.inf) | (number == -math.inf)
 
 
 def _is_finite(number: Any) -> Any:
     """Whether a number is neither infinite nor NaN.
 
-    Where the footer of a Parquet file has the least and the most of a column, DuckDB foresees from
-    them how comparisons end, those of NaN and ``isnan`` too, but not whether numbers are equal.
+    DuckDB uses the minimum and maximum of a column in a Parquet footer to predict comparisons,
+    wrongly for NaN and ``isnan``, but not equality.
     """
     return number - number == 0
 
 
 def _is_frequency(number: Any) -> Any:
-    """Whether a number is a whole one of 0 or more that fits an integer of 64 bits."""
+    """Whether a number is a non-negative integer that fits 64 bits."""
     import narwhals as nw
 
     fits = _fits(number)
-    # Ibis rounds to integers, and fails for what is infinite or NaN.
+    # Ibis rounds to integers, and fails for infinite values and NaN.
     bounded = nw.when(fits).then(number).otherwise(nw.lit(0)).cast(nw.Float64)
     return fits & (bounded.round(0) == bounded)
 
 
 def _total(terms: Sequence[Any]) -> Any:
-    """Sum of expressions, halved again and again: engines recurse into what they parse."""
+    """Sum of expressions as a balanced tree, since engines parse recursively."""
     half = len(terms) // 2
     return _total(terms[:half]) + _total(terms[half:]) if half else terms[0]
 
 
 def _in_memory(frame: Any) -> Any:
-    """Frame in memory, of a kind that the sources know, of one that an engine has yet to make."""
+    """Materialised frame, of a type that the sources know, from an engine's lazy one."""
     native = frame.to_native()
     if frame.implementation.is_pyspark_connect() and not hasattr(type(native), "toArrow"):
         return _table_of_rows(native)
@@ -390,10 +388,10 @@ def _in_memory(frame: Any) -> Any:
 
 
 def _table_of_rows(frame: Any) -> Any:
-    """Arrow table of the rows of a Spark frame, as Python's values.
+    """Arrow table of the rows of a Spark frame, through Python values.
 
-    Spark Connect before 4 has no other exact way: by pandas, 64-bit integers beside a missing
-    value become floats.
+    Spark Connect before 4 has no other exact way: through pandas, 64-bit integers with missing
+    values become floats.
     """
     import pyarrow as pa
 
@@ -402,7 +400,7 @@ def _table_of_rows(frame: Any) -> Any:
 
 
 def _array(array: Any, dtype: str) -> NDArray[Any]:
-    """Array of numbers of an Arrow column; what is missing is NaN."""
+    """Array of the numbers of an Arrow column; missing ones are NaN."""
     import pyarrow as pa
 
     values = array.cast(pa.type_for_alias(dtype))
@@ -413,7 +411,7 @@ def _array(array: Any, dtype: str) -> NDArray[Any]:
 
 def _reason(error: BaseException) -> str:
     """First and last line of an engine's message, without the frames of its stack between them."""
-    details = getattr(error, "details", None)  # what gRPC's errors, of Spark Connect, have to say
+    details = getattr(error, "details", None)  # the message in gRPC errors of Spark Connect
     text = details() if callable(details) else error
     lines = [line.strip() for line in str(text).splitlines()]
     lines = [line for line in lines if line and not line.startswith(("at ", "SQLSTATE"))]

@@ -1,6 +1,6 @@
-"""Record of the files that are in saved counts, and, where that is asked for, each one's cells.
+"""Record of the files in saved counts and, if requested, the cells of each.
 
-It stands in the file of the counts, under keys of its own that older versions pass over.
+It is stored in the counts file, under keys that older versions ignore.
 """
 
 from __future__ import annotations
@@ -41,17 +41,17 @@ class Seen(NamedTuple):
     cells: Mapping[Cell, Amounts] | None = None
 
 
-#: What was seen of each file that is in some counts, by its full name.
+#: State of each counted file, by its full name.
 Record: TypeAlias = "dict[str, Seen]"
 
 
 def record_in(path: str | os.PathLike[str]) -> Record | None:
-    """Record of the files that are in saved counts; None where they have none.
+    """Record of the files in saved counts; None if they have no record.
 
     Raises
     ------
     DataError
-        There is no such file, or its record is damaged.
+        The file does not exist, or its record is damaged.
     """
     found = saved.extra(path, _FILES, _MAX_RECORD)
     if found is None:
@@ -69,12 +69,12 @@ def record_in(path: str | os.PathLike[str]) -> Record | None:
     except (IndexError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, DataError):
             raise
-        raise DataError(f"{said(path)} has a damaged record of its files; count anew") from error
+        raise DataError(f"{said(path)} has a damaged record of its files; count again") from error
     return record
 
 
 def save_with(record: Record | None, counts: Counts, path: str | os.PathLike[str]) -> None:
-    """Write counts with the record of the files that are in them, if there is one.
+    """Write counts with the record of their files, if there is one.
 
     Raises
     ------
@@ -119,8 +119,8 @@ def merged(paths: Sequence[str | os.PathLike[str]]) -> tuple[Counts, Record | No
     for path, (_, record) in zip(paths, parts, strict=True):
         if both := next((name for name in record or () if name in union), None):
             raise DataError(
-                f"the rows of {both!r} are in {said(path)} and in counts before it; they would "
-                "count twice"
+                f"the rows of {both!r} are in {said(path)} and in counts before it, so they "
+                "would count twice"
             )
         union |= record or {}
     total = sum((counts for counts, _ in parts[1:]), parts[0][0])
@@ -159,11 +159,11 @@ def sum_of(parts: Iterable[Mapping[Cell, Amounts]], like: Counts) -> Counts:
         }
         return from_cells(columns, {**header, "rows": rows})
     except (ValueError, TypeError, OverflowError) as error:
-        raise DataError(f"the record of the files is damaged: {error}; count anew") from error
+        raise DataError(f"the record of the files is damaged: {error}; count again") from error
 
 
 def _with_cells(record: Record, cells: Sequence[Any], files: Sequence[Any]) -> Record:
-    """Record with the cells of its files, which come from outside."""
+    """Record with the cells of its files; they are untrusted and checked."""
     named = [tuple(cell) for cell in cells]
     if len(files) != len(record) or any(len(cell) != len(_CELL) for cell in named):
         raise ValueError("the cells of the files are not those of the counts")
@@ -172,13 +172,13 @@ def _with_cells(record: Record, cells: Sequence[Any], files: Sequence[Any]) -> R
         its = None if kept is None else {named[i]: tuple(amounts) for i, *amounts in kept}
         for n, *weights in (its or {}).values():
             if type(n) is not int or n <= 0 or any(type(w) is not float for w in weights):
-                raise ValueError("a cell of a file has no rows, or weights that are no numbers")
+                raise ValueError("a cell of a file has no rows, or weights that are not numbers")
         made[name] = seen._replace(cells=its)
     return made
 
 
 def _loaded(path: str | os.PathLike[str]) -> tuple[Counts, Record | None]:
-    """Counts and their record as they stand in one version of a file, which others may replace."""
+    """Counts and their record from one version of a file, which others may replace."""
     while True:
         before = _version(path)
         found = Counts.load(path), record_in(path)

@@ -1,4 +1,4 @@
-"""Rows that stand for many: left out or repeated, as often as their frequencies say."""
+"""Rows that stand for many: dropped or repeated according to their frequencies."""
 
 from __future__ import annotations
 
@@ -22,30 +22,31 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_REPEATED", "CountedRows", "repeated", "total"]
 
-#: More rows than this are not repeated one by one.
+#: Most rows that are repeated one by one.
 MAX_REPEATED = 1_000_000_000
 # Rows that are repeated at a time, for a sample.
 _AT_ONCE = 1 << 17
 
 
 def total(times: NDArray[np.int64]) -> int:
-    """Sum of numbers of 0 or more, however large it is."""
+    """Sum of non-negative numbers, however large."""
     return (int((times >> 32).sum()) << 32) + int((times & 0xFFFFFFFF).sum())
 
 
 @dataclass(frozen=True)
 class CountedRows:
-    """Rows of a batch that count: all of them, but for those of frequency 0."""
+    """Rows of a batch that count: all except those of frequency 0."""
 
     batch: Batch
-    #: What each row weighs, where rows are weighted, and how many each stands for, if not for one.
+    #: Weight of each row, where rows are weighted, and the number of rows that each stands for, if
+    #: not one.
     weight: NDArray[np.float64] | None
     times: NDArray[np.int64] | None
     roles: Roles
 
     @classmethod
     def of(cls, batch: Batch, roles: Roles, start: int) -> CountedRows:
-        """Rows of a batch, `start` rows before which have been read."""
+        """Rows of a batch after `start` earlier rows."""
         times, counting, weight = None, None, None
         if roles.frequency is not None:
             times = frequencies(batch, roles.frequency, start)
@@ -59,7 +60,7 @@ class CountedRows:
 
     @property
     def rows(self) -> int:
-        """Rows that these stand for."""
+        """Number of rows that these stand for."""
         return self.batch.rows if self.times is None else total(self.times)
 
     def chosen(self, places: NDArray[np.intp]) -> CountedRows:
@@ -72,7 +73,7 @@ class CountedRows:
         )
 
     def keep(self, sampler: Sampler, codes: Mapping[str, NDArray[np.intp]], before: int) -> None:
-        """Offer the rows, each as often as it counts, to a sampler that saw some before."""
+        """Offer the rows, each repeated by its frequency, to a sampler."""
         if self.times is None:
             return sampler.add(self.batch, codes, self.weight, before)
         _refuse_repeats(before + self.rows, str(self.roles.frequency))
@@ -90,7 +91,7 @@ def repeated(batches: Iterable[Batch], column: str, most: int) -> Iterator[Batch
     Raises
     ------
     DataError
-        A frequency is no whole number of 0 or more, or there would be too many rows.
+        A frequency is not an integer of 0 or more, or there would be too many rows.
     """
     seen, rows = 0, 0
     for batch in batches:
@@ -103,7 +104,7 @@ def repeated(batches: Iterable[Batch], column: str, most: int) -> Iterator[Batch
 
 
 def _chosen(batch: Batch, places: NDArray[np.intp]) -> Batch:
-    """Rows of a batch at some places, each as often as its place is there."""
+    """Rows of a batch at some places, which may repeat."""
     columns = {
         name: _taken(array, places, is_text=name in batch.texts)
         for name, array in batch.columns.items()
@@ -123,8 +124,8 @@ def _refuse_repeats(rows: int, column: str) -> None:
     """Refuse to repeat more rows than `MAX_REPEATED`."""
     if rows > MAX_REPEATED:
         raise DataError(
-            f"frequency {column!r} repeats rows to {rows:,} or more, and what looks at each of "
-            f"them by itself (FT, explanations) takes {MAX_REPEATED:,} at most; leave features "
+            f"frequency {column!r} makes {rows:,} rows or more, and what needs single rows "
+            f"(FT, explanations) takes {MAX_REPEATED:,} at most; leave features "
             "out, or give a sample of the rows"
         )
 
@@ -133,7 +134,7 @@ def _taken(array: Any, places: NDArray[np.intp], *, is_text: bool) -> Any:
     import pyarrow.types as t
 
     if is_text and t.is_dictionary(array.type):
-        # What the texts of a column stand for depends on all of them: only those that occur stay.
+        # The type of a column of texts depends on all of them, so only texts that occur are kept.
         return taken(array.dictionary_decode(), places).dictionary_encode()
     return taken(without_views(array), places)
 
@@ -141,9 +142,9 @@ def _taken(array: Any, places: NDArray[np.intp], *, is_text: bool) -> Any:
 def weights(
     batch: Batch, column: str, start: int, counting: NDArray[np.bool_] | None = None
 ) -> NDArray[np.float64]:
-    """Weights of a batch's rows: finite numbers of at least 0. `start` rows stand before them.
+    """Weights of a batch's rows: finite numbers of at least 0. `start` rows precede them.
 
-    Where only some rows are `counting`, the others may have any.
+    Where only some rows are `counting`, the others may have any weight.
 
     Raises
     ------
@@ -166,14 +167,14 @@ def weights(
 
 
 def frequencies(batch: Batch, column: str, start: int) -> NDArray[np.int64]:
-    """How many rows each row of a batch stands for: whole numbers of at least 0.
+    """Number of rows that each row of a batch stands for: integers of at least 0.
 
     `start` is the number of rows before.
 
     Raises
     ------
     DataError
-        A frequency is missing or no such number; the message counts them and names the first row.
+        A frequency is missing or invalid; the message counts them and names the first row.
     """
     array, where = batch.columns[column], batch.where
     kind = kind_of(array.type)
@@ -198,7 +199,7 @@ def frequencies(batch: Batch, column: str, start: int) -> NDArray[np.int64]:
 
 
 def _parsed(array: Any) -> NDArray[Any]:
-    """Numbers that texts stand for, NaN for other texts; integers where all of them are."""
+    """Numbers parsed from texts, NaN for other texts; integers if all of them are."""
     indices, texts = dictionary(array)
     found = [_number(text) for text in texts.to_pylist()]
     if -1 not in indices and all(isinstance(one, int) for one in found):
@@ -216,7 +217,7 @@ def _number(text: str) -> float:
 
 
 def _whole(array: Any, column: str, where: str) -> NDArray[Any]:
-    """Numbers of an Arrow array: whole ones exactly, others as floats, NaN where missing."""
+    """Numbers of an Arrow array: integers exactly, others as floats, NaN where missing."""
     import pyarrow as pa
     import pyarrow.types as t
 
@@ -235,7 +236,7 @@ def _whole(array: Any, column: str, where: str) -> NDArray[Any]:
 def _refuse_wrong(
     wrong: Mapping[str, NDArray[np.bool_]], what: str, start: int, right: str
 ) -> None:
-    """Refuse rows whose amounts are wrong, and how; `start` is the number of rows before them."""
+    """Refuse rows with invalid amounts; `start` is the number of rows before them."""
     for how, rows in wrong.items():
         if count := int(rows.sum()):
             raise DataError(

@@ -1,7 +1,7 @@
-"""Counting file by file: what was counted before a process ended is not read again.
+"""Counting file by file: files counted before a process ended are not read again.
 
-The counts and the record of the files that are in them stand in one file, which is replaced as a
-whole, so that they cannot disagree. While the work goes on that is ``FILE.partial``.
+The counts and the record of their files are in one file, which is replaced as a whole, so that they
+cannot disagree. During the work that is ``FILE.partial``.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from biaskit.store.addresses import is_address, said
 
 __all__ = ["Resumed", "count_resumed"]
 
-# Counts are kept at least so often, in seconds: a process that is killed loses no more work.
+# Seconds between saves of the counts: a process that is killed loses no more work than this.
 _EVERY = 1.0
 # Remote files that are counted at a time.
 _AT_ONCE = 4
 
 
 class Resumed(NamedTuple):
-    """Counts of some files, and what became of the files."""
+    """Counts of some files, and the state of the files."""
 
     counts: Counts
     files: int
     #: How many were in the counts before.
     before: int
-    #: How many of those have changed since, and were counted again.
+    #: How many of those have changed since and were recounted.
     anew: int
-    #: Those of before that are not there any more; their rows are in the counts.
+    #: Files counted before that no longer exist; their rows are still in the counts.
     gone: tuple[str, ...]
 
 
@@ -55,10 +55,10 @@ def count_resumed(
     *,
     by_file: bool = False,
 ) -> Resumed:
-    """Counts of files, written to `output`; what `output` and its partial have is not counted anew.
+    """Counts of files, written to `output`; files already in it or its partial are skipped.
 
-    `progress` is told of the rows counted and the share of the files. With `by_file`, the cells of
-    each file are kept beside the sum, so that a file which has changed since is counted anew.
+    `progress` receives the rows counted and the share of the files. With `by_file`, the cells of
+    each file are kept besides the sum, so that a file that has changed is recounted.
 
     Raises
     ------
@@ -83,9 +83,10 @@ def _counted_into(
     by_file: bool,
 ) -> Resumed:
     partial = output.with_name(f"{output.name}.partial")
-    if partial.is_symlink():  # nobody but this command makes it, and this command makes no links
+    if partial.is_symlink():  # only this command creates it, and this command creates no links
         raise DataError(
-            f"{said(partial)} is a link, and would lead the counts elsewhere; remove it"
+            f"{said(partial)} is a symbolic link, so the counts would be written elsewhere; "
+            "remove it"
         )
     roles = roles.replaced(features=None)
     total, record = _kept(output, partial, roles)
@@ -106,7 +107,7 @@ def _counted_into(
         name, size, changed = stamp_of(file)
         made = count_roles([file], roles)
         if stamp_of(file, again=True) != (name, size, changed):
-            raise DataError(f"{file} changed while it was read; count it when it is whole")
+            raise DataError(f"{file} changed while it was being read; count it when it is complete")
         return file, made, name, Seen(size, changed, cells_of(made) if by_file else None)
 
     # Counting a remote file is mostly waiting; a local one is counted by all threads.
@@ -128,7 +129,7 @@ def _counted_into(
         if not record:
             raise
         told = f"the counts of {len(record):,} files are kept"
-        goes_on = "the same command with --resume goes on from there"
+        goes_on = "the same command with --resume continues from there"
         if isinstance(error, KeyboardInterrupt):
             raise KeyboardInterrupt(f"interrupted; {told}: {goes_on}") from None
         raise DataError(f"{error}; {told}: once that is put right, {goes_on}") from error
@@ -138,7 +139,7 @@ def _counted_into(
 
 
 def _kept(output: Path, partial: Path, roles: Roles) -> tuple[Counts, Record]:
-    """Counts and record that were kept, whichever has more files: each is right by itself."""
+    """Saved counts and record: those of the file or its partial, whichever has more files."""
     best: tuple[Counts, Record] = Counts.empty(roles), {}
     for path in (output, partial):
         if not path.exists():
@@ -147,21 +148,21 @@ def _kept(output: Path, partial: Path, roles: Roles) -> tuple[Counts, Record]:
         if record is None:
             raise DataError(
                 f"{said(path)} does not say which files are in it, since it was counted without "
-                "--resume; give another file, or remove it and count anew"
+                "--resume; give another file, or remove it and count again"
             )
-        made = same_roles(counts.roles, roles, f"(those in {said(path)}) cannot go on")
+        made = same_roles(counts.roles, roles, f"(those in {said(path)}) cannot be continued")
         if len(record) > len(best[1]):
             best = replace(counts, roles=made), record
     return best
 
 
 def _rewritten(files: Sequence[File], record: Record, output: Path, *, by_file: bool) -> list[str]:
-    """Names of the files that are not what was counted, and that can be counted anew.
+    """Names of the files that have changed since they were counted and can be recounted.
 
     Raises
     ------
     DataError
-        A file has changed and is not to be counted anew, or its rows cannot be told from the sum.
+        A file has changed and may not be recounted, or its rows cannot be separated from the sum.
     """
     found = []
     for file in files:
@@ -173,11 +174,11 @@ def _rewritten(files: Sequence[File], record: Record, output: Path, *, by_file: 
         if any(one.cells is None for one in record.values()):
             raise DataError(
                 f"{told}, and its rows cannot be taken out of {str(output)!r} again; remove that "
-                f"file (and {output.name}.partial) and count anew, with --resume --replace if "
+                f"file (and {output.name}.partial) and count again, with --resume --replace if "
                 "files may change; or put the old file back"
             )
         if not by_file:
-            raise DataError(f"{told}; give --replace to count it anew, or put the old file back")
+            raise DataError(f"{told}; give --replace to recount it, or put the old file back")
         found.append(name)
     return found
 
@@ -185,9 +186,9 @@ def _rewritten(files: Sequence[File], record: Record, output: Path, *, by_file: 
 def _gone(
     names: Sequence[str], paths: Sequence[str | os.PathLike[str]], files: Sequence[File]
 ) -> tuple[str, ...]:
-    """Names in a record of files that are not there any more, as far as that is known.
+    """Names in a record of files that no longer exist, as far as known.
 
-    Remote files are not looked up one by one: what the paths stand for was listed.
+    Remote files are not looked up one by one: the paths' files were listed.
     """
     there = {stamp_of(file)[0] for file in files}
     return tuple(
@@ -206,4 +207,4 @@ def _added(total: Counts, more: Counts, file: File) -> Counts:
     try:
         return total + more
     except BiaskitError as error:
-        raise DataError(f"{file} does not go with the files before it: {error}") from error
+        raise DataError(f"{file} is incompatible with the files before it: {error}") from error

@@ -1,4 +1,4 @@
-"""Samples: rows that are kept beside the counts, for the one metric that needs rows."""
+"""Samples: rows that are kept besides the counts, for the only metric that needs rows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from biaskit.sources.reservoirs import array_reservoir
 
 __all__ = ["MAX_ROWS", "SEED", "Feature", "Sample", "Sampler"]
 
-#: Of more rows than this, a sample of this many is kept.
+#: Most rows that are kept; of more, a sample.
 MAX_ROWS = 100_000
 SEED = 0
 
@@ -30,9 +30,9 @@ _GOLDEN = 0x9E3779B97F4A7C15
 class Sampler:
     """Keeps rows in the pass that counts: their features, facets, outcomes and weights.
 
-    Kept are rows whose label (where one is given), prediction and features are all known; of more
-    than `MAX_ROWS`, those whose place in the table has the smallest hashes, so that how the rows
-    come in batches does not matter. All of them are counted, kept or not.
+    Rows are kept whose label (where one is given), prediction and features are all known; of more
+    than `MAX_ROWS`, those whose place in the table has the smallest hashes, so that batches do not
+    matter. All rows are counted, kept or not.
 
     Parameters
     ----------
@@ -140,12 +140,12 @@ class Sample:
     features
         The columns that are compared.
     values
-        Numbers of the kept rows, shape ``(rows, features)``; of a text, the place among
+        Numbers of the kept rows, shape ``(rows, features)``; a text is its index in
         `Feature.categories`.
     weight
         Weights of the kept rows, shape ``(rows,)``; ones where rows are not weighted.
     complete
-        How many rows could have been kept.
+        Number of complete rows, kept or not.
     is_rest
         Whether the features are all columns that have no other role.
     """
@@ -163,7 +163,7 @@ class Sample:
     _counts: Mapping[Facet, Mapping[tuple[int, ...], int]]
 
     def facet(self, facet: Facet) -> tuple[list[Level], NDArray[np.intp]]:
-        """Values of a facet, missing among them, and which of them each kept row has."""
+        """Values of a facet, including missing, and their index in each kept row."""
         codes = np.stack([self._codes[column] for column in facet.columns], axis=1)
         cells, which = np.unique(codes, axis=0, return_inverse=True)
         return [self._level(facet, cell) for cell in cells.tolist()], which.ravel()
@@ -176,7 +176,7 @@ class Sample:
         return made
 
     def labels(self) -> NDArray[np.intp] | None:
-        """Which label each kept row has, as a number; None without a label column."""
+        """Index of the label of each kept row; None without a label column."""
         if self._roles.label is None:
             return None
         number: dict[Level, int] = {}
@@ -196,11 +196,10 @@ class Sample:
 
 
 class Feature:
-    """One feature, batch after batch: numbers as they are, texts as places in `categories`.
+    """One feature, batch after batch: numbers as they are, texts as indices in `categories`.
 
-    Booleans are the numbers 0 and 1. Texts that stand for numbers or booleans become those once all
-    are known, as `biaskit.counts.levels.typed` has it; there, ``nan`` is missing, whatever the
-    others are.
+    Booleans are the numbers 0 and 1. Texts become numbers or booleans once all are known, as in
+    `biaskit.counts.levels.typed`; ``nan`` is then missing, whatever the others are.
     """
 
     def __init__(self, column: str, *, skips: bool):
@@ -213,7 +212,7 @@ class Feature:
         self._codes: dict[str, int] = {}
 
     def read(self, batch: Batch) -> NDArray[np.bool_]:
-        """Which of its values in a batch are known; they are kept for `take`."""
+        """Mask of the known values in a batch; the values are kept for `take`."""
         array, where = batch.columns[self.column], batch.where
         self._is_text |= self.column in batch.texts
         kind = kind_of(array.type)
@@ -225,7 +224,7 @@ class Feature:
         if kind is None:
             raise DataError(
                 f"{where}: column {self.column!r} has type {array.type}; "
-                "a feature is of numbers, booleans or texts: convert it"
+                "a feature must hold numbers, booleans or texts: convert it"
             )
         if kind == "missing":
             return np.zeros(len(array), dtype=bool)
@@ -250,7 +249,7 @@ class Feature:
         return np.array(codes, dtype=np.float64)[where.ravel()]
 
     def settled(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Values of all kept rows, from what `take` gave; texts by their order from now on.
+        """Values of all kept rows, from the results of `take`; texts by sorted order from now on.
 
         Raises
         ------
@@ -284,7 +283,8 @@ class Feature:
         if np.isinf(values).any():
             raise DataError(
                 f"feature {self.column!r} is infinite in {int(np.isinf(values).sum()):,} rows, and "
-                "nothing is near infinity; make those values missing, or leave the feature out"
+                "infinite values have no neighbours; make those values missing, or leave the "
+                "feature out"
             )
         return values
 
@@ -299,7 +299,7 @@ class Feature:
 
 
 def _features_of(roles: Roles, names: Callable[[], Sequence[str]]) -> list[Feature]:
-    """Features by which rows are compared; `names` are those of the source's columns."""
+    """Features by which rows are compared; `names` are the source's columns."""
     if roles.features != "rest":
         return [Feature(name, skips=False) for name in roles.features or ()]
     taken = roles.columns()
@@ -320,7 +320,7 @@ def _as_integers(array: Any) -> Any:
 
 
 def _tickets(rows: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Hashes of the rows' places, all different: splitmix64, whose streams differ by the seed."""
+    """Distinct hashes of the rows' places: splitmix64, with a stream per seed."""
     mixed = (rows + np.uint64(SEED + 1)) * np.uint64(_GOLDEN)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

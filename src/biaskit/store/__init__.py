@@ -1,1 +1,1 @@
-"""Store: files on this machine, saved whole or not at all, and addresses of those far away."""
+"""Store: local files, saved whole or not at all, and addresses of remote ones."""

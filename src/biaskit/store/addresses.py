@@ -1,4 +1,4 @@
-"""Addresses: paths with a scheme, and what of them may be shown."""
+"""Addresses: paths with a scheme, and which parts of them may be shown."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ __all__ = [
 ]
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-# A password may have any character; it ends before the last "@". Lengths are bounded, since what
-# is searched may have been written to be slow. Where only one slash was typed it is hidden too.
+# A password may have any character; it ends before the last "@". Lengths are bounded, since a text
+# may be crafted to make the search slow. A password after a single slash is hidden too.
 _SCHEME = r"[A-Za-z][A-Za-z0-9+.-]{1,30}:/{1,3}"
 _PASSWORD = re.compile(rf"({_SCHEME})([^\s/@:]{{0,256}}:)\S{{0,1024}}@")
 _WHOLE_PASSWORD = re.compile(rf"({_SCHEME})([^/@:]*:)(.*)@", re.DOTALL)
-# A user's name may be a key as well; Azure has a container's there, and Google's store no user's.
+# A user's name may be a key as well; Azure has a container's name there, and Google's store has no
+# user.
 _USER = re.compile(
     r"((?<![A-Za-z0-9+.-])(?!abfss?:|wasbs?:|gs:..anonymous@)[A-Za-z][A-Za-z0-9+.-]{1,30}:/{1,2})[^\s/@:]{1,256}@"
 )
-# A signature may be one of the options.
+# The options may include a signature.
 _OPTIONS = re.compile(r"(://[^\s?'\"]{0,2048})\?[^\s'\"]*")
-# Options that do not say where a request goes, nor how it is protected.
+# Options that decide neither where a request goes nor how it is protected.
 _HARMLESS = {"region", "retry_limit_seconds", "project_id"}
 _AZURE = ("windows.net", "chinacloudapi.cn", "usgovcloudapi.net", "cloudapi.de")
 
@@ -46,10 +47,10 @@ def is_address(text: str) -> bool:
 
 
 def without_secrets(text: str, known: Iterable[str] = ()) -> str:
-    """Text whose addresses have neither passwords nor options.
+    """Text with the passwords and options of its addresses removed.
 
-    Where an address ends in a text cannot be told if it has spaces or quotes in it; those that are
-    `known` to be in it are found all the same.
+    The end of an address with spaces or quotes cannot be found in a text, so `known` addresses are
+    searched for literally.
 
     >>> without_secrets("no s3://key:sec/ret@bucket/x.csv?region=eu-west-1 is there")
     'no s3://bucket/x.csv is there'
@@ -83,7 +84,7 @@ def said(path: str | os.PathLike[str]) -> str:
 
 
 def with_quoted_password(address: str) -> str:
-    """Address whose password, if it has one, has no character that means something else.
+    """Address whose password, if any, has its special characters escaped.
 
     >>> with_quoted_password("s3://key:sec/ret@bucket/x"), with_quoted_password("s3://bucket/x")
     ('s3://key:sec%2Fret@bucket/x', 's3://bucket/x')
@@ -94,9 +95,9 @@ def with_quoted_password(address: str) -> str:
 
 
 def servers_of(address: str) -> list[str]:
-    """What an address says itself of where a request goes, beside the service of its scheme.
+    """Servers that an address itself names, other than the service of its scheme.
 
-    That is a server; or, where there is none, the names of options that say how it is asked.
+    Where it names none, they are the names of the options that change how the service is reached.
 
     >>> servers_of("s3://bucket/x.csv?region=eu-west-1")
     []
@@ -118,9 +119,9 @@ def servers_of(address: str) -> list[str]:
 
 
 def in_one_line(error: BaseException, known: Iterable[str] = ()) -> str:
-    """What any error says, in one line and without secrets; what to do, where nobody foresaw it.
+    """Message of any error, in one line and without secrets; for an unforeseen one, with advice.
 
-    Addresses that are `known` are hidden in it whatever characters they have.
+    `known` addresses are hidden in it, whatever characters they have.
 
     >>> in_one_line(KeyError("x"))
     "KeyError: 'x'; biaskit did not foresee this: please report it"
@@ -129,7 +130,7 @@ def in_one_line(error: BaseException, known: Iterable[str] = ()) -> str:
         case BiaskitError():
             text = str(error)
         case MemoryError():
-            text = "the memory does not suffice; count fewer columns or values, or fewer files"
+            text = "there is not enough memory; count fewer columns or values, or fewer files"
         case OSError() if error.strerror:
             named = "" if error.filename is None else f"{said(error.filename)}: "
             text = f"{named}{error.strerror}"

@@ -1,4 +1,4 @@
-"""Arrow arrays: numbers as NumPy has them, which are missing, and types of texts."""
+"""Arrow arrays: numbers as NumPy arrays, masks of missing values, and types of texts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def indices_of(array: Any) -> NDArray[Any]:
 
 
 def values_of(array: Any) -> NDArray[Any]:
-    """Values of an Arrow array of numbers as they lie in memory; any value may stand for null."""
+    """Values of an Arrow array of numbers as in memory; the value of a null is arbitrary."""
     values = np.frombuffer(array.buffers()[1] or b"", dtype=_dtype(array.type))
     return values[array.offset : array.offset + len(array)]
 
@@ -43,26 +43,26 @@ def missing_of(array: Any) -> NDArray[np.bool_]:
 
 
 def is_unicode(type_: Any) -> bool:
-    """Whether an Arrow type is of texts in UTF-8, of any length."""
+    """Whether an Arrow type holds UTF-8 texts, with short or long offsets."""
     import pyarrow.types as t
 
     return bool(t.is_string(type_) or t.is_large_string(type_) or _is(type_, "is_string_view"))
 
 
 def is_bytes(type_: Any) -> bool:
-    """Whether an Arrow type is of bytes, of any length."""
+    """Whether an Arrow type holds bytes, with short or long offsets."""
     import pyarrow.types as t
 
     return bool(t.is_binary(type_) or t.is_large_binary(type_) or _is(type_, "is_binary_view"))
 
 
 def is_view(type_: Any) -> bool:
-    """Whether an Arrow type is of texts or bytes that lie anywhere."""
+    """Whether an Arrow type is a view of texts or bytes."""
     return _is(type_, "is_string_view") or _is(type_, "is_binary_view")
 
 
 def _is(type_: Any, check: str) -> bool:
-    """Answer of a check that older versions of Arrow do not have, nor the types it is for."""
+    """Result of a type check of pyarrow; False where an older version lacks it."""
     import pyarrow.types as t
 
     return hasattr(t, check) and bool(getattr(t, check)(type_))

@@ -1,4 +1,4 @@
-"""Columns of a saved file: texts that repeat themselves, numbers, and the checksum of either."""
+"""Columns of a saved file: repeated texts, numbers, and the checksum of either."""
 
 from __future__ import annotations
 
@@ -16,31 +16,32 @@ from biaskit.store.footers import ROWS, groups_of, rows_at_once
 
 __all__ = ["MAX_METADATA", "Texts", "checksum", "columns_of", "of_arrow", "texts_of"]
 
-#: Metadata stand in a file twice, the second time a third longer; by itself pyarrow reads 100 MB.
+#: A file holds its metadata twice, the second time a third longer; pyarrow alone would allow 100
+#: MB.
 MAX_METADATA = 1 << 28
 _MOST_LETTERS = 1 << 26
 
 
 class Texts(NamedTuple):
-    """Texts that repeat themselves: each once, and which of them stands in each row."""
+    """Repeated texts: each distinct text once, and its index in each row."""
 
     distinct: list[str]
     codes: NDArray[np.int32]
 
     def tolist(self) -> list[str]:
-        """The text of each row, as an array has it."""
+        """The text of each row, as an array."""
         return [self.distinct[code] for code in self.codes.tolist()]
 
 
 def texts_of(texts: Iterable[str]) -> Texts:
-    """Texts as `read` gives them."""
+    """Texts as `read` returns them."""
     places: dict[str, int] = {}
     codes = [places.setdefault(text, len(places)) for text in texts]
     return Texts([*places], np.array(codes, np.int32))
 
 
 def checksum(column: Any) -> int:
-    """Checksum of a column, of `Texts` or of numbers, in whatever order texts were met."""
+    """Checksum of a column of `Texts` or numbers, independent of the order of distinct texts."""
     if not isinstance(column, Texts):
         return zlib.crc32(np.ascontiguousarray(column).data)
     used, first = np.unique(column.codes, return_index=True)
@@ -52,7 +53,7 @@ def checksum(column: Any) -> int:
 
 
 def of_arrow(array: Any) -> Any:
-    """What `columns_of` gives of a column that is written."""
+    """A column to write, in the form that `columns_of` returns."""
     import pyarrow.types as t
 
     array = array.combine_chunks()
@@ -115,7 +116,7 @@ def columns_of(source: IO[bytes], opened: Any, names: Sequence[str]) -> dict[str
                 array[at:end] = np.where(missing_of(column), np.nan, values_of(column))
         at = end
     if at != size:
-        raise ValueError("it has other rows than it says")
+        raise ValueError("its number of rows is not the stated one")
     return {**numbers, **{name: Texts([*places[name]], codes[name]) for name in texts}}
 
 
@@ -126,7 +127,7 @@ def _plain(kind: Any) -> Any:
 
 
 def _dtype(kind: Any) -> str:
-    """NumPy's type for numbers of an Arrow type; all missing, they are floats."""
+    """NumPy type for numbers of an Arrow type; float if all are missing."""
     import pyarrow.types as t
 
     if t.is_integer(kind):

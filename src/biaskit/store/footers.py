@@ -1,8 +1,8 @@
-"""Footers: what a Parquet file says of its column chunks and their pages, read in plain Python.
+"""Footers: the metadata of a Parquet file on its column chunks and pages, read in plain Python.
 
-Arrow reads as many values of a chunk as it needs and asks nothing of the rest: a page that stands
-twice shifts all rows after it. Here every page header of a chunk is read before Arrow decodes it,
-so that rows that contradict themselves are refused, and pages that would take too much memory.
+Arrow reads as many values of a chunk as it needs and ignores the rest: a duplicated page shifts all
+rows after it. Here every page header of a chunk is read before Arrow decodes it, so inconsistent
+numbers of rows are refused, as are pages that would take too much memory.
 """
 
 from __future__ import annotations
@@ -23,45 +23,46 @@ __all__ = [
     "rows_at_once",
 ]
 
-#: Some bytes of a file: from where, and how many.
+#: Reads bytes of a file, given the start and the number of bytes.
 Read: TypeAlias = "Callable[[int, int], Any]"
-# Value of a field of some type that starts at a place, and where it ends.
+# Reads a field of some type, given its start; returns its value and its end.
 _Reader: TypeAlias = "Callable[[Any, int, int], tuple[Any, int]]"
 
-# Types of Thrift's compact form.
+# Types of Thrift's compact protocol.
 _TRUE, _FALSE, _BYTE, _INT_64, _DOUBLE, _BINARY = 1, 2, 3, 6, 7, 8
 _LIST, _SET, _MAP, _STRUCT = 9, 10, 11, 12
 _MOST_NESTED = 32
-# A page header is read in so many bytes; one with long statistics in more of them.
+# Bytes read for a page header; one with long statistics takes more of them.
 _HEADER, _MOST_HEADER = 1 << 8, 1 << 24
 # Kinds of pages.
 DATA, DICTIONARY, DATA_2 = 0, 2, 3
-#: Rows that are decoded at a time, if they are not too many bytes.
+#: Most rows that are decoded at a time.
 ROWS = 1 << 17
-# No page that is read has more bytes, nor values of more bytes on average, with their lengths.
+# Most bytes of a page that is read, and most bytes of its values on average, including their
+# lengths.
 _MOST_BYTES = 1 << 27
 _MOST_EACH = (1 << 16) + 4
-# So many bytes of a column are decoded at a time, as far as headers tell.
+# Bytes of a column that are decoded at a time, as far as the headers tell.
 _AT_ONCE = 1 << 26
-# Texts that begin as those before them may be as long as their page, each.
+# Encoding in which texts share prefixes with those before; each may be as long as its page.
 _DELTA_TEXTS = 7
 _AT_WORST = 1 << 29
 
 
 class Odd(ValueError):  # noqa: N818 - the same word as in the kernels' layout
-    """What is no footer or no page header of Parquet's."""
+    """Not a valid Parquet footer or page header."""
 
 
 class OtherRows(Odd):
-    """A column with another number of values than its row group has rows."""
+    """A column whose number of values differs from the rows of its row group."""
 
 
 class TooLarge(Odd):
-    """A page that is not read, since its values take too much memory."""
+    """A page that is refused, since its values take too much memory."""
 
 
 class Chunk(NamedTuple):
-    """A column chunk as the footer has it."""
+    """A column chunk as the footer describes it."""
 
     start: int
     length: int
@@ -69,20 +70,20 @@ class Chunk(NamedTuple):
 
 
 class Group(NamedTuple):
-    """A row group as the footer has it: its rows, and the chunks asked for, by column."""
+    """A row group as the footer describes it: its rows, and the requested chunks by column."""
 
     rows: int
     chunks: Mapping[int, Chunk]
 
 
 class Page(NamedTuple):
-    """A page as its header has it."""
+    """A page as its header describes it."""
 
     kind: int
     #: Bytes of the page when it is decompressed.
     size: int
     values: int
-    #: Rows, where the header tells, and otherwise the values.
+    #: Rows where the header has them, otherwise values.
     rows: int
     encoding: int
 
@@ -93,7 +94,7 @@ def groups_of(footer: bytes, columns: Collection[int]) -> list[Group]:
     Raises
     ------
     Odd
-        It is none.
+        It is invalid.
     """
     wanted = frozenset(columns)
 
@@ -130,7 +131,7 @@ def pages_of(read: Read, chunk: Chunk) -> Iterator[Page]:
     Raises
     ------
     Odd
-        A header is none, or a page ends beyond the chunk.
+        A header is invalid, or a page ends beyond the chunk.
     """
     at, end = chunk.start, chunk.start + chunk.length
     while at < end:
@@ -151,15 +152,15 @@ def rows_at_once(read: Read, group: Group, index: int) -> int:
     Raises
     ------
     OtherRows
-        The chunk has other values than its row group has rows.
+        The chunk's number of values differs from the rows of its row group.
     TooLarge
         A page has too many bytes, or too many for its values.
     Odd
-        A header is none.
+        A header is invalid.
     """
     chunk, rows, values = group.chunks[index], ROWS, 0
     if chunk.values != group.rows:
-        raise OtherRows("a column has another length than its row group")
+        raise OtherRows("a column and its row group differ in length")
     for page in pages_of(read, chunk) if group.rows else ():
         if page.kind != DICTIONARY:
             values += page.values
@@ -199,7 +200,7 @@ def _struct(
 ) -> tuple[dict[int, Any], int]:
     """Values of some fields of a struct, and where it ends."""
     if kind != _STRUCT:
-        raise Odd("a field is of another type than its own")
+        raise Odd("a field has the wrong type")
     found: dict[int, Any] = {}
     last = 0
     while head := source[at]:
@@ -231,7 +232,7 @@ def _varint(source: Any, at: int) -> tuple[int, int]:
 
 def _number(source: Any, at: int, kind: int) -> tuple[int, int]:
     if not _BYTE < kind <= _INT_64:
-        raise Odd("a field is of another type than its own")
+        raise Odd("a field has the wrong type")
     number, at = _varint(source, at)
     return (number >> 1) ^ -(number & 1), at
 
@@ -239,7 +240,7 @@ def _number(source: Any, at: int, kind: int) -> tuple[int, int]:
 def _list_head(source: Any, at: int, kind: int) -> tuple[int, int, int]:
     """Number of a list's items, their type, and where the first starts."""
     if kind not in (_LIST, _SET):
-        raise Odd("a field is of another type than its own")
+        raise Odd("a field has the wrong type")
     head, at = source[at], at + 1
     if head >> 4 < 15:
         return head >> 4, head & 15, at
@@ -271,12 +272,12 @@ def _skipped(source: Any, at: int, kind: int, depth: int) -> int:
         return _items_skipped(source, at + 1, kinds, count, depth)
     widths = {_TRUE: 0, _FALSE: 0, _BYTE: 1, _DOUBLE: 8}
     if kind not in widths:
-        raise Odd("a field is of no type")
+        raise Odd("a field has an unknown type")
     return at + widths[kind]
 
 
 def _struct_skipped(source: Any, at: int, depth: int) -> int:
-    """Where a struct ends; most of a footer is these, so what they mostly hold is read here."""
+    """End of a struct; frequent fields are read inline, since a footer is mostly structs."""
     while head := source[at]:
         at += 1
         if head < 16:
@@ -295,16 +296,16 @@ def _struct_skipped(source: Any, at: int, depth: int) -> int:
 
 def _items_skipped(source: Any, at: int, kinds: Sequence[int], count: int, depth: int) -> int:
     if count and any(kind not in range(_TRUE, _STRUCT + 1) for kind in kinds):
-        raise Odd("items are of no type")
+        raise Odd("items have an unknown type")
     for _ in range(count):
-        for kind in kinds:  # a flag that is an item takes a byte, as one that is a field does not
+        for kind in kinds:  # a boolean item of a list takes a byte; a boolean field does not
             at = _skipped(source, at, _BYTE if kind == _FALSE else max(kind, _BYTE), depth + 1)
-        source[at - 1]  # so many items that are not there take no time
+        source[at - 1]  # a huge count of items that do not exist costs no time
     return at
 
 
 def _fields(*numbers: int) -> _Reader:
-    """Reader of a struct of which some fields are numbers."""
+    """Reader of a struct, some of whose fields are numbers."""
     readers = dict.fromkeys(numbers, _number)
     return lambda source, at, kind: _struct(source, at, kind, readers)
 

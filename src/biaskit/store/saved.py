@@ -42,12 +42,12 @@ _SUMS = b"biaskit.checksums"
 
 
 class Form(NamedTuple):
-    """What one kind of saved file has."""
+    """Description of one kind of saved file."""
 
     kind: str
     #: Columns by schema; the newest is written, all are read.
     columns: Mapping[int, tuple[str, ...]]
-    #: What makes such a file again.
+    #: Advice on how to make such a file again.
     again: str
 
     @property
@@ -65,7 +65,7 @@ def save(
 ) -> None:
     """Write columns and a JSON header to a file of some form; `load` reads them.
 
-    `extra` has more JSON, each under a key of its own, which `load` passes over.
+    `extra` has more JSON objects, each under its own key, which `load` ignores.
     """
     from biaskit import __version__
 
@@ -78,7 +78,7 @@ def load(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Columns and header of a file that `save` made: `Texts`, and numbers, NaN where missing.
 
-    `source` is the file where it is open already; it stays so.
+    `source` is the file if it is already open; it stays open.
 
     Raises
     ------
@@ -86,7 +86,7 @@ def load(
         The file is missing, cut short, of another form or a newer schema, or has more than
         `most_rows` rows.
     """
-    # It is opened once: another may take its place between the header and the columns.
+    # It is opened once: another file could replace it between the header and the columns.
     with _bytes_of(path) if source is None else nullcontext(source) as opened:
         return _read(opened, path, form, most_rows)
 
@@ -99,7 +99,7 @@ def write(
 ) -> None:
     """Write columns of equal length to a Parquet file, and JSON if there is any.
 
-    Columns are sequences, arrays or `Texts`, of which each text is held and written once.
+    Columns are sequences, arrays or `Texts`, whose distinct texts are held and written once.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -108,7 +108,7 @@ def write(
         table = pa.table({name: _arrow(values) for name, values in columns.items()})
     except (UnicodeEncodeError, pa.ArrowException) as error:
         raise DataError(
-            f"cannot write {said(path)}: {error}; mend the texts in the data, or write JSON"
+            f"cannot write {said(path)}: {error}; fix the texts in the data, or write JSON"
         ) from error
     if header is not None:
         told = {_KEY: header, **{key.encode(): value for key, value in (extra or {}).items()}}
@@ -138,12 +138,12 @@ def header(path: str | os.PathLike[str]) -> dict[str, Any] | None:
 
 
 def header_in(file: Any, path: str | os.PathLike[str]) -> dict[str, Any] | None:
-    """The same of a file that `parquet_of` gave."""
+    """The same for a file from `parquet_of`."""
     return _json(file, path, _KEY, _MAX_HEADER)
 
 
 def extra(path: str | os.PathLike[str], key: str, most: int) -> dict[str, Any] | None:
-    """JSON object under a key of its own in a file that biaskit wrote, of at most so many bytes."""
+    """JSON object under its own key in a file that biaskit wrote, of at most `most` bytes."""
     with _bytes_of(path) as source:
         return _json(parquet_of(source, path), path, key.encode(), most)
 
@@ -190,7 +190,7 @@ def _read(
 
 
 def _bytes_of(path: str | os.PathLike[str]) -> Any:
-    """Open file of bytes, here or behind an address."""
+    """Open binary file, local or remote."""
     from pyarrow import ArrowException, fs
 
     _refuse_special(path)
@@ -207,7 +207,7 @@ def _bytes_of(path: str | os.PathLike[str]) -> Any:
 
 def _refuse_special(path: str | os.PathLike[str]) -> None:
     if Path(path).exists() and not Path(path).is_file():
-        raise DataError(f"{said(path)} is no file: a folder, a pipe or a device")
+        raise DataError(f"{said(path)} is not a regular file but a folder, a pipe or a device")
 
 
 def parquet_of(source: Any, path: str | os.PathLike[str]) -> Any:
@@ -216,7 +216,7 @@ def parquet_of(source: Any, path: str | os.PathLike[str]) -> Any:
     Raises
     ------
     DataError
-        It is no whole Parquet file.
+        It is not a complete Parquet file.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -234,7 +234,7 @@ def parquet_of(source: Any, path: str | os.PathLike[str]) -> Any:
 
 
 def _reason(error: Exception, path: str | os.PathLike[str]) -> str:
-    """What pyarrow says of a file; its own error may hold the address, and is not passed on."""
+    """Reason in an error of pyarrow; the error itself may hold the address and is not passed on."""
     return without_secrets(" ".join(str(error).split()), [os.fspath(path)])
 
 
@@ -255,7 +255,7 @@ def _json(file: Any, path: str | os.PathLike[str], key: bytes, most: int) -> dic
 
 
 def _sums_in(file: Any, path: str | os.PathLike[str]) -> dict[str, dict[str, int]] | None:
-    """Checksums in a file; None in one that was saved by 0.1.0."""
+    """Checksums in a file; None in one saved by 0.1.0."""
     text = (file.schema_arrow.metadata or {}).get(_SUMS)
     if text is None:
         return None

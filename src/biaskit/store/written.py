@@ -1,4 +1,4 @@
-"""Files written whole or not at all, through links, to devices, beside other writers."""
+"""Files written whole or not at all, through links, to devices, and with concurrent writers."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def refuse_unwritable(path: str | os.PathLike[str]) -> None:
 def refuse_inputs(
     output: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[str] | None]
 ) -> None:
-    """Check that writing an output would not replace what is read for it, under whatever name.
+    """Check that writing an output would not replace one of its inputs, under any name.
 
     Raises
     ------
@@ -52,15 +52,15 @@ def refuse_inputs(
         The output is one of the inputs.
     """
     with _writing(output):
-        if not _target(output).is_file():  # what is not there yet is not read
+        if not _target(output).is_file():  # a file that does not exist yet is not an input
             return
         for one in inputs:
             if one is None or is_address(os.fspath(one)):
                 continue
             if os.path.exists(one) and os.path.samefile(one, output):  # noqa: PTH110, PTH121
                 raise DataError(
-                    f"cannot write {said(output)}: {said(one)} is read, and would be replaced; "
-                    "give the output another name"
+                    f"cannot write {said(output)}: {said(one)} is an input and would be "
+                    "overwritten; give the output another name"
                 )
 
 
@@ -68,10 +68,10 @@ def refuse_inputs(
 def atomically(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """Binary file that takes the place of `path` only once it is whole.
 
-    A process that is killed, or an error inside the block, leaves the old file as it was. Of
-    several writers each has a file of its own meanwhile, and the last one's stays. A link stays a
-    link, and what it points at is replaced; the mode of an old file is kept. What is no file, such
-    as a device or a pipe, is not replaced but written to, once all is there.
+    A process that is killed, or an error inside the block, leaves the old file as it was.
+    Concurrent writers each have a temporary file, and the last one's stays. A link stays a link,
+    and its target is replaced; the mode of an old file is kept. A device or a pipe is not replaced
+    but written to, once everything is there.
     """
     refuse_unwritable(path)
     with _writing(path):
@@ -82,18 +82,18 @@ def atomically(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
 
 @contextlib.contextmanager
 def locked(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Nobody else reads a file, adds to it and replaces it meanwhile.
+    """Lock under which no other process may read, extend and replace a file.
 
     Raises
     ------
     DataError
-        Somebody does, or the file system has no locks.
+        Another process holds the lock, or the file system has no locks.
     """
     import fcntl
 
     refuse_unwritable(path)
     target = _target(path)
-    if _is_special(target):  # nothing can be added to it
+    if _is_special(target):  # it cannot be extended
         yield
         return
     lock = target.with_name(f".{target.name[:200]}.lock")
@@ -106,10 +106,10 @@ def locked(path: str | os.PathLike[str]) -> Iterator[None]:
                     fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
                     raise DataError(
-                        f"another process adds to {said(path)}; wait until it ends, or give "
+                        f"another process is adding to {said(path)}; wait until it ends, or give "
                         "another file and merge the two"
                     ) from None
-                # Whoever had it before may have removed the file that is locked now.
+                # The previous holder may have removed the file that is now locked.
                 if lock.exists() and os.path.samestat(os.fstat(handle), lock.stat()):
                     break
         try:
@@ -120,7 +120,7 @@ def locked(path: str | os.PathLike[str]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _writing(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Errors of the system named after the file that is written."""
+    """Errors of the operating system, raised with the name of the file that is written."""
     try:
         yield
     except OSError as error:
@@ -128,17 +128,17 @@ def _writing(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def _target(path: str | os.PathLike[str]) -> Path:
-    """What is written where a path leads: the file that a link points at, else the path itself.
+    """File that a path leads to: the target of a link, else the path itself.
 
     Raises
     ------
     DataError
-        No file can have such a name.
+        No file can have this name.
     """
     text = os.fspath(path)
     if not text or "\0" in text:
-        raise DataError(f"cannot write {said(path)}: no file has such a name")
-    # A link to an open pipe, such as /dev/stdout, points at what is no path.
+        raise DataError(f"cannot write {said(path)}: a file cannot have this name")
+    # A link to an open pipe, such as /dev/stdout, points at something that is not a path.
     path = Path(text)
     return Path(os.path.realpath(text)) if path.is_symlink() and not _is_special(path) else path
 
@@ -152,7 +152,7 @@ def _is_special(path: Path) -> bool:
 def _replaced(target: Path) -> Iterator[IO[bytes]]:
     """New file beside `target`, which takes its place at the end."""
     old = target.stat() if target.exists() else None
-    # Nobody can foresee the name, and what is there already is not opened.
+    # The name is unpredictable, and an existing file is not opened.
     partial = target.with_name(f".{os.urandom(8).hex()}.partial")
     handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
@@ -171,7 +171,7 @@ def _replaced(target: Path) -> Iterator[IO[bytes]]:
 
 @contextlib.contextmanager
 def _written_through(target: Path) -> Iterator[IO[bytes]]:
-    """File whose bytes go to a device or a pipe at the end: a writer may need to seek."""
+    """Temporary file, copied to a device or a pipe at the end: a writer may need to seek."""
     import shutil
     import tempfile
 
@@ -183,7 +183,7 @@ def _written_through(target: Path) -> Iterator[IO[bytes]]:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Bring a folder's names to the disk, where its file system can."""
+    """Flush a folder's entries to the disk, where its file system can."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:

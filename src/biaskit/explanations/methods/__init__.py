@@ -1,1 +1,1 @@
-"""Methods: the ways to the Shapley values of rows, each for the models that it explains best."""
+"""Methods: ways to compute the Shapley values of rows, each for the models that it suits best."""

@@ -1,4 +1,4 @@
-"""Choice: the methods in the order in which they are tried, and the one that explains a model."""
+"""Choice: the methods in the order in which they are tried, and the first that accepts a model."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Made = TypeVar("Made")
 
 
 class Explained(NamedTuple):
-    """A request, how its rows are explained, and these rows with their values, read once."""
+    """A request, its method, and its rows with their values, read once."""
 
     request: Request
     about: About
@@ -49,9 +49,9 @@ def explained(request: Request) -> Explained:
     Raises
     ------
     RolesError
-        The model does not have the scale or the class asked for.
+        The model lacks the requested scale or class.
     DataError
-        The data or the model cannot be read, or do not fit each other.
+        The data or the model cannot be read, or are incompatible.
     """
     task = task_of(request)
     method = first_that_does(METHODS, task)
@@ -66,12 +66,12 @@ def task_of(request: Request) -> Task:
 
 
 def first_that_does(ways: Sequence[Callable[[Task], Made]], task: Task) -> Made:
-    """Result of the first way that does not decline; each way is told why those before it did.
+    """Result of the first method that does not decline; each gets the reasons of those before.
 
     Raises
     ------
     DataError
-        All decline: the model needs its own library, which a model file does not bring.
+        All decline: the model needs its own library, which a model file does not include.
     """
     for way in ways:
         try:
@@ -81,6 +81,6 @@ def first_that_does(ways: Sequence[Callable[[Task], Made]], task: Task) -> Made:
             if why and why not in task.reasons:
                 task = task._replace(reasons=(*task.reasons, why))
     raise DataError(
-        f"the model has {task.why}, which needs its library: load the model with it and give the "
-        "object"
+        f"the model has {task.why}, which needs its library: load the model with that library "
+        "and give the object"
     )

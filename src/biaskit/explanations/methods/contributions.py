@@ -1,4 +1,4 @@
-"""Contributions: path-dependent values of trees that only the model's own library reads."""
+"""Contributions: path-dependent values of trees that only the model's own library can read."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class LibraryContributions:
         )
 
     def __call__(self, batch: Batch) -> Values:
-        """Values as the library gives them."""
+        """Values as the library returns them."""
         rows = self._table.rows(batch)
         found = self._own.values(self._table, rows)
         refuse_other_outputs(found.sum(axis=2), self._own.margin(self._table, rows))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ExactTrees"]
 
-# Sums of tables differ from sums of leaves by rounding only.
+# Sums of tables differ from sums of leaves only by rounding.
 _ROUNDING = 1e-9
 
 
@@ -53,7 +53,7 @@ class ExactTrees:
         )
 
     def __call__(self, batch: Batch) -> Values:
-        """Values by looking the patterns of rows up in tables."""
+        """Values by looking up the patterns of rows in tables."""
         columns = matrix(batch, self._features, batch.where)
         found = np.stack([values(columns) for values in self._values])
         some = spread(batch.rows)
@@ -62,10 +62,10 @@ class ExactTrees:
         return Values(found)
 
     def _tabulated(self, background: _Background | None) -> list[TreeValues]:
-        """What gives the values of each output that is explained."""
+        """Tables of the values of each explained output."""
         from biaskit.explanations.trees import TreeValues
 
-        # Several outputs take the background one after the other, and it is read once.
+        # Several outputs use the background one after another, and it is read once.
         batches = background if background is None or len(self._chosen) == 1 else [*background]
         ensembles = [*self._trees.outputs.values()]
         try:
@@ -73,7 +73,7 @@ class ExactTrees:
         except ValueError as error:
             if isinstance(error, DataError):
                 raise
-            raise DataError("the background has no rows; give it one at least") from error
+            raise DataError("the background has no rows; give it at least one") from error
 
 
 class _Background:
@@ -91,7 +91,7 @@ class _Background:
 
 
 def _refuse_scale(scale: str, trees: TreeModel) -> None:
-    """Refuse a scale that no method has for trees; decline one that others have."""
+    """Refuse a scale that no method supports for trees; decline one that others support."""
     if scale == "probability" and not trees.is_probability:
         if trees.is_log_odds:
             raise Declined

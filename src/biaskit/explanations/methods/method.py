@@ -1,4 +1,4 @@
-"""Methods: what each of them is given, and what it answers."""
+"""Methods: their input and their result."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from biaskit.sources.batches import Batch
 
 __all__ = ["FEW_AT_ONCE", "Method", "Task", "Values"]
 
-#: Rows that are explained at a time where that takes long, so that progress shows.
+#: Rows explained at a time by slow methods, so that progress shows.
 FEW_AT_ONCE = 2_000
 
 
 class Task(NamedTuple):
-    """A request, its opened model, its rows, and the reasons for which methods declined it."""
+    """A request, its opened model, its rows, and the reasons why methods declined it."""
 
     request: Request
     model: Model
@@ -45,14 +45,14 @@ class Values(NamedTuple):
 
 
 class Method(Protocol):
-    """What gives the Shapley values of batches of rows, one batch after the other.
+    """Computes the Shapley values of batches of rows, one batch after another.
 
     A method is constructed from a `Task`, and raises `Declined` if it does not explain that model,
     on that scale, with or without a background.
     """
 
     about: About
-    #: Rows that a batch should have at most.
+    #: Most rows that a batch should have.
     at_once: int
 
     def __call__(self, batch: Batch) -> Values:
@@ -61,6 +61,6 @@ class Method(Protocol):
         Raises
         ------
         DataError
-            They add up to other outputs than the model itself gives.
+            They do not add up to the model's own outputs.
         """
         ...

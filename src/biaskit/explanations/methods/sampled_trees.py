@@ -18,8 +18,8 @@ __all__ = ["SampledTrees"]
 class SampledTrees:
     """Values of trees, sampled by walks from background rows.
 
-    Where only the margin is asked for and nothing to compare with is given, the library of the
-    model, or shap, has path-dependent values.
+    Where only the margin is requested and no background is given, the library of the model, or
+    shap, has path-dependent values.
     """
 
     at_once = FEW_AT_ONCE

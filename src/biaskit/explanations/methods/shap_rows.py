@@ -1,4 +1,4 @@
-"""shap's rows: the values of any function of rows, from what it answers for mixtures of them."""
+"""shap's rows: the values of any function of rows, from its outputs on mixtures of them."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ __all__ = ["ShapRows", "imported_shap", "row_table"]
 
 # Most features for which all subsets are evaluated; for more, orders are sampled.
 _FEW_FEATURES = 10
-# Orders of the features that shap samples for each row; each is walked there and back.
+# Orders of the features that shap samples for each row, each forwards and backwards.
 _ORDERS = 10
 
 
 def imported_shap() -> Any:
-    """The package shap, which takes long to load, and whose loading may warn of its own parts."""
+    """The package shap, which is slow to import and may emit warnings on import."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import shap
@@ -59,7 +59,9 @@ class ShapRows:
         self._shap = self._exact() if is_exact else self._sampled(len(rows.features), request.seed)
         how = "shap's Exact"
         if not is_exact:
-            how = f"shap's Permutation, {_ORDERS} orders there and back, seed {request.seed}"
+            how = (
+                f"shap's Permutation, {_ORDERS} orders forwards and backwards, seed {request.seed}"
+            )
         why = f"; {task.why}: no kernels" if task.why else ""
         self.about = About(
             features=rows.features,
@@ -74,7 +76,7 @@ class ShapRows:
     def __call__(self, batch: Batch) -> Values:
         """Values of the distinct rows of a batch, each explained once."""
         rows = self._table.rows(batch)
-        distinct, place = np.unique(rows, axis=0, return_inverse=True)  # NaN is one value here
+        distinct, place = np.unique(rows, axis=0, return_inverse=True)  # NaN equals itself here
         values = self._of(distinct)
         return Values(values[self._chosen][:, :, place.ravel()])
 

@@ -1,7 +1,7 @@
-"""Models: the objects and files of the libraries that make them, each read to one `Model`.
+"""Models: objects and files of model libraries, each read to one `Model`.
 
-The lists name what reads each kind as ``module:function`` of this folder. A reader, and the library
-that it needs, is imported when a model asks for it.
+The lists name the reader of each kind as ``module:function`` in this folder. A reader and its
+library are imported only when a model needs them.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ __all__ = ["FORMATS", "LIBRARIES", "Format", "kinds_of_files"]
 class Format(NamedTuple):
     """A kind of model file."""
 
-    #: What makes such files.
+    #: Library that makes such files.
     maker: str
-    #: Function of a path, and of whether the file may be trusted, to what the file holds.
+    #: Reads a file, given its path and whether it may be trusted.
     reader: str
-    #: What may happen where a library opens the file; empty where biaskit reads it itself.
+    #: Risk of opening the file with a library; empty where biaskit reads it itself.
     risk: str = ""
 
 
@@ -26,25 +26,25 @@ _PICKLE = Format(
     "pickle", "consent:pickle_file", "is a pickle: opening it runs whatever code is in it"
 )
 
-#: Kinds of model files by their suffix, in the order in which people are told of them.
+#: Kinds of model files by their suffix, in the order of messages.
 FORMATS: dict[str, Format] = {
     ".json": Format("XGBoost", "xgboost:xgboost_file"),
     ".ubj": Format("XGBoost", "xgboost:xgboost_file"),
     ".txt": Format("LightGBM", "lightgbm:lightgbm_file"),
     ".onnx": Format(
-        "ONNX", "onnx:onnx_file", "is opened by onnxruntime, which a file can be made to crash"
+        "ONNX", "onnx:onnx_file", "is opened by onnxruntime, which a crafted file can crash"
     ),
     ".skops": Format(
         "skops",
         "sklearn:skops_file",
-        "is opened by skops, whose models a file can be made to crash",
+        "is opened by skops, whose models a crafted file can crash",
     ),
     ".pkl": _PICKLE,
     ".pickle": _PICKLE,
     ".joblib": _PICKLE,
 }
 
-#: What makes a `Model` of an object, by the package of its class; any other can only be called.
+#: Maker of a `Model` from an object, by the package of its class; other objects can only be called.
 LIBRARIES: dict[str, str] = {
     "xgboost": "xgboost:of_xgboost",
     "lightgbm": "lightgbm:of_lightgbm",
@@ -54,7 +54,7 @@ LIBRARIES: dict[str, str] = {
 
 
 def kinds_of_files(*, risky: bool) -> str:
-    """Kinds of model files that a library opens, or that biaskit reads itself, for people.
+    """Kinds of model files that a library opens, or that biaskit reads itself, for messages.
 
     >>> kinds_of_files(risky=False)
     'XGBoost .json or .ubj, LightGBM .txt'

@@ -19,18 +19,18 @@ CONSENT = "if you know who made it, say --trust-model (trust_model=True)"
 def library_for(
     what: str, library: str, module: str, *, trust: bool, least: tuple[int, ...] = (0,)
 ) -> Any:
-    """Library that opens a file with something that the kernels do not read.
+    """Library that opens a file which biaskit cannot read itself.
 
     Raises
     ------
     RolesError
-        Nobody said that the file may be trusted.
+        The caller has not said that the file may be trusted.
     DataError
         The library is missing, or too old.
     """
     if not trust:
         raise RolesError(
-            f"the model has {what}, which only {library} reads, and a file can be made to crash it;"
+            f"the model has {what}, which only {library} reads, and a crafted file can crash it;"
             f" {CONSENT}"
         )
     why = f"the model has {what}, for which {library} itself is needed"
@@ -47,7 +47,7 @@ def imported(module: str, why: str, *, least: tuple[int, ...] = (0,)) -> Any:
     why
         What it is needed for.
     least
-        Oldest version without known holes that a file can use.
+        Oldest version without known vulnerabilities to crafted files.
 
     Raises
     ------
@@ -63,14 +63,14 @@ def imported(module: str, why: str, *, least: tuple[int, ...] = (0,)) -> Any:
     if tuple(map(int, re.findall(r"\d+", version)[: len(least)])) < least:
         needed = ".".join(map(str, least))
         raise DataError(
-            f"{package} {version} has holes that a model file can use; "
+            f"{package} {version} has vulnerabilities that a model file can exploit; "
             f"pip install '{package}>={needed}'"
         )
     return found
 
 
 def loaded(library: str, load: Callable[[], Any]) -> Any:
-    """What a library makes of a file; any error of the library is a fault of the file."""
+    """Object that a library reads from a file; any error of the library is the file's fault."""
     try:
         return load()
     except Exception as error:
@@ -80,7 +80,7 @@ def loaded(library: str, load: Callable[[], Any]) -> Any:
 
 
 def pickle_file(path: Path, _: bool) -> Any:
-    """Object in a pickle, whose code is run.
+    """Object in a pickle, which runs the pickle's code.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Ensembles: the trees of any library as plain arrays, checked before anything walks them."""
+"""Ensembles: the trees of any library as plain arrays, checked before use."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = [
 
 #: A tree that is deeper than this is refused.
 MOST_DEPTH = 1_000
-#: Parent of a node that no root leads to, such as a pruned one.
+#: Parent of a node that is unreachable from a root, such as a pruned one.
 UNREACHED = -2
 _MOST_NODES = 50_000_000
 _MOST_VALUES = 10_000_000
@@ -43,13 +43,14 @@ class TreeModel:
     outputs: Mapping[str, Ensemble]
     #: Unit of the sum of the leaves, in words, such as log-odds.
     unit: str
-    #: Whether they add up to a probability, and whether the logistic function makes one of them.
+    #: Whether the leaves add up to a probability, and whether the logistic function turns the sum
+    #: into one.
     is_probability: bool = False
     is_log_odds: bool = False
-    #: Outputs by the library itself, shape ``(rows, outputs)``, from rows as floats; None where
-    #: the library is not at hand.
+    #: Outputs by the library itself, shape ``(rows, outputs)``, from rows as floats; None where the
+    #: library is not available.
     own: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None
-    #: Whether the columns have names of their own, not made of their numbers.
+    #: Whether the columns have names of their own, not derived from their numbers.
     has_names: bool = True
     #: Addition to the text of the method, such as the number of rounds that are used.
     remark: str = ""
@@ -70,7 +71,7 @@ class Ensemble:
     Raises
     ------
     DataError
-        An index leads nowhere or round in a circle, or a number is not finite.
+        An index is invalid or leads in a circle, or a number is not finite.
     """
 
     features: tuple[str, ...]
@@ -86,13 +87,13 @@ class Ensemble:
     base: float = 0.0
     #: Whether the library rounds values to float32 before it compares them.
     rounds: bool = False
-    #: Features in which NaN is 0, and those in which 0 is missing.
+    #: Features in which NaN counts as 0, and those in which 0 counts as missing.
     nan_is_zero: frozenset[int] = frozenset()
     zero_is_missing: frozenset[int] = frozenset()
-    #: Number that is missing to the model in every feature, beside NaN.
+    #: Number that counts as missing in every feature, besides NaN.
     missing: float = math.nan
-    #: Parent of each node, -1 of a root, `UNREACHED` where no root leads; and splits at or below
-    #: it. Both follow from the rest.
+    #: Parent of each node, -1 for a root, `UNREACHED` for an unreachable node; and splits at or
+    #: below it. Both follow from the other fields.
     parent: NDArray[np.int32] = field(init=False)
     splits: NDArray[np.int32] = field(init=False)
 
@@ -121,16 +122,17 @@ class Ensemble:
         object.__setattr__(self, "splits", splits)
 
     def _shape(self, inner: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """Parent of each node and splits below it; raises if the nodes form no forest."""
+        """Parent of each node and splits below it; raises if the nodes do not form a forest."""
         n = len(self.left)
         times = np.zeros(n, dtype=np.int64)
         for children in (self.left[inner], self.right[inner], self.roots):
             if len(children) and (children.min() < 0 or children.max() >= n):
                 raise DataError("the model is damaged: a tree has no root")
             times += np.bincount(children, minlength=n)
-        # With one way to each node at most, none to a root, no way from a root is a circle.
+        # With at most one edge into each node, and none into a root, no path from a root is a
+        # cycle.
         if np.any(times > 1):
-            raise DataError("the model is damaged: two ways lead to one node of a tree")
+            raise DataError("the model is damaged: two branches lead to the same node of a tree")
         parent = np.full(n, UNREACHED, dtype=np.int32)
         parent[self.roots] = -1
         levels: list[NDArray[np.int32]] = [self.roots]
@@ -148,7 +150,7 @@ class Ensemble:
 
 
 def refuse_large(outputs: int, features: int) -> None:
-    """Refuse a model whose outputs times features would not fit into memory.
+    """Refuse a model whose outputs times features would not fit in memory.
 
     Raises
     ------
@@ -163,7 +165,7 @@ def refuse_large(outputs: int, features: int) -> None:
 
 
 class Trees:
-    """Trees that are put together to an `Ensemble`, one after the other."""
+    """Builder of an `Ensemble`, tree by tree."""
 
     def __init__(self) -> None:
         self._parts: list[dict[str, NDArray[Any]]] = []
@@ -240,7 +242,7 @@ class Trees:
 
 
 def _indices(values: Sequence[int] | NDArray[np.generic]) -> NDArray[np.int64]:
-    """Whole numbers that fit an int32."""
+    """Integers, checked to fit int32."""
     found = np.asarray(values)
     if found.dtype.kind not in "iu" and len(found):
         raise DataError("the model is damaged: a node's index is not a whole number")

@@ -1,4 +1,4 @@
-"""Estimators and functions: any object that predicts or can be called, by what it answers."""
+"""Estimators and functions: any object that predicts or can be called, used through its outputs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class _Question(NamedTuple):
     call: Callable[[Any], Any]
     scale: str = "raw"
     unit: str = "output"
-    #: Whether the second of two columns says all of the first.
+    #: Whether the second of two columns determines the first.
     is_binary: bool = False
 
 
@@ -43,7 +43,7 @@ def classes_of(model: Any) -> tuple[str, ...]:
 
 
 def columns_of(model: Any) -> tuple[str, ...]:
-    """Columns that a model says it takes, in their order; empty where it says nothing."""
+    """Columns that a model declares, in their order; empty where it declares none."""
     for name in ("feature_names_in_", "feature_names_", "feature_names", "columns"):
         found = getattr(model, name, None)
         if callable(found):
@@ -59,9 +59,9 @@ def outputs_of(model: Any, scale: str, table: RowTable, some: Floats) -> Outputs
     Raises
     ------
     RolesError
-        It does not have the scale, or it is no model.
+        It does not have the scale, or it is not a model.
     DataError
-        It predicts classes only, or fails on the rows.
+        It predicts only classes, or fails on the rows.
     """
     classes = classes_of(model)
     asked = _question(model, scale, classes)
@@ -93,8 +93,8 @@ def _question(model: Any, scale: str, classes: Sequence[str]) -> _Question:
     if callable(model):
         return _Question(model)
     raise RolesError(
-        f"a {type(model).__module__}.{type(model).__qualname__} is no model: it has no predict "
-        "and cannot be called"
+        f"a {type(model).__module__}.{type(model).__qualname__} is not a model: it has no "
+        "predict and cannot be called"
     )
 
 
@@ -114,7 +114,7 @@ def answered(
     call
         Function of a frame or an array.
     table
-        What makes frames of rows as floats.
+        Makes frames from rows as floats.
     some
         Rows that the model is tried on.
     classes
@@ -127,7 +127,7 @@ def answered(
     Raises
     ------
     DataError
-        The model fails on the rows, or returns no finite numbers.
+        The model fails on the rows, or does not return finite numbers.
     """
     take = _reader(call, table, some)
     of = finite(take if then is None else lambda rows: then(take(rows)))
@@ -135,7 +135,7 @@ def answered(
 
 
 def _second(probabilities: Floats) -> Floats:
-    """Probability of the second of two classes, which says all of the first."""
+    """Probability of the second of two classes, which determines that of the first."""
     return probabilities[:, 1:] if probabilities.shape[1] == 2 else probabilities
 
 
@@ -148,7 +148,7 @@ def _log_odds(probabilities: Floats) -> Floats:
 def _reader(
     call: Callable[[Any], Any], table: RowTable, some: Floats
 ) -> Callable[[Floats], Floats]:
-    """Function of rows as floats: by a frame if the model takes one, else by an array."""
+    """Function of rows as floats; calls with a frame if the model takes one, else an array."""
     failures = []
     for shape in (table.frame, table.array):
         try:
@@ -162,7 +162,7 @@ def _reader(
         return lambda rows, shape=shape: _as_scores(call(shape(rows)), len(rows))  # type: ignore[misc]
     raise DataError(
         f"the model fails on these columns ({listed(table.features)}): {failures[0]}; "
-        "were they of these types when it was trained?"
+        "did they have these types when it was trained?"
     )
 
 

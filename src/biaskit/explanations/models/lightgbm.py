@@ -18,7 +18,7 @@ from biaskit.explanations.models.model import Booster, Floats, Model, wide
 __all__ = ["lightgbm_file", "of_lightgbm"]
 
 _PROBABILITIES = ("binary", "cross_entropy", "multiclass", "multiclassova")
-#: Oldest version that may open a file; older ones have holes that a file can use.
+#: Oldest version that may open a file; older ones are vulnerable to crafted files.
 _LEAST = (4, 6)
 
 
@@ -28,7 +28,7 @@ def of_lightgbm(model: Any) -> Model | None:
     Raises
     ------
     DataError
-        The model keeps categories, and nothing says which features they belong to.
+        The model stores categories, and it is unknown which features they belong to.
     """
     import lightgbm
 
@@ -39,14 +39,14 @@ def of_lightgbm(model: Any) -> Model | None:
 
 
 def lightgbm_file(path: Path, trust: bool) -> Any:
-    """What a ``.txt`` file holds: its trees, or where they are not read, a Booster.
+    """Content of a ``.txt`` file: its trees, or a Booster where biaskit cannot read them.
 
     Raises
     ------
     RolesError
-        LightGBM would have to open the file, and nobody said that it may be trusted.
+        LightGBM would have to open the file, and the caller has not said that it may be trusted.
     DataError
-        The file is no model of LightGBM, or is damaged.
+        The file is not a LightGBM model, or is damaged.
     """
     try:
         return from_lightgbm(path.read_text(encoding="utf-8", errors="replace"))
@@ -56,7 +56,7 @@ def lightgbm_file(path: Path, trust: bool) -> Any:
 
 
 def _booster(model: Any, booster: Any) -> Booster:
-    """Booster, or wrapper of one, as LightGBM answers for it."""
+    """Booster, or wrapper of one, called through LightGBM."""
     lines = booster.model_to_string(num_iteration=1).splitlines()
     outputs = booster.num_model_per_iteration()
     rounds = booster.best_iteration if booster.best_iteration > 0 else booster.current_iteration()
@@ -90,12 +90,12 @@ def _booster(model: Any, booster: Any) -> Booster:
 def _categories(
     kept: Any, lines: list[str], columns: tuple[str, ...]
 ) -> dict[str, tuple[Any, ...]]:
-    """Categories of pandas that a booster keeps: a list for each feature of categories."""
+    """Pandas categories that a booster stores: a list for each categorical feature."""
     said = next((one for one in lines if one.startswith("[categorical_feature: ")), "")
     places = [int(one) for one in said.strip("[]").partition(": ")[2].split(",") if one.strip()]
     if kept and len(kept) != len(places):
         raise DataError(
-            f"the model keeps the categories of {len(kept)} columns and has {len(places)} features "
-            "of categories, so nothing says whose they are; give a function that calls the model"
+            f"the model stores the categories of {len(kept)} columns but has {len(places)} "
+            "categorical features, so they cannot be matched; give a function that calls the model"
         )
     return {columns[at]: tuple(one) for at, one in zip(sorted(places), kept, strict=False)}

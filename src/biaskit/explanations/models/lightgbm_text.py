@@ -15,7 +15,7 @@ __all__ = ["from_lightgbm"]
 
 _CATEGORICAL, _DEFAULT_LEFT = 1, 2
 _CATEGORIES = "\npandas_categorical:"
-#: How a split treats what is missing, in two bits of its type.
+#: Treatment of missing values by a split, in two bits of its type.
 _NONE, _ZERO, _NAN = 0, 1, 2
 _LOGS = {"poisson", "gamma", "tweedie"}
 
@@ -26,9 +26,9 @@ def from_lightgbm(text: str) -> TreeModel:
     Raises
     ------
     DataError
-        It is no model of LightGBM, or is damaged.
+        It is not a LightGBM model, or is damaged.
     Declined
-        It holds what the kernels do not read.
+        It holds something that the kernels do not support.
     """
     try:
         return _read(text)
@@ -36,7 +36,7 @@ def from_lightgbm(text: str) -> TreeModel:
         if isinstance(error, DataError):
             raise
         raise DataError(
-            f"this is no model that LightGBM wrote, or it is damaged ({error!r}); "
+            f"this is not a model that LightGBM wrote, or it is damaged ({error!r}); "
             "save it with save_model"
         ) from error
 
@@ -44,17 +44,23 @@ def from_lightgbm(text: str) -> TreeModel:
 def _read(text: str) -> TreeModel:
     head, *blocks = text.split("\nTree=")
     if not head.startswith("tree"):
-        raise DataError("this is no model that LightGBM wrote: its first line is not 'tree'")
+        raise DataError("this is not a model that LightGBM wrote: its first line is not 'tree'")
     kept = text.rpartition(_CATEGORIES)[2].strip() if _CATEGORIES in text else ""
-    if kept not in ("", "[]", "null"):  # the numbers in the trees are not those in the data
+    if kept not in (
+        "",
+        "[]",
+        "null",
+    ):  # the trees' numbers are category codes, not those in the data
         raise Declined("categories of pandas")
     about = _entries(head)
     features = tuple(about["feature_names"].split(" "))  # one for all outputs
     if len(features) != int(about["max_feature_idx"]) + 1:
-        raise DataError("the model is damaged: it has other names than features")
+        raise DataError("the model is damaged: its names and features differ in number")
     outputs = int(about["num_tree_per_iteration"])
     if not 0 < outputs <= 10_000 or len(blocks) % outputs:
-        raise DataError("the model is damaged: its trees are no multiple of its outputs")
+        raise DataError(
+            "the model is damaged: the number of trees is not a multiple of the number of outputs"
+        )
     refuse_large(outputs, len(features))
     average = "average_output" in head.splitlines()
     scale = outputs / len(blocks) if average and blocks else 1.0
@@ -85,7 +91,7 @@ def _entries(block: str) -> dict[str, str]:
 
 
 class _Missing:
-    """How each feature treats what is missing; a feature does the same in every split."""
+    """Treatment of missing values by each feature, the same in every split."""
 
     def __init__(self, features: int):
         self._kind = np.full(features, -1)
@@ -99,7 +105,7 @@ class _Missing:
             self._kind[f] = k
 
     def rules(self) -> tuple[frozenset[int], frozenset[int]]:
-        """Features in which NaN is 0, and those in which 0 is missing."""
+        """Features in which NaN counts as 0, and those in which 0 counts as missing."""
         kinds = self._kind
         return (
             frozenset(np.flatnonzero(kinds == _NONE).tolist()),

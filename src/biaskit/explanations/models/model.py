@@ -1,4 +1,4 @@
-"""Models: a fitted model in one form, whichever library made it."""
+"""Models: a fitted model in one form, for all libraries."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ __all__ = [
 
 Floats: TypeAlias = NDArray[np.float64]
 
-NO_PROBABILITY = "this model says no probability; leave scale out, or say scale='raw'"
+NO_PROBABILITY = "this model gives no probability; leave scale out, or say scale='raw'"
 
 
 class Outputs(NamedTuple):
-    """What a model answers on one scale."""
+    """Outputs of a model on one scale."""
 
     #: Outputs of rows as floats, shape ``(rows, outputs)``.
     of: Callable[[Floats], Floats]
@@ -63,12 +63,12 @@ class ForShap(NamedTuple):
     """A model that shap's TreeExplainer reads."""
 
     model: Any
-    #: What the values add up to by the model itself, shape ``(rows, outputs)``.
+    #: The model's own outputs, to which the values add up, shape ``(rows, outputs)``.
     own: Callable[[RowTable, Floats], Floats]
     classes: tuple[str, ...]
     unit: str
     is_probability: bool = False
-    #: Number of outputs that shap gives before the model's own: 1 for the first of two classes.
+    #: Number of outputs that shap returns before the model's own: 1 for the first of two classes.
     skipped: int = 0
 
 
@@ -79,7 +79,7 @@ class Formula(NamedTuple):
     at_zero: Floats
     names: tuple[str, ...]
     unit: str
-    #: What the model itself answers, shape ``(rows, outputs)``.
+    #: The model's own outputs, shape ``(rows, outputs)``.
     own: Callable[[RowTable, Floats], Floats]
 
 
@@ -89,18 +89,18 @@ class Model:
 
     #: Columns that it takes, in their order; empty where it does not name them.
     columns: tuple[str, ...] = ()
-    #: Whether these are names that the data had, not made of their numbers.
+    #: Whether these are names from the data, not derived from column numbers.
     has_names: bool = True
-    #: Its trees; the reason if the kernels do not read them; None if it has no trees.
+    #: Its trees; the reason why the kernels do not support them; None if it has no trees.
     trees: TreeModel | Declined | None = None
-    #: Function of a scale, a table and some of its rows, on which the model is tried, to outputs;
-    #: None if the model cannot be called without its library.
+    #: Makes the outputs from a scale, a table and some rows to try the model on; None if the model
+    #: cannot be called without its library.
     outputs: Callable[[str, RowTable, Floats], Outputs] | None = None
     #: Shapley values by its own library; None if the library computes none.
     contributions: Contributions | None = None
     #: Its formula if it is linear.
     formula: Formula | None = None
-    #: Its form for shap, if it has trees that shap reads.
+    #: Its form for shap, if shap supports its trees.
     for_shap: ForShap | None = None
     #: Addition to the text of the method, such as the number of rounds that are used.
     remark: str = ""
@@ -116,7 +116,7 @@ class Model:
         Raises
         ------
         Declined
-            It has none, or the kernels do not read them.
+            It has none, or the kernels do not support them.
         """
         if self.trees is None:
             raise Declined
@@ -129,13 +129,13 @@ class Model:
 class Booster:
     """A fitted model of XGBoost or LightGBM, called through its own library.
 
-    Rows go to a library as floats, and a category as the number by which the library knows it: a
-    frame of pandas would number the categories of its own rows.
+    Rows are passed to a library as floats, and a category as the library's own code: a pandas frame
+    would number the categories of its own rows.
     """
 
     #: Columns that it takes, and its categories.
     categories: Categories
-    #: Whether the columns have names that the data had, not made of their numbers.
+    #: Whether the columns have names from the data, not derived from column numbers.
     has_names: bool
     #: Margins of rows, shape ``(rows, outputs)``, from floats of shape ``(rows, features)``.
     margin: Callable[[Floats], Floats]
@@ -177,7 +177,7 @@ class Booster:
         return lambda table, rows: call(table.codes(rows, self.categories))
 
     def _outputs(self, scale: str, table: RowTable, some: Floats) -> Outputs:
-        """What the library answers on a scale."""
+        """Outputs of the library on a scale."""
         call, answered, unit = self.margin, "raw", "margin"
         if scale == "probability":
             if self.probability is None:
@@ -204,11 +204,11 @@ def finite(scored: Callable[[Floats], Floats]) -> Callable[[Floats], Floats]:
 
 
 def trees_or_why_not(read: Callable[[], TreeModel | None]) -> TreeModel | Declined | None:
-    """Trees that a reader returns, or the reason for which it declines."""
+    """Trees that a reader returns, or the reason why it declines."""
     try:
         return read()
     except Declined as declined:
-        return declined.with_traceback(None)  # which would keep what was read of the file
+        return declined.with_traceback(None)  # the traceback would keep the parsed file alive
 
 
 def output_names(classes: Sequence[str], width: int) -> tuple[str, ...]:
@@ -219,12 +219,12 @@ def output_names(classes: Sequence[str], width: int) -> tuple[str, ...]:
 
 
 def chosen_outputs(names: Sequence[str], output_class: Any) -> list[int]:
-    """Places of the outputs that are explained.
+    """Indices of the outputs that are explained.
 
     Raises
     ------
     RolesError
-        No output has the name asked for.
+        No output has the requested name.
     """
     if output_class is None:
         return [*range(len(names))]
@@ -235,5 +235,5 @@ def chosen_outputs(names: Sequence[str], output_class: Any) -> list[int]:
 
 
 def wide(found: Any, rows: int) -> Floats:
-    """Outputs of some rows with an axis of outputs."""
+    """Outputs of some rows, with an axis for outputs."""
     return np.asarray(found, dtype=np.float64).reshape(rows, -1)

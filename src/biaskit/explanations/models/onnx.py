@@ -18,7 +18,7 @@ from biaskit.explanations.models.model import Model
 __all__ = ["onnx_file"]
 
 _TYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(int64)": np.int64}
-#: Oldest version that may open a file; older ones have holes that a file can use.
+#: Oldest version that may open a file; older ones are vulnerable to crafted files.
 _LEAST = (1, 27)
 
 

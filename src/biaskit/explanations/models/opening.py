@@ -1,8 +1,8 @@
-"""Opening: from the object, file or function that a caller names to its `Model`.
+"""Opening: the `Model` of the object, file or function that a caller names.
 
-biaskit's own readers check the trees of XGBoost and LightGBM from root to leaf. All else is opened
-by a library that trusts the file: a pickle runs its code, and native loaders follow its indices, so
-a file that was made for it can crash the process, or worse.
+biaskit's own readers check the trees of XGBoost and LightGBM from root to leaf. All other files are
+opened by a library that trusts them: a pickle runs its code, and native loaders follow its indices,
+so a crafted file can crash the process, or worse.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ def opened(model: Any, *, trust_model: bool = False) -> Model:
     Raises
     ------
     DataError
-        There is no such file, or it holds no model of its kind.
+        The file does not exist, or does not hold a model of its kind.
     RolesError
-        Nobody said that the file may be trusted, or the name is of no known kind.
+        The caller has not said that the file may be trusted, or the name is of an unknown kind.
     """
     held = _named(model, trust_model) if isinstance(model, (str, os.PathLike)) else model
     if isinstance(held, Model):
@@ -71,11 +71,13 @@ def _library_of(model: Any) -> str:
 
 
 def _named(model: str | os.PathLike[str], trust: bool) -> Any:
-    """What a path or ``module:function`` names."""
+    """Object that a path or ``module:function`` names."""
     text, path = os.fspath(model), Path(model)
     format_ = FORMATS.get(path.suffix.lower())
     if is_address(text):
-        raise RolesError(f"{said(text)} is an address, and a model is a local file; download it")
+        raise RolesError(
+            f"{said(text)} is an address, but a model must be a local file; download it"
+        )
     if format_ is None:
         if _FUNCTION.fullmatch(text) and not path.exists():
             return _function(text)
@@ -89,7 +91,7 @@ def _named(model: str | os.PathLike[str], trust: bool) -> Any:
         raise DataError(f"the model file {text!r} has more than {_MOST_BYTES >> 30} GiB")
     if format_.risk and not trust:
         raise RolesError(
-            f"{text!r} {format_.risk}; {CONSENT}; else ask for one that biaskit reads itself: "
+            f"{text!r} {format_.risk}; {CONSENT}; otherwise ask for one that biaskit reads itself: "
             f"{kinds_of_files(risky=False)}"
         )
     try:

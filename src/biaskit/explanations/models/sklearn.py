@@ -56,7 +56,7 @@ def skops_file(path: Path, _: bool) -> Any:
 
 def _for_shap(model: Any, trees: TreeModel) -> ForShap:
     own, classes = trees.own, classes_of(model)
-    assert own is not None  # there is an object, so its library is at hand
+    assert own is not None  # the object exists, so its library is installed
     return ForShap(
         model,
         lambda _, rows: own(rows),

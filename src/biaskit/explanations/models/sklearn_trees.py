@@ -19,7 +19,7 @@ def from_sklearn(model: Any) -> TreeModel | None:
     Raises
     ------
     Declined
-        It holds what the kernels do not read.
+        It holds something that the kernels do not support.
     """
     import sklearn.ensemble as e
     import sklearn.tree as t
@@ -56,7 +56,7 @@ def from_sklearn(model: Any) -> TreeModel | None:
     ensembles = [part.ensemble(features, 0.0, rounds=True) for part in parts]
     if classes is None:
         made, own = {"": ensembles[0]}, _column(model.predict)
-    elif len(classes) == 2:  # the second class says all of the first
+    elif len(classes) == 2:  # the second class determines the first
         made, own = {"": ensembles[1]}, lambda rows: model.predict_proba(rows)[:, 1:]
     else:
         made = dict(zip(map(str, classes), ensembles, strict=True))
@@ -152,7 +152,7 @@ def _column(own: Any) -> Any:
 
 
 def _with_names(own: Any, names: list[str]) -> Any:
-    """Function of plain rows, for a model that wants a frame of named columns."""
+    """Function of plain rows, for a model that requires a frame of named columns."""
 
     def by_rows(rows: NDArray[np.float64]) -> NDArray[np.float64]:
         import pandas as pd

@@ -1,7 +1,7 @@
 """Universal Binary JSON, the binary form of XGBoost's model files, read without XGBoost.
 
-Every length is checked against the bytes that are left. Nesting has a limit, and so has the number
-of values that are read one by one; the numbers of a tree are arrays, of which each is one value.
+Every length is checked against the remaining bytes. Nesting is limited, as is the number of values
+that are read one by one; the numbers of a tree are arrays, each counted as one value.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from biaskit.errors import DataError
 
 __all__ = ["from_ubjson"]
 
-# As both struct and NumPy write them.
+# In the notation of both struct and NumPy.
 _NUMBERS = {"i": ">b", "U": ">B", "I": ">h", "l": ">i", "L": ">q", "d": ">f", "D": ">d"}
-# After any number of markers of no operation.
+# After any number of no-op markers.
 _MARKER = re.compile(rb"N*+(.)", re.DOTALL)
 _MOST_NESTED = 100
 # A tree has about twenty.
@@ -26,7 +26,7 @@ _MOST_VALUES = 1_000_000
 
 
 def from_ubjson(content: bytes) -> Any:
-    """Value that some bytes of Universal Binary JSON stand for; arrays of numbers as NumPy's.
+    """Value encoded as Universal Binary JSON; arrays of numbers are NumPy arrays.
 
     >>> from_ubjson(b"[TFZ]")
     [True, False, None]
@@ -34,12 +34,12 @@ def from_ubjson(content: bytes) -> Any:
     Raises
     ------
     DataError
-        The bytes end too early, or hold what the format does not have.
+        The bytes end too early, or are invalid in the format.
     """
     reader = _Reader(content)
     value = reader.value(reader.marker(), 0)
     if reader.at != len(content):
-        raise DataError("the UBJSON goes on after its end")
+        raise DataError("the UBJSON has bytes after its end")
     return value
 
 
@@ -51,7 +51,7 @@ class _Reader:
 
     def _take(self, count: int) -> bytes:
         if not 0 <= count <= len(self._content) - self.at:
-            raise DataError("the UBJSON is cut short, or says a length that it does not have")
+            raise DataError("the UBJSON is cut short, or shorter than a length that it states")
         self.at += count
         return self._content[self.at - count : self.at]
 
@@ -82,7 +82,7 @@ class _Reader:
         self._values += 1
         if self._values > _MOST_VALUES:
             raise DataError(
-                f"the UBJSON has more than {_MOST_VALUES:,} values beside its arrays of numbers; "
+                f"the UBJSON has more than {_MOST_VALUES:,} values outside its arrays of numbers; "
                 "save the model as .json"
             )
         if marker in _NUMBERS:
@@ -100,10 +100,10 @@ class _Reader:
                 return self._array(depth)
             case "{":
                 return self._object(depth)
-        raise DataError(f"the UBJSON has a marker {marker!r}, which the format does not know")
+        raise DataError(f"the UBJSON has a marker {marker!r}, which is not in the format")
 
     def _head(self) -> tuple[str | None, int | None, str]:
-        """Type and count of a container where they stand first, and the next marker."""
+        """Type and count of a container, if given, and the next marker."""
         kind, count, marker = None, None, self.marker()
         if marker == "$":
             kind, marker = self.marker(), self.marker()
@@ -114,7 +114,7 @@ class _Reader:
             takes_no_bytes = kind in ("Z", "T", "F")
             most = _MOST_VALUES if takes_no_bytes else len(self._content) - self.at
             if not 0 <= count <= most:
-                raise DataError("the UBJSON says a count that it does not have")
+                raise DataError("the UBJSON is shorter than a count that it states")
         return kind, count, marker
 
     def _array(self, depth: int) -> Any:

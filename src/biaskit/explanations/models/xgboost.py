@@ -21,17 +21,17 @@ from biaskit.explanations.models.xgboost_json import from_xgboost, from_xgboost_
 
 __all__ = ["of_xgboost", "xgboost_file"]
 
-#: Time and line of its code with which a message of XGBoost begins.
+#: Timestamp and source line at the start of an XGBoost message.
 _PLACE = re.compile(r"^\[[\d:]+\] \S+: ")
 _PROBABILITIES = ("binary:logistic", "reg:logistic", "multi:softprob")
 
 
 class _Options(NamedTuple):
-    """Settings, beside the trees, that change what a model predicts."""
+    """Settings, besides the trees, that change a model's predictions."""
 
-    #: Rounds that it predicts with; None for all.
+    #: Rounds used for predictions; None for all.
     rounds: int | None
-    #: Number that counts as missing, beside NaN.
+    #: Number that counts as missing, besides NaN.
     missing: float
 
 
@@ -49,14 +49,14 @@ def of_xgboost(model: Any) -> Model | None:
 
 
 def xgboost_file(path: Path, trust: bool) -> Any:
-    """What a ``.json`` or ``.ubj`` file holds: its trees, or where they are not read, a wrapper.
+    """Content of a ``.json`` or ``.ubj`` file: its trees, or a wrapper if they are unreadable.
 
     Raises
     ------
     RolesError
-        XGBoost would have to open the file, and nobody said that it may be trusted.
+        XGBoost would have to open the file, and the caller has not said that it may be trusted.
     DataError
-        The file is no model of XGBoost, or is damaged.
+        The file is not an XGBoost model, or is damaged.
     """
     try:
         return from_xgboost_file(path.read_bytes())
@@ -68,7 +68,7 @@ def xgboost_file(path: Path, trust: bool) -> Any:
 def _wrapper(xgboost: Any, path: Path) -> Any:
     """Wrapper that predicts with the rounds up to the best one, if the file names one."""
     booster = xgboost.Booster(model_file=path)
-    booster.set_attr(scikit_learn=None)  # so that it need not be said whether it is a classifier
+    booster.set_attr(scikit_learn=None)  # works without knowing whether it is a classifier
     made = xgboost.XGBModel()
     made.load_model(booster.save_raw("ubj"))
     return made
@@ -77,8 +77,8 @@ def _wrapper(xgboost: Any, path: Path) -> Any:
 def _options(model: Any) -> _Options:
     """Settings of a wrapper: its best rounds and its missing value. A Booster uses all rounds.
 
-    The wrapper's own rule is followed: it stops at ``best_iteration`` wherever its booster has one,
-    also after it was saved and loaded.
+    As in the wrapper, predictions stop at ``best_iteration`` if the booster has one, also after
+    saving and loading.
     """
     import xgboost
 
@@ -102,13 +102,13 @@ def _trees(model: Any, booster: Any) -> TreeModel | None:
 
 
 def _booster(model: Any, booster: Any) -> Booster:
-    """Booster, or wrapper of one, as XGBoost answers for it."""
+    """Booster, or wrapper of one, called through XGBoost."""
     import xgboost
 
     options = _options(model)
     learner = json.loads(booster.save_config())["learner"]
     is_linear = learner["gradient_booster"]["name"] == "gblinear"
-    rounds = None if is_linear else options.rounds  # a linear booster has none to leave out
+    rounds = None if is_linear else options.rounds  # a linear booster has no rounds to leave out
     names, types = booster.feature_names, booster.feature_types
 
     def predicted(rows: Floats, **asked: Any) -> Floats:
@@ -122,7 +122,7 @@ def _booster(model: Any, booster: Any) -> Booster:
         return np.asarray(booster.predict(data, iteration_range=(0, rounds or 0), **asked), float)
 
     def margin(rows: Floats) -> Floats:
-        if model is not booster:  # its own prediction, so that nothing it does is forgotten here
+        if model is not booster:  # its own prediction, so that all its settings apply
             found = model.predict(rows, output_margin=True, validate_features=False)
             return wide(found, len(rows))
         return wide(predicted(rows, output_margin=True), len(rows))
@@ -150,7 +150,7 @@ def _booster(model: Any, booster: Any) -> Booster:
 
 
 def _categories(booster: Any) -> dict[str, tuple[Any, ...]]:
-    """Categories that the booster keeps, by feature; those before XGBoost 3.1 keep none."""
+    """Categories that the booster stores, by feature; before XGBoost 3.1 none are stored."""
     if "c" not in (booster.feature_types or ()) or not hasattr(booster, "get_categories"):
         return {}
     kept = booster.get_categories(export_to_arrow=True).to_arrow() or ()

@@ -37,9 +37,9 @@ def from_xgboost_file(content: bytes) -> TreeModel:
     Raises
     ------
     DataError
-        The file is no model of XGBoost, or is damaged.
+        The file is not an XGBoost model, or is damaged.
     Declined
-        It holds what the kernels do not read.
+        It holds something that the kernels do not support.
     """
     try:
         is_text = content.lstrip()[:1] == b"{" and content.lstrip()[1:2] in b' "\n\r\t}'
@@ -63,14 +63,14 @@ def from_xgboost(model: Any, *, rounds: int | None = None, missing: float = math
     rounds
         Number of rounds of boosting that it predicts with; None for all.
     missing
-        Number that counts as missing, beside NaN.
+        Number that counts as missing, besides NaN.
 
     Raises
     ------
     DataError
-        It is no model of XGBoost, or is damaged.
+        It is not an XGBoost model, or is damaged.
     Declined
-        It holds what the kernels do not read.
+        It holds something that the kernels do not support.
     """
     with _damage_named():
         return _read(model["learner"], rounds, missing)
@@ -78,7 +78,7 @@ def from_xgboost(model: Any, *, rounds: int | None = None, missing: float = math
 
 @contextlib.contextmanager
 def _damage_named() -> Iterator[None]:
-    """Turn errors of content that XGBoost does not write into one `DataError`."""
+    """Turn errors from unexpected content into one `DataError`."""
     try:
         yield
     except (
@@ -92,7 +92,7 @@ def _damage_named() -> Iterator[None]:
         if isinstance(error, DataError):
             raise
         raise DataError(
-            f"this is no model that XGBoost wrote, or it is damaged ({_short(error)}); "
+            f"this is not a model that XGBoost wrote, or it is damaged ({_short(error)}); "
             "save it with save_model"
         ) from error
 
@@ -114,21 +114,25 @@ def _read(learner: Mapping[str, Any], rounds: int | None, missing: float) -> Tre
     objective = str(learner["objective"]["name"])
     size = int(parameters["num_feature"])
     if not 0 < size <= _MOST_FEATURES:
-        raise DataError(f"the model says it has {size:,} features; {_MOST_FEATURES:,} is the most")
+        raise DataError(
+            f"the model says it has {size:,} features; at most {_MOST_FEATURES:,} are read"
+        )
     given = learner.get("feature_names")
     names = () if given is None else given
     if len(names) not in (0, size):
-        raise DataError("the model is damaged: it has other names than features")
+        raise DataError("the model is damaged: its names and features differ in number")
     # One for all classes.
     features = tuple(map(str, names)) or tuple(f"f{i}" for i in range(size))
-    # A model of several targets has trees for each, as one of several classes has.
+    # A model with several targets has trees for each, like one with several classes.
     outputs = max(1, int(parameters["num_class"]), int(parameters.get("num_target", 1)))
     if outputs > _MOST_CLASSES:
-        raise DataError(f"the model says it has {outputs:,} classes; {_MOST_CLASSES:,} is the most")
+        raise DataError(
+            f"the model says it has {outputs:,} classes; at most {_MOST_CLASSES:,} are read"
+        )
     refuse_large(outputs, size)
     bases = _bases(parameters["base_score"], objective, outputs)
     if len(infos) != len(trees) or (weights is not None and len(weights) != len(trees)):
-        raise DataError("the model is damaged: it has other classes than trees")
+        raise DataError("the model is damaged: its classes and trees differ in number")
     used, remark = _used(booster["model"], rounds, outputs)
     parts = [Trees() for _ in range(outputs)]
     for number, (tree, output) in enumerate(zip(trees[:used], infos[:used], strict=True)):
@@ -157,7 +161,7 @@ def _used(model: Mapping[str, Any], rounds: int | None, outputs: int) -> tuple[i
     total = len(edges) - 1
     used = int(edges[min(rounds, total)]) if rounds > 0 else -1
     if not 0 <= used <= trees:
-        raise DataError("the model is damaged: its best round is none of its rounds")
+        raise DataError("the model is damaged: its best round does not exist")
     return used, best_rounds(rounds, total)
 
 
@@ -173,7 +177,7 @@ def _add(trees: Trees, tree: Mapping[str, Any], weight: float) -> None:
         left=left,
         right=np.where(left < 0, -1, np.asarray(tree["right_children"])),
         feature=np.asarray(tree["split_indices"]),
-        # A row goes left below the threshold: up to the float that comes before it.
+        # A row goes left below the threshold: at most the preceding float.
         threshold=np.nextafter(conditions, np.float32(-np.inf)),
         missing_left=np.asarray(tree["default_left"]),
         value=conditions.astype(np.float64) * weight,
@@ -188,7 +192,7 @@ def _bases(text: Any, objective: str, classes: int) -> list[float]:
     if len(scores) == 1:
         scores *= classes
     if len(scores) != classes:
-        raise DataError("the model is damaged: it has other base scores than classes")
+        raise DataError("the model is damaged: its base scores and classes differ in number")
     if objective in _LOG_ODDS - {"binary:logitraw"}:
         scores = [math.log(score / (1 - score)) for score in scores]
     elif objective in _LOGS:

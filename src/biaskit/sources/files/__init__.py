@@ -1,1 +1,1 @@
-"""Files: where their bytes lie, local or remote, and the texts in them."""
+"""Files: their bytes, local or remote, and text formats."""

@@ -1,4 +1,4 @@
-"""Ahead: work that other threads do before its results are needed, and only so much of it."""
+"""Ahead: bounded work that other threads do before its results are needed."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def in_order(
     Parameters
     ----------
     function, items
-        What to do with which items; they are taken as they are needed.
+        Function and its items, which are consumed as needed.
     threads
-        How many are made at a time; one starts no thread, and takes no item ahead.
+        Number of results computed at a time; 1 starts no thread and takes no item ahead.
     most
-        How many items are taken before the results of the first are asked for.
+        How many items are taken before the results of the first are requested.
     """
     if threads <= 1:
         yield from map(function, items)
@@ -54,7 +54,7 @@ def in_order(
 
 
 class Daemons:
-    """Threads that nobody waits for: a process ends though they are still at work."""
+    """Threads that are not waited for: a process may end while they work."""
 
     def __init__(self, most: int):
         self._most = most
@@ -81,7 +81,7 @@ class Daemons:
         while True:
             future, task = self._tasks.get()
             if future.set_running_or_notify_cancel():
-                with suppress(InvalidStateError):  # somebody has given it up meanwhile
+                with suppress(InvalidStateError):  # it was cancelled in the meantime
                     try:
                         future.set_result(task())
                     except BaseException as error:  # noqa: BLE001 - whoever waits for it has it
@@ -95,7 +95,9 @@ def elsewhere(items: Iterable[_Out]) -> Iterator[_Out]:
     from concurrent.futures import ThreadPoolExecutor
 
     made, end = iter(items), object()
-    pool = ThreadPoolExecutor(1)  # which a process waits for, since Arrow may be at work in it
+    pool = ThreadPoolExecutor(
+        1
+    )  # the process waits for this thread, since Arrow may be working in it
     try:
         while (one := pool.submit(next, made, end).result()) is not end:
             yield one  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""Finding: the files that paths, globs and folders stand for."""
+"""Finding: the files that paths, globs and folders name."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["expanded", "files_of"]
 
 
 def expanded(paths: Sequence[str | os.PathLike[str]]) -> list[Path]:
-    """Files of this machine that some paths, globs and folders stand for, as `files_of` has them.
+    """Local files that some paths, globs and folders name, as from `files_of`.
 
     Raises
     ------
@@ -29,16 +29,16 @@ def expanded(paths: Sequence[str | os.PathLike[str]]) -> list[Path]:
     """
     for given in paths:
         if is_address(text := os.fspath(given)):
-            raise DataError(f"{said(text)} is an address; here only files of this machine are read")
+            raise DataError(f"{said(text)} is an address, but only local files can be read here")
     return [file for file in files_of(paths) if isinstance(file, Path)]
 
 
 def files_of(
     paths: Sequence[str | os.PathLike[str] | RemoteFile], filesystem: Any = None
 ) -> list[File]:
-    """Files that some paths, globs and folders stand for, each once, globs and folders sorted.
+    """Files that some paths, globs and folders name, each once; globs and folders are sorted.
 
-    A path is an address (``s3://...``), or one on the filesystem that is given, or a local one.
+    A path is an address (``s3://...``), a path on the given filesystem, or a local path.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def files_of(
             continue
         try:
             files += _local_files(text)
-        except (OSError, ValueError) as error:  # no permission, or no name that a file can have
+        except (OSError, ValueError) as error:  # no permission, or an invalid file name
             if isinstance(error, BiaskitError):
                 raise
             raise DataError(f"cannot look up {in_one_line(error)}") from error
@@ -80,25 +80,25 @@ def _each_once(files: Sequence[File]) -> list[File]:
         known = first.setdefault(_identity(file), file)
         if partition_of(known) != partition_of(file):
             raise DataError(
-                f"{str(known)!r} and {str(file)!r} are one file, and their folders' names give "
-                "its rows different values; name it once"
+                f"{str(known)!r} and {str(file)!r} are the same file, and their folders' names "
+                "give its rows different values; name it once"
             )
     return list(first.values())
 
 
 def _identity(file: File) -> Any:
-    """What two names of one file have in common."""
+    """Key that all names of one file share."""
     if isinstance(file, RemoteFile):
         return file
     try:
         there = file.stat()
-    except OSError:  # whoever reads it says what is wrong
+    except OSError:  # its reader raises the error
         return file
     return (there.st_dev, there.st_ino) if there.st_ino else file.resolve()
 
 
 def _local_files(text: str) -> list[Path]:
-    """Files of this machine that a path, a glob or a folder stands for."""
+    """Local files that a path, a glob or a folder names."""
     path = Path(text)
     if path.is_dir():
         found = sorted(p for p in _inside(path) if _is_data(p, path))
@@ -138,10 +138,10 @@ def _is_data(path: Path, folder: Path) -> bool:
 
 
 def _refuse_special(path: Path) -> None:
-    """Refuse what can be read once only, or without an end."""
+    """Refuse files that can be read only once, or that never end."""
     if not path.is_file():
         raise DataError(
-            f"{str(path)!r} is a pipe or a device, and a file is read from any place in it; write "
+            f"{str(path)!r} is a pipe or a device, but a file must be seekable; write "
             "the rows to a file first"
         )
 

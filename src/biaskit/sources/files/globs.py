@@ -12,17 +12,17 @@ from typing import TypeAlias
 
 __all__ = ["matcher", "matches_here"]
 
-#: How many letters a step takes, and which.
+#: Number of characters that a step matches, and which.
 _Step: TypeAlias = "tuple[int, re.Pattern[str]]"
 
-# What repeats itself is one step, as it means the same.
+# Repeated stars are merged into one step, which means the same.
 _TOKENS = re.compile(r"(?:\*\*/)+|(?:\*\*)+(?!/)|\*|\?|\[!?\]?[^]]*\]|.", re.DOTALL)
 _ANY = re.compile(".", re.DOTALL)
 _IN_FOLDER = re.compile("[^/]", re.DOTALL)
 
 
 def matches_here(pattern: str, folder: str | os.PathLike[str] = "") -> list[str]:
-    """What a glob matches on this machine, each once; relative patterns start from `folder`.
+    """Local files that a glob matches, each once; relative patterns start from `folder`.
 
     ``**`` follows links to folders too, but enters no folder twice, so that links in a circle end.
     """

@@ -1,4 +1,4 @@
-"""Local files, opened once for all their readers, and pointers that stand in place of data."""
+"""Local files, opened once for all their readers, and pointers in place of data."""
 
 from __future__ import annotations
 
@@ -59,11 +59,11 @@ class LocalBytes:
         return self._file
 
     def beginning(self) -> Any:
-        """Stream of the bytes from the start on, with a place of its own."""
+        """Stream of the bytes from the start, with its own position."""
         return self._file.get_stream(0, self.size)
 
     def read(self, start: int, length: int) -> Any:
-        """So many bytes, fewer where the file ends."""
+        """Up to `length` bytes, fewer at the end of the file."""
         return self._file.read_at(length, start)
 
     def read_into(self, start: int, place: memoryview) -> int:
@@ -117,7 +117,7 @@ def refuse_small_pointers(paths: Iterable[Path]) -> None:
                 continue
             data = LocalBytes(path)
         except OSError:
-            continue  # its reader says what is wrong
+            continue  # its reader raises the error
         refuse_pointer(data)
         data.close()
 

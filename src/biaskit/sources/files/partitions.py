@@ -1,4 +1,4 @@
-"""Partitions: columns whose values the names of a file's folders give, as Hive writes them."""
+"""Partitions: columns whose values are in the names of a file's folders, as Hive writes them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from biaskit.sources.files.places import File
 
 __all__ = ["names_with_folders", "of_folders", "partition_arrays", "partition_of", "with_folders"]
 
-#: What stands for a missing value in the name of a partition's folder.
+#: Text for a missing value in the name of a partition's folder.
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
@@ -41,7 +41,7 @@ def names_with_folders(names: Sequence[str], path: File) -> list[str]:
 def of_folders(
     columns: Collection[str], names: Collection[str], path: File
 ) -> dict[str, str | None]:
-    """Values of the columns that a file does not have itself but its folders' names do."""
+    """Values of the columns that only the names of a file's folders have."""
     values = partition_of(path)
     return {name: values[name] for name in columns if name not in names and name in values}
 

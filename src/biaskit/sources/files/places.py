@@ -24,10 +24,10 @@ __all__ = [
     "stands_for",
 ]
 
-#: How long Google's store is asked again and again; by itself, pyarrow does so for 15 minutes.
+#: How long requests to Google's store are retried; pyarrow's default is 15 minutes.
 _PATIENCE = "retry_limit_seconds=30"
 _HADOOP = "; say where Hadoop's library is: set ARROW_LIBHDFS_DIR, JAVA_HOME and CLASSPATH"
-#: What to do, by what an error says.
+#: Advice, by the text of an error.
 _HINTS = {
     "libhdfs": _HADOOP,
     "libjvm": _HADOOP,
@@ -39,13 +39,14 @@ _MAGIC_PLAIN = re.compile(r"[*?[]")
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file behind a filesystem of pyarrow's: its path there, and its name for people."""
+    """A file on a pyarrow filesystem: its path there, and its name for people."""
 
     filesystem: Any = field(compare=False, repr=False)
     path: str = field(repr=False)
     shown: str
     size: int
-    #: When it was last changed, in nanoseconds since 1970; None where the filesystem cannot say.
+    #: Time of the last change, in nanoseconds since 1970; None if the filesystem does not report
+    #: it.
     changed: int | None
 
     def __str__(self) -> str:
@@ -73,7 +74,7 @@ class RemoteFile:
 
     @property
     def _pure(self) -> PurePosixPath:
-        # A filesystem of HTTP's has the address for a path, which may end in a signature.
+        # On an HTTP filesystem the path is the address, which may end in a signature.
         return PurePosixPath(shown(self.path))
 
 
@@ -82,7 +83,7 @@ File: TypeAlias = "Path | RemoteFile"
 
 
 def opened(file: File) -> Any:
-    """Arrow's stream of a file's bytes, which can be read from any place in it."""
+    """Arrow's seekable stream of a file's bytes."""
     import pyarrow as pa
 
     if isinstance(file, RemoteFile):
@@ -91,7 +92,7 @@ def opened(file: File) -> Any:
 
 
 def fsspec_of(filesystem: Any) -> Any:
-    """Filesystem of fsspec that one of pyarrow's wraps; None where it wraps no such filesystem."""
+    """The fsspec filesystem that a pyarrow filesystem wraps; None where it wraps none."""
     return getattr(getattr(filesystem, "handler", None), "fs", None)
 
 
@@ -101,9 +102,9 @@ def size_of(file: File) -> int:
 
 
 def stamp_of(file: File, *, again: bool = False) -> tuple[str, int, int | None]:
-    """Full name, size and time of the last change, by which a file is known.
+    """Full name, size and time of the last change, which identify a file's content.
 
-    Of a remote file they are those of when it was found, unless it is to be looked at `again`.
+    For a remote file they are from when it was found, unless it is to be looked up `again`.
     """
     if isinstance(file, RemoteFile):
         if not again:
@@ -116,22 +117,22 @@ def stamp_of(file: File, *, again: bool = False) -> tuple[str, int, int | None]:
 
 
 def remote_files(text: str, filesystem: Any, suffixes: Collection[str]) -> list[RemoteFile]:
-    """Files that an address, or a path on a filesystem of the caller's, stands for.
+    """Files that an address, or a path on the caller's filesystem, names.
 
-    It may be a glob or a folder too; of a folder, the files count whose name has one of the
-    suffixes. Only an address reads ``?`` as the start of its options.
+    It may be a glob or a folder; in a folder, only files with one of the suffixes are used. Only in
+    an address does ``?`` start the options.
 
     Raises
     ------
     DataError
-        There is no such file, or the filesystem cannot be asked.
+        The file does not exist, or the filesystem cannot be reached.
     """
     name = said(text)
     with _asked(name, text):
         place, called, path = _place(text, filesystem)
         is_plain = filesystem is not None and not is_address(path)
         magic = (_MAGIC_PLAIN if is_plain else _MAGIC).search(path if is_plain else shown(path))
-        # A name may have brackets of its own, and goes before what they would stand for.
+        # A name may contain brackets; an exact match takes precedence over the pattern.
         info = None if magic and "[" not in path else place.get_file_info(path)
         if info is not None and info.type.name == "File":
             found = [info]
@@ -151,7 +152,9 @@ def remote_files(text: str, filesystem: Any, suffixes: Collection[str]) -> list[
     if not found:
         raise DataError(f"no file matches {name}")
     if any(one.size is None for one in found):
-        raise DataError(f"the filesystem does not say how long {name} is; copy it here")
+        raise DataError(
+            f"the filesystem does not report the size of {name}; copy it to this machine"
+        )
     return [
         RemoteFile(place, f.path, called(f.path), int(f.size), f.mtime_ns)
         for f in sorted(found, key=lambda one: str(one.path))
@@ -159,7 +162,7 @@ def remote_files(text: str, filesystem: Any, suffixes: Collection[str]) -> list[
 
 
 def stands_for(address: str, name: str) -> bool:
-    """Whether a file of this name is, or would be, among those that an address stands for.
+    """Whether a file of this name is, or would be, among those that an address names.
 
     >>> stands_for("s3://bucket/day=*", "s3://bucket/day=1"), stands_for("s3://b", "s3://b/x.csv")
     (True, True)
@@ -170,14 +173,14 @@ def stands_for(address: str, name: str) -> bool:
 
 
 def _place(text: str, filesystem: Any) -> tuple[Any, Callable[[str], str], str]:
-    """Filesystem, what its paths are called in the address, and the path."""
+    """Filesystem, the prefix of its paths in the address, and the path."""
     from pyarrow import fs
 
     if filesystem is not None:
         if not isinstance(filesystem, fs.FileSystem):
             filesystem = fs.PyFileSystem(fs.FSSpecHandler(filesystem))
         own = fsspec_of(filesystem)
-        if own is not None:  # to some of its kinds, such as that of HTTP, a path is the address
+        if own is not None:  # on some filesystems, such as HTTP's, a path is the address
             path = str(own._strip_protocol(text))
         else:
             path = text.partition("://")[2] if is_address(text) else text
@@ -209,7 +212,7 @@ def _is_data(path: str, folder: str, suffixes: Collection[str]) -> bool:
 
 @contextlib.contextmanager
 def _asked(name: str, address: str) -> Iterator[None]:
-    """Errors of a filesystem named after what was looked for.
+    """Errors of a filesystem, raised with the name of what was looked up.
 
     The filesystem's own error may hold the address with its secrets, and is not passed on.
     """

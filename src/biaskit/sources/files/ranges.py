@@ -1,7 +1,7 @@
 """Ranges: the bytes of a remote file, fetched ahead of their use.
 
-Each needed byte is fetched once, whoever decodes it: ranges that lie together in one request, long
-ones in several requests, a bounded number of them at a time.
+Each needed byte is fetched once, whatever decodes it: adjacent ranges in one request, long ones in
+several, with a bounded number of requests at a time.
 """
 
 from __future__ import annotations
@@ -24,32 +24,33 @@ if TYPE_CHECKING:
 
 __all__ = ["Bytes", "Extent", "Fetcher", "RemoteBytes"]
 
-#: Where some bytes start in a file, and how many they are.
+#: Start of some bytes in a file, and their number.
 Extent: TypeAlias = "tuple[int, int]"
 
-# Of a file's end, or its start, so much is fetched at first: few footers or headers are longer.
+# Bytes of a file's end, or its start, that are fetched first: few footers or headers are longer.
 _FIRST = 1 << 16
-# A smaller file is fetched whole: a second request takes longer than the bytes that it would save.
+# A smaller file is fetched whole: a second request takes longer than the saved bytes.
 _WHOLE = 1 << 20
-# Ranges with a hole between them are one request up to this length, and longer ones are several.
+# Ranges with a gap between them are merged into a request of at most this length; longer ranges are
+# split.
 _LONGEST = 1 << 23
-# Such a hole has at most this share of the bytes before it.
+# Such a gap has at most this share of the bytes before it.
 _HOLE = 1 / 8
 _REQUESTS = 16
-# So many bytes are asked for before those that are there are done with.
+# Most bytes that are requested before those that have arrived are released.
 _AHEAD = 1 << 26
-# Seconds after which a store that answers nothing is given up.
+# Seconds without any answer after which a store is given up.
 _PATIENCE = 120
 
 
 class _Range:
-    """Some bytes of a remote file, which are fetched in one request."""
+    """Some bytes of a remote file that are fetched in one request."""
 
     def __init__(self, start: int, end: int, fetch: Callable[[int, int], Any]):
         self.start = start
         self.end = end
         self.fetch = fetch
-        #: Row groups that need it and are not done with, by number.
+        #: Numbers of the unfinished row groups that need it.
         self.groups: set[int] = set()
         self.future: Future[Any] | None = None
         self.is_over = False
@@ -62,7 +63,7 @@ class _Range:
 class Fetcher:
     """Requests for ranges of remote files: several at a time, and bounded bytes ahead of their use.
 
-    What is needed at once is asked for at once, however much is there already.
+    Bytes that are needed immediately are requested immediately, regardless of the bound.
     """
 
     def __init__(self) -> None:
@@ -75,13 +76,13 @@ class Fetcher:
         self._is_closed = False
 
     def queue(self, ranges: Iterable[_Range]) -> None:
-        """Ask for ranges, in their turn."""
+        """Queue requests for ranges."""
         with self._lock:
             self._waiting.extend(ranges)
             self._go_on()
 
     def content(self, wanted: _Range) -> Any:
-        """Bytes of a range that was queued, once they are there."""
+        """Bytes of a queued range, once they have arrived."""
         with self._lock:
             if wanted.future is None:
                 self._ask(wanted)
@@ -90,7 +91,7 @@ class Fetcher:
         return self._answer(future)
 
     def fetch(self, ask: Callable[[], Any]) -> Any:
-        """Answer to a request that is made at once.
+        """Answer to a request that is sent immediately.
 
         Raises
         ------
@@ -102,7 +103,7 @@ class Fetcher:
         return self._answer(future)
 
     def forget(self, ranges: Iterable[_Range]) -> None:
-        """Let go of ranges that are not needed any more."""
+        """Release ranges that are no longer needed."""
         with self._lock:
             for one in ranges:
                 if one.future is not None and not one.is_over:
@@ -112,7 +113,7 @@ class Fetcher:
             self._go_on()
 
     def close(self) -> None:
-        """Give up what is still to come, and whoever waits for it."""
+        """Cancel pending requests and wake whoever waits for them."""
         from concurrent.futures import InvalidStateError
 
         with self._lock:
@@ -122,7 +123,7 @@ class Fetcher:
         for future in asked:
             if not future.cancel():
                 with suppress(InvalidStateError):
-                    future.set_exception(OSError("the file is not read any more"))
+                    future.set_exception(OSError("the file is no longer being read"))
 
     def _go_on(self) -> None:
         while self._waiting:
@@ -139,7 +140,7 @@ class Fetcher:
 
     def _submit(self, ask: Callable[[], Any]) -> Future[Any]:
         if self._is_closed:
-            raise OSError("the file is not read any more")
+            raise OSError("the file is no longer being read")
         future = self._requests.submit(ask)
         self._asked.add(future)
         future.add_done_callback(self._note)
@@ -150,7 +151,7 @@ class Fetcher:
         self._answers += 1
 
     def _answer(self, future: Future[Any]) -> Any:
-        """Answer to a request, while any answers come."""
+        """Answer to a request; gives up once no answers arrive at all."""
         from concurrent.futures import wait
 
         while True:
@@ -160,20 +161,20 @@ class Fetcher:
                 return future.result()
             if self._answers == before:
                 raise OSError(
-                    f"the store has not answered for {_PATIENCE:,} seconds; is it there, and is "
-                    "the line? Try again"
+                    f"the store has not answered for {_PATIENCE:,} seconds; check the store and "
+                    "the network, then try again"
                 )
 
 
 class RemoteBytes:
-    """Bytes of a file behind a filesystem; those that are planned are fetched before they are read.
+    """Bytes of a file on a filesystem; planned ranges are fetched before they are read.
 
     Any number of threads may read.
 
     Raises
     ------
     OSError
-        The filesystem does not give what it is asked for.
+        The filesystem does not deliver the requested bytes.
     """
 
     def __init__(self, file: RemoteFile, fetcher: Fetcher, *, from_start: bool = False):
@@ -183,7 +184,7 @@ class RemoteBytes:
         self._handle: Any = None
         self._ask = self._requests()
         length = min(self.size, _FIRST if self.size > _WHOLE else self.size)
-        #: What is fetched at first, the end of the file or its start, and kept.
+        #: The piece that is fetched first and kept: the end of the file or its start.
         self._first = self._fetched(0 if from_start else self.size - length, length)
         self._ranges = [self._first]
         self._starts = [self._first.start]
@@ -191,30 +192,30 @@ class RemoteBytes:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all of the file is here already."""
+        """Whether the whole file has been fetched."""
         return self._first.length == self.size
 
     @property
     def has_changed(self) -> bool:
-        """Whether the file is known to have changed: to ask the store would take a request."""
+        """Whether the file is known to have changed, without a request to the store."""
         return False
 
     @property
     def handle(self) -> Any:
-        """Arrow's own handle of the file, which keeps nothing of what is read through it."""
+        """Arrow's own handle of the file, which caches nothing."""
         if self._handle is None:
             self._handle = opened(self._file)
         return self._handle
 
     def ahead(self) -> Any:
-        """What Arrow reads the file from if it asks for what lies together: its own handle.
+        """File for Arrow to read from when it merges ranges itself: its own handle.
 
-        A filesystem of fsspec, which may stall, is asked here, for no longer than it answers.
+        A filesystem of fsspec may stall, so its bytes are requested here, with a time limit.
         """
         return self.handle if fsspec_of(self._file.filesystem) is None else self.source()
 
     def source(self, *, once: bool = False) -> Any:
-        """What Arrow reads the file from: what is here already, and the rest by requests.
+        """File for Arrow to read from: fetched bytes, and requests for the rest.
 
         A stream that is read `once`, front to back, releases the pieces that are done with.
         """
@@ -225,11 +226,11 @@ class RemoteBytes:
         return pa.PythonFile(_Stream(self, once), mode="r")
 
     def beginning(self) -> Any:
-        """Stream of the bytes from the start on, with a place of its own."""
+        """Stream of the bytes from the start, with its own position."""
         return self.source()
 
     def read(self, start: int, length: int) -> Any:
-        """So many bytes, fewer where the file ends."""
+        """Up to `length` bytes, fewer at the end of the file."""
         end = min(start + length, self.size)
         if end <= start:
             return memoryview(b"")
@@ -243,7 +244,7 @@ class RemoteBytes:
         return len(found)
 
     def plan(self, groups: Sequence[Iterable[Extent]]) -> None:
-        """Fetch the bytes that each row group needs, in that order, but for those that are here."""
+        """Fetch the bytes that each row group needs, in that order, unless already fetched."""
         first = self._first
         made: list[_Range] = []
         for group, extents in enumerate(groups):
@@ -261,32 +262,32 @@ class RemoteBytes:
         self._fetcher.queue(made)
 
     def plan_all(self) -> None:
-        """Fetch all of the file, from the start on."""
+        """Fetch the whole file from the start."""
         starts = range(0, self.size, _LONGEST)
         self.plan([[(start, min(_LONGEST, self.size - start))] for start in starts])
 
     def forget(self, group: int) -> None:
-        """Let go of what only this row group needed."""
+        """Release the bytes that only this row group needed."""
         needed = self._needed.pop(group, [])
         for one in needed:
             one.groups.discard(group)
         self._fetcher.forget(one for one in needed if not one.groups)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Release the file."""
         self._fetcher.forget(one for one in self._ranges if one is not self._first)
         if self._handle is not None:
             self._handle.close()
 
     def _parts(self, start: int, end: int) -> list[memoryview]:
-        """Some bytes in the parts that they were fetched in; unplanned ones are requested now."""
+        """Some bytes, in the pieces that were fetched; unplanned ones are requested now."""
         return [
             memoryview(self._fetcher.content(one))[at - one.start : to - one.start]
             for one, at, to in self._covering(start, end)
         ] or [memoryview(self._fetcher.fetch(lambda: self._fetch(start, end - start)))]
 
     def _fetched(self, start: int, length: int) -> _Range:
-        """Range that is there at once."""
+        """Range whose bytes are already here."""
         from concurrent.futures import Future
 
         made = _Range(start, start + length, self._fetch)
@@ -307,12 +308,12 @@ class RemoteBytes:
         return found if start >= end else []
 
     def _requests(self) -> Callable[[int, int], Any]:
-        """How some bytes are asked for, from any thread."""
+        """Read some bytes from the filesystem, from any thread."""
         own = fsspec_of(self._file.filesystem)
         if own is None:
             handle = self.handle
             return lambda start, length: handle.read_at(length, start)
-        # A file of fsspec has one place at a time, and reads ahead of it what nobody needs.
+        # A file of fsspec has a single position, and reads ahead bytes that are not needed.
         path = self._file.path
         return lambda start, length: own.cat_file(path, start=start, end=start + length)
 
@@ -321,14 +322,14 @@ class RemoteBytes:
             found = self._ask(start, length) if length else b""
         except (OSError, MemoryError):
             raise
-        except Exception as error:  # filesystems of fsspec raise what their libraries do
+        except Exception as error:  # filesystems of fsspec raise their libraries' own errors
             raise OSError(f"{type(error).__name__}: {error}") from error
         if not isinstance(found, (bytes, bytearray, memoryview)):
             raise OSError(f"the filesystem gave a {type(found).__name__}, not bytes")
         if len(found) != length:
             raise OSError(
-                f"{length:,} bytes from {start:,} on were asked for, and {len(found):,} came; "
-                "was the file replaced while it was read?"
+                f"{length:,} bytes from {start:,} on were requested, and {len(found):,} came; "
+                "was the file replaced while it was being read?"
             )
         return found
 
@@ -337,7 +338,7 @@ Bytes: TypeAlias = LocalBytes | RemoteBytes
 
 
 class _Stream:
-    """Bytes of a remote file as a file of Python's, which Arrow reads a place at a time."""
+    """Bytes of a remote file as a Python file object, which Arrow reads one range at a time."""
 
     closed = False
 
@@ -383,7 +384,7 @@ class _Stream:
 def _add(
     made: list[_Range], group: int, start: int, end: int, fetch: Callable[[int, int], Any]
 ) -> None:
-    """Add bytes that a row group needs: to the last range where that is near, else in new ones."""
+    """Add bytes that a row group needs: to the last range if it is near, else as new ranges."""
     last = made[-1] if made else None
     if (
         last is not None

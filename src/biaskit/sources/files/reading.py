@@ -26,12 +26,12 @@ COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 
 
 class ColumnPath(NamedTuple):
-    """How a column of a file is read, and why so."""
+    """How a column of a file is read, and why."""
 
     file: str
     column: str
     role: str
-    #: Row groups that are read so; 0 in a format without row groups.
+    #: Number of row groups read this way; 0 in a format without row groups.
     row_groups: int
     #: ``encoded``, or what decodes it: ``Arrow`` or ``json``.
     path: str
@@ -45,7 +45,7 @@ def format_of(path: File) -> str:
         suffixes.pop()
     if not suffixes or suffixes[-1] not in FORMATS:
         raise DataError(
-            f"{str(path)!r} is of no known format; names end in {listed([*FORMATS])}, "
+            f"{str(path)!r} has no known format; names end in {listed([*FORMATS])}, "
             f"the text formats also in {listed([*COMPRESSIONS])} after it"
         )
     return FORMATS[suffixes[-1]]
@@ -53,7 +53,7 @@ def format_of(path: File) -> str:
 
 @contextlib.contextmanager
 def readable(path: File) -> Iterator[None]:
-    """Errors of the reader named after the file that they come from."""
+    """Errors of a reader, raised with the name of the file."""
     import pyarrow as pa
 
     try:
@@ -71,11 +71,11 @@ def readable(path: File) -> Iterator[None]:
         reason = " ".join(without_secrets(str(error), address).split())
         raise DataError(f"{str(path)!r} cannot be read as {format_of(path)}: {reason[:300]}") from (
             None if is_far else error
-        )  # what a store says may hold a signed address
+        )  # a store's message may hold a signed address
 
 
 class Sizes:
-    """Sizes of files in bytes, from which the share that is read so far follows."""
+    """Sizes of files in bytes, which give the share read so far."""
 
     def __init__(self, files: list[File]):
         self._size = {path: size_of(path) for path in files}
@@ -89,5 +89,5 @@ class Sizes:
         return self._size[path]
 
     def done(self, path: File, share: float) -> float:
-        """Share of all bytes that is read, from the share of one file."""
+        """Share of all bytes read so far, from the share of one file."""
         return (self._before[path] + min(1.0, share) * self._size[path]) / self._total

@@ -30,10 +30,10 @@ from biaskit.sources.files.turns import Known, looked_into, open_bytes, opened_i
 __all__ = ["CsvFiles", "JsonLinesFiles"]
 
 _ROWS = 1 << 17
-# Bytes of CSV that are parsed at a time; more, where the header is long and so may be the rows.
+# Bytes of CSV parsed at a time; more where the header is long, since rows may then be long too.
 _BLOCK = 1 << 20
 _HEADERS_IN_BLOCK = 8
-# Letters of lines that are read at a time, and of one line.
+# Most characters of lines read at a time, and of one line.
 _LETTERS = 1 << 25
 _LINE = 1 << 23
 _MAGIC = {
@@ -58,11 +58,11 @@ class CsvFiles:
             return names_with_folders(_csv_header(_OpenText(first, data)), first)
 
     def paths(self, counting: Counting) -> Iterator[ColumnPath]:
-        """How each file would be read, and why so."""
+        """How each file would be read, and why."""
         return _paths(self._files, "Arrow", "CSV has no encoded form")
 
     def parts(self, ask: Ask) -> Iterator[Batch]:
-        """Batches of the columns named."""
+        """Batches of the named columns."""
         import pyarrow as pa
         import pyarrow.csv as pv
 
@@ -104,7 +104,7 @@ def _paths(files: Sequence[File], path: str, why: str) -> Iterator[ColumnPath]:
 
 
 def _block_of(names: Sequence[str]) -> int:
-    """Bytes that Arrow parses at a time, which no row may be longer than."""
+    """Bytes that Arrow parses at a time, the limit for the length of a row."""
     return max(_BLOCK, _HEADERS_IN_BLOCK * sum(len(name) + 1 for name in names))
 
 
@@ -119,13 +119,14 @@ def _csv_batches(file: _OpenText, block: int, parse: Any, convert: Any) -> Itera
         if "straddling" not in str(error):
             raise
         raise DataError(
-            f"{str(file.path)!r} has a row of more than {block >> 20} MB, as a quotation mark that "
-            "is never closed makes too; leave out the column of long texts, or write Parquet"
+            f"{str(file.path)!r} has a row of more than {block >> 20} MB, perhaps because a "
+            "quotation mark is never closed; close it, leave out the column of long texts, or "
+            "write Parquet"
         ) from error
 
 
 class JsonLinesFiles:
-    """Files of a JSON object a line as a source."""
+    """Files with one JSON object per line as a source."""
 
     def __init__(self, files: list[File], known: Known):
         self._files = files
@@ -146,11 +147,11 @@ class JsonLinesFiles:
         return names_with_folders(list(found), path)
 
     def paths(self, counting: Counting) -> Iterator[ColumnPath]:
-        """How each file would be read, and why so."""
+        """How each file would be read, and why."""
         return _paths(self._files, "json", "JSON Lines have no encoded form")
 
     def parts(self, ask: Ask) -> Iterator[Batch]:
-        """Batches of the columns named."""
+        """Batches of the named columns."""
         sizes = Sizes(self._files)
         with opened_in_turn(self._files, _opening(self._known)) as files:
             for file in files:
@@ -168,7 +169,7 @@ def _json_batches(
     line = 0
     file.fetch()
     for chunk in _chunks(file.lines()):
-        # Of a record only what is needed is kept: one may have a thousand keys.
+        # Only the needed keys of a record are kept: it may have a thousand.
         at: list[int] = []
         values: dict[str, list[Any]] = {name: [] for name in columns}
         for number, text in enumerate(chunk, line + 1):
@@ -211,12 +212,12 @@ def _chunks(lines: Iterator[str]) -> Iterator[list[str]]:
 
 
 def _json_array(values: Sequence[Any], name: str, where: str, at: Sequence[int]) -> Any:
-    """Array of what records have under a name; `at` are their lines."""
+    """Array of the values under a name in some records; `at` are their lines."""
     import pyarrow as pa
 
     try:
         return pa.array(values)
-    except UnicodeEncodeError:  # half a pair of UTF-16, for which Arrow has no place
+    except UnicodeEncodeError:  # an unpaired surrogate, which Arrow cannot hold
         return pa.array([level(one) if isinstance(one, str) else one for one in values])
     except (pa.ArrowException, OverflowError) as error:
         line = at[of_another_type(values)]
@@ -232,7 +233,7 @@ class _OpenText:
     Raises
     ------
     DataError
-        The file is empty, or begins as a binary one does: its bytes are not to be taken for text.
+        The file is empty, or begins like a binary file.
     """
 
     def __init__(self, path: File, data: Bytes):
@@ -245,7 +246,7 @@ class _OpenText:
 
     @property
     def bytes_read(self) -> int:
-        """Bytes of the file that were read for `text` or `lines` so far."""
+        """Bytes of the file read for `text` or `lines` so far."""
         return int(self._raw.tell())
 
     @property
@@ -254,12 +255,12 @@ class _OpenText:
         return isinstance(self.data, RemoteBytes)
 
     def fetch(self) -> None:
-        """Ask for all of a remote file."""
+        """Request the whole of a remote file."""
         if isinstance(self.data, RemoteBytes):
             self.data.plan_all()
 
     def text(self) -> Any:
-        """Stream of the text, decompressed as the name says; it is read once."""
+        """Stream of the text, decompressed according to the name; it is read once."""
         self._raw = self.data.source(once=True)
         return self._decompressed(self._raw)
 
@@ -286,14 +287,14 @@ class _OpenText:
 
     def _lines_of(self, stream: Any, **options: Any) -> Iterator[str]:
         text = io.TextIOWrapper(stream, encoding="utf-8-sig", **options)
-        self._lines = text  # it would close the stream as it goes
+        self._lines = text  # it would close the stream when it is collected
         number = 0
         while line := text.readline(_LINE):
             number += 1
             if len(line) == _LINE:
                 raise DataError(
                     f"{str(self.path)!r} has more than {_LINE:,} letters in line {number:,}; "
-                    "what is counted has a row a line"
+                    "it must have one row per line"
                 )
             yield line
 
@@ -309,7 +310,7 @@ class _OpenText:
 
 
 def _opening(known: Known) -> Callable[[File, Fetcher], _OpenText]:
-    """How a text file is opened; one of this machine may be open already."""
+    """Opener of text files, for `opened_in_turn`; a local file may be open already."""
 
     def open_one(path: File, fetcher: Fetcher) -> _OpenText:
         with readable(path):
@@ -329,14 +330,12 @@ def _delimiter(path: File) -> str:
 
 def _csv_header(file: _OpenText) -> list[str]:
     with readable(file.path):
-        # Bytes that are no UTF-8 matter only in the columns that are read, and Arrow sees to those.
+        # Invalid UTF-8 matters only in the columns that are read, where Arrow refuses it.
         lines = file.first_lines(errors="surrogateescape", newline="")
         try:
             return next(csv.reader(lines, delimiter=_delimiter(file.path)), [])
         except csv.Error as error:
-            raise DataError(
-                f"{str(file.path)!r} has no header that can be read: {error}"
-            ) from error
+            raise DataError(f"{str(file.path)!r} has no readable header: {error}") from error
 
 
 def _record(text: str, where: str, line: int) -> dict[str, Any]:
@@ -344,11 +343,11 @@ def _record(text: str, where: str, line: int) -> dict[str, Any]:
         record = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise DataError(
-            f"{where}, line {line:,}: not JSON: {error}; give one object a line"
+            f"{where}, line {line:,}: not JSON: {error}; give one object per line"
         ) from error
     if not isinstance(record, dict):
         raise DataError(
             f"{where}, line {line:,}: a {type(record).__name__} where an object should be; "
-            "give one object a line"
+            "give one object per line"
         )
     return record

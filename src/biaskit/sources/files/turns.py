@@ -1,4 +1,4 @@
-"""Turns: files opened one after the other, remote ones ahead of their turn."""
+"""Turns: files opened one after another, remote ones in advance."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from biaskit.sources.files.ranges import Bytes, Fetcher, RemoteBytes
 
 __all__ = ["Known", "looked_into", "open_bytes", "opened_in_turn"]
 
-#: Local files that are open already; the next reader of one takes it out.
+#: Local files that are already open; the next reader of a file removes it from here.
 Known: TypeAlias = "dict[File, LocalBytes]"
 
-# Remote files that are opened before they are read, each by a thread of its own.
+# Number of remote files opened in advance, each in its own thread.
 _OPENED = 16
 
 
@@ -74,21 +74,23 @@ def looked_into(file: File, known: Known, *, from_start: bool = False) -> Iterat
 def opened_in_turn(
     paths: Sequence[File], open_one: Callable[[File, Fetcher], _OpenFile]
 ) -> Iterator[Iterator[_OpenFile]]:
-    """Open files one after the other, each open until it is closed or all is over.
+    """Open files one after another; each stays open until it is closed or the iteration ends.
 
-    Some remote files are opened ahead, and one fetcher gets the bytes of all.
+    Some remote files are opened in advance, and one fetcher gets the bytes of all.
 
     Raises
     ------
     DataError
-        A local file has changed since it was opened, so old rows and new ones may mix.
+        A local file has changed since it was opened, so old and new rows may be mixed.
     """
     still_open: list[_OpenFile] = []
 
     def refuse_changed(files: Iterable[_OpenFile]) -> None:
         for file in files:
             if file.data.has_changed:
-                raise DataError(f"{file.path} changed while it was read; count it when it is whole")
+                raise DataError(
+                    f"{file.path} changed while it was being read; count it when it is complete"
+                )
 
     def kept(files: Iterable[_OpenFile]) -> Iterator[_OpenFile]:
         for file in files:

@@ -1,4 +1,4 @@
-"""Axes: codes of columns as bytes in a buffer, and how often each combination of them occurs."""
+"""Axes: codes of columns as bytes in a buffer, and counts of their combinations."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ __all__ = ["Axis", "in_bytes", "joint", "joint_sums", "placed_in_bytes"]
 
 @dataclass(frozen=True)
 class Axis:
-    """Codes of one column in a room: bytes from some places on, the highest byte first.
+    """Codes of one column in a buffer: byte planes at given offsets, the highest byte first.
 
-    A column that has the same value in every row has no bytes, and one code.
+    A column with the same value in every row has no bytes and one code.
     """
 
     starts: tuple[int, ...]
@@ -76,12 +76,12 @@ def joint_sums(
     sums, squares = np.zeros(math.prod(shape)), np.zeros(math.prod(shape))
     starts = np.array([at for axis in axes for at in axis.starts], np.int64)
     if not len(starts):  # every row is in the one cell
-        with np.errstate(over="ignore"):  # whoever has all the sums looks at them
+        with np.errstate(over="ignore"):  # the sums are checked when all of them are known
             return np.full(shape, weights.sum()), np.full(shape, (weights * weights).sum())
     sizes = np.array([size for axis in axes for size in axis.sizes], np.uint64)
     index = np.empty(ROWS, np.uint32)
     if joint_weights(buffer, starts, sizes, weights, index, sums, squares) != len(weights):
-        raise AssertionError("codes outside of their axes")
+        raise AssertionError("codes outside their axes")
     return sums.reshape(shape), squares.reshape(shape)
 
 
@@ -99,5 +99,5 @@ def joint(axes: Sequence[Axis], buffer: NDArray[np.uint8], rows: int) -> NDArray
     tables = np.empty(table_size(len(counts)), np.uint32)
     done = joint_counts(buffer, starts, sizes, rows, scratch, index, tables, counts)
     if done != rows or counts.sum() != rows:
-        raise AssertionError("codes outside of their axes")
+        raise AssertionError("codes outside their axes")
     return counts.reshape(shape)

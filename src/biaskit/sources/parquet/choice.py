@@ -1,4 +1,4 @@
-"""Whether a file is counted by the kernels or by Arrow: a choice by size, or by the environment."""
+"""Choice between the kernels and Arrow for counting a file, by size or by the environment."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ __all__ = ["CROSSOVER", "CROSSOVER_LOADED", "against_kernels", "kernels_choice"]
 #: Rows from which reading with kernels pays for importing them. Measured on two
 #: cores: import and load take 0.46 s, and Arrow 28 ms for a million rows of two columns.
 CROSSOVER = 16_000_000
-#: The same where a process has imported them already.
+#: The same for a process that has already imported them.
 CROSSOVER_LOADED = 50_000
 
 
 def against_kernels(rows: int, before: int = 0) -> str:
-    """Reason why Arrow should read some rows of Parquet; an empty text where the kernels should.
+    """Reason why Arrow should read some rows of Parquet; empty where the kernels should.
 
-    By itself, the choice is made by size: importing Numba and loading the kernels takes as long as
-    Arrow takes for `CROSSOVER` rows. A process that counts often loads them once it has counted as
-    many; `before` is the number of rows that Arrow has read for it so far.
+    By default the choice is by size: importing Numba and loading the kernels takes as long as Arrow
+    needs for `CROSSOVER` rows. A process that counts repeatedly loads them once it has counted that
+    many rows; `before` is the number that Arrow has read for it so far.
     """
     choice = kernels_choice()
     if sys.byteorder != "little" or os.name != "posix":

@@ -1,7 +1,7 @@
-"""Chunks: column chunks of a Parquet file as the kernels read them, to codes or to weights.
+"""Chunks: column chunks of a Parquet file, read by the kernels to codes or weights.
 
-Nothing in a file is trusted. A chunk that is not exactly what the kernels read (one flat column,
-dictionary-encoded or of numbers to cut, a known codec, all numbers consistent) is `Odd`.
+Nothing in a file is trusted. A chunk that is not exactly what the kernels support (a flat column,
+dictionary-encoded or numeric and cut, a known codec, consistent metadata) is `Odd`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Chunks"]
 
-# What is larger than this is left to Arrow, so that a thread's buffers stay small.
+# Larger chunks are left to Arrow, so that a thread's buffers stay small.
 _MOST_ROWS = 1 << 24
 _MOST_BYTES = 1 << 26
 # Encodings, by their numbers in the format.
@@ -46,17 +46,17 @@ _PLAIN, _PLAIN_DICTIONARY, _RLE, _RLE_DICTIONARY = 0, 2, 3, 8
 # Numbers of the codecs.
 _UNCOMPRESSED, _SNAPPY = 0, 1
 _STREAMED = {2: "gzip", 6: "zstd"}
-# From here on, several integers are one float.
+# From here on, several integers share one float.
 _EXACT = 2.0**53
-# Bins that a byte can name; one more stands for missing values.
+# Most bins that a byte can encode; one more code is for missing values.
 _MOST_BINS = 254
-# Entries of a dictionary up to which codes are bytes; one more stands for a missing value.
+# Most entries of a dictionary whose codes are bytes; one more code is for missing values.
 _MOST_ENTRIES = 255
 _NO_CODES = np.empty(0, np.uint32)
 
 
 class _Chunk(NamedTuple):
-    """A column chunk as it stands in the file."""
+    """A column chunk as it is stored in the file."""
 
     leaf: Leaf
     rows: int
@@ -64,7 +64,7 @@ class _Chunk(NamedTuple):
     source: NDArray[np.uint8]
     #: Its pages, as `pages.page_table` makes them; a dictionary comes first.
     table: NDArray[np.int64]
-    #: How many of them, from the first on, are the dictionary and pages that use it.
+    #: Number of leading pages that are the dictionary or use it.
     coded: int
 
     @property
@@ -89,7 +89,7 @@ class Chunks:
     opened
         The file.
     columns, encoders
-        Columns to be read, and the encoder of each that is counted; one without is the weight.
+        Columns to read, and the encoder of each counted one; the weight has none.
     dictionaries
         Codes of the encoders, for all threads.
     """
@@ -117,7 +117,7 @@ class Chunks:
         )
 
     def extents(self) -> list[list[Extent]]:
-        """Where the chunks of each row group stand in the file, as far as the footer says."""
+        """Positions of each row group's chunks in the file, as far as the footer has them."""
         found: list[list[Extent]] = []
         for number in range(self._metadata.num_row_groups):
             found.append([])
@@ -131,7 +131,7 @@ class Chunks:
         return self._group(number)[0]
 
     def way(self, number: int, column: str, room: Room) -> tuple[str, str]:
-        """Path that a column chunk takes, and why, as far as it is seen without its content."""
+        """Path that a column chunk takes, and why, as far as known without its content."""
         try:
             chunk = self._chunk(number, column, room)
         except Odd as odd:
@@ -152,7 +152,7 @@ class Chunks:
     def weights(self, number: int, column: str, room: Room) -> NDArray[np.float64]:
         """Weights of the rows. An invalid one sends the row group to Arrow, whose path raises.
 
-        Whole numbers of more than 53 bits are rounded as Arrow's are.
+        Integers of more than 53 bits are rounded as Arrow does.
         """
         from biaskit._kernels import SLACK
         from biaskit._kernels.values import chunk_values
@@ -160,7 +160,7 @@ class Chunks:
         chunk = self._content(number, column, room)
         leaf, rows, done = chunk.leaf, chunk.rows, chunk.coded_rows
         if not leaf.in_pages:
-            raise Odd("weights of a kind that the kernels do not know")
+            raise Odd("weights of an unsupported type")
         weights = room.weights.of(rows)[:rows]
         if chunk.coded:
             codes = room.codes.of(rows + SLACK)
@@ -182,7 +182,7 @@ class Chunks:
         return weights
 
     def _leaf(self, column: str) -> Leaf | None:
-        """Column as the kernels can read it; None for one that they never can."""
+        """Column as the kernels read it; None for one that they do not support."""
         import pyarrow.types as t
 
         found = [i for i, path in enumerate(self._paths) if path == column]
@@ -207,7 +207,7 @@ class Chunks:
             fits = is_integer or is_float or _follows(value, physical, leaf.length)
             fits = fits and (kind_of(value) == "number" or not must_be_numbers)
             in_pages = must_be_numbers and (is_float or t.is_signed_integer(value))
-            if encoder is not None:  # the kernels make floats of integers
+            if encoder is not None:  # the kernels convert integers to floats
                 is_exact = is_float or all(abs(edge) < _EXACT for edge in encoder.edges)
                 in_pages = in_pages and is_exact and len(encoder.keep) <= _MOST_BINS
         if not fits:
@@ -221,17 +221,17 @@ class Chunks:
             raise Odd("a footer that contradicts itself")
         rows = int(self._footer.rows[number])
         if not 0 < rows <= _MOST_ROWS:
-            raise Odd(f"a row group of no rows, or of more than {_MOST_ROWS:,}")
+            raise Odd(f"an empty row group, or one of more than {_MOST_ROWS:,}")
         return rows, self._footer.chunks[number]
 
     def _chunk(self, number: int, column: str, room: Room) -> _Chunk:
-        """Column chunk as it stands in the file, once its headers say that the kernels read it."""
+        """Column chunk as stored in the file, once its headers show that it is supported."""
         from biaskit._kernels.pages import DICTIONARY, ENCODING, KIND, PACKED, SIZE
 
         rows, chunks = self._group(number)
         leaf = self._leaves[column]
         if leaf is None:
-            raise Odd("no flat column of a kind that the kernels know")
+            raise Odd("not a flat column of a supported type")
         elsewhere, physical, codec, values, packed, *_ = chunks[leaf.index].tolist()
         if values != rows:
             raise of_another_length(self._where, rows)
@@ -251,7 +251,7 @@ class Chunks:
         encodings = table[:, ENCODING]
         uses = (encodings == _PLAIN_DICTIONARY) | (encodings == _RLE_DICTIONARY)
         uses[0] |= has_dictionary
-        # A writer whose dictionary has grown too long goes on without it.
+        # A writer stops using a dictionary that has grown too long.
         coded = int(np.argmin(uses)) if not uses.all() else len(table)
         if not has_dictionary and coded:
             raise Odd("no dictionary")
@@ -260,7 +260,7 @@ class Chunks:
                 raise Odd("pages that do not use the dictionary" if coded else "no dictionary")
             others = (_PLAIN, _RLE) if leaf.physical == "BOOLEAN" else (_PLAIN,)
             if not np.isin(encodings[coded:], others).all():
-                raise Odd("an encoding that the kernels do not know")
+                raise Odd("an unsupported encoding")
         largest = int(table[:, SIZE].max())
         if largest > _MOST_BYTES or int(table[1:, SIZE].sum()) > 16 * rows + 64 * len(table):
             raise Odd("pages too large")
@@ -269,7 +269,7 @@ class Chunks:
         return _Chunk(leaf, rows, codec, source, table, coded)
 
     def _content(self, number: int, column: str, room: Room) -> _Chunk:
-        """Column chunk that needs no other decompression than the kernels' own."""
+        """Column chunk that needs only the kernels' own decompression."""
         chunk = self._chunk(number, column, room)
         if chunk.codec in _STREAMED:
             source = inflated(chunk.source, chunk.table, _STREAMED[chunk.codec])
@@ -300,7 +300,7 @@ class Chunks:
         """Dictionary of a chunk, its entries, and how many values are missing.
 
         The codes of the rows are bytes in the buffer from `start` on, or, if entries are many, in
-        the room's `wide`.
+        the scratch memory's `wide`.
         """
         from biaskit._kernels import SLACK
         from biaskit._kernels.chunks import chunk_codes
@@ -321,7 +321,7 @@ class Chunks:
         return raw, entries, missing
 
     def _in_pages(self, chunk: _Chunk, room: Room, buffer: NDArray[np.uint8], start: int) -> Axis:
-        """Codes of the rows of a chunk of which some pages hold the values themselves."""
+        """Codes of the rows of a chunk, some of whose pages hold plain values."""
         from biaskit._kernels.values import BOOLEAN, chunk_places
 
         leaf, encoder = chunk.leaf, self._encoders[chunk.leaf.column]
@@ -346,9 +346,9 @@ class Chunks:
         return Axis((start,), (len(place),), place)
 
     def _index(self, column: str) -> int:
-        """Place of a column's chunk among those of a row group."""
+        """Index of a column's chunk in a row group."""
         if self._paths.count(column) != 1:
-            raise Odd("no flat column")
+            raise Odd("not a flat column")
         return self._paths.index(column)
 
     def _extent(self, number: int, index: int) -> Extent:
@@ -357,11 +357,11 @@ class Chunks:
         _, _, _, _, length, data, dictionary, *_ = chunks[index].tolist()
         start = dictionary if 0 < dictionary < data else data
         if start < 4 or not 0 < length <= _MOST_BYTES or start + length > self._data.size - 8:
-            raise Odd("a chunk outside of the file, or a large one")
+            raise Odd("a chunk outside the file, or a very large one")
         return start, length
 
     def _read(self, start: int, length: int, room: Room) -> NDArray[np.uint8]:
-        """Bytes of a column chunk, spare ones after them."""
+        """Bytes of a column chunk, followed by spare ones."""
         from biaskit._kernels import SLACK
 
         source = room.source.of(length + SLACK)
@@ -371,7 +371,7 @@ class Chunks:
 
 
 def _scratch_for(table: NDArray[np.int64], room: Room, *, wide: bool = False) -> Scratch:
-    """Memory for the largest and for the longest of some pages."""
+    """Memory for the pages with the most bytes and the most rows."""
     from biaskit._kernels.pages import DICTIONARY, KIND, SIZE, VALUES
 
     longest = int(table[table[:, KIND] != DICTIONARY, VALUES].max(initial=0))
@@ -379,7 +379,7 @@ def _scratch_for(table: NDArray[np.int64], room: Room, *, wide: bool = False) ->
 
 
 def _follows(type_: Any, physical: str, length: int) -> bool:
-    """Whether values of an Arrow type are made of the whole numbers that are stored."""
+    """Whether values of an Arrow type are derived from stored integers."""
     import pyarrow.types as t
 
     match physical:

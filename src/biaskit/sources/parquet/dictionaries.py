@@ -1,4 +1,4 @@
-"""Dictionaries of Parquet column chunks, and what their entries mean to the encoders."""
+"""Dictionaries of Parquet column chunks, and their entries' codes from the encoders."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MOST_KNOWN = 1_000
 
 
 class Dictionaries:
-    """Encoders' codes of the values of dictionaries, which any number of threads may ask for."""
+    """Encoders' codes of the values of dictionaries, for any number of threads."""
 
     def __init__(self, encoders: Mapping[str, Encoder]):
         self._encoders = encoders
@@ -39,7 +39,7 @@ class Dictionaries:
     def of_entries(
         self, leaf: Leaf, raw: bytes, entries: int, *, missing: bool, where: str
     ) -> NDArray[np.intp]:
-        """Encoder's codes of a dictionary's entries, and after them that of a missing value."""
+        """Encoder's codes of a dictionary's entries, followed by that of a missing value."""
         key = (leaf.column, leaf.physical, leaf.type, leaf.length, raw, entries, missing)
         with self._lock:
             found = self._known.get(key)
@@ -55,14 +55,14 @@ class Dictionaries:
     ) -> NDArray[np.intp]:
         """Encoder's codes of a long dictionary's entries, 0 for those that no row has.
 
-        A frame of categories, or a part of one, is written with values that do not occur.
+        A categorical column, or a slice of one, is written with values that do not occur.
         """
         from biaskit._kernels.places import used
 
         values = dictionary_of(leaf, raw, entries)
         seen = np.zeros(entries + 1, np.uint8)
         if used(wide, rows, seen) != rows:
-            raise AssertionError("codes outside of their dictionary")
+            raise AssertionError("codes outside their dictionary")
         occurring = np.flatnonzero(seen)
         missing = bool(seen[entries])
         place = np.zeros(entries + 1, dtype=np.intp)
@@ -108,7 +108,7 @@ def dictionary_of(leaf: Leaf, raw: bytes, entries: int) -> Any:
 
 
 def _decimals(digits: Sequence[int], type_: Any) -> Any:
-    """Decimal numbers of an Arrow type, from their digits as whole numbers."""
+    """Decimals of an Arrow type, from their digits as integers."""
     import pyarrow as pa
 
     if any(abs(number) >= 10**type_.precision for number in digits):
@@ -119,7 +119,7 @@ def _decimals(digits: Sequence[int], type_: Any) -> Any:
 
 
 def _texts(leaf: Leaf, raw: bytes, entries: int) -> Any:
-    """Texts of a dictionary page, each behind its length in four bytes."""
+    """Texts of a dictionary page, each preceded by its length in four bytes."""
     import pyarrow as pa
 
     starts, at = [0] * (entries + 1), 0

@@ -1,7 +1,7 @@
 """Parquet counted in its encoded form: from dictionary indices to joint counts.
 
-A column chunk that the kernels do not read is decoded by Arrow, which reads it rightly or says
-what is wrong; the two ways mix freely within a row group.
+A column chunk that the kernels do not support is decoded by Arrow, which reads it correctly or
+raises; both paths may occur in one row group.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Cells", "counted", "planned"]
 
-# Row groups that each thread has ahead of it; the bytes of remote ones are on their way.
+# Row groups queued for each thread; the bytes of remote ones are being fetched.
 _AHEAD = 4
 _MOST_CELLS = 1 << 20
-# A code is of four bytes at most, each in a plane of its own.
+# A code has at most four bytes, each in its own plane.
 _PLANES = 4
 _NO_CODES = np.empty(0, np.uint32)
 
@@ -71,18 +71,18 @@ def counted(
 ) -> Iterator[Cells | Batch]:
     """Counts of the row groups of open Parquet files, in their order; each file is closed.
 
-    A row group that would take much memory comes as batches of its rows instead.
+    A row group that would take too much memory is returned as batches of its rows.
 
     Parameters
     ----------
     files
-        The files, which are taken as they are needed.
+        The files, consumed as needed.
     counting
         What to count.
     done
-        Share of the whole source that is read, from a file and the share of it.
+        Share of the whole source that has been read, from a file and the share of it.
     threads
-        How many row groups are counted at a time.
+        Number of row groups counted at a time.
 
     Raises
     ------
@@ -125,8 +125,8 @@ def counted(
 def planned(file: OpenParquet, counting: Counting) -> Counter[tuple[str, str, str]]:
     """Numbers of row groups by column, the path it takes (``encoded`` or ``Arrow``), and why.
 
-    It follows from the file's metadata and the headers of its pages. What stands in the pages may
-    still send a damaged column, or a table of very many cells, to Arrow.
+    It follows from the file's metadata and the headers of its pages. The pages' content may still
+    send a damaged column, or a table with very many cells, to Arrow.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def planned(file: OpenParquet, counting: Counting) -> Counter[tuple[str, str, st
 
 
 class _Shared:
-    """What the threads share that count the row groups of several files."""
+    """State shared by the threads that count the row groups of several files."""
 
     def __init__(self, counting: Counting):
         self.roles = counting.roles
@@ -156,7 +156,7 @@ class _Shared:
 
     @contextmanager
     def room(self) -> Iterator[Room]:
-        """Buffers for one thread, which others may have used before."""
+        """Buffers for one thread, possibly reused from another."""
         try:
             room = self._rooms.get_nowait()
         except queue.Empty:
@@ -168,7 +168,7 @@ class _Shared:
 
 
 class _Counter:
-    """Counts row groups of one file; any number of threads may ask it to."""
+    """Counts row groups of one file, for any number of threads."""
 
     def __init__(self, file: OpenParquet, shared: _Shared):
         self.file = file
@@ -186,12 +186,12 @@ class _Counter:
         }
 
     def fetch(self) -> None:
-        """Ask for the bytes that the row groups need, where the file is remote."""
+        """Request the bytes that the row groups need, if the file is remote."""
         if isinstance(self.file.data, RemoteBytes):
             self.file.data.plan(self._chunks.extents())
 
     def way(self, number: int, column: str, room: Room) -> tuple[str, str]:
-        """Path that a column takes, and why, as far as it is seen without its content."""
+        """Path that a column takes, and why, as far as known without its content."""
         if column in self._constant:
             return "encoded", "named by the file's folders"
         return self._chunks.way(number, column, room)
@@ -229,7 +229,7 @@ class _Counter:
     def _axes(
         self, number: int, rows: int, room: Room
     ) -> tuple[dict[str, Axis], NDArray[np.uint8]]:
-        """Axes of the columns that are counted, and the buffer in which their codes are."""
+        """Axes of the counted columns, and the buffer of their codes."""
         from biaskit._kernels import SLACK
 
         columns = [column for column in self._own if column != self._weight]

@@ -1,6 +1,6 @@
-"""Layout: what a Parquet file says about itself, from the footer to the pages of a column chunk.
+"""Layout: the metadata of a Parquet file, from the footer to the pages of a column chunk.
 
-Nothing of it is trusted. What is not exactly what the kernels read is `Odd`, and goes to Arrow.
+Nothing in it is trusted. Whatever the kernels do not support exactly is `Odd`, and goes to Arrow.
 """
 
 from __future__ import annotations
@@ -42,41 +42,41 @@ PHYSICAL = {
     "BYTE_ARRAY": (6, ""),
     "FIXED_LEN_BYTE_ARRAY": (7, ""),
 }
-#: What stands for a number that the file does not give.
+#: Stands for a number that the file lacks.
 NONE = -1
 
 
 class Odd(Exception):  # noqa: N818 - not an error: it sends a chunk to Arrow
-    """What the kernels do not read; the message says what."""
+    """Something that the kernels do not support; the message says what."""
 
 
 @dataclass(frozen=True)
 class Leaf:
-    """A column of the file: where it stands among the chunks, and what its values are."""
+    """A column of the file: its index among the chunks, and the type of its values."""
 
     column: str
     index: int
     optional: bool
     physical: str
     type: Any
-    #: Whether the kernels read its values where pages hold them, and no dictionary does.
+    #: Whether the kernels read its plain values in pages without a dictionary.
     in_pages: bool = False
-    #: Bytes of a value, where all values have the same number.
+    #: Bytes of a value, if all values have the same size.
     length: int = 0
 
 
 @dataclass(frozen=True)
 class Footer:
-    """What the file says about its row groups."""
+    """The file's metadata on its row groups."""
 
     #: Rows of each row group.
     rows: NDArray[np.int64]
-    #: For each row group and column, the numbers in `_CHUNK_FIELDS`, -1 where they are not there.
+    #: For each row group and column, the numbers in `_CHUNK_FIELDS`, -1 where they are absent.
     chunks: NDArray[np.int64]
 
 
 _INT_32, _INT_64, _BINARY, _STRUCT = 5, 6, 8, 12  # Thrift's types
-# Fields of the footer that say where a column chunk is, and what it is: by ids, with their type.
+# Fields of the footer with a column chunk's position and kind: by ids, with their type.
 _CHUNK_FIELDS = (
     ((4, 1, 1), _BINARY),  # path of another file
     ((4, 1, 3, 1), _INT_32),  # physical type
@@ -92,7 +92,7 @@ _OTHER_FIELDS = (
     (4, 3),  # rows of a row group
     (4,),  # row group
     (4, 1),  # column chunk
-    # Lists of how many values have each repetition level and each definition level.
+    # Lists of the numbers of values by repetition level and by definition level.
     (4, 1, 3, 16, 2),
     (4, 1, 3, 16, 3),
 )
@@ -102,23 +102,23 @@ _CHUNK_TYPES = np.array([*(type_ for _, type_ in _CHUNK_FIELDS), *[NONE] * len(_
 
 @cache
 def _wanted() -> NDArray[np.int64]:
-    """Fields of the footer that matter, as the kernel names them."""
+    """Fields of the footer that are used, as the kernel names them."""
     from biaskit._kernels.thrift import path
 
     fields = (*(ids for ids, _ in _CHUNK_FIELDS), *_OTHER_FIELDS)
     made = np.array([path(*ids) for ids in fields], np.int64)
-    # As the constant of `page_table` is, so that both call one form of the kernel.
+    # Of the same type as the constant of `page_table`, so that both use one compiled kernel.
     made.setflags(write=False)
     return made
 
 
 def footer_of(data: Bytes, groups: int, levels: Sequence[tuple[int, int]]) -> Footer | None:
-    """What a file says about its row groups; None where it is odd.
+    """A file's metadata on its row groups; None where it is odd.
 
     `levels` are the highest repetition and definition level of each column.
 
-    The numbers are read here and not asked of pyarrow, which ends the process where a column's
-    metadata contradict themselves.
+    The numbers are read here and not through pyarrow, which aborts the process where a column's
+    metadata are contradictory.
     """
     from biaskit._kernels.thrift import STACK, fields
 
@@ -179,7 +179,7 @@ def pages_of(
         if pages == OTHER_ROWS:
             raise of_another_length(where, rows)
         if pages < 0:
-            raise Odd("odd page headers")
+            raise Odd("contradictory page headers")
         if pages <= most:
             return table[:pages]
         most *= 4
@@ -220,8 +220,8 @@ def inflated(source: NDArray[np.uint8], table: NDArray[np.int64], codec: str) ->
         for at, end, stored in zip(starts.tolist(), ends.tolist(), is_stored.tolist(), strict=True)
         if not stored
     ]
-    # A stream takes long to make, and reads one page after the other where all are sure to end
-    # where they should.
+    # A stream is slow to create, and can read page after page where each is sure to end in the
+    # right place.
     in_one = codec == "zstd" and _frames_fit(
         source, starts[~is_stored], ends[~is_stored], (size - levels)[~is_stored]
     )
@@ -238,7 +238,7 @@ def inflated(source: NDArray[np.uint8], table: NDArray[np.int64], codec: str) ->
         place = made[end + before : end + outside]
         if stored:
             if inside - before != len(place):
-                raise Odd("a page of another size than it says")
+                raise Odd("a page whose size differs from its header")
             place[:] = source[body + before : body + inside]
         else:
             one = next(streams) if stream is None else stream
@@ -248,7 +248,7 @@ def inflated(source: NDArray[np.uint8], table: NDArray[np.int64], codec: str) ->
             except (OSError, pa.ArrowException) as error:
                 raise Odd("a page that cannot be decompressed") from error
             if not whole:
-                raise Odd("a page of another size than it says")
+                raise Odd("a page whose size differs from its header")
         entry[BODY], entry[PACKED] = end, outside
         end += outside
     return made
@@ -260,10 +260,10 @@ def _frames_fit(
     ends: NDArray[np.int64],
     sizes: NDArray[np.int64],
 ) -> bool:
-    """Whether each stretch of bytes is one frame of zstd, and says how long its content is.
+    """Whether each range of bytes is one zstd frame that states the length of its content.
 
-    A decompressor holds a frame to the length that it says, so the contents of such frames, one
-    after the other, are those of each by itself (RFC 8878, section 3.1.1).
+    A decompressor enforces the stated length, so decompressing such frames together gives the same
+    contents as each alone (RFC 8878, section 3.1.1).
     """
     if not len(starts) or np.any((starts < 0) | (ends > len(source)) | (ends - starts < 9)):
         return False

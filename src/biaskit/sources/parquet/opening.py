@@ -22,9 +22,9 @@ from biaskit.store.footers import ROWS, Group, Odd
 
 __all__ = ["OpenParquet", "open_parquet", "parquet_of"]
 
-# Rows from which row groups are not decoded together with more.
+# Rows from which a row group is decoded alone.
 _TOGETHER = 1 << 20
-# Bytes, decoded, of the row groups of a remote file that Arrow reads ahead.
+# Decoded bytes of the row groups of a remote file that Arrow reads in advance.
 _AHEAD = 1 << 26
 
 
@@ -39,12 +39,12 @@ class OpenParquet:
 
     @property
     def metadata(self) -> Any:
-        """What Arrow read in the footer."""
+        """Arrow's metadata of the footer."""
         return self.file.metadata
 
     @property
     def rows(self) -> int:
-        """Number of rows that the footer says there are."""
+        """Number of rows according to the footer."""
         return int(self.file.metadata.num_rows)
 
     @property
@@ -58,16 +58,16 @@ class OpenParquet:
         Raises
         ------
         DataError
-            A column has other rows than its row group, or values that take too much memory.
+            A column and its row group differ in rows, or its values take too much memory.
         """
         is_far = isinstance(self.data, RemoteBytes) and not self.data.is_whole
-        # Ranges that lie together are asked for together, several at a time.
+        # Adjacent ranges are merged, and several are read at a time.
         batches = (
             batch
             for window, rows in self._windows(columns)
             for batch in self._decoded(columns, window, rows, pre_buffer=is_far)
         )
-        # While Arrow waits for a store, nothing else would reach this thread.
+        # While Arrow waits for a store, this thread could not be interrupted.
         yield from elsewhere(batches) if isinstance(self.data, RemoteBytes) else batches
 
     def batches_of(self, group: int, columns: Sequence[str]) -> Iterator[Any]:
@@ -100,14 +100,14 @@ class OpenParquet:
                         yield batch.slice(batch.num_rows - new)
                         given = seen
             except (OSError, pa.ArrowException) as error:
-                # Of texts in the delta encodings Arrow makes no dictionaries.
+                # Arrow makes no dictionaries of texts in the delta encodings.
                 if not texts or "not yet implemented" not in str(error).lower():
                     raise
             else:
                 return
 
     def refuse_other_rows(self, rows: int) -> None:
-        """Refuse a file of which another number of rows was read than its footer says.
+        """Refuse a file whose number of rows differs from its footer's.
 
         Raises
         ------
@@ -150,8 +150,8 @@ class OpenParquet:
     def _windows(self, columns: Sequence[str]) -> Iterator[tuple[list[int], int]]:
         """Row groups that are read together, and how many rows at a time.
 
-        What is read ahead, and what is decoded at a time, stays bounded. Of their columns nothing
-        is asked of Arrow: it ends the process where those are contradictory.
+        What is read in advance, and what is decoded at a time, stays bounded. Arrow is not asked
+        about their columns: it aborts the process where those are contradictory.
         """
         is_far = isinstance(self.data, RemoteBytes) and not self.data.is_whole
         most = _AHEAD if is_far else _TOGETHER
@@ -177,7 +177,7 @@ class OpenParquet:
         return {}
 
     def _groups(self, columns: Sequence[str]) -> list[Group]:
-        """Row groups as the footer has them; read once for the same columns."""
+        """Row groups as the footer describes them; read once for the same columns."""
         key = tuple(columns)
         if key not in self._known_groups:
             groups = self._pages.groups(key)
@@ -190,12 +190,12 @@ class OpenParquet:
 def open_parquet(
     path: File, columns: Collection[str], known: Known, fetcher: Fetcher
 ) -> OpenParquet:
-    """Open a Parquet file that has the columns named, or whose folders' names do.
+    """Open a Parquet file that has the named columns, itself or in its folders' names.
 
     Raises
     ------
     DataError
-        It is no Parquet file, or lacks a column.
+        It is not a Parquet file, or lacks a column.
     """
     with readable(path):
         data = open_bytes(path, known, fetcher)

@@ -1,6 +1,6 @@
-"""Pages of a Parquet file before Arrow decodes them: whether they fit, and how many rows at a time.
+"""Pages of a Parquet file, checked before Arrow decodes them, and how many rows at a time.
 
-Nothing in a file is trusted: a few bytes may stand for gigabytes, and a page may stand twice.
+Nothing in a file is trusted: a few bytes may expand to gigabytes, and a page may be duplicated.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ __all__ = ["Pages", "of_another_length"]
 
 
 class Pages:
-    """Row groups of an open file and their pages, as its footer and its page headers have them.
+    """Row groups of an open file and their pages, as its footer and page headers describe them.
 
     Parameters
     ----------
     data, metadata, where
-        The file's bytes, what Arrow read in its footer, and its name in errors.
+        The file's bytes, Arrow's metadata of its footer, and its name for errors.
     """
 
     def __init__(self, data: Bytes, metadata: Any, where: str):
@@ -37,11 +37,11 @@ class Pages:
             if schema.column(i).max_repetition_level == 0 and "." not in path
         }
         self._names = paths
-        # Each header of a remote file that Arrow reads itself would be one more request.
+        # In a remote file that Arrow reads itself, each header would take another request.
         self._reads_headers = not isinstance(data, RemoteBytes) or data.is_whole
 
     def groups(self, columns: Collection[str]) -> list[Group]:
-        """Row groups in their order, with the chunks of the columns that are no lists or records.
+        """Row groups in their order, with the chunks of the columns that are not lists or records.
 
         Raises
         ------
@@ -59,7 +59,8 @@ class Pages:
         Raises
         ------
         DataError
-            A column has another number of values than the row group has rows, or pages too large.
+            A column's number of values differs from the row group's rows, or its pages are too
+            large.
         footers.Odd
             A page header is damaged.
         """
@@ -79,15 +80,15 @@ class Pages:
         except footers.TooLarge as error:
             raise DataError(
                 f"{self._where}: column {self._names[index]!r} is not read: {error}; values of "
-                f"more than {MAX_TEXT:,} bytes are not counted by: choose another column, shorten "
+                f"more than {MAX_TEXT:,} bytes cannot be counted: choose another column, shorten "
                 "its values, or write smaller pages"
             ) from error
 
 
 def of_another_length(where: str, rows: int) -> DataError:
-    """Error of a column that has another number of values than its row group has rows.
+    """Error for a column whose number of values differs from its row group's rows.
 
-    Arrow may read such a column with its values in other rows, and say nothing.
+    Arrow may silently read such a column with its values in the wrong rows.
     """
     return DataError(
         f"{where} has a row group of {rows:,} rows with a column of another length; "

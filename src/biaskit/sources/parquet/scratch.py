@@ -1,4 +1,4 @@
-"""Scratch memory: the buffers of one thread, which grow as they must and are used again."""
+"""Scratch memory: the buffers of one thread, which grow as needed and are reused."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def _a_little_more(size: int, dtype: Any) -> NDArray[Any]:
 
 
 class Buffer:
-    """An array of one type, made anew where a longer one is asked for."""
+    """An array of one type, reallocated where a longer one is requested."""
 
     def __init__(self, dtype: Any, empty: Callable[[int, Any], NDArray[Any]]):
         self._dtype, self._empty = dtype, empty
         self._array = np.empty(0, dtype)
 
     def of(self, size: int) -> NDArray[Any]:
-        """Array of at least some length; what stood in it may be gone."""
+        """Array of at least some length; its content may be lost."""
         if len(self._array) < size:
             self._array = self._empty(size, self._dtype)
         return self._array
@@ -44,13 +44,13 @@ class Room:
     def __init__(self, empty: Callable[[int, Any], NDArray[Any]] = _a_little_more):
         #: Bytes of a column chunk, and those of its largest page when it is decompressed.
         self.source, self.page = Buffer(np.uint8, empty), Buffer(np.uint8, empty)
-        #: Of the rows of one page: whether each has a value, codes of a byte and of four, numbers.
+        #: For the rows of one page: whether each has a value, codes of a byte and of four, numbers.
         self.levels, self.dense = Buffer(np.uint8, empty), Buffer(np.uint8, empty)
         self.wide_dense, self.values = Buffer(np.uint32, empty), Buffer(np.float64, empty)
-        #: Of the rows of a row group: codes of all columns, codes of one long dictionary, weights.
+        #: For the rows of a row group: codes of all columns, codes of one long dictionary, weights.
         self.codes, self.wide = Buffer(np.uint8, empty), Buffer(np.uint32, empty)
         self.weights = Buffer(np.float64, empty)
-        #: Of page headers.
+        #: For page headers.
         self.stack, self.events = Buffer(np.int64, empty), Buffer(np.int64, empty)
         self.pages = Buffer(np.int64, empty)
 

@@ -1,4 +1,4 @@
-"""Parquet files as a source, which may also count their rows where they are encoded."""
+"""Parquet files as a source, which may also count their rows in encoded form."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from biaskit.sources.parquet.opening import OpenParquet, open_parquet, parquet_o
 
 __all__ = ["ParquetFiles"]
 
-# Fewer rows are counted before threads have started and taken turns at the interpreter.
+# Fewer rows are counted faster than threads start and share the interpreter.
 _WORTH_THREADS = 1 << 21
 
 
 class ParquetFiles:
-    """Parquet files as a source, which may also count their rows where they are read."""
+    """Parquet files as a source, which may also count their own rows."""
 
-    #: Rows that Arrow has read, in this process, for counts that kernels make as well.
+    #: Rows that Arrow has read in this process for counts that the kernels could have made.
     rows_by_arrow: ClassVar[int] = 0
 
     def __init__(self, files: list[File], known: Known):
@@ -42,7 +42,7 @@ class ParquetFiles:
             return names_with_folders(parquet_of(data).schema_arrow.names, first)
 
     def parts(self, ask: Ask) -> Iterator[Batch | Cells]:
-        """Batches of the columns named, or, if they serve, counts where those are made sooner."""
+        """Batches of the named columns, or counts where they suffice and are faster."""
         sizes = Sizes(self._files)
         with self._opened(ask.columns) as files:
             for threads, run in groupby(files, lambda file: self._threads(file, ask.counting)):
@@ -55,7 +55,7 @@ class ParquetFiles:
                         yield from _batches(file, ask, sizes)
 
     def paths(self, counting: Counting) -> Iterator[ColumnPath]:
-        """How `parts` would read each column, and why so."""
+        """How `parts` would read each column, and why."""
         roles = counting.roles
         by_column = roles.columns()
         with self._opened(by_column) as files:
@@ -75,7 +75,7 @@ class ParquetFiles:
         )
 
     def _threads(self, file: OpenParquet, counting: Counting | None) -> int:
-        """Threads that count a file's row groups, if the files are like it; 0 where Arrow does."""
+        """Number of threads for row groups of files like this one; 0 where Arrow reads them."""
         if counting is None or _against(file, counting.roles):
             return 0
         is_worth = self._is_remote or file.rows * len(self._files) >= _WORTH_THREADS
@@ -83,7 +83,7 @@ class ParquetFiles:
 
 
 def _against(file: OpenParquet, roles: Roles) -> str:
-    """Why Arrow decodes a file; empty where its row groups are counted as they are encoded."""
+    """Why Arrow decodes a file; empty where its row groups are counted in encoded form."""
     if roles.weight is not None and roles.weight not in file.names:
         return "the weight is in the folders' names"
     if roles.frequency is not None:
@@ -92,7 +92,7 @@ def _against(file: OpenParquet, roles: Roles) -> str:
 
 
 def _batches(file: OpenParquet, ask: Ask, sizes: Sizes) -> Iterator[Batch]:
-    """Rows of a file, which is closed after them."""
+    """Rows of a file, which is closed afterwards."""
     rows = 0
     where = str(file.path)
     folders = of_folders(ask.columns, file.names, file.path)
