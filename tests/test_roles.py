@@ -71,7 +71,7 @@ def test_explanations_take_the_roles_of_a_report() -> None:
     assert means.equals(biaskit.partial_dependence(score, ROWS, columns=["age"], facet="sex"))
     with pytest.raises(BiaskitError, match="explanations do not weight rows"):
         biaskit.explain(score, ROWS, Roles(facet="sex", weight="weight"), **more)
-    with pytest.raises(BiaskitError, match="facet= is given beside roles"):
+    with pytest.raises(BiaskitError, match="facet= is given together with roles"):
         biaskit.explain(score, ROWS, roles, facet="sex", **more)
 
 

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from biaskit.metrics import METRICS, lp_norm, metric
     from biaskit.reports.report import report
     from biaskit.sources.counting import count
-
-__version__ = "0.2.0"
+    from biaskit.store.version import __version__
 
 __all__ = [
     "METRICS",
@@ -30,6 +29,7 @@ __all__ = [
     "BiaskitError",
     "Counts",
     "Roles",
+    "__version__",
     "attribute",
     "check",
     "compare",
@@ -46,6 +46,7 @@ __all__ = [
 ]
 
 _HOME = {
+    "__version__": "biaskit.store.version",
     "METRICS": "biaskit.metrics",
     "Attributions": "biaskit.explanations.attributions",
     "BiaskitError": "biaskit.errors",
@@ -80,4 +81,4 @@ if not TYPE_CHECKING:  # type checkers accept the names above and refuse all oth
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
+    return [*__all__]

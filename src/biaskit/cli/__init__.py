@@ -8,11 +8,11 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from biaskit import __version__
 from biaskit.cli.flags import Parser, in_flags
 from biaskit.cli.streams import complain
 from biaskit.errors import RolesError, did_you_mean, listed
 from biaskit.store.addresses import in_one_line
+from biaskit.store.version import __version__
 
 __all__ = ["main"]
 

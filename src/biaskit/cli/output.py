@@ -12,13 +12,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from biaskit import __version__, formats
+from biaskit import formats
 from biaskit.cli.flags import Once
 from biaskit.cli.streams import say
 from biaskit.errors import DataError, RolesError
 from biaskit.sources.files.finding import expanded
 from biaskit.store import saved, written
 from biaskit.store.addresses import is_address
+from biaskit.store.version import __version__
 
 __all__ = [
     "FORMS",

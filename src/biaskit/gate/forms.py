@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from biaskit import __version__
 from biaskit.gate.machines import as_gate_json, as_github, as_junit, as_sarif
 from biaskit.gate.outcomes import Outcome
 from biaskit.gate.people import as_text, markdown_summary
+from biaskit.store.version import __version__
 
 __all__ = ["FORMS", "Form", "Result"]
 

@@ -67,7 +67,7 @@ def save(
 
     `extra` has more JSON objects, each under its own key, which `load` ignores.
     """
-    from biaskit import __version__
+    from biaskit.store.version import __version__
 
     stamp = {"schema": form.schema, "version": __version__, "kind": form.kind}
     write(path, columns, {**stamp, **header}, extra)
