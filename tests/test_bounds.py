@@ -90,7 +90,7 @@ def test_a_page_that_says_it_is_large(
 def test_a_footer_of_very_many_empty_row_groups(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Columns times row groups would be a thousand million numbers, of which none is there."""
+    """Columns times row groups would be a thousand million numbers, none of which exists."""
     from support.taken_apart import BINARY, I32, I64, LIST, STRUCT, Fields, Listed, written
 
     def column(name: bytes) -> Fields:
@@ -197,7 +197,7 @@ def test_batches_of_json_lines_are_bounded_by_letters(
 
 
 def saved(path: Path, cells: dict[str, Any]) -> Path:
-    """Counts file of some cells of one row each, of which `cells` has the values."""
+    """Counts file of some cells of one row each, whose values are `cells`."""
     one = pa.table({"g": ["F"], "y": [0], "p": [1]})
     biaskit.count(one, facet="g", label="y", predicted="p").save(path)
     header = json.loads(pq.read_schema(path).metadata[b"biaskit"])

@@ -121,7 +121,7 @@ def test_kernels_arrow_and_plain_python_agree(
     counts = biaskit.count(path, **roles)
     assert counts.rows == expected.rows == len(table)
     assert dict(counts.tables) == dict(expected.tables)
-    # As a file from far away, of which little is at hand, and in pieces.
+    # As a remote file, of which little has been fetched, and in pieces.
     for name, small in {"_FIRST": 50, "_WHOLE": 0, "_LONGEST": 64, "_AHEAD": 200}.items():
         monkeypatch.setattr(ranges, name, small)
     for filesystem in (LocalFileSystem(), fsspec.filesystem("file")):

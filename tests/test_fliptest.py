@@ -361,7 +361,7 @@ def test_the_rest_takes_no_column_that_determines_the_outcome() -> None:
     assert note == "features: 'age', 'town'; no interval"
     # Without a label, the twin of one says nothing of the prediction.
     assert "determines" not in flips(made, features=["income", "age"])["note"][0]
-    # Nor does a constant, or a prediction of which there is one only.
+    # Nor does a constant, or a prediction with only one value.
     one = {**twins(), "p": [1] * 60, "age": [3] * 60}
     assert "determines" not in flips(pa.table(one), features=["age", "score"])["note"][0]
 

@@ -116,7 +116,7 @@ def test_the_sides_swapped_have_the_mirrored_interval_to_the_bit(
 
 @pytest.mark.parametrize("symbol", ["JS", "LP", "TVD", "KS"])
 def test_neither_ties_nor_the_order_of_labels_matter(symbol: str) -> None:
-    """Labels of which both sides have as much, and largest gaps that are equally large."""
+    """Labels with equal shares on both sides, and largest gaps that are equally large."""
     for a, d in (
         ([0, 0, 30, 30], [0, 10, 0, 10]),
         ([50, 20, 30], [2, 5, 3]),
@@ -415,7 +415,7 @@ def test_intervals_hold_in_small_cells() -> None:
     assert max(one.contradicted for one in found) == 0
 
 
-# Metrics that do not say of which proportions they are made
+# Metrics that do not declare their proportions
 
 
 def odd_rate(**more: Any) -> Metric:

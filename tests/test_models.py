@@ -766,7 +766,7 @@ def test_a_text_file_is_read_again_with_its_numbers(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(found, expected, rtol=1e-9)
 
 
-#: Rows of which the last 60 are not like those before.
+#: Rows whose last 60 differ from those before.
 LATE = pd.concat([ROWS] * 18 + [ROWS[:60].assign(pay=99.0)], ignore_index=True)
 
 

@@ -2,7 +2,7 @@
 
 The rows are those that `biaskit.sources.sample` kept in the pass that counts. The distance of two
 rows is Euclidean over their features: numbers in units of their standard deviation (over the rows
-of sides a and d together; booleans are 0 and 1), and categories, of which two that differ are at
+of sides a and d together; booleans are 0 and 1), and categories, where two different ones are at
 distance 1. The neighbours of a row of d are the five nearest rows of a, or the nearest one where a
 has fewer than ten. Rows tied for the last places share their votes equally, so the order of the
 rows does not matter. The majority of the votes is what the neighbours got; an even split is neither
