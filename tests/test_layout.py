@@ -115,5 +115,5 @@ def test_pages_that_are_stored_and_levels_before_them():
     table[1, SIZE] = 5
     source, again = chunk_of([b"LL" + compressed(b"abc"), b"Ldef", b"LL"], [5, 5, 2])
     again[:, LEVELS], again[1, STORED] = (2, 1, 2), 1
-    with pytest.raises(layout.Odd, match="another size"):
+    with pytest.raises(layout.Odd, match="size differs from its header"):
         layout.inflated(source, again, "zstd")

@@ -487,7 +487,7 @@ def test_a_circle_apart_from_the_root_harms_nothing() -> None:
         value=[1.5, 0, 0],
         cover=[1.0] * 3,
     )
-    with pytest.raises(DataError, match="two ways"):
+    with pytest.raises(DataError, match="two branches"):
         made.ensemble(["x"], 0.0)
     made = Trees()
     made.add(
