@@ -379,9 +379,7 @@ def test_many_features_are_sampled_by_shap() -> None:
     report = biaskit.explain(
         lambda some: some[names].sum(axis=1), rows, facet="g", features=names, background=rows
     )
-    assert report.method[0].startswith(
-        "shap's Permutation, 10 orders forwards and backwards, seed 0"
-    )
+    assert report.method[0].startswith("shap's Permutation, 10 orders there and back, seed 0")
     added, total = parts(report[report.value == "a"])
     assert added == pytest.approx(total)
     means = rows[names][rows.g == "b"].mean() - rows[names][rows.g == "a"].mean()

@@ -59,9 +59,7 @@ class ShapRows:
         self._shap = self._exact() if is_exact else self._sampled(len(rows.features), request.seed)
         how = "shap's Exact"
         if not is_exact:
-            how = (
-                f"shap's Permutation, {_ORDERS} orders forwards and backwards, seed {request.seed}"
-            )
+            how = f"shap's Permutation, {_ORDERS} orders there and back, seed {request.seed}"
         why = f"; {task.why}: no kernels" if task.why else ""
         self.about = About(
             features=rows.features,
