@@ -32,9 +32,9 @@ from biaskit.errors import (
     refuse_level,
     refuse_seed,
 )
-from biaskit.gate import compare as drift
 from biaskit.gate.config import Config, DataSet, config_file, data_of, read_config
 from biaskit.gate.forms import FORMS, Result
+from biaskit.gate.limits import allowed_changes
 from biaskit.gate.outcomes import Outcome, broken, check_data_set, dry_run, failed, write_baseline
 from biaskit.gate.people import conclusion, markdown_summary
 from biaskit.gate.verdicts import FAIL, UNCERTAIN
@@ -247,11 +247,13 @@ def _chosen(config: Config, only: Sequence[str] | None) -> list[DataSet | tuple[
 
 
 def _compare(args: argparse.Namespace) -> int:
+    from biaskit.gate import compare as drift
+
     settle_output(args)
     refuse_overwriting(args.output, [args.current], [args.baseline])
     refuse_level(args.confidence)
     refuse_seed(args.seed)
-    limits = drift.allowed_changes(_limits(args.limit) if args.limit else 0.0)
+    limits = allowed_changes(_limits(args.limit) if args.limit else 0.0)
     choices = roles_given(args)
     with progress_line() as progress:
         now, then = drift.counts_of_both(args.current, args.baseline, progress)

@@ -18,18 +18,17 @@ from biaskit.counts.tables import Table, divide
 from biaskit.errors import (
     DataError,
     RolesError,
-    did_you_mean,
     keywords_checked,
     refuse_level,
     refuse_seed,
 )
 from biaskit.gate.changes import Change, Series
-from biaskit.gate.limits import number
+from biaskit.gate.limits import Allowed, allowed_changes
 from biaskit.gate.verdicts import UNCERTAIN, Claim, Verdict, verdicts
 from biaskit.intervals.evidence import all_ends, all_tails_at
 from biaskit.intervals.figures import evidence_of, share_of
 from biaskit.intervals.proportions import Array
-from biaskit.metrics import METRICS, Metric, named
+from biaskit.metrics import Metric
 from biaskit.metrics.forms import Difference, Share
 from biaskit.reports.numbers import Numbers, not_given
 from biaskit.reports.report import Measured, Row, measured
@@ -41,17 +40,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "SHARES",
-    "Allowed",
     "Drift",
-    "allowed_changes",
     "compare",
     "compare_rows",
     "counts_of_both",
 ]
-
-#: What is compared besides metrics, by the names that limits use.
-SHARES = ("facet share", "label share")
 
 
 class Drift(NamedTuple):
@@ -71,14 +64,6 @@ class Drift(NamedTuple):
     n_baseline: int
     n_current: int
     note: str
-
-
-class Allowed(NamedTuple):
-    """How much may change: metrics by how far they may move from parity, and shares of rows."""
-
-    #: One number for every metric, or numbers for some.
-    metrics: float | dict[Metric, float]
-    shares: dict[str, float]
 
 
 @keywords_checked
@@ -188,39 +173,6 @@ def counts_of_both(
     return (now if isinstance(now, Counts) else count_roles(now, then.roles, progress)), then
 
 
-def allowed_changes(limits: float | Mapping[Any, float]) -> Allowed:
-    """Limits on changes as a user writes them, checked.
-
-    Raises
-    ------
-    RolesError
-        No metric has this name, or a limit is not a number of 0 or more.
-    """
-    if not isinstance(limits, Mapping):
-        return Allowed(_allowed("a change", limits), {})
-    if not limits:
-        raise RolesError("limits is empty; name a metric, such as {'DPL': 0.05}")
-    metrics: dict[Metric, float] = {}
-    shares: dict[str, float] = {}
-    for name, value in limits.items():
-        if isinstance(name, str) and name in SHARES:
-            shares[name] = _allowed(name, value)
-            continue
-        try:
-            metric = named(name)
-        except RolesError:
-            known = [*SHARES, *METRICS]
-            raise RolesError(f"no metric {name!r}; {did_you_mean(str(name), known)}") from None
-        if metric.is_of_rows:
-            raise RolesError(
-                f"{metric.symbol} is computed from rows, so counts cannot be compared by it"
-            )
-        if metric.symbol in {one.symbol for one in metrics}:
-            raise RolesError(f"{metric.symbol} has two limits; name each metric once")
-        metrics[metric] = _allowed(metric.symbol, value)
-    return Allowed(metrics, shares)
-
-
 def compare_rows(
     now: Counts,
     then: Counts,
@@ -248,13 +200,6 @@ def compare_rows(
     claims = [claim for _, claim in found if claim is not None]
     judged = iter(verdicts(claims, confidence=confidence, together=together))
     return [drift if claim is None else _judged(drift, next(judged)) for drift, claim in found]
-
-
-def _allowed(name: str, value: Any) -> float:
-    allowed = number(name, value)
-    if allowed < 0:
-        raise RolesError(f"the limit on {name} is how much it may change, 0 or more; not {value!r}")
-    return allowed
 
 
 def _aligned(one: Counts, other: Counts) -> Counts:

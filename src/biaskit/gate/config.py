@@ -20,8 +20,14 @@ from biaskit.errors import (
     refuse_seed,
     refuse_whole,
 )
-from biaskit.gate.compare import Allowed, allowed_changes
-from biaskit.gate.limits import Limit, limits_of, refuse_unmet, required_of
+from biaskit.gate.limits import (
+    Allowed,
+    Limit,
+    allowed_changes,
+    limits_of,
+    refuse_unmet,
+    required_of,
+)
 from biaskit.sources.files.globs import matches_here
 from biaskit.store.addresses import (
     in_one_line,

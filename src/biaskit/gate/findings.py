@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from biaskit.errors import PointerError
 from biaskit.gate.check import Checked
-from biaskit.gate.compare import SHARES, Drift
+from biaskit.gate.limits import SHARES
 from biaskit.gate.verdicts import FAIL, UNCERTAIN
 from biaskit.store.addresses import in_one_line
+
+if TYPE_CHECKING:
+    from biaskit.gate.compare import Drift
 
 __all__ = [
     "CANNOT",

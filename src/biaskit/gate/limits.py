@@ -8,9 +8,22 @@ from typing import Any, NamedTuple
 
 from biaskit.counts.roles import Roles
 from biaskit.errors import RolesError, did_you_mean
-from biaskit.metrics import Metric, named
+from biaskit.metrics import METRICS, Metric, named
 
-__all__ = ["Limit", "limits_of", "number", "refuse_unmet", "required_of"]
+__all__ = [
+    "SHARES",
+    "Allowed",
+    "Limit",
+    "allowed_changes",
+    "limits_of",
+    "number",
+    "refuse_unmet",
+    "required_of",
+]
+
+
+#: What is compared besides metrics, by the names that limits use.
+SHARES = ("facet share", "label share")
 
 
 class Limit(NamedTuple):
@@ -122,3 +135,51 @@ def _limit(metric: Metric, value: Any) -> Limit:
             "everything; give a smaller one"
         )
     return Limit(metric, max(low, least), min(high, most))
+
+
+class Allowed(NamedTuple):
+    """How much may change: metrics by how far they may move from parity, and shares of rows."""
+
+    #: One number for every metric, or numbers for some.
+    metrics: float | dict[Metric, float]
+    shares: dict[str, float]
+
+
+def allowed_changes(limits: float | Mapping[Any, float]) -> Allowed:
+    """Limits on changes as a user writes them, checked.
+
+    Raises
+    ------
+    RolesError
+        No metric has this name, or a limit is not a number of 0 or more.
+    """
+    if not isinstance(limits, Mapping):
+        return Allowed(_allowed("a change", limits), {})
+    if not limits:
+        raise RolesError("limits is empty; name a metric, such as {'DPL': 0.05}")
+    metrics: dict[Metric, float] = {}
+    shares: dict[str, float] = {}
+    for name, value in limits.items():
+        if isinstance(name, str) and name in SHARES:
+            shares[name] = _allowed(name, value)
+            continue
+        try:
+            metric = named(name)
+        except RolesError:
+            known = [*SHARES, *METRICS]
+            raise RolesError(f"no metric {name!r}; {did_you_mean(str(name), known)}") from None
+        if metric.is_of_rows:
+            raise RolesError(
+                f"{metric.symbol} is computed from rows, so counts cannot be compared by it"
+            )
+        if metric.symbol in {one.symbol for one in metrics}:
+            raise RolesError(f"{metric.symbol} has two limits; name each metric once")
+        metrics[metric] = _allowed(metric.symbol, value)
+    return Allowed(metrics, shares)
+
+
+def _allowed(name: str, value: Any) -> float:
+    allowed = number(name, value)
+    if allowed < 0:
+        raise RolesError(f"the limit on {name} is how much it may change, 0 or more; not {value!r}")
+    return allowed

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from biaskit.counts.counts import Counts, same_roles
 from biaskit.errors import DataError, RolesError
 from biaskit.gate.check import Checked, check_rows
-from biaskit.gate.compare import Drift, compare_rows
 from biaskit.gate.config import DataSet
 from biaskit.gate.findings import ERROR, Finding, of_checked, of_drift, of_error
 from biaskit.reports.fliptest import needs_rows
@@ -18,6 +18,9 @@ from biaskit.sources.counting import Counted, Progress, counted
 from biaskit.sources.dispatch import opened, refuse_unfit, saved_counts
 from biaskit.store import written
 from biaskit.store.addresses import said, shown
+
+if TYPE_CHECKING:
+    from biaskit.gate.compare import Drift
 
 __all__ = [
     "Outcome",
@@ -84,6 +87,8 @@ def check_data_set(
             made = replace(made, checked=tuple(checked))
         if data.baseline is not None and data.drift is not None:
             then, allowed = _baseline(data.baseline), data.drift
+            from biaskit.gate.compare import compare_rows  # few data sets have a baseline
+
             drift = compare_rows(counts, then, allowed, confidence=data.confidence, seed=data.seed)
             found += of_drift(drift, data.confidence, strict)
             made = replace(made, drift=tuple(drift))

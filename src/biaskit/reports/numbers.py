@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -44,8 +44,7 @@ class Asked(NamedTuple):
     tests: bool = True
 
 
-@dataclass(frozen=True)
-class Compared:
+class Compared(NamedTuple):
     """One facet with its comparisons, and the outcomes that are positive."""
 
     facet: Facet
@@ -54,12 +53,13 @@ class Compared:
     comparisons: Comparisons
     positive: tuple[Level, ...]
     positive_hat: tuple[Level, ...]
-    _made: dict[tuple[str, ...], Sides] = field(default_factory=dict, repr=False)
+    #: Sides that were made before, by the axes on which values must be known.
+    made: dict[tuple[str, ...], Sides]
 
     def sides(self, metric: Metric) -> Sides:
         """Both sides of every comparison, over the rows that count in a metric."""
         known = _known_axes(metric, self.roles)
-        if known not in self._made:
+        if known not in self.made:
             a, d = self.table.split(
                 self.comparisons.sides,
                 known=known,
@@ -67,8 +67,8 @@ class Compared:
                 positive_hat=self.positive_hat,
             )
             rows = self.table.side_rows(self.comparisons.sides, known)
-            self._made[known] = Sides(a, d, *rows)
-        return self._made[known]
+            self.made[known] = Sides(a, d, *rows)
+        return self.made[known]
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,7 @@ class Sides:
         return cells * draws_for(confidence, cells) > MOST_DRAWN
 
 
-@dataclass(frozen=True)
-class Numbers:
+class Numbers(NamedTuple):
     """Numbers of a metric for each comparison of a facet."""
 
     estimate: _Floats
@@ -136,7 +135,7 @@ def compared(table: Table, facet: Facet, roles: Roles, metrics: Sequence[Metric]
         raise positive_unsaid(table.levels, roles, unmet)
     predicting = any("predicted" in one.needs for one in metrics)
     positive_hat = positive_predictions(table.levels, roles, positive) if predicting else ()
-    return Compared(facet, table, roles, made, positive or (), positive_hat)
+    return Compared(facet, table, roles, made, positive or (), positive_hat, {})
 
 
 def numbers_of(
@@ -188,8 +187,7 @@ def _from_rows(metric: Metric, of: Compared, sample: Sample) -> Numbers:
     )
 
 
-@dataclass(frozen=True)
-class _Estimated:
+class _Estimated(NamedTuple):
     """A metric of both sides, and its evidence."""
 
     sides: Sides
