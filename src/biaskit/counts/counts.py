@@ -242,7 +242,7 @@ def _added(facet: Facet, one: Table, other: Table) -> Table:
 
 
 def from_cells(columns: Mapping[str, Any], header: Mapping[str, Any]) -> Counts:
-    """Counts from the cells of a file, as `saved.read` returns them; they are checked.
+    """Counts from the cells of a file, as `saved.load` returns them; they are checked.
 
     Raises
     ------

@@ -215,11 +215,6 @@ class Table:
         """Number of rows in the table, including those with missing values."""
         return int(self.n.sum())
 
-    @property
-    def weighted(self) -> bool:
-        """Whether rows are weighted."""
-        return self.w is not None
-
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Table):
             return NotImplemented

@@ -18,7 +18,7 @@ _FEW, _PAIRS = 40.0, 14
 # Standard deviations within which the saddlepoint's correction to the normal tail is taken as
 # linear.
 _MIDDLE = 0.1
-_LN_2, _LN_ROOT_2_PI = math.log(2), math.log(2 * math.pi) / 2
+_LN_ROOT_2_PI = math.log(2 * math.pi) / 2
 
 # Nodes of the trapezoidal rule for the normal tail.
 _STEP = 0.5

@@ -1,4 +1,4 @@
-"""Words: a row of a report as a sentence for people who do not know metrics."""
+"""Sentences: a row of a report in words, for people who do not know metrics."""
 
 from __future__ import annotations
 
