@@ -103,7 +103,7 @@ def test_a_metric_of_ones_own_is_its_own_key() -> None:
 @pytest.mark.parametrize(
     ("limits", "message"),
     [
-        ({}, "limits are a mapping by metric"),
+        ({}, "limits is empty; name a metric"),
         ([("DPL", 0.1)], "limits are a mapping by metric"),
         ({"DPPPL": 0.1}, "no metric 'DPPPL'; did you mean 'DPPL'"),
         ({"DPPL": 0.1}, "limit on DPPL, which the report does not have; it has 'CI', 'DPL'"),

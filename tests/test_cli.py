@@ -461,3 +461,10 @@ def test_flags_of_0_1_0_are_still_taken(data: Path, capsys: Any) -> None:
         shown = capsys.readouterr().out
         assert name in shown
         assert "--explain" not in shown
+
+
+def test_no_hidden_flag_is_proposed(data: Path, capsys: Any) -> None:
+    code, _, err = run(capsys, "report", "rows.parquet", "--fact", "sex")
+    assert code == 2
+    assert "did you mean '--facet'" in err
+    assert "--explain" not in err

@@ -196,6 +196,8 @@ def test_an_invalid_limit_is_refused(limits: Any, message: str) -> None:
 def test_an_invalid_baseline_is_refused(tmp_path: Path) -> None:
     frame = people((3, 10), (5, 10))
     counts = biaskit.count(frame, **ROLES)
+    with pytest.raises(BiaskitError, match=r"there is no baseline 'nowhere\.counts'"):
+        biaskit.compare("nowhere.counts", "nowhere.counts")
     with pytest.raises(BiaskitError, match="the baseline is not a counts file"):
         biaskit.compare(counts, frame)
     frame.to_parquet(tmp_path / "rows.parquet")

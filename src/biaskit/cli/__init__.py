@@ -68,7 +68,12 @@ def _parsed(argv: list[str]) -> argparse.Namespace:
             f"unexpected argument {unknown[0]!r} for {first}; see `biaskit {first} --help`"
         )
     if unknown:
-        flags = sorted(flag for flag in verbs[first]._option_string_actions if flag[:2] == "--")
+        known = verbs[first]._option_string_actions.items()
+        flags = sorted(
+            flag
+            for flag, action in known
+            if flag.startswith("--") and action.help != argparse.SUPPRESS
+        )
         raise RolesError(f"no flag {unknown[0]!r} for {first}; {did_you_mean(unknown[0], flags)}")
     return args
 

@@ -230,8 +230,8 @@ def _config(args: argparse.Namespace) -> Config:
     path = Path(args.config) if args.config is not None else config_file(Path.cwd())
     if path is None:
         raise RolesError(
-            "no biaskit.toml here or above, and no [tool.biaskit] in a pyproject.toml; "
-            "write one, or give DATA with --facet and --limit"
+            "no biaskit.toml here or above, and no [tool.biaskit] in a pyproject.toml; write one"
+            + (", or give DATA with --facet and --limit" if hasattr(args, "limit") else "")
         )
     return read_config(path)
 

@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -34,7 +35,7 @@ from biaskit.reports.numbers import Numbers, not_given
 from biaskit.reports.report import Measured, Row, measured
 from biaskit.sources.counting import Progress, count_roles
 from biaskit.sources.dispatch import opened, saved_counts
-from biaskit.store.addresses import said
+from biaskit.store.addresses import is_address, said
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -165,7 +166,11 @@ def counts_of_both(
     """
     then = saved_counts(baseline)
     if then is None:
-        what = f"{said(baseline)} is" if isinstance(baseline, (str, os.PathLike)) else "is"
+        is_path = isinstance(baseline, (str, os.PathLike))
+        is_here = is_path and not is_address(os.fspath(baseline))
+        if is_here and not Path(baseline).exists():
+            raise DataError(f"there is no baseline {said(baseline)}; `biaskit count -o` makes one")
+        what = f"{said(baseline)} is" if is_path else "is"
         raise DataError(
             f"the baseline {what} not a counts file; `biaskit count -o` or Counts.save makes one"
         )

@@ -43,7 +43,9 @@ def limits_of(given: Any) -> list[Limit]:
         No metric has this name, or a limit is not a number or a range, or allows everything or
         nothing.
     """
-    if not isinstance(given, Mapping) or not given:
+    if isinstance(given, Mapping) and not given:
+        raise RolesError("limits is empty; name a metric, such as {'DPL': 0.1}")
+    if not isinstance(given, Mapping):
         raise RolesError("limits are a mapping by metric, such as {'DPL': 0.1, 'DI': [0.8, 1.25]}")
     made: dict[str, Limit] = {}
     for name, value in given.items():
