@@ -840,3 +840,16 @@ def test_small_outputs_are_compared_as_closely_as_large_ones() -> None:
 
     with pytest.raises(DataError, match="does not reproduce the model's outputs"):
         biaskit.explain(Other().fit(X, Y * 1e-6), ROWS, **GAP)
+
+
+def test_weights_of_trees_beyond_floats_are_refused(tmp_path: Path) -> None:
+    """A dropped tree's weight becomes a 32-bit float, which may be infinite."""
+    rows = pd.DataFrame({"x": [0.0, 1.0, 2.0, 3.0], "sex": ["F", "M"] * 2})
+    model = xgboost.XGBRegressor(booster="dart", n_estimators=2, n_jobs=1)
+    path = tmp_path / "model.json"
+    model.fit(rows[["x"]], [0.0, 1.0, 1.0, 3.0]).save_model(path)
+    made = json.loads(path.read_text())
+    made["learner"]["gradient_booster"]["weight_drop"] = [1e300, 1.0]
+    path.write_text(json.dumps(made))
+    with pytest.raises(BiaskitError, match="not a finite number"):
+        biaskit.explain(str(path), rows, facet="sex", background=rows)

@@ -105,7 +105,8 @@ def _short(error: BaseException) -> str:
 def _read(learner: Mapping[str, Any], rounds: int | None, missing: float) -> TreeModel:
     booster, weights = learner["gradient_booster"], None
     if booster["name"] == "dart":
-        weights = [float(np.float32(weight)) for weight in booster["weight_drop"]]
+        with np.errstate(over="ignore"):  # what is infinite is refused with the trees
+            weights = [float(np.float32(weight)) for weight in booster["weight_drop"]]
         booster = booster["gbtree"]
     elif booster["name"] != "gbtree":
         raise Declined(f"the booster {booster['name']}")
