@@ -19,11 +19,14 @@ settings.register_profile(
     max_examples=60,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
+settings.register_profile("quick", settings.get_profile("biaskit"), max_examples=10)
 settings.load_profile("biaskit")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Spark before 4 leaves the sockets that results come by to the garbage collector."""
+    if config.getoption("markexpr") == "not slow":  # a quick look: laws on fewer examples
+        settings.load_profile("quick")
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):
         if importlib.metadata.version("pyspark") < "4":
             for line in (
