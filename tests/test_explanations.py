@@ -92,7 +92,19 @@ def test_the_columns() -> None:
     report = biaskit.explain(XGB, PEOPLE, facet="sex")
     assert [*report.columns] == [
         *("facet", "value", "feature", "mean_abs_a", "mean_abs_d", "mean_a", "mean_d", "gap"),
-        *("low", "high", "share", "n_a", "n_d", "n_missing", "output", "scale", "method", "note"),
+        *(
+            "low",
+            "high",
+            "share",
+            "n_a",
+            "n_d",
+            "n_missing",
+            "n_other",
+            "output",
+            "scale",
+            "method",
+            "note",
+        ),
     ]
     assert [*report.value.unique()] == ["F", "M"]
     assert type(report) is pd.DataFrame

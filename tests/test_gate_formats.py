@@ -380,7 +380,7 @@ def assert_json(made: Sequence[Outcome]) -> None:
             assert list(one) == [
                 *("stage", "facet", "value", "metric", "estimate", "low", "high", "p_value"),
                 *("confidence", "rate_a", "rate_d", "of_a", "of_d"),
-                *("n_a", "n_d", "n_missing", "note"),
+                *("n_a", "n_d", "n_missing", "n_other", "note"),
                 *("limit_low", "limit_high", "verdict", "reason", "judged"),
             ]
             assert (one["facet"], one["value"]) == (checked.row.facet, checked.row.value)

@@ -17,7 +17,18 @@ from support import naive
 from support.strategies import columns
 
 COLUMNS = ["stage", "facet", "value", "metric", "estimate", "low", "high", "p_value"]
-COLUMNS += ["confidence", "rate_a", "rate_d", "of_a", "of_d", "n_a", "n_d", "n_missing", "note"]
+COLUMNS += [
+    "confidence",
+    "rate_a",
+    "rate_d",
+    "of_a",
+    "of_d",
+    "n_a",
+    "n_d",
+    "n_missing",
+    "n_other",
+    "note",
+]
 
 PRE = [metric.symbol for metric in METRICS.values() if metric.stage == "pre-training"]
 

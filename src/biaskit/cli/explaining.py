@@ -46,7 +46,7 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
     )
     add_roles(
         explain,
-        ("facet", "facet_values", "facet_above", "facet_edges", "frequency"),
+        ("facet", "facet_values", "reference", "facet_above", "facet_edges", "frequency"),
         required=("facet",),
     )
     explain.add_argument(

@@ -81,8 +81,9 @@ def roles_given(args: argparse.Namespace) -> dict[str, Any]:
     for name in ("facet_above", "facet_edges"):
         if given.get(name) is not None:
             given[name] = _by_facet(name, given[name])
-    if given.get("facet_values") is not None:
-        given["facet_values"] = _values_by_facet(given["facet_values"], given["facet"] or ())
+    for name in ("facet_values", "reference"):
+        if given.get(name) is not None:
+            given[name] = _values_by_facet(given[name], given["facet"] or ())
     return given
 
 
@@ -153,6 +154,7 @@ _FLAGS: Mapping[Kind, dict[str, Any]] = {
     "values": {"metavar": "VALUE", "action": "append"},
     "cut": {"metavar": "N", "action": Once, "type": float},
     "values of d": {"metavar": "VALUE", "action": "append"},
+    "reference": {"metavar": "VALUE", "action": "append"},
     "cut of d": {"metavar": "N", "action": "append", "type": above_of},
     "edges": {"metavar": "N,N", "action": "append", "type": edges_of},
     "features": {"metavar": "COLUMN", "action": "append"},

@@ -77,7 +77,7 @@ def _report(args: argparse.Namespace) -> None:
         Row._fields,
         rows,
         head={**about(2), "roles": counts.roles.to_json()},
-        hidden=_FOR_PROGRAMS,
+        hidden=(*_FOR_PROGRAMS, *(() if any(row.n_other for row in rows) else ("n_other",))),
         blank=("rate_a", "rate_d"),
         before=formats.printable(summary(counts)),
         words=words,

@@ -26,12 +26,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "KEYWORDS",
     "READERS",
     "Column",
     "CutOfD",
     "EdgesOfD",
     "FacetsGiven",
     "Kind",
+    "Reference",
     "RoleArguments",
     "ValuesOfD",
 ]
@@ -52,6 +54,10 @@ ValuesOfD: TypeAlias = (
     "Values | Mapping[str, Values] | Mapping[tuple[str, ...], Values]"
     " | Mapping[str | tuple[str, ...], Values] | Mapping[Facet, Values] | None"
 )
+Reference: TypeAlias = (
+    "Value | tuple[Value, ...] | Mapping[str, Value | tuple[Value, ...]]"
+    " | Mapping[tuple[str, ...], Value | tuple[Value, ...]] | Mapping[Facet, Value] | None"
+)
 CutOfD: TypeAlias = "Number | Mapping[str, Number] | None"
 EdgesOfD: TypeAlias = "Numbers | Mapping[str, Numbers] | None"
 
@@ -69,6 +75,7 @@ class RoleArguments(TypedDict, total=False):
     positive_above: Number | None
     predicted_above: Number | None
     facet_values: ValuesOfD
+    reference: Reference
     facet_above: CutOfD
     facet_edges: EdgesOfD
     features: Column | Sequence[Column] | None
@@ -77,8 +84,20 @@ class RoleArguments(TypedDict, total=False):
 #: Kinds of arguments for roles. The rows of an `amount` are summed; those of other columns are
 #: counted.
 Kind: TypeAlias = Literal[
-    "facets", "column", "amount", "values", "cut", "values of d", "cut of d", "edges", "features"
+    "facets",
+    "column",
+    "amount",
+    "values",
+    "cut",
+    "values of d",
+    "reference",
+    "cut of d",
+    "edges",
+    "features",
 ]
+
+#: References that the counts choose.
+KEYWORDS = ("largest", "highest")
 
 
 def _facets(_: str, given: Any, __: tuple[Facet, ...]) -> tuple[Facet, ...]:
@@ -143,6 +162,22 @@ def _values_of_d(
     return made or None
 
 
+def _reference(role: str, given: Any, facets: tuple[Facet, ...]) -> Mapping[Facet, Level] | None:
+    """Value of side a by facet; a keyword holds for every facet."""
+    if isinstance(given, list) and len(given) == 1:
+        given = given[0]
+    if isinstance(given, str) and given in KEYWORDS and facets:
+        return dict.fromkeys(facets, given)
+    by_facet = _values_of_d(role, given, facets)
+    for facet, values in (by_facet or {}).items():
+        if len(values) > 1:
+            raise RolesError(
+                f"{role} takes one value of {facet.name!r}, or one of {listed(KEYWORDS)}, not "
+                f"{listed(values)}"
+            )
+    return None if by_facet is None else {facet: one for facet, (one,) in by_facet.items()}
+
+
 def _cut(role: str, given: Any, _: tuple[Facet, ...]) -> float | None:
     return None if given is None else _number(role, given)
 
@@ -189,6 +224,7 @@ READERS: Mapping[Kind, Callable[[str, Any, tuple[Facet, ...]], Any]] = {
     "values": _values,
     "cut": _cut,
     "values of d": _values_of_d,
+    "reference": _reference,
     "cut of d": _cut_of_d,
     "edges": _edges,
     "features": _features,

@@ -6,7 +6,7 @@ is guessed: where an omitted choice could be misread, an error lists the values.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from biaskit.counts.facets import Facet
 from biaskit.counts.levels import MISSING, Interval, Level, find, show
+from biaskit.counts.references import Outcomes, Reference, reference_of
 from biaskit.counts.roles import Roles
 from biaskit.counts.tables import Levels
 from biaskit.errors import RolesError, listed
@@ -32,17 +33,29 @@ _MANY_VALUES = 50
 
 @dataclass(frozen=True)
 class Comparisons:
-    """Sides of some comparisons: their names, and which levels of the facet are d in each.
+    """Sides of some comparisons: the names of d, and which levels of the facet are on each side.
 
-    `sides` has the shape ``(comparisons, facet levels)``; side a is every other known level.
+    `on_a` and `on_d` have the shape ``(comparisons, facet levels)``. A missing level is on neither
+    side, as are the levels other than d where there is a reference.
     """
 
     names: tuple[str, ...]
-    sides: NDArray[np.bool_]
+    on_a: NDArray[np.bool_]
+    on_d: NDArray[np.bool_]
+    reference: Reference | None = None
 
 
-def comparisons(levels: Sequence[Level], rows: int, facet: Facet, roles: Roles) -> Comparisons:
+def comparisons(
+    levels: Sequence[Level],
+    rows: NDArray[np.int64],
+    facet: Facet,
+    roles: Roles,
+    outcomes: Outcomes | None = None,
+) -> Comparisons:
     """Comparisons that a report makes on one facet, over the levels that occur.
+
+    `rows` has the number of rows at each level; `outcomes` are needed for the reference of the
+    highest share only.
 
     Raises
     ------
@@ -51,9 +64,34 @@ def comparisons(levels: Sequence[Level], rows: int, facet: Facet, roles: Roles) 
     """
     known = [level for level in levels if level is not MISSING]
     wanted = (roles.facet_values or {}).get(facet)
+    reference = (roles.reference or {}).get(facet)
     if not known:
         name = "(missing)" if wanted is None else ", ".join(map(show, wanted))
-        return Comparisons((name,), np.zeros((1, len(levels)), dtype=bool))
+        nobody = np.zeros((1, len(levels)), dtype=bool)
+        return Comparisons((name,), nobody, nobody)
+    together = _together(wanted, known, facet, roles)
+    if together is None:
+        _refuse_no_comparison(known, int(rows.sum()), facet, roles)
+    other = None
+    if reference is not None:
+        other = reference_of(reference, known, together or (), facet, rows, outcomes)
+    groups: list[Collection[Level]]
+    groups = [{level} for level in known if other is None or level != other.level]
+    if together is not None:
+        groups = [together]
+    on_a: list[Collection[Level]]
+    on_a = [
+        [one for one in known if one not in group] if other is None else [other.level]
+        for group in groups
+    ]
+    names = (", ".join(show(level) for level in levels if level in group) for group in groups)
+    return Comparisons(tuple(names), _are_in(levels, on_a), _are_in(levels, groups), other)
+
+
+def _together(
+    wanted: Sequence[Level] | None, known: Sequence[Level], facet: Facet, roles: Roles
+) -> set[Level] | None:
+    """Levels that together are d; None where each is in turn."""
     if wanted is not None:
         together = _found("facet_values", wanted, known, facet.name)
         if len(together) == len(known):
@@ -61,17 +99,15 @@ def comparisons(levels: Sequence[Level], rows: int, facet: Facet, roles: Roles) 
                 f"facet_values names every value of {facet.name!r} ({listed(known)}), so "
                 "nothing is left to compare with; name the values of side d only"
             )
-        groups = [together]
-    elif {*facet.columns} & {*(roles.facet_above or {})} and len(facet.columns) == 1:
-        groups = [
-            {level for level in known if isinstance(level, Interval) and level.high == np.inf}
-        ]
-    else:
-        groups = [{level} for level in known]
-        _refuse_no_comparison(known, rows, facet, roles)
-    names = (", ".join(show(level) for level in levels if level in group) for group in groups)
-    sides = np.array([[level in group for level in levels] for group in groups])
-    return Comparisons(tuple(names), sides)
+        return together
+    if {*facet.columns} & {*(roles.facet_above or {})} and len(facet.columns) == 1:
+        return {level for level in known if isinstance(level, Interval) and level.high == np.inf}
+    return None
+
+
+def _are_in(levels: Sequence[Level], groups: Sequence[Collection[Level]]) -> NDArray[np.bool_]:
+    """Which levels are in each group, shape ``(groups, levels)``."""
+    return np.array([[level in group for level in levels] for group in groups], dtype=bool)
 
 
 def _refuse_no_comparison(known: Sequence[Level], rows: int, facet: Facet, roles: Roles) -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from biaskit import formats
 from biaskit.counts.facets import Facet
 from biaskit.counts.levels import Level, from_json, order, to_json
-from biaskit.counts.roles import AXES, RoleArguments, Roles
+from biaskit.counts.roles import AXES, CHOICES, RoleArguments, Roles
 from biaskit.counts.tables import (
     MAX_CELLS,
     MAX_ROWS,
@@ -81,7 +81,8 @@ class Counts:
     def choosing(self, **choices: Unpack[RoleArguments]) -> Counts:
         """These counts with other choices, of those that can be made after counting.
 
-        `facet` selects some of the facets; `positive` and `facet_values` say what is compared.
+        `facet` selects some of the facets; `positive`, `facet_values` and `reference` say what is
+        compared.
 
         >>> import pandas as pd, biaskit
         >>> df = pd.DataFrame({"sex": ["F", "M", "M"], "hired": ["no", "yes", "yes"]})
@@ -218,7 +219,7 @@ def same_roles(ours: Roles, theirs: Roles, doing: str = "cannot be added") -> Ro
             f"{other.get(name)!r} in the other; count both with the same roles"
         )
     chosen = {}
-    for name in ("positive", "facet_values"):
+    for name in CHOICES:
         one, other = getattr(ours, name), getattr(theirs, name)
         if one is not None and other is not None and one != other:
             raise RolesError(

@@ -15,6 +15,7 @@ from biaskit.errors import RolesError, did_you_mean, in_short, keywords_checked
 
 __all__ = [
     "AXES",
+    "CHOICES",
     "ROLES",
     "Axis",
     "Role",
@@ -56,8 +57,8 @@ class Roles:
     """Parts that columns play, checked against each other.
 
     What is counted (columns and cuts) is fixed by the pass over the rows; what is chosen afterwards
-    (`positive`, `facet_values`) may be changed without another pass. `features` are columns of the
-    rows themselves: they are never counted.
+    (`positive`, `facet_values`, `reference`) may be changed without another pass. `features` are
+    columns of the rows themselves: they are never counted.
 
     Parameters
     ----------
@@ -77,6 +78,11 @@ class Roles:
     facet_values
         Value or list of values that together are facet d; for several facets, a mapping by facet.
         By default each value is d in turn.
+    reference
+        Value that alone is facet a, in place of all others; for several facets, a mapping by facet.
+        ``"largest"`` is the value with the most rows, ``"highest"`` the one with the highest share
+        of positive predictions (of positive labels without predictions) among those with 2 % of the
+        known rows or more. A value of the column outranks these two words.
     facet_above
         Cut a numeric facet: the rows above are d.
     facet_edges
@@ -128,6 +134,11 @@ class Roles:
         "value that is facet d, the disadvantaged side; repeat it for several that "
         "together are d (default: each value in turn)",
     )
+    reference: Mapping[Facet, Level] | None = _role(
+        "reference",
+        "value that alone is facet a, in place of all others: one of the column, or 'largest' or "
+        "'highest' (share of positive outcomes)",
+    )
     facet_above: Mapping[str, float] | None = _role(
         "cut of d", "cut a numeric facet: the rows above this number are d"
     )
@@ -173,9 +184,11 @@ class Roles:
                     f"these counts have no facet {unknown[0]!r}; {did_you_mean(unknown[0], own)}"
                 )
             kept = tuple(own[name] for name in wanted)
-        by_facet = {f: values for f, values in (self.facet_values or {}).items() if f in kept}
-        made = self.replaced(facet=kept, facet_values=by_facet or None)
-        for name in ("positive", "facet_values"):
+        made = self.replaced(facet=kept)
+        for name in _of_kind("values of d", "reference"):
+            by_facet = {f: one for f, one in (getattr(self, name) or {}).items() if f in kept}
+            made = made.replaced(**{name: by_facet or None})
+        for name in CHOICES:
             if name in asked:
                 read = READERS[ROLES[name].kind]
                 made = made.replaced(**{name: read(name, asked.pop(name), kept)})
@@ -209,6 +222,8 @@ class Roles:
                     made[name] = [*value]
                 case "values of d":
                     made[name] = {facet.given: [*values] for facet, values in value.items()}
+                case "reference":
+                    made[name] = {facet.given: one for facet, one in value.items()}
                 case _:
                     made[name] = value
         return made
@@ -216,7 +231,7 @@ class Roles:
     @property
     def counted(self) -> Roles:
         """Only the roles fixed by the pass over the rows: counts add when these are equal."""
-        return self.replaced(positive=None, facet_values=None, features=None)
+        return self.replaced(**dict.fromkeys(CHOICES), features=None)
 
     @property
     def cuts(self) -> dict[str, tuple[float, ...]]:
@@ -282,6 +297,8 @@ class Roles:
                         [facet.to_json(), [to_json(one) for one in values]]
                         for facet, values in value.items()
                     ]
+                case "reference":
+                    made[name] = [[facet.to_json(), to_json(one)] for facet, one in value.items()]
                 case "edges":
                     made[name] = {column: [*edges] for column, edges in value.items()}
                 case "cut of d":
@@ -317,6 +334,10 @@ class Roles:
                         given[name] = {
                             _facet_of_json(facet): [from_json(one) for one in values]
                             for facet, values in given[name]
+                        }
+                    case "reference":
+                        given[name] = {
+                            _facet_of_json(facet): from_json(one) for facet, one in given[name]
                         }
         except TypeError as error:
             raise ValueError(f"roles are not what biaskit writes: {error}") from error
@@ -358,6 +379,9 @@ class Roles:
         for column in self.features if isinstance(self.features, tuple) else ():
             yield "features", column
 
+
+#: Roles that may be chosen after counting.
+CHOICES = ("positive", "facet_values", "reference")
 
 #: Every role, in the order of the help texts.
 ROLES: Mapping[str, Role] = {one.name: one.metadata["role"] for one in fields(Roles)}

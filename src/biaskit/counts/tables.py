@@ -141,6 +141,17 @@ class Tally:
         cells = np.moveaxis(self.cells, -1, -3)[..., np.newaxis]
         return replace(self, cells=cells, squares=None)
 
+    def together(self, sides: NDArray[np.bool_]) -> Tally:
+        """Tallies of sides, each of some entries of the first axis: ``(sides, entries)``."""
+
+        def added(cells: NDArray[Any]) -> NDArray[Any]:
+            flat = cells.reshape(len(cells), math.prod(cells.shape[1:]))
+            made = sides.astype(cells.dtype) @ flat
+            return np.asarray(made.reshape(len(sides), *cells.shape[1:]))
+
+        squares = None if self.squares is None else added(self.squares)
+        return replace(self, cells=added(self.cells), squares=squares)
+
     def at(self, comparison: int) -> Tally:
         """One of the comparisons, the first axis."""
         squares = None if self.squares is None else self.squares[comparison]
@@ -252,7 +263,8 @@ class Table:
 
     def split(
         self,
-        sides: NDArray[np.bool_],
+        on_d: NDArray[np.bool_],
+        on_a: NDArray[np.bool_] | None = None,
         *,
         known: Collection[str] = (),
         positive: Collection[Level] = (),
@@ -262,49 +274,51 @@ class Table:
 
         Parameters
         ----------
-        sides
-            Shape ``(comparisons, facet levels)``: the levels that together are d. Side a is every
-            other known level.
+        on_d, on_a
+            Shape ``(comparisons, facet levels)``: the levels that together are d, and those that
+            together are a, by default every other one. Rows of a missing level are on no side.
         known
             Axes, besides the facet, on which a row's value must be known for it to count.
         positive, positive_hat
             Levels of the label and of the prediction that are positive.
         """
+        each = self.by_value(known=known, positive=positive, positive_hat=positive_hat)
+        return each.together(~on_d if on_a is None else on_a), each.together(on_d)
+
+    def by_value(
+        self,
+        *,
+        known: Collection[str] = (),
+        positive: Collection[Level] = (),
+        positive_hat: Collection[Level] = (),
+    ) -> Tally:
+        """`Tally` of each facet level, with the levels as its leading axis, as for `split`.
+
+        That of a missing level is empty.
+        """
         labels = np.array([level in positive for level in self.levels.label], dtype=bool)
         hat = None
         if "predicted" in known:
             hat = np.array([level in positive_hat for level in self.levels.predicted], dtype=bool)
-        weights, squares = self.n if self.w is None else self.w, self.w2
-        made = []
-        for side in (~sides, sides):  # the missing level is empty, so it may be on either side
-            cells = self._on_side(side, weights, known)
-            squared = None if squares is None else self._on_side(side, squares, known)
-            made.append(Tally(cells, labels, hat, squared))
-        return made[0], made[1]
+        cells = self._known(self.n if self.w is None else self.w, known)
+        return Tally(cells, labels, hat, None if self.w2 is None else self._known(self.w2, known))
 
-    def side_rows(self, sides: NDArray[np.bool_], known: Collection[str]) -> NDArray[np.int64]:
-        """Numbers of rows on sides a and d, shape ``(2, comparisons)``, whatever they weigh."""
-        by_level = self._known(self.n, known).sum(axis=(1, 2, 3))
-        return np.stack([~sides @ by_level, sides @ by_level])
-
-    def _on_side(
-        self, side: NDArray[np.bool_], cells: NDArray[Any], known: Collection[str]
-    ) -> NDArray[Any]:
-        """Cells of a side in each comparison; predictions and groups not needed are summed."""
-        cells = self._known(cells, known)
-        flat = cells.reshape(len(cells), math.prod(cells.shape[1:]))
-        cells = (side.astype(cells.dtype) @ flat).reshape(len(side), *cells.shape[1:])
-        for axis, name in ((-2, "predicted"), (-1, "group")):
-            if name not in known:
-                cells = cells.sum(axis=axis, keepdims=True)
-        return cells
+    def rows_of(self, known: Collection[str]) -> NDArray[np.int64]:
+        """Rows of each facet level that count, whatever they weigh; a missing level has none."""
+        return np.asarray(self._known(self.n, known).sum(axis=(1, 2, 3)))
 
     def _known(self, cells: NDArray[Any], axes: Collection[str]) -> NDArray[Any]:
-        """Cells emptied of the rows whose facet, or value on one of the axes named, is missing."""
+        """Cells emptied of the rows whose facet, or value on one of the axes named, is missing.
+
+        Predictions and groups that are not named are summed.
+        """
         cells = cells.copy()
         for axis, (name, levels) in enumerate(zip(AXES, self.levels, strict=True)):
             if (name == "facet" or name in axes) and levels and levels[-1] is MISSING:
                 cells[(slice(None),) * axis + (-1,)] = 0
+        for axis, name in ((-2, "predicted"), (-1, "group")):
+            if name not in axes:
+                cells = cells.sum(axis=axis, keepdims=True)
         return cells
 
     def _arrays(self) -> tuple[NDArray[Any] | None, ...]:

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from biaskit import formats
-from biaskit.counts.arguments import Column, CutOfD, EdgesOfD, FacetsGiven, RoleArguments, ValuesOfD
+from biaskit.counts.arguments import (
+    Column,
+    CutOfD,
+    EdgesOfD,
+    FacetsGiven,
+    Reference,
+    RoleArguments,
+    ValuesOfD,
+)
 from biaskit.counts.roles import Roles
 from biaskit.errors import keywords_checked, refuse_level
 from biaskit.explanations.attributions import Attributions
@@ -35,6 +43,7 @@ def explain(
     *,
     facet: FacetsGiven = None,
     facet_values: ValuesOfD = None,
+    reference: Reference = None,
     facet_above: CutOfD = None,
     facet_edges: EdgesOfD = None,
     frequency: Column | None = None,
@@ -60,7 +69,7 @@ def explain(
     roles
         A `Roles`, instead of the keywords for facets and frequencies: those of a report serve as
         well, though outcomes are not needed here.
-    facet, facet_values, facet_above, facet_edges
+    facet, facet_values, reference, facet_above, facet_edges
         Sides whose outputs are compared, as in `biaskit.count`. Without a facet, the table says how
         important each feature is over all rows.
     frequency
@@ -126,6 +135,7 @@ def explain(
     given: RoleArguments = {
         "facet": facet,
         "facet_values": facet_values,
+        "reference": reference,
         "facet_above": facet_above,
         "facet_edges": facet_edges,
         "frequency": frequency,
@@ -154,6 +164,7 @@ def attribute(
     *,
     facet: FacetsGiven = None,
     facet_values: ValuesOfD = None,
+    reference: Reference = None,
     facet_above: CutOfD = None,
     facet_edges: EdgesOfD = None,
     frequency: Column | None = None,
@@ -187,6 +198,7 @@ def attribute(
     given: RoleArguments = {
         "facet": facet,
         "facet_values": facet_values,
+        "reference": reference,
         "facet_above": facet_above,
         "facet_edges": facet_edges,
         "frequency": frequency,

@@ -45,6 +45,7 @@ class GapRow(NamedTuple):
     n_a: int
     n_d: int
     n_missing: int
+    n_other: int
     output: str
     scale: str
     method: str
@@ -73,10 +74,9 @@ def gap_rows(found: Attributions, roles: Roles, confidence: float) -> list[GapRo
     made = []
     for facet in roles.facet:
         sums = found.sums[facet]
-        sides = comparisons(sums.levels, int(sums.n.sum()), facet, roles)
-        known = np.array([level is not MISSING for level in sums.levels], dtype=bool)
-        for name, on_d in zip(sides.names, sides.sides, strict=True):
-            made += _comparison_rows(found, facet, name, on_d & known, ~on_d & known, confidence)
+        sides = comparisons(sums.levels, sums.n, facet, roles)
+        for name, on_a, on_d in zip(sides.names, sides.on_a, sides.on_d, strict=True):
+            made += _comparison_rows(found, facet, name, on_d, on_a, confidence)
     return made
 
 
@@ -92,6 +92,7 @@ def _comparison_rows(
     columns = {*facet.columns}
     is_facet = [name in columns and name not in found.roles.cuts for name in about.features]
     one = gap(sums, on_d, on_a, confidence, np.array([*is_facet, False]))
+    n_missing = int(sums.n[[level is MISSING for level in sums.levels]].sum())
     parts, total = one.gap[:, :-1].sum(axis=1), one.gap[:, -1]
     size = np.abs(one.mean_a[:, :-1]).sum(axis=1) + np.abs(one.mean_d[:, :-1]).sum(axis=1)
     size += np.abs(one.mean_a[:, -1]) + np.abs(one.mean_d[:, -1])
@@ -122,7 +123,8 @@ def _comparison_rows(
                 share=float(one.gap[at] / whole) if whole else math.nan,
                 n_a=one.n_a,
                 n_d=one.n_d,
-                n_missing=found.rows - one.n_a - one.n_d,
+                n_missing=n_missing,
+                n_other=found.rows - n_missing - one.n_a - one.n_d,
                 output=about.outputs[output],
                 scale=about.scale,
                 method=about.method,

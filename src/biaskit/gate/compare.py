@@ -31,7 +31,7 @@ from biaskit.intervals.figures import evidence_of, share_of
 from biaskit.intervals.proportions import Array
 from biaskit.metrics import Metric
 from biaskit.metrics.forms import Difference, Share
-from biaskit.reports.numbers import Numbers, not_given
+from biaskit.reports.numbers import Numbers, not_given, references
 from biaskit.reports.report import Measured, Row, measured
 from biaskit.sources.counting import Progress, count_roles
 from biaskit.sources.dispatch import opened, saved_counts
@@ -76,6 +76,7 @@ def compare(
     facet: Any = None,
     positive: Any = None,
     facet_values: Any = None,
+    reference: Any = None,
     confidence: float = 0.95,
     seed: int = 0,
     correction: str | None = "holm",
@@ -93,8 +94,9 @@ def compare(
         How much farther from parity than in the baseline a metric may be: a number for all, or a
         mapping by metric, which leaves the others out. The keys ``"facet share"`` and ``"label
         share"`` limit by how much a share of the rows may change.
-    facet, positive, facet_values
-        Choices that can be made after counting, as in `biaskit.report`.
+    facet, positive, facet_values, reference
+        Choices that can be made after counting, as in `biaskit.report`. The baseline chooses the
+        reference ``"largest"`` or ``"highest"`` for both.
     confidence, seed
         Level of the intervals, and seed of the random draws for metrics of your own.
     correction
@@ -142,6 +144,7 @@ def compare(
     refuse_seed(seed)
     now, then = counts_of_both(current, baseline)
     choices = {"facet": facet, "positive": positive, "facet_values": facet_values}
+    choices["reference"] = reference
     rows = compare_rows(
         now,
         then,
@@ -198,6 +201,8 @@ def compare_rows(
         if not counts.rows:
             raise DataError(f"the {when} has no rows, so there is nothing to compare")
     now, then = _aligned(now, then), _aligned(then, now)
+    if chosen := references(then):
+        now, then = (one.choosing(reference=chosen) for one in (now, then))
     found = [
         *_of_metrics(now, then, allowed, confidence, seed),
         *_of_shares(now, then, allowed, confidence),

@@ -51,6 +51,7 @@ class Flip(NamedTuple):
     estimate: float
     n_a: int
     n_d: int
+    n_other: int
     remarks: list[str]
 
 
@@ -67,13 +68,13 @@ def needs_rows(roles: Roles, metrics: Collection[Metric] | None) -> bool:
 def flip_tests(
     sample: Sample,
     facet: Facet,
-    groups: Sequence[Collection[Level]],
+    sides: Sequence[tuple[Collection[Level], ...]],
     positive_hat: Sequence[Level],
     *,
     scaled: bool = True,
     sign: int = 1,
 ) -> list[Flip]:
-    """Flip test with each group of a facet's values as d and all other known values as a.
+    """Flip test of each pair of sides, a and d, given as values of a facet.
 
     With `scaled` False, numbers are not divided by their spread; a `sign` of -1 negates the value.
     Both are for `biaskit.compat`.
@@ -102,35 +103,33 @@ def flip_tests(
     positive = sample.is_positive(positive_hat)[known]
     weight, of_row, point = sample.weight[known], of_row[known], point.ravel()
     made = []
-    for group in groups:
-        on_d = np.array([level in group for level in levels], dtype=bool)[of_row]
-        n_a, n_d = _side_rows(sample, facet, group)
+    rows = sample.rows(facet)
+    for sides_of in sides:
+        on_a, on_d = (
+            np.array([level in side for level in levels], dtype=bool)[of_row] for side in sides_of
+        )
+        n_a, n_d = (sum(rows.get(level, 0) for level in side) for side in sides_of)
+        n_known = sum(n for level, n in rows.items() if level is not MISSING)
         remarks = _remarks(sample, telling)
         estimate = np.nan
-        if on_d.any() and not on_d.all():
+        if on_d.any() and on_a.any():
 
             def by_point(rows: NDArray[np.bool_]) -> NDArray[np.intp]:
                 return np.bincount(point[rows], minlength=len(points))
 
-            k = 1 if np.count_nonzero(~on_d) < _FEW_ROWS else _NEIGHBOURS
+            k = 1 if np.count_nonzero(on_a) < _FEW_ROWS else _NEIGHBOURS
             if k == 1:
                 remarks.insert(0, f"1 neighbour: side a has fewer than {_FEW_ROWS} rows")
             verdicts = _verdicts(
-                *space, by_point(~on_d), by_point(~on_d & positive), by_point(on_d) > 0, k
+                *space, by_point(on_a), by_point(on_a & positive), by_point(on_d) > 0, k
             )
             rejected = on_d & ~positive & (verdicts[point] > 0)
             accepted = on_d & positive & (verdicts[point] < 0)
             total = weight[on_d].sum()
             if total > 0:
                 estimate = sign * (weight[rejected].sum() - weight[accepted].sum()) / total
-        made.append(Flip(float(estimate), n_a, n_d, remarks))
+        made.append(Flip(float(estimate), n_a, n_d, n_known - n_a - n_d, remarks))
     return made
-
-
-def _side_rows(sample: Sample, facet: Facet, group: Collection[Level]) -> tuple[int, int]:
-    rows = sample.rows(facet)
-    n_d = sum(n for level, n in rows.items() if level in group)
-    return sum(n for level, n in rows.items() if level is not MISSING) - n_d, n_d
 
 
 def _remarks(sample: Sample, telling: Mapping[str, str]) -> list[str]:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from biaskit.counts.levels import show
+from biaskit.counts.references import Reference
 from biaskit.metrics import Metric
 from biaskit.reports.numbers import Asked, Compared, Numbers, not_given
 
@@ -24,8 +26,9 @@ def notes_of(
 ) -> list[str]:
     """Note on each comparison of a metric, given the other metrics that were `found`."""
     own = found[metric]
+    against = _reference(of.comparisons.reference)
     if own.remarks:
-        return [_of_rows(metric, own, i) for i in range(len(own.remarks))]
+        return [_joined(_of_rows(metric, own, i), against) for i in range(len(own.remarks))]
     if missing := not_given(metric, of.roles):
         what = "list of features" if missing[0] == "features" else f"{missing[0]} column"
         return [f"{NOT_COMPUTED} without a {what}: give {missing[0]}="] * len(own.n_a)
@@ -36,7 +39,17 @@ def notes_of(
             if change:
                 told = f"the disparity of {metric.without_groups} {change} within groups"
                 notes[i] = _joined(told, notes[i])
-    return notes
+    return [_joined(note, against) for note in notes]
+
+
+def _reference(one: Reference | None) -> str:
+    """What the row's value is compared with, if not with all others."""
+    if one is None:
+        return ""
+    if not one.chosen:
+        return f"compared with {show(one.level)} alone"
+    larger = ": gaps look larger than to a reference named beforehand" if one.by_outcome else ""
+    return f"compared with {show(one.level)} alone, chosen for {one.chosen}{larger}"
 
 
 def _of_rows(metric: Metric, own: Numbers, i: int) -> str:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +19,10 @@ from biaskit.counts.comparisons import (
     positive_predictions,
     positive_unsaid,
 )
+from biaskit.counts.counts import Counts
 from biaskit.counts.facets import Facet
 from biaskit.counts.levels import Level
+from biaskit.counts.references import Outcomes
 from biaskit.counts.roles import Roles
 from biaskit.counts.tables import Table, Tally, divide
 from biaskit.intervals.draws import MOST_DRAWN, Drawn, draws_for, interval
@@ -31,7 +33,16 @@ from biaskit.metrics.forms import Share
 from biaskit.reports.fliptest import flip_tests
 from biaskit.sources.sample import Sample
 
-__all__ = ["Asked", "Compared", "Numbers", "Sides", "compared", "not_given", "numbers_of"]
+__all__ = [
+    "Asked",
+    "Compared",
+    "Numbers",
+    "Sides",
+    "compared",
+    "not_given",
+    "numbers_of",
+    "references",
+]
 
 _Floats = NDArray[np.float64]
 
@@ -60,25 +71,28 @@ class Compared(NamedTuple):
         """Both sides of every comparison, over the rows that count in a metric."""
         known = _known_axes(metric, self.roles)
         if known not in self.made:
+            on_a, on_d = self.comparisons.on_a, self.comparisons.on_d
             a, d = self.table.split(
-                self.comparisons.sides,
-                known=known,
-                positive=self.positive,
-                positive_hat=self.positive_hat,
+                on_d, on_a, known=known, positive=self.positive, positive_hat=self.positive_hat
             )
-            rows = self.table.side_rows(self.comparisons.sides, known)
-            self.made[known] = Sides(a, d, *rows)
+            rows = self.table.rows_of(known)
+            n_a, n_d = on_a @ rows, on_d @ rows
+            self.made[known] = Sides(a, d, n_a, n_d, rows.sum() - n_a - n_d)
         return self.made[known]
 
 
 @dataclass(frozen=True)
 class Sides:
-    """Tallies of sides a and d, with the comparisons as their first axis, and their rows."""
+    """Tallies of sides a and d, with the comparisons as their first axis, and their rows.
+
+    `n_other` are the rows of known facet values that are on neither side.
+    """
 
     a: Tally
     d: Tally
     n_a: NDArray[np.int64]
     n_d: NDArray[np.int64]
+    n_other: NDArray[np.int64]
 
     @property
     def is_weighted(self) -> bool:
@@ -115,6 +129,7 @@ class Numbers(NamedTuple):
     rates: _Floats
     n_a: NDArray[np.int64]
     n_d: NDArray[np.int64]
+    n_other: NDArray[np.int64]
     #: Its evidence at any level; None where only the interval at the report's level is known.
     evidence: Evidence | None = None
     #: For a metric from rows: remarks on each comparison.
@@ -129,13 +144,46 @@ def compared(table: Table, facet: Facet, roles: Roles, metrics: Sequence[Metric]
     RolesError
         There is nothing to compare, or a metric needs to know which outcomes are positive.
     """
-    made = comparisons(table.levels.facet, table.rows, facet, roles)
     positive = positive_labels(table.levels, roles)
+    predicting = any("predicted" in one.needs for one in metrics)
+    by_outcome = (roles.reference or {}).get(facet) == "highest"
+    positive_hat: tuple[Level, ...] = ()
+    if predicting or (by_outcome and roles.predicted is not None):
+        positive_hat = positive_predictions(table.levels, roles, positive)
+    outcomes = _outcomes(table, roles, positive, positive_hat) if by_outcome else None
+    rows = table.n.sum(axis=(1, 2, 3))
+    made = comparisons(table.levels.facet, rows, facet, roles, outcomes)
     if positive is None and (unmet := [one.symbol for one in metrics if "positive" in one.needs]):
         raise positive_unsaid(table.levels, roles, unmet)
-    predicting = any("predicted" in one.needs for one in metrics)
-    positive_hat = positive_predictions(table.levels, roles, positive) if predicting else ()
     return Compared(facet, table, roles, made, positive or (), positive_hat, {})
+
+
+def references(counts: Counts) -> dict[Any, Any]:
+    """Reference of each facet that has one, by the facet as a caller writes it."""
+    made = {
+        facet: compared(counts.tables[facet], facet, counts.roles, ()).comparisons.reference
+        for facet in counts.roles.reference or ()
+    }
+    return {facet.given: one.level for facet, one in made.items() if one is not None}
+
+
+def _outcomes(
+    table: Table,
+    roles: Roles,
+    positive: tuple[Level, ...] | None,
+    positive_hat: tuple[Level, ...],
+) -> Outcomes | None:
+    """Positive predictions by facet level, or positive labels where nothing is predicted."""
+    known = [axis for axis in ("label", "predicted") if getattr(roles, axis) is not None]
+    if not known:
+        return None
+    if known == ["label"] and positive is None:
+        raise positive_unsaid(table.levels, roles, ["reference='highest'"])
+    each = table.by_value(known=known, positive=positive or (), positive_hat=positive_hat)
+    rows = table.rows_of(known)
+    if roles.predicted is None:
+        return Outcomes(each.q, rows, "positive labels")
+    return Outcomes(each.q_hat, rows, "positive predictions")
 
 
 def numbers_of(
@@ -169,11 +217,12 @@ def _known_axes(metric: Metric, roles: Roles) -> tuple[str, ...]:
 
 def _from_rows(metric: Metric, of: Compared, sample: Sample) -> Numbers:
     """Flip test of each comparison, from the rows that the pass kept."""
-    groups = [
-        {level for level, of_d in zip(of.table.levels.facet, side, strict=True) if of_d}
-        for side in of.comparisons.sides
+    levels, made = of.table.levels.facet, of.comparisons
+    sides = [
+        tuple({one for one, is_in in zip(levels, side, strict=True) if is_in} for side in both)
+        for both in zip(made.on_a, made.on_d, strict=True)
     ]
-    flips = flip_tests(sample, of.facet, groups, of.positive_hat, **metric.options)
+    flips = flip_tests(sample, of.facet, sides, of.positive_hat, **metric.options)
     undefined = np.full(len(flips), np.nan)
     return Numbers(
         estimate=np.array([one.estimate for one in flips]),
@@ -183,6 +232,7 @@ def _from_rows(metric: Metric, of: Compared, sample: Sample) -> Numbers:
         rates=np.stack([undefined] * 4),
         n_a=np.array([one.n_a for one in flips]),
         n_d=np.array([one.n_d for one in flips]),
+        n_other=np.array([one.n_other for one in flips]),
         remarks=tuple(tuple(one.remarks) for one in flips),
     )
 
@@ -226,6 +276,7 @@ def _from_counts(metrics: Sequence[Metric], of: Compared, asked: Asked) -> dict[
             rates=of_it,
             n_a=known[metric].sides.n_a,
             n_d=known[metric].sides.n_d,
+            n_other=known[metric].sides.n_other,
             evidence=known[metric].evidence,
         )
         for metric, of_it in zip(metrics, rates, strict=True)

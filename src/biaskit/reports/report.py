@@ -57,6 +57,7 @@ class Row(NamedTuple):
     n_a: int
     n_d: int
     n_missing: int
+    n_other: int
     note: str
 
 
@@ -87,11 +88,12 @@ def report(
     ----------
     data
         Anything that `biaskit.count` takes, or a `Counts` (or the path of a saved one), which
-        brings its roles along; `facet`, `positive` and `facet_values` may then be chosen again.
+        brings its roles along; `facet`, `positive`, `facet_values` and `reference` may then be
+        chosen again.
     roles
         A `Roles`, instead of a keyword argument for each role.
     facet, label, predicted, group, weight, frequency, positive, positive_above, predicted_above, \
-facet_values, facet_above, facet_edges, features
+facet_values, reference, facet_above, facet_edges, features
         The roles of the columns, as `Roles` takes them.
     metrics
         Symbols or metrics; by default every metric whose columns are given.
@@ -108,12 +110,13 @@ facet_values, facet_above, facet_edges, features
     pandas.DataFrame
         A row per facet, facet value (as d) and metric, with the columns ``stage, facet, value,
         metric, estimate, low, high, p_value, confidence, rate_a, rate_d, of_a, of_d, n_a, n_d,
-        n_missing, note``. ``low`` and ``high`` are the ends of the interval at level
+        n_missing, n_other, note``. ``low`` and ``high`` are the ends of the interval at level
         ``confidence``, ``p_value`` that of the test of parity (docs/intervals.md). Where a metric
         compares two proportions, ``rate_a`` and ``rate_d`` are those, and ``of_a`` and ``of_d`` the
         rows that they are taken of (for weighted rows, the effective number); elsewhere NaN. ``n_a
-        + n_d + n_missing`` is the number of rows read. What is undefined is NaN and ``note`` says
-        why; what is infinite is infinite.
+        + n_d + n_missing + n_other`` is the number of rows read; with `reference`, the rows of
+        third values are ``n_other``. The reference has no row of its own. What is undefined is NaN
+        and ``note`` says why; what is infinite is infinite.
 
     Raises
     ------
@@ -220,15 +223,16 @@ def _rows(
             [
                 *(metric.stage, of.facet.name, value, metric.symbol),
                 *(*ends_and_p, level, *rates),
-                *(n_a, n_d, total - n_a - n_d, note),
+                *(n_a, n_d, total - n_a - n_d - n_other, n_other, note),
             ]
         )
-        for value, ends_and_p, rates, n_a, n_d, note in zip(
+        for value, ends_and_p, rates, n_a, n_d, n_other, note in zip(
             of.comparisons.names,
             np.stack(own, axis=1).tolist(),
             numbers.rates.T.tolist(),
             numbers.n_a.tolist(),
             numbers.n_d.tolist(),
+            numbers.n_other.tolist(),
             notes,
             strict=True,
         )
@@ -244,9 +248,8 @@ def refuse_choices(confidence: float | None, seed: int) -> None:
 
 def summary(counts: Counts) -> str:
     """One line on what a report is about: how many rows, which outcome, which sides."""
-    return (
-        f"{what_was_read(counts)}; side d is the value in the row, side a every other known value"
-    )
+    other = "its reference" if counts.roles.reference else "every other known value"
+    return f"{what_was_read(counts)}; side d is the value in the row, side a {other}"
 
 
 def what_was_read(counts: Counts) -> str:
