@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from biaskit.gate.compare import compare
     from biaskit.gate.ranking import ndcg
     from biaskit.metrics import METRICS, lp_norm, metric
+    from biaskit.reports.rates import rates
     from biaskit.reports.report import report
     from biaskit.sources.counting import count
     from biaskit.store.version import __version__
@@ -41,6 +42,7 @@ __all__ = [
     "metric",
     "ndcg",
     "partial_dependence",
+    "rates",
     "report",
     "shap_values",
 ]
@@ -61,6 +63,7 @@ _HOME = {
     "metric": "biaskit.metrics",
     "ndcg": "biaskit.gate.ranking",
     "partial_dependence": "biaskit.explanations.dependence",
+    "rates": "biaskit.reports.rates",
     "report": "biaskit.reports.report",
     "shap_values": "biaskit.explanations.explain",
 }

@@ -13,8 +13,10 @@ from biaskit.cli.flags import Once, Parser, add_data, add_roles, add_seed, confi
 from biaskit.cli.output import Records, about, add_output, emit, refuse_overwriting, settle_output
 from biaskit.cli.streams import say
 from biaskit.counts.roles import Roles
+from biaskit.errors import refuse_level
 from biaskit.metrics import FROM_ROWS, METRICS, chosen
-from biaskit.reports.report import Row, refuse_choices, report_rows, summary
+from biaskit.reports.rates import RateRow, rate_rows
+from biaskit.reports.report import Row, refuse_choices, report_rows, summary, what_was_read
 from biaskit.reports.sentences import sentences
 from biaskit.sources.counting import count_roles
 from biaskit.store import saved
@@ -57,6 +59,14 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
     add_seed(report)
     add_output(report)
 
+    rates = verb("rates", _rates, "Rates of outcomes of every facet value, with intervals.")
+    add_data(rates)
+    add_roles(rates)
+    rates.add_argument(
+        "--confidence", type=float, default=0.95, metavar="LEVEL", help="level of the intervals"
+    )
+    add_output(rates)
+
     metrics = verb("metrics", _metrics, "Table of all metrics: formula, range, sign.")
     add_output(metrics)
 
@@ -81,6 +91,23 @@ def _report(args: argparse.Namespace) -> None:
         blank=("rate_a", "rate_d"),
         before=formats.printable(summary(counts)),
         words=words,
+    )
+    emit(args, made)
+
+
+def _rates(args: argparse.Namespace) -> None:
+    refuse_level(args.confidence)
+    settle_output(args)
+    refuse_overwriting(args.output, args.data)
+    counts, _ = counts_of(args, [])
+    rows = rate_rows(counts, args.confidence)
+    made = Records(
+        "rates",
+        RateRow._fields,
+        rows,
+        head={**about(1), "roles": counts.roles.to_json()},
+        before=formats.printable(what_was_read(counts)),
+        blank=("low", "high"),
     )
     emit(args, made)
 

@@ -186,14 +186,14 @@ def _natural(known: Sequence[Level]) -> tuple[Level, ...] | None:
     return None
 
 
-def positive_unsaid(levels: Levels, roles: Roles, symbols: Sequence[str]) -> RolesError:
-    """Error for metrics that need the positive labels, where these are unknown."""
+def positive_unsaid(levels: Levels, roles: Roles, symbols: Sequence[str] = ()) -> RolesError:
+    """Error where the positive labels are needed (by the metrics named) and unknown."""
     known = [level for level in levels.label if level is not MISSING]
     cut = " (or positive_above=, if it is a number)" if isinstance(known[0], (int, float)) else ""
+    them = f". ({', '.join(symbols)} need it; metrics=... can leave them out)" if symbols else ""
     return RolesError(
         f"which values of label {roles.label!r} are the positive ones? They are {listed(known)}: "
-        f"give one or more of them as positive={cut}. "
-        f"({', '.join(symbols)} need it; metrics=... can leave them out)"
+        f"give one or more of them as positive={cut}{them}"
     )
 
 

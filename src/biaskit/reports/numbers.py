@@ -178,7 +178,7 @@ def _outcomes(
     if not known:
         return None
     if known == ["label"] and positive is None:
-        raise positive_unsaid(table.levels, roles, ["reference='highest'"])
+        raise positive_unsaid(table.levels, roles)
     each = table.by_value(known=known, positive=positive or (), positive_hat=positive_hat)
     rows = table.rows_of(known)
     if roles.predicted is None:
