@@ -14,7 +14,7 @@ from biaskit.counts.tables import Tally
 from biaskit.metrics import FROM_ROWS, METRICS, Metric
 from biaskit.reports.report import Row
 
-__all__ = ["Same", "known_metrics", "said_before"]
+__all__ = ["Same", "known_metrics", "said_before", "tables"]
 
 
 #: Rows with the row that each says again.
@@ -26,7 +26,8 @@ class Same(NamedTuple):
 
     #: Index of the other row, which says nothing again itself.
     row: int
-    #: ``"repeats"`` it, ``"mirrors"`` it (the sides are swapped), or ``"restates"`` it.
+    #: ``"repeats"`` it, ``"mirrors"`` it (the sides are swapped), ``"restates"`` it, or
+    #: ``"retests"`` it: its number is another one, and its test is the same.
     how: str
 
 
@@ -41,8 +42,8 @@ def said_before(rows: Sequence[Row], metrics: Iterable[Metric] | None = None) ->
     A row mirrors another of its metric if their sides are swapped and so are their numbers. Metrics
     of one facet value restate each other if they compare the same proportions (SD and FPRD), if one
     is the largest of the others (EO), or if a distance of labels is what two labels with the
-    proportions of another metric have (TVD and DPL). Both are read off the declarations and the
-    numbers; a metric of your own (`metrics`) restates none.
+    proportions of another metric have (TVD and DPL). Distances of more labels share one test. All
+    this is read off the declarations and the numbers; a metric of your own restates none.
 
     Examples
     --------
@@ -70,6 +71,17 @@ def said_before(rows: Sequence[Row], metrics: Iterable[Metric] | None = None) ->
         return row
 
     return [found[i]._replace(row=first(i)) if i in found else None for i in range(len(rows))]
+
+
+def tables(rows: Sequence[Row]) -> list[int]:
+    """Which table each row is of, from 0: reports may be stacked, and a table has a row once."""
+    times: dict[Any, int] = defaultdict(int)
+    made = []
+    for row in rows:
+        key = row.facet, row.value, row.metric
+        made.append(times[key])
+        times[key] += 1
+    return made
 
 
 def _repeated(rows: Sequence[Row], known: Mapping[str, Metric]) -> _Found:
@@ -117,13 +129,10 @@ def _is_swapped(metric: Metric | None, one: Row, other: Row) -> bool:
 def _restated(rows: Sequence[Row], known: Mapping[str, Metric]) -> _Found:
     """Rows that restate another metric of the same facet value, one that is declared earlier."""
     order = {symbol: i for i, symbol in enumerate(METRICS) if known[symbol] is METRICS[symbol]}
-    times: dict[Any, int] = defaultdict(int)  # reports of several tables may be stacked
     values: dict[Any, dict[str, int]] = defaultdict(dict)
-    for i, row in enumerate(rows):
+    for i, (row, table) in enumerate(zip(rows, tables(rows), strict=True)):
         if row.metric in order:
-            key = row.facet, row.value
-            values[*key, times[*key, row.metric]][row.metric] = i
-            times[*key, row.metric] += 1
+            values[table, row.facet, row.value][row.metric] = i
     for places in values.values():
         earlier: list[int] = []
         for symbol in sorted(places, key=order.__getitem__):
@@ -133,7 +142,21 @@ def _restated(rows: Sequence[Row], known: Mapping[str, Metric]) -> _Found:
                 at = _largest(rows, places, rows[i])
             if at is not None:
                 yield i, Same(at, "restates")
+            else:
+                at = next((at for at in earlier if _retests(rows[i], rows[at])), None)
+                if at is not None:
+                    yield i, Same(at, "retests")
             earlier.append(i)
+
+
+def _retests(row: Row, other: Row) -> bool:
+    """Whether both are distances of the same labels, which share a test."""
+    both = METRICS[row.metric], METRICS[other.metric]
+    return (
+        all(one.needs == ("label",) and one.against_d == "!=" for one in both)
+        and _sides(row) == _sides(other)
+        and _alike(row.p_value, other.p_value)
+    )
 
 
 def _largest(rows: Sequence[Row], places: Mapping[str, int], row: Row) -> int | None:
