@@ -12,8 +12,8 @@ from biaskit.counts.roles import Roles
 from biaskit.errors import RolesError, in_short, keywords_checked
 from biaskit.metrics import METRICS, Metric, chosen
 from biaskit.metrics.metric import NEEDS
-from biaskit.reports.distinct import known_metrics, tables
 from biaskit.reports.reading import rows_of
+from biaskit.reports.repeated import known_metrics, tables
 from biaskit.reports.report import Row, report_rows
 from biaskit.reports.words import Names, names_of, one_in_words, unknown_in_words
 

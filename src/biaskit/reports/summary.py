@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from biaskit.counts.counts import Counts
 from biaskit.errors import keywords_checked
 from biaskit.metrics import LEADING, Metric, chosen
-from biaskit.reports.distinct import tables
 from biaskit.reports.reading import rows_of
+from biaskit.reports.repeated import tables
 from biaskit.reports.report import Row
 from biaskit.reports.sentences import given_counts
 from biaskit.reports.surely import FEW_ROWS, Judged
@@ -210,9 +210,13 @@ def _verdict(read: Judged) -> Iterator[Finding]:
         if number == 1:
             told = f"The only comparison differs surely: by more than chance explains ({level})."
         else:
+            part = f"{len(sure):,} of {number:,}"
+            if len(sure) == number:
+                part = "Both" if number == 2 else f"All {number:,}"
+            together = "both" if number == 2 else f"all {number:,}"
             told = (
-                f"{len(sure):,} of {number:,} distinct comparisons {differ} surely: by more than "
-                f"chance explains, with all {number:,} judged together ({level})."
+                f"{part} distinct comparisons {differ} surely: by more than chance explains, with "
+                f"{together} judged together ({level})."
             )
         yield Finding("verdict", told, sure)
         return
@@ -235,7 +239,8 @@ def _largest(read: Judged, headline: int | None, where: Sequence[str]) -> Iterat
     others = "the reference value" if _has_reference(read) else "all others"
     worse = f"No value with {FEW_ROWS} rows or more is surely worse off than {others}"
     if headline is None:
-        yield Finding("largest", f"{worse}.")
+        if all(read.metric(i) for i in read.judged if read.is_sure[i]):  # else it is unknown
+            yield Finding("largest", f"{worse}.")
         return
     row, metric = read.rows[headline], read.metric(headline)
     assert metric is not None

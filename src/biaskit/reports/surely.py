@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from biaskit.counts.counts import Counts
 from biaskit.intervals.holm import holm
 from biaskit.metrics import Metric
-from biaskit.reports.distinct import known_metrics, said_before, tables
+from biaskit.reports.repeated import known_metrics, said_before, tables
 from biaskit.reports.report import Row
 from biaskit.reports.sentences import names_in
 from biaskit.reports.words import Names

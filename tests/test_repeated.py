@@ -1,4 +1,4 @@
-"""Distinct comparisons: which rows of a report say again what another one says."""
+"""Repeated rows: which rows of a report say again what another one says."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from biaskit import METRICS
 from biaskit.counts.roles import Roles
-from biaskit.reports.distinct import said_before
+from biaskit.reports.repeated import said_before
 from biaskit.reports.report import Row, report_rows
 from biaskit.sources.counting import count_roles
 

@@ -1,4 +1,4 @@
-"""Distinct comparisons: rows of a report that say again what another row says."""
+"""Repeated rows: those of a report that say again what another row says."""
 
 from __future__ import annotations
 
