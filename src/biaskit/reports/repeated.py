@@ -201,7 +201,7 @@ def _proportions(symbol: str) -> frozenset[float]:
 
 
 def _sides(row: Row) -> tuple[int, ...]:
-    return row.n_a, row.n_d, row.n_missing, getattr(row, "n_other", 0)
+    return row.n_a, row.n_d, row.n_missing, row.n_other
 
 
 def _alike(one: float, other: float, tolerance: float = 1e-9) -> bool:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from biaskit.counts.comparisons import positive_labels
 from biaskit.counts.counts import Counts
+from biaskit.counts.levels import show
 from biaskit.counts.roles import Roles
 from biaskit.errors import RolesError, in_short, keywords_checked
 from biaskit.metrics import METRICS, Metric, chosen
 from biaskit.metrics.metric import NEEDS
+from biaskit.reports.numbers import references
 from biaskit.reports.reading import rows_of
 from biaskit.reports.repeated import known_metrics, tables
 from biaskit.reports.report import Row, report_rows
@@ -97,7 +99,7 @@ def row_sentences(
     return [
         one_in_words(known[row.metric], names, row, largest(row, table))
         if row.metric in known
-        else unknown_in_words(row)
+        else unknown_in_words(names, row)
         for row, table in zip(rows, tables(rows), strict=True)
     ]
 
@@ -122,7 +124,12 @@ def _parts_of_largest(
 def names_in(rows: Sequence[Row], counts: Counts | None, known: Mapping[str, Metric]) -> Names:
     """What sentences about some rows call the columns: as in the counts, if these are given."""
     if counts is not None:
-        return names_of(_with_positive_named(counts))
+        return names_of(_with_positive_named(counts))._replace(
+            references={
+                " & ".join([given] if isinstance(given, str) else given): show(level)
+                for given, level in references(counts).items()
+            }
+        )
     given = {
         need
         for row in rows

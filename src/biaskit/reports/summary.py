@@ -118,7 +118,13 @@ def summary(
     ...     biaskit.datasets.berkeley(), facet="gender", label="decision", group="department",
     ...     positive="admitted",
     ... )
-    >>> print(biaskit.summary(biaskit.report(counts), counts=counts))
+    >>> told = biaskit.summary(biaskit.report(counts), counts=counts).splitlines()
+    >>> told[0]
+    '2 of 3 distinct comparisons differ surely: by more than chance explains, with all 3 judged \
+together (95 %).'
+    >>> told[2]
+    'Within the same department, the difference disappears for those whose gender is female: what \
+is left could be chance (CDDL, 95 % interval: minus 5.2 to 1.4 points).'
     """
     rows = rows_of(report)
     made = summarised(rows, given_counts(counts), chosen(metrics), _where(report, rows))
@@ -220,15 +226,16 @@ def _verdict(read: Judged) -> Iterator[Finding]:
             )
         yield Finding("verdict", told, sure)
         return
-    others = "all others" if not _has_reference(read) else "the reference value"
     facets = [name_in_words(one) for one in dict.fromkeys(row.facet for row in read.rows)]
     alike = "That does not show that they are equal."
-    told = f"No value of {_either(facets)} differs surely from {others}. {alike}"
+    told = f"No value of {_either(facets)} differs surely from {_others(read)}. {alike}"
     yield Finding("verdict", told, tuple(read.judged))
 
 
-def _has_reference(read: Judged) -> bool:
-    return any(getattr(row, "n_other", 0) for row in read.rows)
+def _others(read: Judged) -> str:
+    """What the values of a report are compared with."""
+    has_reference = read.names.references or any(row.n_other for row in read.rows)
+    return "the reference value" if has_reference else "all others"
 
 
 def _largest(read: Judged, headline: int | None, where: Sequence[str]) -> Iterator[Finding]:
@@ -236,8 +243,7 @@ def _largest(read: Judged, headline: int | None, where: Sequence[str]) -> Iterat
         return
     leading = _leading(read)
     of_leading = [i for i in read.judged if read.metric(i) is leading]
-    others = "the reference value" if _has_reference(read) else "all others"
-    worse = f"No value with {FEW_ROWS} rows or more is surely worse off than {others}"
+    worse = f"No value with {FEW_ROWS} rows or more is surely worse off than {_others(read)}"
     if headline is None:
         if all(read.metric(i) for i in read.judged if read.is_sure[i]):  # else it is unknown
             yield Finding("largest", f"{worse}.")
@@ -369,7 +375,7 @@ def _missing(read: Judged) -> Iterator[Finding]:
         parts = []
         for i in found:
             row = read.rows[i]
-            total = row.n_a + row.n_d + row.n_missing + getattr(row, "n_other", 0)
+            total = row.n_a + row.n_d + row.n_missing + row.n_other
             parts.append(f"{row.n_missing:,} of {total:,} rows for {name_in_words(row.facet)}")
         told = f"Up to {_and(parts)} are left out: a value that is needed is missing."
         yield Finding("missing", told, tuple(found))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from biaskit.counts.counts import Counts
@@ -32,6 +33,8 @@ class Judged:
         said = said_before(rows, self.known.values())
         #: The row whose comparison each one says again: its own, or another.
         self.first = [i if one is None else one.row for i, one in enumerate(said)]
+        self.by_outcome = counts is None or "highest" in (counts.roles.reference or {}).values()
+        self.values = Counter((self.table[i], r.facet, r.metric) for i, r in enumerate(rows))
         self.own = [i for i, one in enumerate(said) if one is None]
         self.how = ["" if one is None else one.how for one in said]
         self.level = max((r.confidence for r in rows if 0 < r.confidence < 1), default=0.95)
@@ -69,13 +72,24 @@ class Judged:
         return row.low > metric.parity or row.high < metric.parity
 
     def doubt(self, i: int) -> float:
-        """P-value of a row; the level of its interval where it has none."""
+        """P-value of a row, for all that it was chosen from; its level where it has none."""
         row = self.rows[i]
         if not self.is_apart(i):
             return 1.0
         if not math.isnan(row.p_value):
-            return row.p_value
+            return row.p_value * self.pairs(i)
         return 1 - (self.level if math.isnan(row.confidence) else row.confidence)
+
+    def pairs(self, i: int) -> float:
+        """Pairs of values that a row's comparison is chosen from.
+
+        A reference that its outcomes made the reference is the highest of all values: each
+        comparison with it is one of ``k (k - 1) / 2``, of which ``k - 1`` are shown.
+        """
+        row = self.rows[i]
+        if not (self.by_outcome and row.n_other):
+            return 1.0
+        return (self.values[self.table[i], row.facet, row.metric] + 1) / 2
 
     def has_few_rows(self, i: int) -> bool:
         """Whether a side of a row has few rows."""

@@ -55,6 +55,8 @@ class Names(NamedTuple):
     #: Roles without a column; those that may lack one, where only a report is known.
     lacking: frozenset[str] = frozenset()
     is_guess: bool = False
+    #: The value that alone is side a, by facet; where only a report is known, its name is not.
+    references: Mapping[str, str] = {}
 
 
 def names_of(roles: Roles) -> Names:
@@ -81,7 +83,7 @@ def one_in_words(
 ) -> str:
     """Sentence about one row; a `bare` one does not say whether it could be chance."""
     figures = _Figures(*(getattr(row, name) for name in _Figures._fields[:-1]))
-    return _in_words(metric, names, sides_of(row), figures, largest, bare=bare)
+    return _in_words(metric, names, sides_of(row, names), figures, largest, bare=bare)
 
 
 def in_words(
@@ -140,10 +142,13 @@ class _Figures(NamedTuple):
     note: str = ""
 
 
-def sides_of(row: Row) -> Sides:
+def sides_of(row: Row, names: Names) -> Sides:
     """What sentences call the sides of a row."""
-    # Without the roles, the name of a reference is unknown.
-    others = _REFERENCE if getattr(row, "n_other", 0) else _OTHERS
+    others = _OTHERS
+    if row.facet in names.references:
+        others = those_in(row.facet, names.references[row.facet])
+    elif row.n_other:
+        others = _REFERENCE
     return Sides(those_in(row.facet, row.value), others)
 
 
@@ -212,9 +217,9 @@ def _in_words(
     return f"{told} That could be chance." if chance and not bare else told
 
 
-def unknown_in_words(row: Row) -> str:
+def unknown_in_words(names: Names, row: Row) -> str:
     """Sentence about a metric of which only the row is known."""
-    name, (them, others) = name_in_words(row.metric), sides_of(row)
+    name, (them, others) = name_in_words(row.metric), sides_of(row, names)
     if math.isnan(row.estimate):
         return f"{name} is undefined for {them}."
     if math.isinf(row.estimate):
