@@ -15,13 +15,30 @@ import biaskit
 HEAVY = ("pandas", "numba", "scipy", "shap", "polars", "narwhals", "sklearn", "biaskit.pages")
 
 
-def loaded(code: str, *args: str) -> set[str]:
-    watched = (*HEAVY, "numpy", "pyarrow")
-    script = f"import sys\n{code}\nprint('loaded:', *(m for m in {watched} if m in sys.modules))"
+def modules(code: str, *args: str) -> set[str]:
+    """All modules that are loaded after some code has run in a process of its own."""
+    script = f"import sys\n{code}\nprint('loaded:', *sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", script, *args], check=True, capture_output=True, text=True
     )
     return set(done.stdout.splitlines()[-1].split()[1:])
+
+
+def loaded(code: str, *args: str) -> set[str]:
+    """Those of them that take long to load."""
+    return modules(code, *args) & {*HEAVY, "numpy", "pyarrow"}
+
+
+def table_of_rows(suffix: str, folder: Path) -> str:
+    """Path of a small table in a file of some format."""
+    path = folder / f"rows.{suffix}"
+    if suffix == "csv":
+        path.write_text("sex,y,g\nF,1,a\nM,0,b\nM,1,a\n")
+    else:
+        pq.write_table(
+            pa.table({"sex": ["F", "M", "M"], "y": [1, 0, 1], "g": ["a", "b", "a"]}), path
+        )
+    return str(path)
 
 
 def test_importing_the_package_loads_nothing() -> None:
@@ -36,18 +53,26 @@ def test_arithmetic_needs_numpy_only() -> None:
 
 @pytest.mark.parametrize("suffix", ["parquet", "csv"])
 def test_a_report_on_the_command_line_does_without_pandas(suffix: str, tmp_path: Path) -> None:
-    path = tmp_path / f"rows.{suffix}"
-    if suffix == "csv":
-        path.write_text("sex,y,g\nF,1,a\nM,0,b\nM,1,a\n")
-    else:
-        pq.write_table(
-            pa.table({"sex": ["F", "M", "M"], "y": [1, 0, 1], "g": ["a", "b", "a"]}), path
-        )
+    path = table_of_rows(suffix, tmp_path)
     code = "from biaskit.cli import main; assert main(['report', *sys.argv[1:]]) == 0"
-    found = loaded(
-        code, str(path), "--facet", "sex", "--label", "y", "--group", "g", "--format", "json"
-    )
+    found = loaded(code, path, "--facet", "sex", "--label", "y", "--group", "g", "--format", "json")
     assert found == {"numpy", "pyarrow"}
+
+
+@pytest.mark.parametrize(
+    ("suffix", "reader", "others"),
+    [
+        ("parquet", "parquet.source", ("files.texts", "engines")),
+        ("csv", "files.texts", ("parquet.source", "engines")),
+    ],
+)
+def test_a_call_loads_the_reader_of_its_data_alone(
+    suffix: str, reader: str, others: tuple[str, ...], tmp_path: Path
+) -> None:
+    path = table_of_rows(suffix, tmp_path)
+    found = modules("import biaskit; biaskit.count(sys.argv[1], facet='sex')", path)
+    assert f"biaskit.sources.{reader}" in found
+    assert not {f"biaskit.sources.{one}" for one in others} & found
 
 
 @pytest.mark.slow

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import numbers
 from collections.abc import Callable, Iterable, Sequence, Sized
@@ -49,6 +48,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     >>> did_you_mean("gendr", ["gender", "age"])
     "did you mean 'gender'? There are 'gender', 'age'"
     """
+    import difflib  # most calls are right, and need not wait for it
+
     names = list(known)
     near = difflib.get_close_matches(name, names, n=1)
     if not near:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -255,6 +254,8 @@ def _table_of(path: Path) -> Any:
 
 
 def _toml(path: Path) -> dict[str, Any]:
+    import tomllib  # a call with flags has no configuration to read
+
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -6,7 +6,6 @@ import math
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
-from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +17,7 @@ from biaskit.intervals.proportions import Array, Sought
 from biaskit.metrics import forms
 from biaskit.metrics.forms import Share
 
-__all__ = ["LEAST_PART", "Null", "gamma_tail", "normal_tail", "of_distance"]
+__all__ = ["LEAST_PART", "Null", "gamma_tail", "normal_quantile", "normal_tail", "of_distance"]
 
 #: Where its test rejects parity, a distance is at least this fraction of the estimate.
 LEAST_PART = 1e-3
@@ -217,7 +216,7 @@ class _OfManyLabels(Evidence):
         """Length that chance alone makes at a level, and whether Pearson's statistic exceeds it."""
         n_a, n_d = self.rows
         level = np.clip(2 * tail, 1e-300, 1 - 1e-12)
-        z = np.array([NormalDist().inv_cdf(1 - one) if one > 1e-16 else 38.0 for one in level])
+        z = np.array([normal_quantile(1 - one) if one > 1e-16 else 38.0 for one in level])
         statistic, mean, variance = self._pearson
         pearson = _gamma_quantile(z, mean, variance)
         pool = divide(self.a + self.d, n_a + n_d)
@@ -260,7 +259,7 @@ class _OfLargestGap(_OfLabels):
         back = np.where(largest, np.where(gap > 0, down, up), 0.0).max(axis=-1)
         labels = np.count_nonzero(null.shares, axis=-1)
         level = np.clip(tail / labels, 1e-300, 0.5)
-        z = np.array([-NormalDist().inv_cdf(one) for one in level])
+        z = np.array([-normal_quantile(one) for one in level])
         chance = z * np.sqrt((null.shares * (1 - null.shares)).max(axis=-1) * null.scale)
         return back, farthest - size.max(axis=-1), chance
 
@@ -363,6 +362,13 @@ def normal_tail(z: Array) -> Array:
     """Chance that a standard normal variable exceeds z."""
     flat = [math.erfc(one / math.sqrt(2)) / 2 for one in np.ravel(z).tolist()]
     return np.array(flat).reshape(np.shape(z))
+
+
+def normal_quantile(chance: float) -> float:
+    """Number that a standard normal variable is at most with some chance."""
+    from statistics import NormalDist  # loads many modules, and few reports need quantiles
+
+    return NormalDist().inv_cdf(chance)
 
 
 def _gamma_quantile(z: Array, mean: Array, variance: Array) -> Array:

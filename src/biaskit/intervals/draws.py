@@ -15,19 +15,17 @@ called a. Swapping the sides swaps the draws; equal sides give every draw both w
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
-from statistics import NormalDist
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from biaskit.counts.tables import Tally, divide
-from biaskit.intervals.distances import LEAST_PART, gamma_tail, normal_tail
+from biaskit.intervals.distances import LEAST_PART, gamma_tail, normal_quantile, normal_tail
 from biaskit.metrics import Metric
 
 __all__ = ["MOST_DRAWN", "Drawn", "draws_for", "interval"]
@@ -67,6 +65,8 @@ class Drawn:
     """
 
     def __init__(self, a: Tally, d: Tally, seed: int, confidence: float):
+        import hashlib  # no metric of biaskit's own is drawn
+
         self.a, self.d = a, d = _in_order(a, d)
         self.confidence = confidence
         self.times = draws_for(confidence, a.cells.size)
@@ -169,7 +169,7 @@ def _of_draws(metric: Metric, draws: Array, confidence: float) -> tuple[Array, A
     with np.errstate(all="ignore"):
         middle, parity = scale(np.median(draws, axis=-1)), scale(np.asarray(metric.parity, float))
         reach = np.where(middle > parity, middle - scale(low), scale(high) - middle)
-        z = np.abs(middle - parity) / reach * NormalDist().inv_cdf((1 + confidence) / 2)
+        z = np.abs(middle - parity) / reach * normal_quantile((1 + confidence) / 2)
         tail = 2 * normal_tail(z)
     return low, high, np.where((p < 0.02) & np.isfinite(tail), np.minimum(tail, p), p)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Unpack
 
 from biaskit.counts.counts import Counts
 from biaskit.counts.roles import RoleArguments, Roles, refuse_no_facet, roles_of, takes_roles
@@ -11,7 +11,9 @@ from biaskit.sources.batches import Ask, Counting
 from biaskit.sources.dispatch import source_of
 from biaskit.sources.grids import encoders_of
 from biaskit.sources.histogram import Histograms
-from biaskit.sources.sample import Sample, Sampler
+
+if TYPE_CHECKING:
+    from biaskit.sources.sample import Sample
 
 __all__ = ["Counted", "Progress", "count", "count_roles", "counted"]
 
@@ -110,6 +112,8 @@ def counted(
     if not keep_rows:
         sampler, ask = None, Ask(columns, roles.numeric, Counting(roles, encoders))
     else:
+        from biaskit.sources.sample import Sampler  # only FT needs rows
+
         sampler = Sampler(roles, encoders, source.names)
         ask = Ask([*columns, *sampler.columns], roles.numeric)
     with Histograms(roles, encoders, sampler) as histograms:

@@ -5,24 +5,23 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from biaskit.counts.counts import Counts, loaded
 from biaskit.counts.roles import Roles, refuse_no_facet
 from biaskit.errors import DataError, RolesError
 from biaskit.sources.batches import Counting, Source, refuse_missing_columns
-from biaskit.sources.engines import engine_source
 from biaskit.sources.files.finding import files_of
 from biaskit.sources.files.local import LocalBytes, refuse_dvc, refuse_small_pointers
 from biaskit.sources.files.places import File, RemoteFile
 from biaskit.sources.files.reading import ColumnPath, format_of
-from biaskit.sources.files.texts import CsvFiles, JsonLinesFiles
-from biaskit.sources.files.turns import Known
 from biaskit.sources.frames import frame_source
 from biaskit.sources.grids import encoders_of
-from biaskit.sources.parquet.source import ParquetFiles
 from biaskit.store import saved
 from biaskit.store.addresses import is_address, said
+
+if TYPE_CHECKING:
+    from biaskit.sources.files.turns import Known
 
 __all__ = [
     "SOURCES",
@@ -34,21 +33,20 @@ __all__ = [
     "source_of",
 ]
 
+
+def _engine_source(data: Any) -> Source | None:
+    from biaskit.sources.engines import engine_source  # not loaded where files are read
+
+    return engine_source(data)
+
+
 #: Sources of data other than paths: each function returns one, or None for data that it does not
 #: read. They are tried in this order.
-SOURCES: list[Callable[[Any], Source | None]] = [engine_source, frame_source]
+SOURCES: list[Callable[[Any], Source | None]] = [_engine_source, frame_source]
 
 
 class _FileSource(Source, Protocol):
     def paths(self, counting: Counting) -> Iterator[ColumnPath]: ...
-
-
-#: Sources of files, by the name of their format.
-_READERS: dict[str, Callable[[list[File], Known], _FileSource]] = {
-    "parquet": ParquetFiles,
-    "csv": CsvFiles,
-    "jsonl": JsonLinesFiles,
-}
 
 
 def source_of(data: Any, filesystem: Any = None) -> Source:
@@ -98,7 +96,7 @@ def file_source(data: Any, filesystem: Any = None) -> _FileSource:
             "count each format by itself and add the counts"
         )
     (format_,) = formats
-    return _READERS[format_](files, known)
+    return _reader_of(format_)(files, known)
 
 
 def paths_of(data: Any, roles: Roles) -> list[ColumnPath]:
@@ -159,6 +157,17 @@ def saved_counts(data: Any) -> Counts | None:
     """The counts, if `data` are counts or the path of saved ones; None for a table of rows."""
     found = opened(data)
     return found if isinstance(found, Counts) else None
+
+
+def _reader_of(format_: str) -> Callable[[list[File], Known], _FileSource]:
+    """Source of files of a format. Only its own modules are loaded, so that calls start sooner."""
+    if format_ == "parquet":
+        from biaskit.sources.parquet.source import ParquetFiles
+
+        return ParquetFiles
+    from biaskit.sources.files.texts import CsvFiles, JsonLinesFiles
+
+    return CsvFiles if format_ == "csv" else JsonLinesFiles
 
 
 def _are_paths(data: Any) -> bool:
