@@ -20,6 +20,7 @@ from biaskit.gate.check import check_rows
 from biaskit.gate.findings import of_checked
 from biaskit.gate.limits import limits_of
 from biaskit.gate.verdicts import Claim, Verdict, verdicts
+from biaskit.intervals import evidence
 from biaskit.reports.report import Row
 
 ROLES: dict[str, Any] = {"facet": "gender", "label": "decision", "positive": "admitted"}
@@ -53,6 +54,26 @@ def test_a_verdict_is_where_the_interval_lies(report: pd.DataFrame) -> None:
     ]
     kept = report[report["metric"].isin(["CI", "DPL", "DD"])].reset_index(drop=True)
     pd.testing.assert_frame_equal(checked[report.columns], kept)
+
+
+def test_the_intervals_of_all_metrics_are_found_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = {"sex": ["F", "M"] * 200, "y": [0, 1, 1, 0] * 100, "said": [0, 1, 1, 1, 1, 0, 0, 0] * 50}
+    report = biaskit.report(pd.DataFrame(rows), facet="sex", label="y", predicted="said")
+    searches: list[int] = []
+
+    def counted(*asked: Any) -> Any:
+        searches.append(len(asked))
+        return solve(*asked)
+
+    solve = evidence.solve
+    monkeypatch.setattr(evidence, "solve", counted)
+    needed = []
+    for metrics in (["DPL"], ["DPL", "DPPL", "RD", "AD", "SD"]):
+        searches.clear()
+        checked = biaskit.check(report, dict.fromkeys(metrics, 0.9))
+        assert set(checked["verdict"]) == {"pass"}
+        needed.append(len(searches))
+    assert needed[0] == needed[1]
 
 
 def test_below_the_limit_is_outside_as_well(report: pd.DataFrame) -> None:

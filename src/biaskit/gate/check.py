@@ -19,6 +19,7 @@ from biaskit.errors import (
 from biaskit.gate.limits import Limit, limits_of, required_of
 from biaskit.gate.settling import Judged, by_its_ends, would_settle
 from biaskit.gate.verdicts import FAIL, UNCERTAIN, Claim, Verdict, verdicts
+from biaskit.intervals.evidence import Evidence, all_ends, all_tails_at
 from biaskit.intervals.figures import evidence_of
 from biaskit.metrics import Metric
 from biaskit.reports.notes import NOT_COMPUTED
@@ -186,6 +187,7 @@ def _judged(held: Sequence[Row], limits: Mapping[str, Limit], confidence: float)
     for i, row in enumerate(held):
         by_metric[row.metric].append(i)
     made: dict[int, Judged] = {}
+    known: dict[str, Evidence] = {}
     for symbol, places in by_metric.items():
         limit = limits[symbol]
         estimate, *rates = (
@@ -195,17 +197,23 @@ def _judged(held: Sequence[Row], limits: Mapping[str, Limit], confidence: float)
         form = limit.metric.form_of_rates(*rates)
         if form is None or np.isnan(rates[-1]).all():
             made |= {i: by_its_ends(held[i], limit.metric, limit.low, limit.high) for i in places}
-            continue
-        evidence = evidence_of(form, estimate)
-        found = [
-            *evidence.ends((1 - confidence) / 2),
-            *(2 * evidence.tail_at(end) for end in (limit.low, limit.high)),
-        ]
-        for at, i in enumerate(places):
-            low, high, *doubts = (float(one[at]) for one in found)
+        else:
+            known[symbol] = evidence_of(form, estimate)
+    # The ends and levels of all metrics are found together, which saves most of the time.
+    evidence = [*known.values()]
+    ends = all_ends(evidence, (1 - confidence) / 2)
+    tails = all_tails_at(
+        [*evidence, *evidence],
+        [*(limits[one].low for one in known), *(limits[one].high for one in known)],
+    )
+    by_limit = zip(tails[: len(known)], tails[len(known) :], strict=True)
+    for (symbol, one), of_ends, of_limits in zip(known.items(), ends, by_limit, strict=True):
+        for at, i in enumerate(by_metric[symbol]):
+            low, high = (float(end[at]) for end in of_ends)
             if held[i].confidence == confidence:  # the report's own ends, to the bit
                 low, high = held[i].low, held[i].high
-            made[i] = Judged(held[i], low, high, doubts[0], doubts[1], evidence, at)
+            doubt_low, doubt_high = (float(2 * tail[at]) for tail in of_limits)
+            made[i] = Judged(held[i], low, high, doubt_low, doubt_high, one, at)
     return [made[i] for i in range(len(held))]
 
 
