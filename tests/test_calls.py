@@ -51,7 +51,7 @@ def linear(table: Any) -> Any:
     ("given", "told"),
     [
         ({"metrics": 3}, r'metrics takes symbols, such as \["DPL", "CI"\], or metrics; not 3'),
-        ({"metrics": [3]}, "no metric 3; There are 'CI'"),
+        ({"metrics": [3]}, "no metric 3; there are 'CI'"),
         ({"metrics": ""}, "no metric ''"),
         ({"metrics": ["CI", OWN, "DPL"]}, "two metrics have the symbol 'DPL'"),
         ({"metrics": [OWN, replace(OWN)]}, "two metrics have the symbol 'DPL'"),
@@ -71,7 +71,7 @@ def linear(table: Any) -> Any:
         ({"labels": "y"}, "report takes no 'labels'; did you mean 'label'"),
         (
             {"privileged": "M"},
-            "report takes no 'privileged'; There are 'data', 'roles', 'facet', 'label'",
+            "report takes no 'privileged'; there are 'data', 'roles', 'facet', 'label'",
         ),
     ],
 )

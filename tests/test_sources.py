@@ -449,7 +449,7 @@ def test_data_that_are_not_a_table() -> None:
     refuses(3, "builtins.int is not a table")
     refuses({"sex": ["F"]}, "builtins.dict is not a table")
     refuses(pl.Series([1, 2]), "Series could not be read as a table")
-    refuses(pd.DataFrame({0: [1]}), "no column 'sex'; There are '0'")
+    refuses(pd.DataFrame({0: [1]}), "no column 'sex'; there are '0'")
     refuses(pd.DataFrame({("sex", "x"): [1]}), "no column 'sex'")
     with pytest.raises(BiaskitError, match="facet is needed"):
         biaskit.count(pd.DataFrame(GOOD))

@@ -43,10 +43,12 @@ class PointerError(DataError):
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Suggestion to append to a message: the nearest known name, or all of them.
+    """Suggestion to append to a message after a semicolon: the nearest known name, or all of them.
 
     >>> did_you_mean("gendr", ["gender", "age"])
     "did you mean 'gender'? There are 'gender', 'age'"
+    >>> did_you_mean("income", ["gender", "age"])
+    "there are 'gender', 'age'"
     """
     import difflib  # most calls are right, and need not wait for it
 
@@ -55,8 +57,9 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     if not near:
         lowered = {n.lower(): n for n in reversed(names)}
         near = [lowered[name.lower()]] if name.lower() in lowered else []
-    there = f"There are {listed(names)}" if names else "There are none"
-    return f"did you mean {near[0]!r}? {there}" if near else there
+    if not near:
+        return f"there are {listed(names)}" if names else "there are none"
+    return f"did you mean {near[0]!r}? There are {listed(names)}"
 
 
 def first_line(error: BaseException) -> str:
