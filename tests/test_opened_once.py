@@ -116,7 +116,9 @@ def test_a_file_whose_columns_are_asked_for_first_is_opened_once(path: Path) -> 
     assert len(opens) == 1
 
 
-@pytest.mark.parametrize("verb", ["report", "count", "check"])
+@pytest.mark.parametrize(
+    "verb", ["report", "count", "check", "check --limit", "check --limit --dry-run"]
+)
 def test_a_command_opens_a_file_once(
     path: Path, verb: str, footers: list[Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -124,12 +126,14 @@ def test_a_command_opens_a_file_once(
         "report": HELD,
         "count": [*HELD, "-o", str(tmp_path / "x.counts")],
         "check": ["--config", str(tmp_path / "biaskit.toml")],
+        "check --limit": [*HELD, "--limit", "DPL=0.9"],
+        "check --limit --dry-run": [*HELD, "--limit", "DPL=0.9", "--dry-run"],
     }[verb]
     (tmp_path / "biaskit.toml").write_text(
         f'[[data]]\nfiles = "{path.name}"\nfacet = "sex"\nlabel = "y"\nlimits = {{DPL = 0.9}}\n'
     )
     with opens_of(path) as opens:
-        assert main([verb, str(path), *more]) == 0
+        assert main([verb.split()[0], str(path), *more]) == 0
     assert len(opens) == 1
     assert len(footers) == (path.suffix == ".parquet")
 

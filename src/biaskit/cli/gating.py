@@ -23,6 +23,7 @@ from biaskit.cli.output import (
     write,
 )
 from biaskit.cli.streams import say
+from biaskit.counts.counts import Counts
 from biaskit.errors import (
     BiaskitError,
     DataError,
@@ -35,11 +36,20 @@ from biaskit.errors import (
 from biaskit.gate.config import Config, DataSet, config_file, data_of, read_config
 from biaskit.gate.forms import FORMS, Result
 from biaskit.gate.limits import allowed_changes
-from biaskit.gate.outcomes import Outcome, broken, check_data_set, dry_run, failed, write_baseline
+from biaskit.gate.outcomes import (
+    Outcome,
+    Table,
+    broken,
+    check_data_set,
+    dry_run,
+    failed,
+    write_baseline,
+)
 from biaskit.gate.people import conclusion, markdown_summary
 from biaskit.gate.verdicts import FAIL, UNCERTAIN
-from biaskit.sources.dispatch import saved_counts
+from biaskit.sources.dispatch import opened
 from biaskit.sources.files.finding import expanded
+from biaskit.sources.files.local import LocalBytes
 from biaskit.store import written
 from biaskit.store.addresses import in_one_line
 
@@ -147,7 +157,8 @@ def _outcomes(args: argparse.Namespace) -> tuple[list[Outcome], int, bool]:
     """Outcomes of a call, how many of its files belong to no data set, and whether it is strict."""
     if args.limit or any(value is not None for value in roles_given(args).values()):
         refuse_overwriting(args.output, args.data)
-        return [_in_flags(_outcome(args, _by_hand(args), None, args.strict))], 0, args.strict
+        data, table = _by_hand(args)
+        return [_in_flags(_outcome(args, data, None, args.strict, table))], 0, args.strict
     for flag in ("required", "min_rows", "confidence"):
         if getattr(args, flag) is not None:
             raise RolesError(
@@ -186,12 +197,16 @@ def _read(
 
 
 def _outcome(
-    args: argparse.Namespace, data: DataSet, files: Sequence[Path] | None, strict: bool
+    args: argparse.Namespace,
+    data: DataSet,
+    files: Sequence[Path] | None,
+    strict: bool,
+    table: Table | None = None,
 ) -> Outcome:
     if args.dry_run:
-        return dry_run(data, files)
+        return dry_run(data, files, table)
     with progress_line() as progress:
-        return check_data_set(data, files, strict=strict, progress=progress)
+        return check_data_set(data, files, strict=strict, progress=progress, table=table)
 
 
 def _in_flags(outcome: Outcome) -> Outcome:
@@ -200,8 +215,11 @@ def _in_flags(outcome: Outcome) -> Outcome:
     return replace(outcome, findings=findings) if outcome.broken else outcome
 
 
-def _by_hand(args: argparse.Namespace) -> DataSet:
-    """Data set that the flags describe; saved counts bring their own roles."""
+def _by_hand(args: argparse.Namespace) -> tuple[DataSet, Table | None]:
+    """Data set that the flags describe, and its file, if it is one, opened.
+
+    Saved counts bring their own roles.
+    """
     if not args.data:
         raise RolesError(
             "which data? Name files, or leave out the flags to check the data sets of a "
@@ -212,10 +230,11 @@ def _by_hand(args: argparse.Namespace) -> DataSet:
             "--limit is needed: what to check the data against, such as --limit DPL=0.1"
         )
     roles = {name: value for name, value in roles_given(args).items() if value is not None}
-    if len(args.data) == 1 and (saved := saved_counts(args.data[0])) is not None:
-        roles = {**saved.roles.given(), **roles}
+    table = opened(args.data[0]) if len(args.data) == 1 else None
+    if isinstance(table, Counts):
+        roles = {**table.roles.given(), **roles}
     given = {flag: getattr(args, flag) for flag in ("required", "min_rows", "confidence")}
-    return DataSet.of(
+    made = DataSet.of(
         {
             "files": args.data,
             "limits": _limits(args.limit),
@@ -224,6 +243,7 @@ def _by_hand(args: argparse.Namespace) -> DataSet:
             **roles,
         }
     )
+    return made, table if isinstance(table, (Counts, LocalBytes)) else None
 
 
 def _config(args: argparse.Namespace) -> Config:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from biaskit.counts.counts import Counts, same_roles
 from biaskit.errors import DataError, RolesError
@@ -16,6 +16,7 @@ from biaskit.reports.fliptest import needs_rows
 from biaskit.reports.report import report_rows, what_was_read
 from biaskit.sources.counting import Counted, Progress, counted
 from biaskit.sources.dispatch import opened, refuse_unfit, saved_counts
+from biaskit.sources.files.local import LocalBytes
 from biaskit.store import written
 from biaskit.store.addresses import said, shown
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Outcome",
+    "Table",
     "broken",
     "check_data_set",
     "dry_run",
@@ -31,6 +33,9 @@ __all__ = [
     "worst_first",
     "write_baseline",
 ]
+
+#: A file that `biaskit.sources.dispatch.opened` has opened.
+Table: TypeAlias = Counts | LocalBytes
 
 
 @dataclass(frozen=True)
@@ -61,8 +66,12 @@ def check_data_set(
     *,
     strict: bool = False,
     progress: Progress | None = None,
+    table: Table | None = None,
 ) -> Outcome:
-    """Outcome of one data set, or of some of its files alone; errors are findings in it."""
+    """Outcome of one data set, or of some of its files alone; errors are findings in it.
+
+    `table` is its only file, where the caller has opened it.
+    """
     paths: list[Path | str] = []
     found: list[Finding] = []
     made = Outcome(data.name)
@@ -70,7 +79,7 @@ def check_data_set(
         paths = list(files) if files is not None else data.paths()
         if not paths:  # it is optional, then
             return replace(made, about="no file is there, and it is optional")
-        counts, sample = _counted(data, paths, progress)
+        counts, sample = _counted(data, paths, progress, table)
         about = what_was_read(counts)
         made = replace(made, files=tuple(map(shown, paths)), about=about, rows=counts.rows)
         if data.limits:
@@ -103,14 +112,19 @@ def broken(name: str, error: Exception, paths: Sequence[Path | str] = ()) -> Out
     return Outcome(name, tuple(map(shown, paths)), findings=(of_error(error),), broken=True)
 
 
-def dry_run(data: DataSet, files: Sequence[Path | str] | None = None) -> Outcome:
-    """Outcome of a data set whose columns and baseline are looked up, but no rows are read."""
+def dry_run(
+    data: DataSet, files: Sequence[Path | str] | None = None, table: Table | None = None
+) -> Outcome:
+    """Outcome of a data set whose columns and baseline are looked up, but no rows are read.
+
+    `table` is its only file, where the caller has opened it.
+    """
     paths: list[Path | str] = []
     try:
         paths = list(files) if files is not None else data.paths()
-        for path in paths:
-            if not isinstance(table := opened(path), Counts):
-                refuse_unfit(table, data.roles)
+        for held in paths if table is None else [table]:
+            if not isinstance(one := opened(held), Counts):
+                refuse_unfit(one, data.roles)
         if data.baseline is not None:
             same_roles(data.roles, _baseline(data.baseline).roles, "cannot be compared")
     except Exception as error:  # noqa: BLE001 - the other data sets are checked all the same
@@ -151,12 +165,17 @@ def failed(outcomes: Iterable[Outcome]) -> bool:
     return any(finding.level == ERROR for one in outcomes for finding in one.findings)
 
 
-def _counted(data: DataSet, paths: Sequence[Path | str], progress: Progress | None) -> Counted:
-    table = opened(paths[0] if len(paths) == 1 else paths)
-    if isinstance(table, Counts):
-        return Counted(table.choosing(**data.roles.given()))
+def _counted(
+    data: DataSet,
+    paths: Sequence[Path | str],
+    progress: Progress | None,
+    table: Table | None = None,
+) -> Counted:
+    held = table or opened(paths[0] if len(paths) == 1 else paths)
+    if isinstance(held, Counts):
+        return Counted(held.choosing(**data.roles.given()))
     keep_rows = needs_rows(data.roles, [limit.metric for limit in data.limits])
-    return counted(table, data.roles, keep_rows=keep_rows, progress=progress)
+    return counted(held, data.roles, keep_rows=keep_rows, progress=progress)
 
 
 def _baseline(path: Path | str) -> Counts:
