@@ -238,6 +238,7 @@ def test_a_long_text_that_a_counts_file_repeats(length: int, tmp_path: Path) -> 
     assert megabytes_of(program) < 300
 
 
+@pytest.mark.slow
 def test_counts_of_a_million_cells_take_little_memory(tmp_path: Path) -> None:
     values = [str(i) for i in range(1_000)]
     label, predicted = (part.ravel() for part in np.indices((1_000, 1_000)))
@@ -300,6 +301,7 @@ def test_values_that_are_read_one_by_one_are_bounded(one: bytes) -> None:
     assert len(numbers) == 2_000_000
 
 
+@pytest.mark.slow
 def test_a_million_cells_are_saved_as_arrays(tmp_path: Path) -> None:
     levels = ([f"f{i:03}" for i in range(1_000)], range(100), ["*"], range(10))
     table = Table(tuple(map(tuple, levels)), np.arange(1, 1_000_001).reshape(1_000, 100, 1, 10))

@@ -251,7 +251,9 @@ def _of_dask(path: Path) -> Any:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Ibis and Dask, by what they use
 @pytest.mark.parametrize("read", [_of_duckdb, _of_polars, _of_ibis, _of_sqlframe, _of_dask])
 @pytest.mark.parametrize("others", [(), (float("inf"),), (float("-inf"), None), (None,)], ids=str)
-@pytest.mark.parametrize("dtype", [pa.float32(), pa.float64()], ids=str)
+@pytest.mark.parametrize(
+    "dtype", [pytest.param(pa.float32(), marks=pytest.mark.slow), pa.float64()], ids=str
+)
 def test_nan_beside_what_a_parquet_footer_says(
     read: Callable[[Path], Any], others: tuple[float | None, ...], dtype: Any, tmp_path: Path
 ) -> None:

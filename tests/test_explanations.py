@@ -479,6 +479,7 @@ def test_categorical_splits_are_left_to_their_library() -> None:
         assert added == pytest.approx(total, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_catboost_is_explained_by_itself() -> None:
     catboost = pytest.importorskip("catboost")
     model = catboost.CatBoostClassifier(
@@ -721,6 +722,7 @@ def test_a_pickle_is_not_opened_without_consent(
     assert report.gap.tolist() == pytest.approx(expected.gap.tolist())
 
 
+@pytest.mark.slow
 def test_a_skops_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     skops = pytest.importorskip("skops.io")
     model = GradientBoostingClassifier(n_estimators=3).fit(PEOPLE[FEATURES], PEOPLE.hired)
@@ -732,6 +734,7 @@ def test_a_skops_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert pd.read_csv("gap.csv").gap.tolist() == pytest.approx(expected.gap.tolist())
 
 
+@pytest.mark.slow
 def test_an_onnx_file(folder: Path) -> None:
     pytest.importorskip("onnxruntime")
     convert = pytest.importorskip("skl2onnx")
@@ -764,7 +767,10 @@ def test_an_onnx_file(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["model.json", "model.ubj", "model.txt", "model.pkl", "model.joblib", "model.skops", "m.onnx"],
+    [
+        *("model.json", "model.ubj", "model.txt", "model.pkl", "model.joblib"),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("model.skops", "m.onnx")),
+    ],
 )
 def test_a_file_that_is_not_a_model(
     name: str, folder: Path, capsys: pytest.CaptureFixture[str]

@@ -279,15 +279,22 @@ def test_sklearn(model: Any, rows: np.ndarray, label: np.ndarray) -> None:
     "options",
     [
         {"objective": "binary:logistic"},
-        {"objective": "binary:logistic", "base_score": 0.2},
-        {"objective": "binary:logitraw"},
+        pytest.param({"objective": "binary:logistic", "base_score": 0.2}, marks=pytest.mark.slow),
+        pytest.param({"objective": "binary:logitraw"}, marks=pytest.mark.slow),
         {"objective": "reg:squarederror"},
-        {"objective": "count:poisson"},
+        pytest.param({"objective": "count:poisson"}, marks=pytest.mark.slow),
         {"objective": "multi:softprob", "num_class": 3},
         {"objective": "binary:logistic", "booster": "dart", "rate_drop": 0.5},
-        {"objective": "binary:logistic", "tree_method": "exact"},
-        {"objective": "binary:logistic", "num_parallel_tree": 2},
-        {"objective": "binary:logistic", "max_depth": 0, "max_leaves": 5, "gamma": 1.0},
+        pytest.param(
+            {"objective": "binary:logistic", "tree_method": "exact"}, marks=pytest.mark.slow
+        ),
+        pytest.param(
+            {"objective": "binary:logistic", "num_parallel_tree": 2}, marks=pytest.mark.slow
+        ),
+        pytest.param(
+            {"objective": "binary:logistic", "max_depth": 0, "max_leaves": 5, "gamma": 1.0},
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=str,
 )
@@ -316,12 +323,15 @@ def test_xgboost(options: dict[str, Any]) -> None:
     [
         {"objective": "binary"},
         {"objective": "binary", "zero_as_missing": True},
-        {"objective": "binary", "use_missing": False},
-        {"objective": "regression"},
+        pytest.param({"objective": "binary", "use_missing": False}, marks=pytest.mark.slow),
+        pytest.param({"objective": "regression"}, marks=pytest.mark.slow),
         {"objective": "multiclass", "num_class": 3},
         {"objective": "binary", "boosting": "dart"},
-        {"objective": "binary", "boosting": "rf", "bagging_freq": 1, "bagging_fraction": 0.5},
-        {"objective": "poisson"},
+        pytest.param(
+            {"objective": "binary", "boosting": "rf", "bagging_freq": 1, "bagging_fraction": 0.5},
+            marks=pytest.mark.slow,
+        ),
+        pytest.param({"objective": "poisson"}, marks=pytest.mark.slow),
     ],
     ids=str,
 )

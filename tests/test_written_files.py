@@ -239,6 +239,7 @@ def test_threads_that_write_one_file_while_others_read_it(here: Path) -> None:
     assert not list(here.glob(".*"))
 
 
+@pytest.mark.slow
 def test_processes_of_one_pid_that_write_one_file(here: Path) -> None:
     """As in containers that share a folder: each is process 1 to itself."""
     code = """
