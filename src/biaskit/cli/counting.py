@@ -18,8 +18,6 @@ from biaskit.sources.counting import Counted, counted
 from biaskit.sources.dispatch import opened, paths_of
 from biaskit.sources.files.reading import ColumnPath
 from biaskit.sources.parquet.choice import kernels_choice
-from biaskit.sources.record import merged, save_with
-from biaskit.sources.resume import count_resumed
 from biaskit.store import written
 
 __all__ = ["add_verbs", "counts_of"]
@@ -71,6 +69,8 @@ def _count(args: argparse.Namespace) -> None:
 
 
 def _resume(args: argparse.Namespace) -> None:
+    from biaskit.sources.resume import count_resumed  # most calls do not resume
+
     roles = Roles(**roles_given(args))
     with progress_line() as progress:
         found = count_resumed(args.data, roles, args.output, progress, by_file=args.replace)
@@ -105,6 +105,8 @@ def _plan(args: argparse.Namespace) -> None:
 
 
 def _merge(args: argparse.Namespace) -> None:
+    from biaskit.sources.record import merged, save_with  # a report does not merge
+
     written.refuse_unwritable(args.output)
     # The output may be among the inputs: it is read, added to and replaced like any other.
     with written.locked(args.output):
