@@ -11,7 +11,7 @@ import biaskit
 
 ROOT = Path(biaskit.__file__).parent
 MODULES = sorted(path for path in ROOT.rglob("*.py") if path.name != "__main__.py")
-MOST_LINES, MOST_MODULES, MOST_ENTRIES, MOST_ARGUMENTS = 450, 16, 16, 10
+MOST_LINES, MOST_MODULES, MOST_ENTRIES, MOST_ARGUMENTS = 450, 16, 20, 10
 
 
 def name_of(path: Path) -> str:

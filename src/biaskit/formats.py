@@ -23,6 +23,7 @@ __all__ = [
     "json_value",
     "markdown",
     "printable",
+    "shortened",
 ]
 
 # Most characters of a text that people see; JSON and CSV have all of it.
@@ -161,7 +162,7 @@ def _text(value: Any) -> str:
         case bool():
             return str(value)
         case str():
-            return value if len(value) <= _MOST_LETTERS else f"{value[: _MOST_LETTERS - 3]}..."
+            return shortened(value)
         case int():
             return f"{value:,}"
         case float() if math.isnan(value):
@@ -171,6 +172,11 @@ def _text(value: Any) -> str:
         case float():
             return f"{value:.4f}"
     return str(value)
+
+
+def shortened(text: str) -> str:
+    """Text for people, of 1,000 characters at most."""
+    return text if len(text) <= _MOST_LETTERS else f"{text[: _MOST_LETTERS - 3]}..."
 
 
 def markdown(text: str) -> str:

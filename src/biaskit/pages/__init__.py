@@ -1,0 +1,1 @@
+"""Pages: rows to a report that people read, one file that fetches nothing."""

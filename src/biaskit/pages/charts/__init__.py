@@ -1,0 +1,1 @@
+"""Charts: plain records to SVG. They know no metrics, no counts and no pandas."""

@@ -1,0 +1,110 @@
+"""Drawings: the frame that every chart stands in, its colours, and lines and shapes in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from biaskit.pages.charts.texts import SIZE, text
+from biaskit.pages.markup import Safe, coordinate, el
+
+__all__ = [
+    "COLOURS",
+    "MUTED",
+    "WIDTH",
+    "Head",
+    "drawing",
+    "fill",
+    "path",
+    "point",
+    "said",
+    "stroke",
+]
+
+# Width of a drawing; a page scales it down.
+WIDTH = 760.0
+# Colours for a host that takes no style sheet. page.css has these, and those for the dark. What is
+# not among them has the colour of the text around the drawing.
+COLOURS = {
+    "est": "#0072b2",
+    "bad": "#b3400a",
+    "un": "#6b6b6b",
+    "fn": "#7a3fa0",
+    "grid": "#d8dade",
+    "band": "#dce8f2",
+    "bg": "#ffffff",
+}
+# Attributes of texts that matter less.
+MUTED = {"class_": "mute", "font_size": "12"}
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a chart is to those who do not see it.
+
+    Parameters
+    ----------
+    id
+        Id in the page, which no other element has.
+    title
+        What the chart shows.
+    description
+        What it says, where no sentence beside it does.
+    described_by
+        Id of the sentences beside it that say it.
+    """
+
+    id: str
+    title: str
+    description: str = ""
+    described_by: str = ""
+
+
+def drawing(head: Head, height: float, *children: Safe | None) -> Safe:
+    """SVG of a chart, whole without a style sheet."""
+    title, description = f"{head.id}-t", f"{head.id}-d"
+    own = description if head.description else None
+    return el(
+        "svg",
+        el("title", head.title, id=title),
+        el("desc", head.description, id=description) if own else None,
+        *children,
+        class_="chart",
+        id=head.id,
+        viewBox=f"0 0 {coordinate(WIDTH)} {coordinate(height)}",
+        width=WIDTH,
+        height=float(height),
+        role="img",
+        aria_labelledby=title,
+        aria_describedby=head.described_by or own,
+        font_family="system-ui,sans-serif",
+        font_size=SIZE,
+        fill="currentColor",
+    )
+
+
+def said(head: Head, words: str) -> Safe:
+    """Chart that has nothing to draw, and says so."""
+    return drawing(head, 32, text(0.0, 20.0, words))
+
+
+def fill(colour: str) -> dict[str, Any]:
+    """Attributes of what is filled."""
+    return {"class_": f"f-{colour}", "fill": COLOURS[colour]}
+
+
+def stroke(colour: str, width: float = 1.0) -> dict[str, Any]:
+    """Attributes of a line."""
+    return {"class_": f"s-{colour}", "stroke": COLOURS[colour], "stroke_width": width}
+
+
+def path(parts: Iterable[str], **attributes: Any) -> Safe | None:
+    """One path of many parts; none where there are none."""
+    data = "".join(parts)
+    return el("path", d=Safe(data), **attributes) if data else None
+
+
+def point(x: float, y: float) -> str:
+    """Place, as the data of a path have it."""
+    return f"{coordinate(x)} {coordinate(y)}"

@@ -1,0 +1,135 @@
+"""Rows: charts whose values stand one below the other, on one axis, with their texts beside."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from biaskit.pages.charts.drawing import MUTED, WIDTH, path, point, stroke
+from biaskit.pages.charts.scales import Scale
+from biaskit.pages.charts.texts import SIZE, block, cut, text, width_of, wrapped
+from biaskit.pages.markup import Safe, coordinate, el
+
+__all__ = ["Rows", "axis", "more", "rows"]
+
+_GAP, _LINE, _ROOM = 14.0, SIZE + 2, 11.0
+# Widths of the labels, and of a column at the right, at most; and of the axis at least.
+_MOST_LABEL, _MOST_COLUMN, _LEAST_AXIS = 250.0, 170.0, 230.0
+_SMALL = 12.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Where each row stands, where its axis is, and the texts at both sides."""
+
+    middles: list[float]
+    top: float
+    bottom: float
+    left: float
+    right: float
+    texts: list[Safe]
+
+
+def rows(labels: Sequence[str], columns: Sequence[Sequence[str]], top: float = 4.0) -> Rows:
+    """Rows with labels at the left, in two lines at most, and columns of texts at the right.
+
+    Parameters
+    ----------
+    labels
+        Label of each row.
+    columns
+        Columns from left to right, each a text per row, aligned at the right.
+    top
+        Where the first row begins.
+    """
+    columns = [column for column in columns if any(column)]
+    widths = [
+        min(max(width_of(shown) for shown in column) + _GAP, _MOST_COLUMN) for column in columns
+    ]
+    right = WIDTH - (sum(widths) + _GAP if widths else 2 * _GAP)
+    room = min(_MOST_LABEL, right - _LEAST_AXIS)
+    wrapped_labels = [wrapped(label, room) for label in labels]
+    widest = max((width_of(one) for lines in wrapped_labels for one in lines), default=0.0)
+    left = max(widest + _GAP, 2 * _GAP)
+    middles, y = [], top
+    texts = []
+    for label, lines in zip(labels, wrapped_labels, strict=True):
+        height = _LINE * len(lines) + _ROOM
+        middles.append(y + height / 2)
+        texts.append(block(left - _GAP, y + height / 2, label, lines))
+        y += height
+    made = [el("g", *texts, text_anchor="end")]
+    x = right + _GAP
+    for place, (column, width) in enumerate(zip(columns, widths, strict=True)):
+        x += width
+        shown = (
+            text(x, middle + SIZE * 0.35, cut(one, width))
+            for middle, one in zip(middles, column, strict=True)
+            if one
+        )
+        made.append(el("g", *shown, text_anchor="end", **(MUTED if place else {})))
+    return Rows(middles, top, y, left, right, made)
+
+
+def axis(
+    scale: Scale,
+    top: float,
+    bottom: float,
+    shown: Callable[[float], str],
+    *,
+    parity: float | None = None,
+    ends: tuple[str, str] = ("", ""),
+) -> tuple[list[Safe | None], float]:
+    """Axis below rows, and where the room below it begins.
+
+    Parameters
+    ----------
+    scale
+        Values on the axis, and where it lies.
+    top, bottom
+        Where its lines begin and end.
+    shown
+        Text of a round value.
+    parity
+        Value that has a line of its own.
+    ends
+        What the left and the right of the axis mean.
+    """
+    ticks = _apart([(scale.at(value), shown(value)) for value in scale.ticks()])
+    labels = (text(x, bottom + 16, one, anchor="middle") for x, one in ticks)
+    grid = (f"M{point(x, top)}V{coordinate(bottom)}" for x, _ in ticks)
+    made = [path(grid, **stroke("grid")), el("g", *labels, **MUTED)]
+    if parity is not None and scale.holds(parity):
+        middle = (f"M{point(scale.at(parity), top)}V{coordinate(bottom + 4)}",)
+        made.append(path(middle, stroke="currentColor", stroke_width=1.5))
+    low, high = ends
+    if not (low or high):
+        return made, bottom + 22
+    room = scale.right - scale.left - _GAP
+    low = cut(low, room / 2, _SMALL)
+    high = cut(high, room - width_of(low, _SMALL), _SMALL)
+    made.append(
+        el(
+            "g",
+            text(scale.left, bottom + 34, low) if low else None,
+            text(scale.right, bottom + 34, high, anchor="end") if high else None,
+            **MUTED,
+        )
+    )
+    return made, bottom + 42
+
+
+def _apart(ticks: list[tuple[float, str]]) -> list[tuple[float, str]]:
+    """Ticks whose labels do not touch, every second one as often as it takes."""
+    while any(
+        left[0] + width_of(left[1], _SMALL) / 2 + 6 > right[0] - width_of(right[1], _SMALL) / 2
+        for left, right in itertools.pairwise(ticks)
+    ):
+        ticks = ticks[::2]
+    return ticks
+
+
+def more(n: int, y: float) -> list[Safe]:
+    """Line that says how many rows are not drawn; nothing if all are."""
+    return [text(0.0, y + 14, f"and {n:,} more, in the table", **MUTED)] if n else []
