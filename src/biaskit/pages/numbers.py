@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["MINUS", "interval", "number", "percent", "whole"]
+__all__ = ["MINUS", "interval", "number", "percent", "tick", "tick_percent", "whole"]
 
 MINUS = "\N{MINUS SIGN}"
 # Numbers from here on are shown by their power of ten.
@@ -55,3 +55,22 @@ def interval(low: float, high: float, places: int = 3) -> str:
     if math.isnan(low) or math.isnan(high):
         return ""
     return f"{number(low, places)} to {number(high, places)}"
+
+
+def tick(value: float) -> str:
+    """Round value at an axis, without decimals that say nothing.
+
+    >>> tick(0.25), tick(-0.1), tick(12500.0)
+    ('0.25', '−0.1', '12,500')
+    """
+    shown = f"{abs(value):,.6g}"
+    return f"{MINUS}{shown}" if value < 0 else shown
+
+
+def tick_percent(value: float) -> str:
+    """Round share at an axis.
+
+    >>> tick_percent(0.025)
+    '2.5 %'
+    """
+    return f"{tick(100 * value)} %"

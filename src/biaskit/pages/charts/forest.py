@@ -11,6 +11,7 @@ from biaskit.pages.charts.marks import Marks
 from biaskit.pages.charts.rows import axis, more, rows
 from biaskit.pages.charts.scales import Scale, spanning
 from biaskit.pages.markup import Safe, coordinate
+from biaskit.pages.numbers import tick
 
 __all__ = ["ForestRow", "forest", "forest_scale"]
 
@@ -136,8 +137,8 @@ def _bands(
 
 
 def _size(value: float) -> str:
-    return f"{abs(value):,.6g}"
+    return tick(abs(value))
 
 
 def _factor(value: float) -> str:
-    return f"{max(value, 1 / value):,.3g}×"
+    return f"{tick(max(value, 1 / value))}×"

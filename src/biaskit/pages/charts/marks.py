@@ -11,7 +11,7 @@ from biaskit.pages.charts.drawing import fill, path, point, stroke
 from biaskit.pages.charts.scales import Scale
 from biaskit.pages.markup import Safe, coordinate
 
-__all__ = ["Marks", "diamonds", "dots", "rings"]
+__all__ = ["Marks", "diamonds", "dots", "rings", "squares", "triangles"]
 
 _RADIUS, _HALF = 4.5, 6.5
 
@@ -95,6 +95,16 @@ def rings(places: Iterable[tuple[float, float]], colour: str) -> Safe | None:
     data = (f"M{point(x - _RADIUS, y)}{half} 9 0{half}-9 0" for x, y in places)
     attributes = stroke(colour, 2.0)
     return path(data, **{**attributes, "class_": f"{attributes['class_']} f-bg"}, fill="#ffffff")
+
+
+def squares(places: Iterable[tuple[float, float]], colour: str) -> Safe | None:
+    """Filled squares."""
+    return path((f"M{point(x - 4, y - 4)}h8v8h-8z" for x, y in places), **fill(colour))
+
+
+def triangles(places: Iterable[tuple[float, float]], colour: str) -> Safe | None:
+    """Filled triangles."""
+    return path((f"M{point(x, y - 5)}l5 9h-10z" for x, y in places), **fill(colour))
 
 
 # Kinds of marks: what a later one draws lies on top.

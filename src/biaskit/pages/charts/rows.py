@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from biaskit.pages.charts.drawing import MUTED, WIDTH, path, point, stroke
@@ -14,8 +14,8 @@ from biaskit.pages.markup import Safe, coordinate, el
 __all__ = ["Rows", "axis", "more", "rows"]
 
 _GAP, _LINE, _ROOM = 14.0, SIZE + 2, 11.0
-# Widths of the labels, and of a column at the right, at most; and of the axis at least.
-_MOST_LABEL, _MOST_COLUMN, _LEAST_AXIS = 250.0, 170.0, 230.0
+# Widths of the labels, and of all columns at the right, at most; and of the axis at least.
+_MOST_LABEL, _MOST_COLUMNS, _LEAST_AXIS = 250.0, 350.0, 230.0
 _SMALL = 12.0
 
 
@@ -31,7 +31,14 @@ class Rows:
     texts: list[Safe]
 
 
-def rows(labels: Sequence[str], columns: Sequence[Sequence[str]], top: float = 4.0) -> Rows:
+def rows(
+    labels: Sequence[str],
+    columns: Sequence[Sequence[str]],
+    *,
+    top: float = 4.0,
+    heads: Sequence[str] = (),
+    muted: Collection[int] = (1, 2, 3),
+) -> Rows:
     """Rows with labels at the left, in two lines at most, and columns of texts at the right.
 
     Parameters
@@ -41,35 +48,56 @@ def rows(labels: Sequence[str], columns: Sequence[Sequence[str]], top: float = 4
     columns
         Columns from left to right, each a text per row, aligned at the right.
     top
-        Where the first row begins.
+        Where the first row begins, or the names of the columns stand.
+    heads
+        Names of the columns, if they have any.
+    muted
+        Places of columns that matter less.
     """
-    columns = [column for column in columns if any(column)]
-    widths = [
-        min(max(width_of(shown) for shown in column) + _GAP, _MOST_COLUMN) for column in columns
+    named = [
+        (column, name, MUTED if place in muted else {})
+        for place, (column, name) in enumerate(
+            zip(columns, heads or [""] * len(columns), strict=True)
+        )
+        if any(column)
     ]
+    widths = _within(
+        _MOST_COLUMNS,
+        [max(width_of(one) for one in (*column, name)) + _GAP for column, name, _ in named],
+    )
     right = WIDTH - (sum(widths) + _GAP if widths else 2 * _GAP)
     room = min(_MOST_LABEL, right - _LEAST_AXIS)
-    wrapped_labels = [wrapped(label, room) for label in labels]
-    widest = max((width_of(one) for lines in wrapped_labels for one in lines), default=0.0)
+    labels_in_lines = [wrapped(label, room) for label in labels]
+    widest = max((width_of(one) for lines in labels_in_lines for one in lines), default=0.0)
     left = max(widest + _GAP, 2 * _GAP)
-    middles, y = [], top
-    texts = []
-    for label, lines in zip(labels, wrapped_labels, strict=True):
+    top += 20.0 if any(name for _, name, _ in named) else 0.0
+    middles, texts, y = [], [], top
+    for label, lines in zip(labels, labels_in_lines, strict=True):
         height = _LINE * len(lines) + _ROOM
         middles.append(y + height / 2)
         texts.append(block(left - _GAP, y + height / 2, label, lines))
         y += height
     made = [el("g", *texts, text_anchor="end")]
     x = right + _GAP
-    for place, (column, width) in enumerate(zip(columns, widths, strict=True)):
+    for (column, name, look), width in zip(named, widths, strict=True):
         x += width
+        above = [text(x, top - 6, cut(name, width - _GAP), **MUTED)] if name else []
         shown = (
-            text(x, middle + SIZE * 0.35, cut(one, width))
+            text(x, middle + SIZE * 0.35, cut(one, width - _GAP))
             for middle, one in zip(middles, column, strict=True)
             if one
         )
-        made.append(el("g", *shown, text_anchor="end", **(MUTED if place else {})))
+        made.append(el("g", *above, *shown, text_anchor="end", **look))
     return Rows(middles, top, y, left, right, made)
+
+
+def _within(most: float, widths: Sequence[float]) -> list[float]:
+    """Widths that together have so much room, the widest ones cut to the same."""
+    left, found = most, dict.fromkeys(range(len(widths)), 0.0)
+    for done, place in enumerate(sorted(found, key=lambda place: widths[place])):
+        found[place] = min(widths[place], left / (len(widths) - done))
+        left -= found[place]
+    return [*found.values()]
 
 
 def axis(

@@ -6,15 +6,16 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from biaskit.pages.charts.drawing import MUTED, Head, drawing, path, point, said
+from biaskit.formats import printable, shortened
+from biaskit.pages.charts.drawing import MUTED, WIDTH, Head, drawing, path, point, said
 from biaskit.pages.charts.marks import Marks
 from biaskit.pages.charts.rows import axis, more, rows
 from biaskit.pages.charts.scales import Scale, spanning
-from biaskit.pages.charts.texts import text, width_of
+from biaskit.pages.charts.texts import cut, text, width_of
 from biaskit.pages.markup import Safe, coordinate
-from biaskit.pages.numbers import number, percent, whole
+from biaskit.pages.numbers import percent, tick_percent, whole
 
-__all__ = ["ShareRow", "shares", "shares_scale"]
+__all__ = ["ShareRow", "most_different", "share_panel", "shares", "shares_scale"]
 
 # So many rows are drawn; if there are still more, one less and a line that says how many.
 _MOST_ROWS = 13
@@ -44,12 +45,12 @@ class ShareRow:
 def shares_scale(given: Sequence[ShareRow], overall: float | None = None) -> Scale:
     """Scale from 0, unless all shares are far from it and near one another."""
     values = [value for row in given for value in (row.estimate, row.low, row.high, overall)]
-    known = [value for value in values if value is not None and math.isfinite(value)]
+    known = [value for value in values if value is not None and 0 <= value <= 1]
     least, largest = min(known, default=0.0), max(known, default=1.0)
     if least > 0.15 and largest - least < 0.35 * largest:
         scale = spanning(known)
         return Scale(max(scale.low, 0.0), min(scale.high, 1.0))
-    return Scale(min(least, 0.0), min(largest * 1.05, max(largest, 1.0)) or 1.0)
+    return Scale(0.0, min(1.05 * largest, 1.0) or 1.0)
 
 
 def shares(
@@ -85,33 +86,35 @@ def shares(
     """
     if not given:
         return said(head, "There are no values to draw.")
-    shown = _most_different(given, overall)
-    laid = rows(
-        [row.label for row in shown],
-        [
-            [percent(row.estimate, 1) for row in shown],
-            [f"of {whole(row.n)}" if math.isfinite(row.n) else "" for row in shown],
-        ],
-        top=4.0 if overall is None else 22.0,
-    )
+    shown = most_different(given, overall)
+    drawn, y = share_panel(shown, 0.0, overall, overall_label, scale)
+    left_out = more(len(given) - len(shown), y)
+    return drawing(head, y + 20 * len(left_out), *drawn, *left_out)
+
+
+def share_panel(
+    shown: Sequence[ShareRow],
+    top: float,
+    overall: float | None,
+    overall_label: str,
+    scale: Scale | None,
+) -> tuple[list[Safe | None], float]:
+    """Rows of shares on their axis, and where the room below them begins."""
+    columns = [
+        [percent(row.estimate, 1) for row in shown],
+        [f"of {whole(row.n)}" if math.isfinite(row.n) else "" for row in shown],
+    ]
+    laid = rows([row.label for row in shown], columns, top=top + (4.0 if overall is None else 22.0))
     scale = (scale or shares_scale(shown, overall)).between(laid.left, laid.right)
     marks = Marks(scale)
     for row, y in zip(shown, laid.middles, strict=True):
         marks.add("dot", y, row.estimate, row.low, row.high)
-    lines, y = axis(scale, laid.top, laid.bottom, _percentage)
-    left_out = more(len(given) - len(shown), y)
-    return drawing(
-        head,
-        y + 20 * len(left_out),
-        *lines,
-        *_overall(overall, overall_label, scale, laid.top, laid.bottom),
-        *marks.drawn(),
-        *laid.texts,
-        *left_out,
-    )
+    lines, y = axis(scale, laid.top, laid.bottom, tick_percent)
+    line = _overall(overall, overall_label, scale, laid.top, laid.bottom)
+    return [*lines, *line, *marks.drawn(), *laid.texts], y
 
 
-def _most_different(given: Sequence[ShareRow], overall: float | None) -> Sequence[ShareRow]:
+def most_different(given: Sequence[ShareRow], overall: float | None) -> Sequence[ShareRow]:
     """The rows farthest from the share of all, in their order, if there are too many."""
     if len(given) <= _MOST_ROWS:
         return given
@@ -132,9 +135,10 @@ def _overall(
     """Dashed line at the share of all rows, and its name above, within the drawing."""
     if overall is None or not scale.holds(overall):
         return []
-    x, name = scale.at(overall), f"{label} {percent(overall, 1)}"
+    x, share = scale.at(overall), percent(overall, 1)
+    name = f"{cut(printable(shortened(label)), WIDTH / 2, 12)} {share}"
     half = width_of(name, 12) / 2
-    middle = min(max(x, half), scale.right - half)
+    middle = max(half, min(x, scale.right - half))
     dashed = path(
         [f"M{point(x, top - 4)}V{coordinate(bottom)}"],
         stroke="currentColor",
@@ -142,7 +146,3 @@ def _overall(
         stroke_dasharray="5 4",
     )
     return [dashed, text(middle, top - 9, name, anchor="middle", **MUTED)]
-
-
-def _percentage(value: float) -> str:
-    return f"{number(100 * value, 6).rstrip('0').rstrip('.')} %"

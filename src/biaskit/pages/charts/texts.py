@@ -7,10 +7,12 @@ import unicodedata
 from biaskit.formats import printable, shortened
 from biaskit.pages.markup import Safe, el
 
-__all__ = ["SIZE", "block", "cut", "text", "width_of", "wrapped"]
+__all__ = ["BOLD", "SIZE", "block", "cut", "text", "width_of", "wrapped"]
 
 # Height of letters in a drawing; smaller texts say their own.
 SIZE = 13.0
+# Width of bold letters in widths of others.
+BOLD = 1.12
 # Widths of characters in heights of letters, in a wide face: DejaVu Sans, which is wider than
 # those that most systems have, so that what fits here fits there.
 _WIDTHS = {
@@ -49,7 +51,7 @@ def _width(char: str) -> float:
 
 def cut(shown: str, width: float, size: float = SIZE) -> str:
     """As much of a text as fits into a width, with an ellipsis where something is missing."""
-    if width_of(shown, size) <= width:
+    if width_of(shown, size) <= width + 0.01:  # a width that was made of it may be less by a bit
         return shown
     left = width - width_of(_ELLIPSIS, size)
     end = _fitting(shown, left, size)
@@ -71,8 +73,8 @@ def wrapped(label: str, width: float, most: int = 2, size: float = SIZE) -> list
     found: list[str] = []
     while rest and len(found) < most - 1 and width_of(rest, size) > width:
         end = max(1, _fitting(rest, width, size))
-        space = rest.rfind(" ", 1, end + 1)
-        end = space if space > end / 3 else end
+        gap = max(rest.rfind(" ", 1, end + 1), rest.rfind("-", 1, end) + 1)
+        end = gap if gap > end / 3 else end
         found.append(rest[:end].rstrip())
         rest = rest[end:].lstrip()
     return [*found, cut(rest, width, size)]
@@ -85,9 +87,7 @@ def text(
     return el("text", shown, x=x, y=y, text_anchor=anchor, **attributes)
 
 
-def block(
-    x: float, y: float, label: str, shown: list[str], *, anchor: str = "end", **attributes: object
-) -> Safe:
+def block(x: float, y: float, label: str, shown: list[str], **attributes: object) -> Safe:
     """Lines of a label, their middle at `y`; a pointer shows the whole where some is missing."""
     step = SIZE + 2
     top = y - step * (len(shown) - 1) / 2 + SIZE * 0.35
@@ -95,6 +95,6 @@ def block(
     if "".join(shown).replace(" ", "") != printable(label).replace(" ", ""):
         inside.append(el("title", label))
     if len(shown) == 1:
-        return el("text", *inside, shown[0], x=x, y=top, text_anchor=anchor, **attributes)
+        return el("text", *inside, shown[0], x=x, y=top, **attributes)
     parts = (el("tspan", line, x=x, y=top + step * place) for place, line in enumerate(shown))
-    return el("text", *inside, *parts, text_anchor=anchor, **attributes)
+    return el("text", *inside, *parts, **attributes)
