@@ -12,7 +12,7 @@ import pytest
 
 import biaskit
 
-HEAVY = ("pandas", "numba", "scipy", "shap", "polars", "narwhals", "sklearn")
+HEAVY = ("pandas", "numba", "scipy", "shap", "polars", "narwhals", "sklearn", "biaskit.pages")
 
 
 def loaded(code: str, *args: str) -> set[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ from biaskit.pages.document import document
 from biaskit.pages.figures import folded
 from biaskit.pages.markup import Safe, el
 from support import gallery
-from support.browser import ADDRESS, chromium, opened
+from support.browser import ADDRESS, chromium, opened, program
 
 pytestmark = pytest.mark.browser
 
@@ -88,12 +87,13 @@ def test_a_link_opens_what_it_leads_to(browser: Any) -> None:
 def test_what_is_folded_away_is_printed(
     browser: Any, small: str, tmp_path: Path, scripts: bool
 ) -> None:
-    if shutil.which("pdftotext") is None:
-        pytest.skip("pdftotext is not installed")
     with opened(browser, small, java_script_enabled=scripts) as shown:
         shown.page.pdf(path=tmp_path / "page.pdf", tagged=True)
     done = subprocess.run(
-        ["pdftotext", tmp_path / "page.pdf", "-"], check=True, capture_output=True, text=True
+        [program("pdftotext"), tmp_path / "page.pdf", "-"],
+        check=True,
+        capture_output=True,
+        text=True,
     )
     for place in range(len([*gallery.ordinary()])):
         assert f"hidden-{place}" in done.stdout

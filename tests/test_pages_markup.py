@@ -3,39 +3,17 @@
 from __future__ import annotations
 
 import json
-from html.parser import HTMLParser
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from biaskit.pages.markup import Safe, el, escaped, ident, json_block, lines, table
+from support.pages import read
 
 HOSTILE = (
     "</script><img src=x onerror=alert(1)>\"'`<svg onload=alert(1)>&amp;\x1b[31m\u202e\ud800\x00"
 )
-
-
-class Read(HTMLParser):
-    """What a browser makes of markup: tags with their attributes, and texts."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.said = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.said += data
-
-
-def read(markup: str) -> Read:
-    found = Read()
-    found.feed(markup)
-    found.close()
-    return found
 
 
 @given(st.text())
@@ -43,6 +21,7 @@ def read(markup: str) -> Read:
 def test_a_text_is_a_text(text: str) -> None:
     found = read(el("p", text, title=text, class_="c"))
     assert [tag for tag, _ in found.tags] == ["p"]
+    assert not found.faults
     assert list(found.tags[0][1]) == ["title", "class"]
     assert found.said == found.tags[0][1]["title"]
     assert found.said.isprintable()

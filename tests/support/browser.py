@@ -45,14 +45,20 @@ _MISPLACED = """() => {
 }"""
 
 
-@contextmanager
-def chromium() -> Iterator[Any]:
-    """Chromium; the test is skipped where there is none, unless there must be one."""
-    path = shutil.which("chromium")
+def program(name: str) -> str:
+    """Path of a program; the test is skipped where it is missing, unless it must be there."""
+    path = shutil.which(name)
     if path is None:
         if os.environ.get("BIASKIT_BROWSER") == "required":
-            pytest.fail("BIASKIT_BROWSER is `required`, and chromium is not on the path")
-        pytest.skip("chromium is not installed")
+            pytest.fail(f"BIASKIT_BROWSER is `required`, and {name} is not on the path")
+        pytest.skip(f"{name} is not installed")
+    return path
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """Chromium, without a window."""
+    path = program("chromium")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

@@ -35,7 +35,7 @@ def figure(
     """
     return el(
         "figure",
-        el("figcaption", el("strong", finding), el("small", measure)),
+        el("figcaption", el("strong", finding), el("br"), el("small", measure)),
         el("div", chart, class_="scroll", role="group", tabindex=0, aria_label=label),
         folded(summary, numbers) if numbers is not None else None,
     )

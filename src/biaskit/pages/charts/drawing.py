@@ -31,10 +31,10 @@ COLOURS = {
     "bad": "#b3400a",
     "un": "#6b6b6b",
     "fn": "#7a3fa0",
-    "grid": "#d8dade",
-    "band": "#dce8f2",
     "bg": "#ffffff",
 }
+# What is fainter, as a colour and its opacity: it has to be faint in the dark, too.
+_FAINT = {"grid": ("currentColor", "0.17"), "band": ("#0072b2", "0.14")}
 # Attributes of texts that matter less.
 MUTED = {"class_": "mute", "font_size": "12"}
 
@@ -91,12 +91,20 @@ def said(head: Head, words: str) -> Safe:
 
 def fill(colour: str) -> dict[str, Any]:
     """Attributes of what is filled."""
-    return {"class_": f"f-{colour}", "fill": COLOURS[colour]}
+    return _painted("fill", colour)
 
 
 def stroke(colour: str, width: float = 1.0) -> dict[str, Any]:
     """Attributes of a line."""
-    return {"class_": f"s-{colour}", "stroke": COLOURS[colour], "stroke_width": width}
+    return {**_painted("stroke", colour), "stroke_width": width}
+
+
+def _painted(how: str, colour: str) -> dict[str, Any]:
+    made = {"class_": f"{how[0]}-{colour}"}
+    if colour in _FAINT:
+        paint, opacity = _FAINT[colour]
+        return {**made, how: paint, f"{how}_opacity": opacity}
+    return {**made, how: COLOURS[colour]}
 
 
 def path(parts: Iterable[str], **attributes: Any) -> Safe | None:

@@ -83,7 +83,7 @@ def outcomes(
     made: list[Safe | None] = []
     key, y = _key(names)
     made += key
-    totals = [sum(part for part in row.parts if math.isfinite(part)) for row in shown]
+    totals = [sum(part for part in row.parts if _is_drawn(part)) for row in shown]
     laid = rows(
         [row.label for row in shown],
         [[f"{whole(total)} rows" for total in totals]],
@@ -101,6 +101,10 @@ def outcomes(
         made += panel
     left_out = more(len(given) - len(shown), y)
     return drawing(head, y + 20 * len(left_out), *made, *left_out)
+
+
+def _is_drawn(part: float) -> bool:
+    return math.isfinite(part) and part > 0
 
 
 def _key(names: Sequence[str]) -> tuple[list[Safe | None], float]:
@@ -124,9 +128,9 @@ def _bars(shown: Sequence[OutcomeRow], totals: Sequence[float], laid: Rows) -> I
     for row, total, y in zip(shown, totals, laid.middles, strict=True):
         x = laid.left
         for part, colour in zip(row.parts, _COLOURS, strict=True):
-            if not (math.isfinite(part) and part > 0 and math.isfinite(total)):
+            if not (_is_drawn(part) and math.isfinite(total)):
                 continue
-            wide = (laid.right - laid.left) * part / total
+            wide = (laid.right - laid.left) * (part / total)
             if wide >= 1.2:  # a unit of it is the gap to the next
                 yield el("rect", x=x, y=y - _HALF, width=wide - 1, height=2 * _HALF, **fill(colour))
             label = percent(part / total)

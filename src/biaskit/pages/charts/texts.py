@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import unicodedata
 
 from biaskit.formats import printable, shortened
@@ -32,6 +33,7 @@ def width_of(shown: str, size: float = SIZE) -> float:
     return size * sum(map(_width, shown))
 
 
+@functools.lru_cache(4096)
 def _width(char: str) -> float:
     known = _WIDTHS.get(char)
     if known is not None:
@@ -92,7 +94,7 @@ def block(x: float, y: float, label: str, shown: list[str], **attributes: object
     step = SIZE + 2
     top = y - step * (len(shown) - 1) / 2 + SIZE * 0.35
     inside: list[Safe] = []
-    if "".join(shown).replace(" ", "") != printable(label).replace(" ", ""):
+    if "".join(shown).replace(" ", "") != printable(shortened(label)).replace(" ", ""):
         inside.append(el("title", label))
     if len(shown) == 1:
         return el("text", *inside, shown[0], x=x, y=top, **attributes)
