@@ -83,6 +83,17 @@ def test_a_link_opens_what_it_leads_to(browser: Any) -> None:
         shown.page.locator("#spot").wait_for(state="visible")
 
 
+def test_one_button_opens_and_closes_all(browser: Any, small: str) -> None:
+    with opened(browser, small) as shown:
+        button = shown.page.get_by_role("button", name="Open all")
+        for is_open in (True, False):
+            button.click()
+            shown.page.get_by_role("button", expanded=is_open).wait_for()
+            assert shown.page.get_by_text("hidden-9").is_visible() == is_open
+    with opened(browser, small, java_script_enabled=False) as shown:
+        assert not shown.page.locator("button").is_visible()
+
+
 @pytest.mark.parametrize("scripts", [True, False])
 def test_what_is_folded_away_is_printed(
     browser: Any, small: str, tmp_path: Path, scripts: bool
@@ -108,8 +119,8 @@ def test_print_is_light_in_the_dark(browser: Any, small: str) -> None:
 
 
 def colours(page: Any) -> list[str]:
-    """Colours of the shapes and texts of a page's charts, as they are drawn."""
-    found: list[str] = page.locator("svg.chart *").evaluate_all(
+    """Colours of a page's charts, but those that are faint by opacity without a style sheet."""
+    found: list[str] = page.locator("svg.chart :not(.s-grid, .f-band)").evaluate_all(
         "all => all.map(e => e.tagName + getComputedStyle(e).fill + getComputedStyle(e).stroke)"
     )
     return found

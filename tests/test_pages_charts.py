@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from biaskit.pages.charts.dependence import Curve, Feature, dependence
-from biaskit.pages.charts.drawing import COLOURS, WIDTH, Head
+from biaskit.pages.charts.drawing import COLOURS, Head, standalone
 from biaskit.pages.charts.drift import DriftRow, drift
 from biaskit.pages.charts.forest import ForestRow, forest, forest_scale
 from biaskit.pages.charts.outcomes import OutcomeRow, outcomes
@@ -41,11 +41,19 @@ SHAPES = {"svg", "title", "desc", "g", "path", "rect", "text", "tspan"}
 TAGS = {
     *(*SHAPES, "html", "head", "meta", "style", "body", "main", "script", "nav", "section", "div"),
     *("h1", "h2", "ul", "li", "a", "figure", "figcaption", "strong", "br", "small", "details"),
-    *("summary", "table", "caption", "thead", "tbody", "tr", "th", "td"),
+    *("summary", "button", "table", "caption", "thead", "tbody", "tr", "th", "td"),
 }
 ATTRIBUTES = {
     *("id", "class", "lang", "name", "content", "charset", "http-equiv", "href", "type", "scope"),
-    *("role", "tabindex", "aria-label", "aria-labelledby", "aria-describedby"),
+    *(
+        "role",
+        "tabindex",
+        "hidden",
+        "aria-expanded",
+        "aria-label",
+        "aria-labelledby",
+        "aria-describedby",
+    ),
     *("viewbox", "width", "height", "x", "y", "d", "fill", "fill-opacity", "stroke"),
     *("stroke-width", "stroke-opacity", "stroke-dasharray", "stroke-linecap"),
     *("font-family", "font-size", "font-weight", "text-anchor"),
@@ -417,6 +425,25 @@ def test_pages_load_no_library() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_nothing_is_wider_than_the_drawing() -> None:
+def test_long_names_of_times_lose_what_they_share() -> None:
+    given = [Moment(f"counts of the north, 2026-{n:02}-01.counts", 0.1) for n in range(1, 4)]
+    said = read(over_time(given, head=HEAD)).said
+    assert "2026-01-012026-02-012026-03-01" in said
+    assert "…" not in said
+    assert "May of 2026" in over_time([Moment("May of 2026", 0.1)], head=HEAD)
+
+
+def test_the_most_frequent_categories_are_rows_in_the_order_given() -> None:
+    kinds = [f"kind {place}" for place in range(20)]
+    frequency = [0.01 * (place % 10) for place in range(20)]
+    feature = Feature("kind", kinds, [Curve("female", [0.5] * 20)], frequency)
+    drawn = dependence([feature], head=HEAD)
+    shown = [int(place) for place in re.findall(r">kind (\d+)<", drawn)]
+    assert shown == [4, 5, 6, 7, 8, 9, 14, 15, 16, 17, 18, 19]
+    assert "and 8 more, in the table" in drawn
+
+
+def test_a_drawing_can_stand_by_itself() -> None:
     for _, chart in gallery.ordinary():
-        assert f'width="{WIDTH:g}"' in chart
+        root = ET.fromstring(standalone(chart))
+        assert root.tag == "{http://www.w3.org/2000/svg}svg"

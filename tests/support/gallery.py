@@ -15,7 +15,7 @@ from biaskit.pages.charts.shares import ShareRow, shares
 from biaskit.pages.charts.strata import StratumRow, strata
 from biaskit.pages.charts.waterfall import Part, waterfall
 from biaskit.pages.document import document
-from biaskit.pages.figures import figure
+from biaskit.pages.figures import figure, opener
 from biaskit.pages.markup import Safe, el, ident, table
 from biaskit.pages.numbers import interval, number
 
@@ -356,7 +356,12 @@ def page(some: Iterator[tuple[str, Safe]] | None = None) -> str:
         links.append(el("li", el("a", name, href=f"#{spot}")))
     body = Safe(
         "".join(
-            [el("h1", "Every chart"), el("nav", el("ul", *links), aria_label="Charts"), *figures]
+            [
+                el("h1", "Every chart"),
+                opener("Open all"),
+                el("nav", el("ul", *links), aria_label="Charts"),
+                *figures,
+            ]
         )
     )
     return document("Gallery", body, description="Every chart.", counts={"names": [*HOSTILE]})

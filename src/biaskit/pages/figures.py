@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from biaskit.pages.markup import Safe, el
 
-__all__ = ["figure", "folded"]
+__all__ = ["figure", "folded", "opener"]
 
 
 def figure(
@@ -44,3 +44,8 @@ def figure(
 def folded(summary: object, *children: object, name: str | None = None) -> Safe:
     """Details that are folded away until they are asked for, or printed."""
     return el("details", el("summary", summary), *children, id=name)
+
+
+def opener(words: object) -> Safe:
+    """Button that opens all that is folded away, or folds it again; hidden without scripts."""
+    return el("button", words, id="open-all", type="button", aria_expanded="false", hidden=True)

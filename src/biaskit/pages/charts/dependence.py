@@ -9,20 +9,20 @@ from typing import NamedTuple, TypeAlias
 
 from biaskit.formats import printable, shortened
 from biaskit.pages.charts.drawing import MUTED, WIDTH, Head, drawing, path, point, said, stroke
+from biaskit.pages.charts.keys import key
 from biaskit.pages.charts.marks import diamonds, dots, rings, squares, triangles
-from biaskit.pages.charts.rows import more
+from biaskit.pages.charts.rows import axis, more, rows
 from biaskit.pages.charts.scales import Scale, spanning
 from biaskit.pages.charts.texts import BOLD, SIZE, block, cut, text, width_of, wrapped
 from biaskit.pages.markup import Safe, coordinate, el
-from biaskit.pages.numbers import tick, tick_percent
+from biaskit.pages.numbers import percent, tick, tick_percent
 
 __all__ = ["Curve", "Feature", "dependence"]
 
-_MOST_FEATURES, _MOST_CURVES, _MOST_POINTS = 12, 5, 60
+_MOST_FEATURES, _MOST_CURVES, _MOST_POINTS, _MOST_CATEGORIES = 12, 5, 60, 12
 # A panel: its width, the height of its curves and of the shares below them, and its label column.
-_WIDE, _HIGH, _STRIP, _NAMES, _GAP, _SMALL = 366.0, 130.0, 26.0, 104.0, 8.0, 12.0
-# Room for the name of a category at least; where there is less, not all are named.
-_LEAST_SLOT = 36.0
+_WIDE, _HIGH, _STRIP, _NAMES, _GAP, _SMALL = 366.0, 130.0, 26.0, 126.0, 8.0, 12.0
+_TALL = _HIGH + _STRIP + 66
 # Curves are told apart by their names, their colours, and how their lines and points are drawn.
 _Places: TypeAlias = Sequence[tuple[float, float]]
 
@@ -31,6 +31,10 @@ class _Style(NamedTuple):
     colour: str
     dashes: str | None
     points: Callable[[_Places, str], Safe | None]
+
+    def mark(self, x: float, y: float) -> Safe | None:
+        """Point of its own, for a key."""
+        return self.points([(x, y)], self.colour)
 
 
 _STYLES = (
@@ -88,13 +92,16 @@ class _Panel:
 
 
 def dependence(given: Sequence[Feature], *, head: Head, shares: bool = False) -> Safe:
-    """SVG of a panel for each feature, all on one scale; below each, where the rows are.
+    """SVG of a panel for each feature, all on one scale of outputs.
+
+    A feature of numbers has lines, and bars below them that say where the rows are. Those of
+    categories follow, each category a row.
 
     Parameters
     ----------
     given
         The features; after 12 a line says how many more there are. Of a feature's curves the first
-        five are drawn, and of its points the first 60.
+        five are drawn, of its numbers the first 60, of its categories the 12 most frequent.
     head
         Title and description.
     shares
@@ -106,50 +113,93 @@ def dependence(given: Sequence[Feature], *, head: Head, shares: bool = False) ->
     >>> dependence([age], head=Head("p", "Chance by age")).count(">female<")
     1
     """
-    shown = [one for one in given if one.points and one.curves][:_MOST_FEATURES]
+    there = [one for one in given if one.points and one.curves]
+    shown = there[:_MOST_FEATURES]
     if not shown:
         return said(head, "There are no features to draw.")
     figure = tick_percent if shares else tick
-    means = [mean for one in shown for curve in _curves(one) for mean in curve.means]
-    scale = spanning(means)
+    scale = spanning([mean for one in shown for curve in _curves(one) for mean in curve.means])
     axis_room = max(width_of(figure(value), _SMALL) for value in scale.ticks(4)) + 2 * _GAP
     made: list[Safe | None] = []
-    height, y = _HIGH + _STRIP + 78, 0.0
-    for place, feature in enumerate(shown):
-        x = (WIDTH - _WIDE) * (place % 2)
-        y = height * (place // 2)
-        top = y + 28
+    numeric = [one for one in shown if _is_numeric(one)]
+    for place, feature in enumerate(numeric):
+        x, y = (WIDTH - _WIDE) * (place % 2), _TALL * (place // 2)
         panel = _Panel(
-            feature, x + axis_room, x + _WIDE - _NAMES, top, scale.between(top + _HIGH, top)
+            feature,
+            x + axis_room,
+            x + _WIDE - _NAMES,
+            y + 28,
+            scale.between(y + 28 + _HIGH, y + 28),
         )
-        made.append(text(x, y + SIZE, cut(_shown(feature.label), _WIDE / BOLD), font_weight="bold"))
-        made += _drawn(panel, figure)
-    y += height
-    left_out = more(len(given) - len(shown), y - 16)
+        made += [_title(feature, x, y, _WIDE), *_numbers(panel, figure)]
+    y = _TALL * ((len(numeric) + 1) // 2)
+    for feature in shown:
+        if not _is_numeric(feature):
+            panel_of_it, y = _categories(feature, y, scale, figure)
+            made += panel_of_it
+    left_out = more(len(there) - len(shown), y - 16)
     return drawing(head, y + 4 * len(left_out), *made, *left_out)
+
+
+def _is_numeric(feature: Feature) -> bool:
+    return all(isinstance(one, (int, float)) and math.isfinite(one) for one in feature.points)
+
+
+def _title(feature: Feature, x: float, y: float, width: float) -> Safe:
+    shown = cut(printable(shortened(feature.label)), width / BOLD)
+    return text(x, y + SIZE, shown, font_weight="bold")
+
+
+def _categories(
+    feature: Feature, y: float, scale: Scale, figure: Callable[[float], str]
+) -> tuple[list[Safe | None], float]:
+    """Rows of the most frequent categories, and where the room below them begins."""
+    places = [*range(len(feature.points))]
+    frequency = [*feature.shares, *[0.0] * len(places)]
+    if len(places) > _MOST_CATEGORIES:
+        places = sorted(sorted(places, key=lambda place: -frequency[place])[:_MOST_CATEGORIES])
+    curves = [*zip(_curves(feature), _STYLES, strict=False)]
+    made, top = key(((curve.label, style.mark) for curve, style in curves), y + 18)
+    laid = rows(
+        [str(feature.points[place]) for place in places],
+        [[percent(frequency[place], 1) if feature.shares else "" for place in places]],
+        top=top,
+        heads=["rows"],
+        muted=(0,),
+    )
+    across = scale.between(laid.left, laid.right)
+    lines, bottom = axis(across, laid.top, laid.bottom, figure)
+    for curve, style in curves:
+        at = [
+            (across.at(curve.means[place]), middle)
+            for place, middle in zip(places, laid.middles, strict=True)
+            if place < len(curve.means) and across.holds(curve.means[place])
+        ]
+        lines.append(style.points(at, style.colour))
+    left_out = more(len(feature.points) - len(places), bottom)
+    drawn = [_title(feature, 0.0, y, WIDTH), *made, *lines, *laid.texts, *left_out]
+    return drawn, bottom + 20 * len(left_out) + 24
 
 
 def _curves(feature: Feature) -> Sequence[Curve]:
     return feature.curves[:_MOST_CURVES]
 
 
-def _shown(label: str) -> str:
-    return printable(shortened(label))
-
-
-def _drawn(panel: _Panel, figure: Callable[[float], str]) -> Iterator[Safe | None]:
-    """Axis, shares, curves and names of one feature."""
+def _numbers(panel: _Panel, figure: Callable[[float], str]) -> Iterator[Safe | None]:
+    """Axes, shares, curves and names of a feature of numbers."""
     ticks = panel.scale.ticks(4)
     grid = (f"M{point(panel.left, panel.scale.at(v))}H{coordinate(panel.right)}" for v in ticks)
     yield path(grid, **stroke("grid"))
     labels = (text(panel.left - _GAP, panel.scale.at(v) + 4, figure(v)) for v in ticks)
     yield el("g", *labels, text_anchor="end", **MUTED)
-    xs, numeric = _across(panel)
+    points = [float(one) for one in panel.feature.points[:_MOST_POINTS]]
+    across = spanning(points, room=0.0).between(panel.left + 6, panel.right - 6)
+    xs = [across.at(one) for one in points]
     base = panel.bottom + _STRIP
-    yield path(_strip(panel, xs), **stroke("un", 3.0 if numeric else 10.0))
+    yield path(_strip(panel, xs), **stroke("un", 3.0))
     yield path([f"M{point(panel.left, base)}H{coordinate(panel.right)}"], **stroke("grid"))
     yield text(panel.right + _GAP, base, "rows", **MUTED)
-    yield el("g", *_below(panel, xs, numeric), text_anchor="middle", **MUTED)
+    yield el("g", *_below(across, base + 18), text_anchor="middle", **MUTED)
     ends = []
     for curve, style in zip(_curves(panel.feature), _STYLES, strict=False):
         places = [
@@ -159,9 +209,8 @@ def _drawn(panel: _Panel, figure: Callable[[float], str]) -> Iterator[Safe | Non
         known = [place for place in places if place]
         if not known:
             continue
-        as_line = numeric and len(known) > 1
-        ends.append(_End(known[-1][1], curve.label, style, as_line))
-        if as_line:
+        ends.append(_End(known[-1][1], curve.label, style, as_line=len(known) > 1))
+        if len(known) > 1:
             look = stroke(style.colour, 2.0)
             yield path(_line(places), **look, stroke_dasharray=style.dashes, fill="none")
         else:
@@ -169,38 +218,13 @@ def _drawn(panel: _Panel, figure: Callable[[float], str]) -> Iterator[Safe | Non
     yield from _names(ends, panel)
 
 
-def _across(panel: _Panel) -> tuple[list[float], bool]:
-    """Where each point stands, and whether the points are numbers."""
-    points = panel.feature.points[:_MOST_POINTS]
-    numbers = [float(one) for one in points if isinstance(one, (int, float))]
-    if len(numbers) == len(points) and all(map(math.isfinite, numbers)):
-        scale = _numbers_across(panel, numbers)
-        return [scale.at(one) for one in numbers], True
-    slot = (panel.right - panel.left) / len(points)
-    return [panel.left + slot * (place + 0.5) for place in range(len(points))], False
-
-
-def _numbers_across(panel: _Panel, numbers: Sequence[float]) -> Scale:
-    return spanning(numbers, room=0.0).between(panel.left + 6, panel.right - 6)
-
-
-def _below(panel: _Panel, xs: Sequence[float], numeric: bool) -> Iterator[Safe]:
-    """Round numbers, or categories in two lines at most; so few that they do not touch."""
-    y = panel.bottom + _STRIP + 18
-    points = panel.feature.points[: len(xs)]
-    if numeric:
-        scale = _numbers_across(panel, [float(one) for one in points])
-        ticks = [(scale.at(value), tick(value)) for value in scale.ticks(4)]
-        widest = max((width_of(shown, _SMALL) for _, shown in ticks), default=0.0) + _GAP
-        room = (panel.right - panel.left) / max(len(ticks), 1)
-        for x, shown in ticks[:: math.ceil(widest / room)]:
-            yield text(x, y, shown)
-        return
-    slot = (panel.right - panel.left) / len(points)
-    every = math.ceil(_LEAST_SLOT / slot)
-    for x, one in [*zip(xs, points, strict=True)][::every]:
-        lines = wrapped(str(one), slot * every - _GAP, size=_SMALL)
-        yield block(x, y - 4 + 7.5 * (len(lines) - 1), str(one), lines)
+def _below(across: Scale, y: float) -> Iterator[Safe]:
+    """Round values of the feature, so few that they do not touch."""
+    ticks = [(across.at(value), tick(value)) for value in across.ticks(4)]
+    widest = max((width_of(shown, _SMALL) for _, shown in ticks), default=0.0) + _GAP
+    room = (across.right - across.left) / max(len(ticks), 1)
+    for x, shown in ticks[:: math.ceil(widest / room)]:
+        yield text(x, y, shown)
 
 
 def _strip(panel: _Panel, xs: Sequence[float]) -> Iterator[str]:

@@ -19,6 +19,7 @@ __all__ = [
     "path",
     "point",
     "said",
+    "standalone",
     "stroke",
 ]
 
@@ -82,6 +83,11 @@ def drawing(head: Head, height: float, *children: Safe | None) -> Safe:
         font_size=SIZE,
         fill="currentColor",
     )
+
+
+def standalone(drawn: Safe) -> str:
+    """Text of a file that holds a drawing by itself."""
+    return drawn.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1) + "\n"
 
 
 def said(head: Head, words: str) -> Safe:

@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from biaskit.pages.charts.drawing import WIDTH, Head, drawing, path, point, said, stroke
+from biaskit.pages.charts.drawing import Head, drawing, path, point, said, stroke
+from biaskit.pages.charts.keys import key
 from biaskit.pages.charts.marks import Marks, dots, rings
 from biaskit.pages.charts.rows import axis, more, rows
 from biaskit.pages.charts.scales import Scale, spanning
-from biaskit.pages.charts.texts import cut, text, width_of
 from biaskit.pages.markup import Safe, coordinate
 from biaskit.pages.numbers import number, percent, tick, tick_percent
 
@@ -90,7 +90,8 @@ def drift(
         [row.more for row in shown],
         ["fails" if row.fails else "" for row in shown],
     ]
-    key, top = _key(names)
+    shapes = (lambda x, y: rings([(x, y)], "un"), lambda x, y: dots([(x, y)], "est"))
+    made, top = key(zip(names, shapes, strict=True))
     laid = rows(
         [row.label for row in shown], columns, top=top, heads=(*names, "", ""), muted=(0, 2, 3)
     )
@@ -106,7 +107,7 @@ def drift(
     return drawing(
         head,
         y + 20 * len(left_out),
-        *key,
+        *made,
         *lines,
         _ways(shown, laid.middles, scale),
         *marks.drawn(),
@@ -123,15 +124,3 @@ def _ways(shown: Sequence[DriftRow], middles: Sequence[float], scale: Scale) -> 
         if math.isfinite(row.before) and math.isfinite(row.now)
     )
     return path(ways, **stroke("un", 1.5), stroke_dasharray="2 3")
-
-
-def _key(names: tuple[str, str]) -> tuple[list[Safe | None], float]:
-    """What the two kinds of marks are."""
-    before, now = (cut(name, WIDTH / 3) for name in names)
-    x = 34 + width_of(before)
-    return [
-        rings([(8.0, 12.0)], "un"),
-        text(19.0, 16.5, before),
-        dots([(x, 12.0)], "est"),
-        text(x + 11, 16.5, now),
-    ], 26.0

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from biaskit.pages.charts.drawing import MUTED, WIDTH, Head, drawing, fill, said
+from biaskit.pages.charts.keys import key
 from biaskit.pages.charts.rows import Rows, more, rows
 from biaskit.pages.charts.shares import ShareRow, share_panel, shares_scale
 from biaskit.pages.charts.texts import BOLD, SIZE, cut, text, width_of
@@ -80,9 +81,7 @@ def outcomes(
     if not given:
         return said(head, "There are no predictions to draw.")
     shown = given[:_MOST_ROWS]
-    made: list[Safe | None] = []
-    key, y = _key(names)
-    made += key
+    made, y = key((name, _swatch(colour)) for name, colour in zip(names, _COLOURS, strict=True))
     totals = [sum(part for part in row.parts if _is_drawn(part)) for row in shown]
     laid = rows(
         [row.label for row in shown],
@@ -107,19 +106,9 @@ def _is_drawn(part: float) -> bool:
     return math.isfinite(part) and part > 0
 
 
-def _key(names: Sequence[str]) -> tuple[list[Safe | None], float]:
-    """Names of the colours, in as many lines as they need."""
-    x, y = 0.0, 4.0
-    made: list[Safe | None] = []
-    for name, colour in zip(names, _COLOURS, strict=True):
-        shown = cut(name, WIDTH - 40)
-        wide = width_of(shown) + 36
-        if x and x + wide > WIDTH:
-            x, y = 0.0, y + 20
-        made.append(el("rect", x=x, y=y, width=12, height=12, **fill(colour)))
-        made.append(text(x + 17, y + 11, shown))
-        x += wide
-    return made, y + 20
+def _swatch(colour: str) -> Callable[[float, float], Safe | None]:
+    """What draws a square of a colour."""
+    return lambda x, y: el("rect", x=x - 8, y=y - 6, width=12, height=12, **fill(colour))
 
 
 def _bars(shown: Sequence[OutcomeRow], totals: Sequence[float], laid: Rows) -> Iterator[Safe]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from biaskit.formats import printable, shortened
 from biaskit.pages.charts.drawing import (
     MUTED,
     WIDTH,
@@ -26,6 +29,8 @@ from biaskit.pages.numbers import tick, tick_percent
 __all__ = ["Moment", "over_time"]
 
 _MOST_MOMENTS = 120
+# Words, numbers and dates, and what stands between them.
+_WORDS = re.compile(r"(?:[^\W_]|-)+|.")
 _TOP, _HEIGHT, _SMALL, _GAP, _MOST_LABEL = 14.0, 190.0, 12.0, 8.0, 140.0
 
 
@@ -86,7 +91,7 @@ def over_time(
     top = _TOP + (20.0 if ends[1] else 0.0)
     bottom = top + _HEIGHT
     scale = spanning([*values, *(limits or ())], around=parity).between(bottom, top)
-    labels = [cut(one.label, _MOST_LABEL, _SMALL) for one in shown]
+    labels = _told_apart([printable(shortened(one.label)) for one in shown])
     widest = max(width_of(label, _SMALL) for label in labels)
     shown_value = tick_percent if shares else tick
     left = max(_at_left(scale, shown_value), widest / 2) + 3 * _GAP
@@ -123,6 +128,25 @@ def over_time(
         earlier = f"and {len(given) - len(shown):,} earlier ones, in the table"
         made.append(text(0.0, y, earlier, **MUTED))
     return drawing(head, y + 6, *made)
+
+
+def _told_apart(labels: Sequence[str]) -> list[str]:
+    """Labels that fit; of long ones, such as names of files, first what they all share goes."""
+    if len(labels) > 1 and max(width_of(label, _SMALL) for label in labels) > _MOST_LABEL:
+        words = [_WORDS.findall(label) for label in labels]
+        start = _shared(words)
+        end = _shared([one[start:][::-1] for one in words])
+        labels = [
+            "".join(one[start : len(one) - end]) or label
+            for one, label in zip(words, labels, strict=True)
+        ]
+    return [cut(label, _MOST_LABEL, _SMALL) for label in labels]
+
+
+def _shared(words: Sequence[Sequence[str]]) -> int:
+    """Number of words that all begin with."""
+    columns = zip(*words, strict=False)
+    return sum(1 for _ in itertools.takewhile(lambda column: len(set(column)) == 1, columns))
 
 
 def _at_left(scale: Scale, shown: Callable[[float], str]) -> float:

@@ -134,14 +134,18 @@ def axis(
     low, high = ends
     if not (low or high):
         return made, bottom + 22
-    room = scale.right - scale.left - _GAP
-    low = cut(low, room / 2, _SMALL)
-    high = cut(high, room - width_of(low, _SMALL), _SMALL)
+    low, high = cut(low, WIDTH / 2 - _GAP, _SMALL), cut(high, WIDTH / 2 - _GAP, _SMALL)
+    start, end = scale.left, scale.right
+    lacking = width_of(low, _SMALL) + width_of(high, _SMALL) + _GAP - (end - start)
+    if lacking > 0:  # there is room below the labels and below the columns at the right
+        start = max(0.0, start - lacking)
+        lacking -= scale.left - start
+        end = min(WIDTH, end + max(lacking, 0.0))
     made.append(
         el(
             "g",
-            text(scale.left, bottom + 34, low) if low else None,
-            text(scale.right, bottom + 34, high, anchor="end") if high else None,
+            text(start, bottom + 34, low) if low else None,
+            text(end, bottom + 34, high, anchor="end") if high else None,
             **MUTED,
         )
     )

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from biaskit.pages.charts.drawing import WIDTH, Head, drawing, fill, path, point, said, stroke
+from biaskit.pages.charts.keys import key
 from biaskit.pages.charts.rows import axis, rows
 from biaskit.pages.charts.shares import ShareRow, shares_scale
-from biaskit.pages.charts.texts import cut, text, width_of
 from biaskit.pages.markup import Safe, coordinate
 from biaskit.pages.numbers import percent, tick_percent, whole
 
@@ -77,7 +77,11 @@ def strata(
     if not given:
         return said(head, "There are no groups to draw.")
     shown = [*_largest(given), together]
-    key, top = _key(names)
+    marks = (
+        lambda x, y: path(_circles([(x, y, 5.0)]), **fill("est")),
+        lambda x, y: _rings([(x, y, 5.0)]),
+    )
+    made, top = key(zip(names, marks, strict=True))
     columns = [
         [percent(row.d, 1) for row in shown],
         [percent(row.a, 1) for row in shown],
@@ -107,7 +111,7 @@ def strata(
     return drawing(
         head,
         y,
-        *key,
+        *made,
         *lines,
         rule,
         path(
@@ -139,18 +143,6 @@ def _mean(parts: Sequence[tuple[float, float]]) -> float:
     known = [(share, n) for share, n in parts if n > 0 and not math.isnan(share)]
     total = sum(n for _, n in known)
     return sum(share * n for share, n in known) / total if total else math.nan
-
-
-def _key(names: tuple[str, str]) -> tuple[list[Safe | None], float]:
-    """What the two kinds of dots are."""
-    first, second = (cut(name, WIDTH / 3) for name in names)
-    x = 34 + width_of(first)
-    return [
-        path(_circles([(8.0, 12.0, 5.0)]), **fill("est")),
-        text(19.0, 16.5, first),
-        _rings([(x, 12.0, 5.0)]),
-        text(x + 11, 16.5, second),
-    ], 26.0
 
 
 def _circles(places: Iterable[tuple[float, float, float]]) -> Iterable[str]:
