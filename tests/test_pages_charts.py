@@ -203,10 +203,14 @@ def test_ids_are_there_once_and_whatever_leads_to_one_finds_it(page: str) -> Non
 
 
 def test_every_drawing_has_a_title_and_a_table(page: str) -> None:
-    tags = [tag for tag, _ in read(page).tags]
+    found = read(page).tags
+    tags = [tag for tag, _ in found]
     assert tags.count("svg") == tags.count("table") == tags.count("figure") > 40
     at = [place for place, tag in enumerate(tags) if tag == "svg"]
     assert {tags[place + 1] for place in at} == {"title"}
+    for place in at:
+        assert found[place][1]["role"] == "img"
+        assert found[place][1]["aria-labelledby"] == found[place + 1][1]["id"]
 
 
 def test_the_policy_allows_the_page_itself_and_nothing_else(page: str) -> None:
