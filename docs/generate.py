@@ -15,7 +15,7 @@ from biaskit.gate.findings import CODES, Code
 from biaskit.metrics import FROM_ROWS, METRICS, Metric
 from biaskit.reports.fliptest import needs_rows
 from biaskit.reports.report import report_rows
-from biaskit.reports.sentences import sentences
+from biaskit.reports.sentences import row_sentences
 from biaskit.sources.counting import counted
 
 ALL = (*METRICS.values(), *FROM_ROWS.values())
@@ -212,7 +212,7 @@ def sentence(metric: Metric, table: str, roles: dict[str, Any]) -> str:
     given, data = Roles(**roles), getattr(biaskit.datasets, table)()
     counts, sample = counted(data, given, keep_rows=needs_rows(given, [metric]))
     rows = report_rows(counts, [metric], sample=sample)
-    return sentences(rows, counts)[0]
+    return row_sentences(rows, counts)[0]
 
 
 def undefined(metric: Metric) -> str:

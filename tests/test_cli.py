@@ -73,7 +73,9 @@ def test_report_prints_a_table(data: Path, capsys: Any) -> None:
         capsys, "report", "rows.parquet", "--facet", "sex", "--label", "y", "--facet-values", "F"
     )
     assert (code, err) == (0, "")
-    lines = out.splitlines()
+    summary, _, rest = out.partition("\n\n")
+    assert summary.startswith("No value of sex differs surely from all others.")
+    lines = rest.splitlines()
     assert (
         lines[0] == "6 rows; positive is y = 1; "
         "side d is the value in the row, side a every other known value"
@@ -112,6 +114,7 @@ def test_report_gives_the_frame_in_every_format(data: Path, capsys: Any) -> None
     assert code == 0
     assert found["biaskit"] == {"version": biaskit.__version__, "schema": 2}
     assert found["roles"]["positive"] == ["yes"]
+    assert found["summary"]["findings"][0]["kind"] == "verdict"
     assert len(found["report"]) == len(expected)
     assert found["report"][1]["estimate"] == expected["estimate"][1]
     code, out, _ = run(capsys, "report", "rows.csv", *flags, "--format", "csv")
@@ -119,7 +122,7 @@ def test_report_gives_the_frame_in_every_format(data: Path, capsys: Any) -> None
         "metric"
     ].tolist()
     code, out, _ = run(capsys, "report", "rows.csv", *flags, "--format", "markdown")
-    assert len(out.splitlines()) == len(expected) + 2
+    assert sum(line.startswith("| ") for line in out.splitlines()) == len(expected) + 2
 
 
 def test_undefined_is_null_and_infinite_is_a_text(data: Path, capsys: Any) -> None:

@@ -17,7 +17,8 @@ from biaskit import METRICS
 from biaskit.counts.roles import Roles
 from biaskit.metrics import FROM_ROWS, Metric, lp_norm, metric
 from biaskit.reports.report import Row, report_rows
-from biaskit.reports.sentences import in_words, sentences
+from biaskit.reports.sentences import row_sentences
+from biaskit.reports.words import in_words
 from biaskit.sources.counting import count_roles
 
 CHANCE = "That could be chance."
@@ -62,7 +63,7 @@ def told(df: pd.DataFrame, level: float | None = 0.95, **more: Any) -> list[tupl
     roles = Roles(**{**given, "positive": "yes", **more})
     counts = count_roles(df, roles)
     rows = report_rows(counts, None, level)
-    return list(zip(rows, sentences(rows, counts), strict=True))
+    return list(zip(rows, row_sentences(rows, counts), strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -252,7 +253,7 @@ def test_equalised_odds_is_a_gap_in_one_kind_of_error() -> None:
     roles = Roles(**{**ROLES.given(), "facet_values": "D"})
     counts = count_roles(df, roles)
     rows = report_rows(counts, [METRICS["EO"]])
-    assert sentences(rows, counts)[0] == (
+    assert row_sentences(rows, counts)[0] == (
         "The larger of two gaps, in the share wrongly predicted positive and in the share wrongly "
         "predicted negative, is this: among those whose y is not 1, the share wrongly predicted "
         "positive is 50.0 % for those whose s is D, 30.0 points higher than the 20.0 % for all "
@@ -371,7 +372,7 @@ def test_a_facet_that_is_cut_is_told_in_words() -> None:
     df = pd.DataFrame({"age": [20, 30, 50, 60], "y": [0, 1, 0, 1]})
     roles = Roles(facet="age", label="y", facet_edges=[25, 40.5])
     counts = count_roles(df, roles)
-    said = sentences(report_rows(counts, [METRICS["DPL"]]), counts)
+    said = row_sentences(report_rows(counts, [METRICS["DPL"]]), counts)
     for sentence, age in zip(
         said, ["at most 25", "above 25 and at most 40.5", "above 40.5"], strict=True
     ):

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from biaskit.metrics import METRICS, lp_norm, metric
     from biaskit.reports.rates import rates
     from biaskit.reports.report import report
+    from biaskit.reports.sentences import sentences
+    from biaskit.reports.summary import summary
     from biaskit.sources.counting import count
     from biaskit.store.version import __version__
 
@@ -44,7 +46,9 @@ __all__ = [
     "partial_dependence",
     "rates",
     "report",
+    "sentences",
     "shap_values",
+    "summary",
 ]
 
 _HOME = {
@@ -65,7 +69,9 @@ _HOME = {
     "partial_dependence": "biaskit.explanations.dependence",
     "rates": "biaskit.reports.rates",
     "report": "biaskit.reports.report",
+    "sentences": "biaskit.reports.sentences",
     "shap_values": "biaskit.explanations.explain",
+    "summary": "biaskit.reports.summary",
 }
 
 

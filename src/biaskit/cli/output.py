@@ -47,6 +47,8 @@ class Records(NamedTuple):
     #: Columns left out for people, and columns that show them a blank for NaN.
     hidden: Collection[str] = ()
     blank: Collection[str] = ()
+    #: Sentences that stand above a table for people.
+    summary: Sequence[str] = ()
     #: What stands before a table of text.
     before: str = ""
     #: A sentence about each row: a column, but printed below a table of text.
@@ -82,7 +84,8 @@ class Form(NamedTuple):
 def _text(made: Records) -> str:
     words = "\n".join(map(formats.printable, made.words))
     table = formats.as_table(*made.for_people())
-    return "\n\n".join(filter(None, [made.before, table, words]))
+    summary = "\n".join(map(formats.printable, made.summary))
+    return "\n\n".join(filter(None, [summary, made.before, table, words]))
 
 
 def _json(made: Records) -> str:
@@ -102,7 +105,9 @@ def _safe_csv(made: Records) -> str:
 
 
 def _markdown(made: Records) -> str:
-    return formats.as_markdown(*made.with_words().for_people())
+    summary = "\n".join(f"* {formats.markdown(one)}" for one in made.summary)
+    table = formats.as_markdown(*made.with_words().for_people())
+    return "\n\n".join(filter(None, [summary, table]))
 
 
 def _parquet(made: Records, path: str) -> None:

@@ -16,8 +16,15 @@ from biaskit.counts.roles import Roles
 from biaskit.errors import refuse_level
 from biaskit.metrics import FROM_ROWS, METRICS, chosen
 from biaskit.reports.rates import RateRow, rate_rows
-from biaskit.reports.report import Row, refuse_choices, report_rows, summary, what_was_read
-from biaskit.reports.sentences import sentences
+from biaskit.reports.report import (
+    Row,
+    refuse_choices,
+    report_rows,
+    what_is_compared,
+    what_was_read,
+)
+from biaskit.reports.sentences import row_sentences
+from biaskit.reports.summary import summarised
 from biaskit.sources.counting import count_roles
 from biaskit.store import saved
 
@@ -81,15 +88,17 @@ def _report(args: argparse.Namespace) -> None:
     refuse_overwriting(args.output, args.data)
     counts, sample = counts_of(args, asked)
     rows = report_rows(counts, asked, args.confidence, args.seed, sample)
-    words = sentences(rows, counts, asked) if args.words else []
+    words = row_sentences(rows, counts, asked) if args.words else []
+    said = summarised(rows, counts, asked)
     made = Records(
         "report",
         Row._fields,
         rows,
-        head={**about(2), "roles": counts.roles.to_json()},
+        head={**about(2), "roles": counts.roles.to_json(), "summary": said.to_json()},
         hidden=(*_FOR_PROGRAMS, *(() if any(row.n_other for row in rows) else ("n_other",))),
         blank=("rate_a", "rate_d"),
-        before=formats.printable(summary(counts)),
+        summary=[one.sentence for one in said.findings],
+        before=formats.printable(what_is_compared(counts)),
         words=words,
     )
     emit(args, made)
@@ -157,7 +166,7 @@ def _demo(args: argparse.Namespace) -> None:
         f"{counts.rows:,} applicants, written to a Parquet file and counted.\n\n"
         "$ biaskit report berkeley.parquet --facet gender --facet-values female \\\n"
         "      --label decision --positive admitted --group department\n\n"
-        f"{summary(counts)}\n\n{table}\n\n"
+        f"{what_is_compared(counts)}\n\n{table}\n\n"
         f"{_berkeley_reading(by_metric)}"
     )
     if args.output is not None:

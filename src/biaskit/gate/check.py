@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from biaskit.errors import (
-    DataError,
     RolesError,
     keywords_checked,
     listed,
@@ -23,6 +22,7 @@ from biaskit.gate.verdicts import FAIL, UNCERTAIN, Claim, Verdict, verdicts
 from biaskit.intervals.figures import evidence_of
 from biaskit.metrics import Metric
 from biaskit.reports.notes import NOT_COMPUTED
+from biaskit.reports.reading import rows_of
 from biaskit.reports.report import Row
 
 if TYPE_CHECKING:
@@ -30,9 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Checked", "check", "check_rows"]
 
-# Columns that reports of 0.1.0 do not have; without them each row is judged by its own interval.
+# Reports of 0.1.0 do not have these; without them each row is judged by its own interval.
 _RATES = ("rate_a", "rate_d", "of_a", "of_d")
-_LATER = {"confidence": math.nan, **dict.fromkeys(_RATES, math.nan)}
 
 
 class Checked(NamedTuple):
@@ -110,16 +109,9 @@ def check(
         raise RolesError(f'correction must be "holm" or None, not {correction!r}')
     refuse_level(confidence)
     refuse_whole("min_rows", min_rows)
-    columns = getattr(report, "columns", ())
-    missing = [name for name in Row._fields if name not in columns and name not in _LATER]
-    if missing:
-        raise DataError(
-            f"this is not a report: it has no column {missing[0]!r}; give what biaskit.report makes"
-        )
+    rows = rows_of(report)
     allowed = limits_of(limits)
-    metrics = {limit.metric.symbol: limit.metric for limit in allowed}
-    filled = report.assign(**{name: _LATER[name] for name in _LATER if name not in columns})
-    rows = [Row(*values) for values in filled[list(Row._fields)].itertuples(index=False)]
+    metrics = {limit.metric.symbol for limit in allowed}
     checked = check_rows(
         rows,
         allowed,
@@ -129,7 +121,7 @@ def check(
         required=required_of(required, allowed),
     )
     return (
-        report[report["metric"].isin([*metrics])]
+        report[[row.metric in metrics for row in rows]]
         .reset_index(drop=True)
         .assign(
             limit_low=[one.limit_low for one in checked],

@@ -3,11 +3,10 @@
 A verdict is *pass* where the whole interval is inside the limit, *fail* where the whole of it is
 outside, and *uncertain* otherwise. Among a hundred numbers that lie on their limits, some would
 pass or fail by chance. Numbers that are judged together therefore need wider intervals, by Holm's
-rule (S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of
-Statistics 6, 1979): the most certain verdict among m needs an interval of level ``1 - alpha / m``,
-the next one of ``1 - alpha / (m - 1)``, and so on until one does not hold. Each number lies either
-inside its limit or outside, so among m numbers at most m verdicts can be wrong, and the chance that
-any is stays below alpha.
+rule: the most certain verdict among m needs an interval of level ``1 - alpha / m``, the next one of
+``1 - alpha / (m - 1)``, and so on until one does not hold. Each number lies either inside its limit
+or outside, so among m numbers at most m verdicts can be wrong, and the chance that any is stays
+below alpha.
 """
 
 from __future__ import annotations
@@ -15,6 +14,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
+
+from biaskit.intervals.holm import holm
 
 __all__ = ["FAIL", "PASS", "UNCERTAIN", "Claim", "Verdict", "verdicts"]
 
@@ -76,15 +77,12 @@ def verdicts(
     alone = [_alone(claim, alpha) for claim in claims]
     if not together:
         return alone
-    judged = sorted(
-        (i for i, claim in enumerate(claims) if not claim.withheld), key=lambda i: alone[i].doubt
-    )
+    judged = [i for i, claim in enumerate(claims) if not claim.withheld]
+    hold = holm([alone[i].doubt for i in judged], alpha)
     made = list(alone)
-    for done, i in enumerate(judged):
-        if alone[i].doubt > _share_of(alpha, len(judged) - done):
-            for j in judged[done:]:
-                made[j] = _not_among(len(judged), alone[j])
-            break
+    for i, holds in zip(judged, hold, strict=True):
+        if not holds:
+            made[i] = _not_among(len(judged), alone[i])
     return made
 
 
@@ -115,12 +113,6 @@ def _alone(claim: Claim, alpha: float) -> Verdict:
 
 def _known(doubt: float, alpha: float) -> float:
     return alpha if math.isnan(doubt) else min(doubt, alpha)
-
-
-def _share_of(alpha: float, among: int) -> float:
-    # A claim judged by its own interval alone has the doubt alpha, which is enough for the last
-    # one.
-    return alpha / among * (1 + 1e-9)
 
 
 def _not_among(number: int, alone: Verdict) -> Verdict:

@@ -14,7 +14,7 @@ from biaskit.metrics import pretraining as pre
 from biaskit.metrics.metric import Metric, metric
 from biaskit.metrics.pretraining import lp_norm
 
-__all__ = ["FROM_ROWS", "METRICS", "Metric", "chosen", "lp_norm", "metric", "named"]
+__all__ = ["FROM_ROWS", "LEADING", "METRICS", "Metric", "chosen", "lp_norm", "metric", "named"]
 
 _DECLARED = [
     one for module in (pre, post) for one in vars(module).values() if isinstance(one, Metric)
@@ -25,6 +25,9 @@ METRICS: Mapping[str, Metric] = {one.symbol: one for one in _DECLARED if not one
 
 #: Metrics that need rows: a report has them only where it reads the rows.
 FROM_ROWS: Mapping[str, Metric] = {one.symbol: one for one in _DECLARED if one.is_of_rows}
+
+#: Metrics that speak for a report, by their symbols: the first of them that it has.
+LEADING = ("DPPL", "DPL", "CI")
 
 
 def chosen(metrics: Iterable[str | Metric] | str | None) -> list[Metric] | None:

@@ -33,7 +33,7 @@ __all__ = [
     "refuse_choices",
     "report",
     "report_rows",
-    "summary",
+    "what_is_compared",
     "what_was_read",
 ]
 
@@ -246,7 +246,7 @@ def refuse_choices(confidence: float | None, seed: int) -> None:
     refuse_seed(seed)
 
 
-def summary(counts: Counts) -> str:
+def what_is_compared(counts: Counts) -> str:
     """One line on what a report is about: how many rows, which outcome, which sides."""
     other = "its reference" if counts.roles.reference else "every other known value"
     return f"{what_was_read(counts)}; side d is the value in the row, side a {other}"
