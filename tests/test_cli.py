@@ -93,7 +93,6 @@ def test_report_prints_a_table(data: Path, capsys: Any) -> None:
         "n_a",
         "n_d",
         "n_missing",
-        "n_other",
         "note",
     ]
     assert lines[4].split()[:4] == ["sex", "F", "DPL", "0.1667"]

@@ -166,7 +166,7 @@ def _demo(args: argparse.Namespace) -> None:
         f"{counts.rows:,} applicants, written to a Parquet file and counted.\n\n"
         "$ biaskit report berkeley.parquet --facet gender --facet-values female \\\n"
         "      --label decision --positive admitted --group department\n\n"
-        f"{what_is_compared(counts)}\n\n{table}\n\n"
+        f"{summarised(rows, counts).text}\n\n{what_is_compared(counts)}\n\n{table}\n\n"
         f"{_berkeley_reading(by_metric)}"
     )
     if args.output is not None:

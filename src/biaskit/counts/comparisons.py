@@ -75,17 +75,15 @@ def comparisons(
     other = None
     if reference is not None:
         other = reference_of(reference, known, together or (), facet, rows, outcomes)
-    groups: list[Collection[Level]]
-    groups = [{level} for level in known if other is None or level != other.level]
-    if together is not None:
-        groups = [together]
-    on_a: list[Collection[Level]]
-    on_a = [
-        [one for one in known if one not in group] if other is None else [other.level]
-        for group in groups
-    ]
+    each = [{level} for level in known if other is None or level != other.level]
+    groups: Sequence[Collection[Level]] = each if together is None else [together]
     names = (", ".join(show(level) for level in levels if level in group) for group in groups)
-    return Comparisons(tuple(names), _are_in(levels, on_a), _are_in(levels, groups), other)
+    on_d = np.array([[level in group for level in levels] for group in groups], dtype=bool)
+    if other is None:
+        on_a = ~on_d & [level is not MISSING for level in levels]
+    else:
+        on_a = np.tile([level == other.level for level in levels], (len(groups), 1))
+    return Comparisons(tuple(names), on_a, on_d, other)
 
 
 def _together(
@@ -103,11 +101,6 @@ def _together(
     if {*facet.columns} & {*(roles.facet_above or {})} and len(facet.columns) == 1:
         return {level for level in known if isinstance(level, Interval) and level.high == np.inf}
     return None
-
-
-def _are_in(levels: Sequence[Level], groups: Sequence[Collection[Level]]) -> NDArray[np.bool_]:
-    """Which levels are in each group, shape ``(groups, levels)``."""
-    return np.array([[level in group for level in levels] for group in groups], dtype=bool)
 
 
 def _refuse_no_comparison(known: Sequence[Level], rows: int, facet: Facet, roles: Roles) -> None:
