@@ -10,7 +10,16 @@ from pathlib import Path
 from biaskit import datasets, formats
 from biaskit.cli.counting import counts_of
 from biaskit.cli.flags import Once, Parser, add_data, add_roles, add_seed, confidence_or_none
-from biaskit.cli.output import Records, about, add_output, emit, refuse_overwriting, settle_output
+from biaskit.cli.output import (
+    FORMS,
+    Records,
+    about,
+    add_output,
+    emit,
+    refuse_overwriting,
+    settle_output,
+)
+from biaskit.cli.paging import PAGE, add_page, refuse_no_page, write_page
 from biaskit.cli.streams import say
 from biaskit.counts.roles import Roles
 from biaskit.errors import refuse_level
@@ -64,7 +73,8 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
         help="level of the intervals, or 'none' to leave them out (default: 0.95)",
     )
     add_seed(report)
-    add_output(report)
+    add_page(report)
+    add_output(report, {**FORMS, **PAGE})
 
     rates = verb("rates", _rates, "Rates of outcomes of every facet value, with intervals.")
     add_data(rates)
@@ -84,7 +94,10 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
 def _report(args: argparse.Namespace) -> None:
     asked = chosen(args.metrics)
     refuse_choices(args.confidence, args.seed)
-    settle_output(args)
+    settle_output(args, {**FORMS, **PAGE})
+    refuse_no_page(args)
+    if args.format == "html":
+        return write_page(args, asked)
     refuse_overwriting(args.output, args.data)
     counts, sample = counts_of(args, asked)
     rows = report_rows(counts, asked, args.confidence, args.seed, sample)
@@ -101,7 +114,7 @@ def _report(args: argparse.Namespace) -> None:
         before=formats.printable(what_is_compared(counts)),
         words=words,
     )
-    emit(args, made)
+    return emit(args, made)
 
 
 def _rates(args: argparse.Namespace) -> None:

@@ -36,8 +36,9 @@ class Dated:
 class Contents:
     """What a page shows: a report, and what was asked for beside it."""
 
-    #: Name of the data, without folders.
+    #: Name of the data, and that of its file, without folders; None for a table in memory.
     name: str
+    file: str | None
     counts: Counts
     metrics: Sequence[Metric]
     rows: Sequence[Row]
@@ -110,6 +111,22 @@ class Contents:
 
         values = sorted(self.values(facet), key=order)
         return values[:1] if self.is_mirrored(facet) else values
+
+    def by_distance(self, facet: Facet) -> list[str]:
+        """Values of a facet, those farthest from parity in the leading metric first."""
+        symbol = self.leading.symbol if self.leading else ""
+        far = {
+            row.value: self.judged.reach(i)
+            for i, row in enumerate(self.rows)
+            if _leads(row, facet, symbol)
+        }
+        return sorted(self.values(facet), key=lambda value: -far.get(value, 0.0))
+
+    @cached_property
+    def restated(self) -> frozenset[tuple[str, str, str]]:
+        """Rows, by facet, value and metric, whose metric says again what another one does."""
+        pairs = zip(self.rows, self.judged.how, strict=True)
+        return frozenset(_key(row) for row, how in pairs if how == "restates")
 
     def is_mirrored(self, facet: Facet) -> bool:
         """Whether a facet has two values, each compared with the other."""

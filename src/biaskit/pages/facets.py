@@ -19,7 +19,7 @@ from biaskit.pages.charts.shares import ShareRow, shares
 from biaskit.pages.charts.strata import StratumRow, strata
 from biaskit.pages.contents import Contents
 from biaskit.pages.figures import figure, folded
-from biaskit.pages.markup import Safe, el, ident, table
+from biaskit.pages.markup import Safe, chart_id, el, ident, table
 from biaskit.pages.numbers import interval, number, percent, whole
 from biaskit.pages.tables import metrics_by_value
 from biaskit.reports.rates import ALL, APART, RateRow
@@ -28,8 +28,9 @@ from biaskit.reports.words import name_in_words, value_in_words
 
 __all__ = ["facet_section"]
 
-# Facet values that have a forest of their own.
+# Facet values that have a forest of their own, and those whose predictions are drawn.
 _FORESTS = 3
+_OUTCOMES = 6
 
 
 def facet_section(contents: Contents, facet: Facet, *more: Safe | None) -> Safe:
@@ -102,7 +103,7 @@ def _share_figure(contents: Contents, facet: Facet, rows: Sequence[RateRow], wha
             ShareRow(value_in_words(one.value), one.estimate, one.low, one.high, one.n)
             for one in each
         ],
-        head=Head(ident("shares", facet.name, what), f"{what}, by {name}", finding),
+        head=Head(chart_id("shares", facet.name, what), f"{what}, by {name}", finding),
         overall=everyone.estimate,
     )
     numbers = table(
@@ -125,7 +126,10 @@ def _share_figure(contents: Contents, facet: Facet, rows: Sequence[RateRow], wha
 def _values(contents: Contents, facet: Facet) -> Iterator[Safe | None]:
     """The values that differ most: sentences and a forest of metrics for each."""
     values = contents.foremost(facet)[:_FORESTS]
-    turned = {value: _turned(contents, facet, value) for value in values}
+    turned = {
+        value: _turned(contents, facet, value, is_short=place > 0)
+        for place, value in enumerate(values)
+    }
     plain = [one for rows, _ in turned.values() for one in rows]
     ratios = [one for _, rows in turned.values() for one in rows]
     scale = forest_scale(plain) if plain else None
@@ -136,7 +140,7 @@ def _values(contents: Contents, facet: Facet) -> Iterator[Safe | None]:
         parts = [
             *(el("p", sentence) for sentence in sentences[1 if place else 0 :]),
             _forest(contents, facet, value, rows, scale),
-            _forest(contents, facet, value, logs, log_scale, log=True),
+            None if place else _forest(contents, facet, value, logs, log_scale, log=True),
         ]
         if place == 0:
             heading = f"{name_in_words(facet.name)}: {value_in_words(value)}"
@@ -155,42 +159,43 @@ def _values(contents: Contents, facet: Facet) -> Iterator[Safe | None]:
 def _sentences(contents: Contents, facet: Facet, value: str) -> list[str]:
     """What the leading metrics say of a value, and what groups make of it."""
     leading = [one for one in LEADING if one in contents.known and contents.known[one].needs]
-    within = [one.symbol for one in contents.metrics if one.without_groups]
-    asked = [*leading, *within] or [one.symbol for one in contents.metrics][:1]
+    asked = leading or [one.symbol for one in contents.metrics][:1]
     told = [contents.sentences[facet.name, value, symbol] for symbol in asked]
-    told += [
-        one.sentence
-        for one in contents.summary.findings
-        if one.kind == "within groups"
-        and any(
-            (contents.rows[i].facet, contents.rows[i].value) == (facet.name, value)
-            for i in one.rows
-        )
-    ]
+    for metric in contents.metrics:
+        if metric.without_groups:
+            own = contents.sentences[facet.name, value, metric.symbol]
+            told.append(_change(contents, facet, value, metric) or own)
     return list(dict.fromkeys(told))
 
 
 def _turned(
-    contents: Contents, facet: Facet, value: str
+    contents: Contents, facet: Facet, value: str, *, is_short: bool
 ) -> tuple[list[ForestRow], list[ForestRow]]:
     """Metrics that have a direction, turned against the value: differences, and ratios.
 
-    CI compares numbers of rows, and metrics without bounds would stretch the scale; both are in the
-    table only, as distances are, which have no direction.
+    A short forest has symbols for names, and leaves its intervals to the table.
+
+    CI compares numbers of rows, metrics without bounds would stretch the scale, and some restate
+    others; they are in the table only, as distances are, which have no direction.
     """
     plain: list[ForestRow] = []
     ratios: list[ForestRow] = []
     for metric in contents.metrics:
         is_ratio = metric.kind == "ratio"
         is_bounded = metric.bounds == (-1.0, 1.0) and bool(metric.needs)
+        key = facet.name, value, metric.symbol
         if metric.against_d not in ("<", ">") or not (is_ratio or is_bounded):
             continue
-        row = contents.by_key[facet.name, value, metric.symbol]
-        (ratios if is_ratio else plain).append(_forest_row(contents, metric, row))
+        if key in contents.restated:
+            continue
+        row = contents.by_key[key]
+        (ratios if is_ratio else plain).append(
+            _forest_row(contents, metric, row, is_short=is_short)
+        )
     return plain, ratios
 
 
-def _forest_row(contents: Contents, metric: Metric, row: Row) -> ForestRow:
+def _forest_row(contents: Contents, metric: Metric, row: Row, *, is_short: bool) -> ForestRow:
     judged = contents.verdicts.get((row.facet, row.value, row.metric))
     at, low, high = row.estimate, row.low, row.high
     limits = (judged.limit_low, judged.limit_high) if judged else None
@@ -199,12 +204,12 @@ def _forest_row(contents: Contents, metric: Metric, row: Row) -> ForestRow:
         limits = limits and (_mirrored(metric, limits[1]), _mirrored(metric, limits[0]))
     title = metric.title.partition(":")[0].partition(",")[0]
     return ForestRow(
-        f"{metric.symbol}, {title[0].lower()}{title[1:]}",
+        metric.symbol if is_short else f"{metric.symbol}, {title[0].lower()}{title[1:]}",
         at,
         low,
         high,
         number(row.estimate),
-        interval(row.low, row.high),
+        "" if is_short else interval(row.low, row.high),
         judged.verdict if judged else "",
         limits,
     )
@@ -234,7 +239,7 @@ def _forest(
     title = f"{what} of {name_in_words(facet.name)} {told}"
     drawn = forest(
         rows,
-        head=Head(ident("forest", facet.name, value, what), title, f"{title} with intervals."),
+        head=Head(chart_id("forest", facet.name, value, what), title, f"{title} with intervals."),
         log=log,
         scale=scale,
         ends=(f"in favour of {told}", f"against {told}"),
@@ -243,8 +248,8 @@ def _forest(
     favour = [one for one in rows if one.high < (1 if log else 0)]
     finding = _ways(len(rows), len(against), len(favour), told)
     measure = (
-        f"Each number with its {100 * contents.confidence:g} % interval, turned so that the right "
-        f"is against {told}; the numbers at the right have their own signs."
+        f"{100 * contents.confidence:g} % intervals, turned so that the right is against {told}; "
+        "numbers have their own signs."
     )
     return figure(drawn, finding, measure, None, label=title)
 
@@ -277,21 +282,22 @@ def _outcomes(contents: Contents, facet: Facet) -> Iterator[Safe]:
             _three(rates[value, "TPR"]),
             _three(rates[value, "FPR"]),
         )
-        for value in values
+        for value in [one for one in contents.by_distance(facet) if one in values][:_OUTCOMES]
     ]
     names, name = contents.names, name_in_words(facet.name)
     finding = "Right and wrong predictions"
-    found = [one for one in rows if not math.isnan(one.found[0])]
-    if len(found) > 1:
-        most, least = (of(found, key=lambda one: one.found[0]) for of in (max, min))
+    every = {one: rates[one, "TPR"] for one in values if rates[one, "TPR"].n}
+    if len(every) > 1:
+        most, least = (of(every.values(), key=lambda one: one.estimate) for of in (max, min))
         finding = (
-            f"Of those whose {names.positive}, from {percent(least.found[0], 1)} ({least.label}) "
-            f"to {percent(most.found[0], 1)} ({most.label}) are predicted positive"
+            f"Of those whose {names.positive}, from {percent(least.estimate, 1)} "
+            f"({value_in_words(least.value)}) to {percent(most.estimate, 1)} "
+            f"({value_in_words(most.value)}) are predicted positive"
         )
     title = f"Right and wrong predictions, by {name}"
     drawn = outcomes(
         rows,
-        head=Head(ident("outcomes", facet.name), title, finding),
+        head=Head(chart_id("outcomes", facet.name), title, finding),
         names=(
             "positive, and predicted so",
             "positive, predicted negative",
@@ -319,7 +325,12 @@ def _outcomes(contents: Contents, facet: Facet) -> Iterator[Safe]:
         ],
         label=title,
     )
-    measure = f"All rows in four parts, by {name}, then the two shares that they answer"
+    which = (
+        f" The {len(rows)} that differ most; all are in the table."
+        if len(rows) < len(values)
+        else ""
+    )
+    measure = f"All rows in four parts, by {name}, then the two shares that they answer.{which}"
     yield el("h3", "Right and wrong predictions")
     yield figure(drawn, finding, measure, numbers, label=title)
 
@@ -382,7 +393,7 @@ def _within_groups(contents: Contents, facet: Facet) -> Iterator[Safe]:
         title = f"{what}, by {group}"
         drawn = strata(
             rows,
-            head=Head(ident("strata", facet.name, metric.symbol), title, finding),
+            head=Head(chart_id("strata", facet.name, metric.symbol), title, finding),
             together=together,
             names=(told, other),
         )

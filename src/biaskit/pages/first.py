@@ -9,6 +9,7 @@ from biaskit.counts.comparisons import positive_labels
 from biaskit.counts.levels import show
 from biaskit.gate.verdicts import FAIL, PASS, UNCERTAIN
 from biaskit.pages.contents import Contents
+from biaskit.pages.figures import opener
 from biaskit.pages.markup import Safe, el, ident
 from biaskit.pages.numbers import interval, number
 from biaskit.reports.words import (
@@ -26,20 +27,33 @@ _MOST_LINKS = 30
 
 def headline(contents: Contents) -> str:
     """The sentence that a page is about: a breach of a limit, else the largest sure difference."""
-    row = contents.summary.headline
-    failed = [one for one in contents.checked if one.verdict == FAIL]
-    if failed and (row is None or contents.rows[row] not in [one.row for one in failed]):
-        first = max(failed, key=lambda one: contents.judged.reach(_place(contents, one.row)))
-        metric = contents.known[first.row.metric]
-        return one_in_words(metric, contents.names, first.row, bare=True)
+    row = _breach(contents)
+    if row is None:
+        row = contents.summary.headline
     if row is not None:
         metric = contents.known[contents.rows[row].metric]
         return one_in_words(metric, contents.names, contents.rows[row], bare=True)
     return contents.summary.findings[0].sentence
 
 
-def _place(contents: Contents, row: object) -> int:
-    return next(i for i, one in enumerate(contents.rows) if one is row)
+def _breach(contents: Contents) -> int | None:
+    """The row outside of its limits that is farthest against its value.
+
+    None where nothing is, or where the value of the summary's headline has one.
+    """
+    judged, headline = contents.judged, contents.summary.headline
+    keys = {(one.row.facet, one.row.value, one.row.metric): one for one in contents.checked}
+    failed = [
+        i
+        for i, row in enumerate(contents.rows)
+        if (one := keys.get((row.facet, row.value, row.metric))) is not None
+        and one.verdict == FAIL
+        and judged.is_against(i)
+    ]
+    subject = None if headline is None else contents.rows[headline][1:3]
+    if not failed or subject in [contents.rows[i][1:3] for i in failed]:
+        return None
+    return max(failed, key=judged.reach)
 
 
 def first_screen(contents: Contents) -> Iterator[Safe | None]:
@@ -136,5 +150,9 @@ def _links(contents: Contents) -> Safe:
         el("a", "Where it comes from", href="#origin"),
     ]
     items = [el("li", link) for link in links]
-    button = el("button", "Open all details", id="open-all", type="button", hidden=True)
-    return el("nav", el("ul", *items, class_="links"), button, aria_label="Parts of this page")
+    return el(
+        "nav",
+        el("ul", *items, class_="links"),
+        opener("Open all details"),
+        aria_label="Parts of this page",
+    )

@@ -36,12 +36,13 @@ from biaskit.reports.summary import summarised
 from biaskit.sources.counting import counted
 from biaskit.sources.dispatch import opened
 from biaskit.sources.files.finding import files_of
+from biaskit.sources.sample import Sample
 from biaskit.store import written
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Page", "made_of", "page"]
+__all__ = ["Page", "dated_counts", "made_of", "page", "page_of"]
 
 # Height of a page in a notebook, in pixels.
 _IN_NOTEBOOK = 720
@@ -169,30 +170,58 @@ lower than the 44.5 % for those whose gender is male.
     """
     asked = room.chosen(metrics)
     refuse_choices(confidence, seed)
-    several = _dated_counts(data, filesystem)
-    read = _paths(data, baseline, attributions)
     chosen = given if roles is None else roles_of(roles, given).given()
-    sample, dated = None, []
-    if several:
-        each = [(one, counts.choosing(**chosen)) for one, counts in several]
+    each = [(one, of.choosing(**chosen)) for one, of in dated_counts(data, filesystem)]
+    sample = None
+    if each:
         counts = each[-1][1]
+    elif isinstance(table := opened(data, filesystem), Counts):
+        counts = table.choosing(**chosen)
     else:
-        each = []
-        table = opened(data, filesystem)
-        if isinstance(table, Counts):
-            counts = table.choosing(**chosen)
-        else:
-            roles = roles_of(roles, given)
-            keep_rows = needs_rows(roles, asked)
-            counts, sample = counted(table, roles, keep_rows=keep_rows, filesystem=filesystem)
-    found = measured(counts, asked, confidence, seed, sample)
+        roles = roles_of(roles, given)
+        keep_rows = needs_rows(roles, asked)
+        counts, sample = counted(table, roles, keep_rows=keep_rows, filesystem=filesystem)
+    return page_of(
+        counts,
+        sample,
+        metrics=asked,
+        limits=limits,
+        baseline=baseline,
+        attributions=attributions,
+        dependence=dependence,
+        name=name,
+        file=_file_of(data),
+        dated=each,
+        read=_paths(data, baseline, attributions),
+        confidence=confidence,
+        seed=seed,
+    )
+
+
+def page_of(
+    counts: Counts,
+    sample: Sample | None = None,
+    *,
+    metrics: Sequence[Metric] | None = None,
+    limits: Mapping[str | Metric, Any] | None = None,
+    baseline: Any = None,
+    attributions: Any = None,
+    dependence: Any = None,
+    name: str | None = None,
+    file: str | None = None,
+    dated: Sequence[tuple[str, Counts]] = (),
+    read: tuple[str, ...] = (),
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> Page:
+    """Page of some counts; see `page`. `file` is the name of the file that they are of."""
+    allowed = limits_of(limits) if limits is not None else []
+    found = measured(counts, metrics, confidence, seed, sample)
     shown = list(dict.fromkeys(one.metric for one in found))
     rows = [one.row for one in found]
-    for one, of_date in each:
-        dated.append(Dated(one, [m.row for m in measured(of_date, asked, confidence, seed)]))
-    allowed = limits_of(limits) if limits is not None else []
     contents = Contents(
-        name=name if name is not None else _name_of(data),
+        name=name if name is not None else file or "data",
+        file=file,
         counts=counts,
         metrics=shown,
         rows=rows,
@@ -204,7 +233,10 @@ lower than the 44.5 % for those whose gender is male.
         drift=_drift(counts, baseline, confidence, seed),
         gaps=_gaps(attributions, counts, confidence),
         dependence=_dependence(dependence),
-        dated=dated,
+        dated=[
+            Dated(one, [row.row for row in measured(of_date, metrics, confidence, seed)])
+            for one, of_date in dated
+        ],
     )
     return Page(made_of(contents, limits=limits), contents, read)
 
@@ -234,8 +266,8 @@ def made_of(contents: Contents, limits: Mapping[str | Metric, Any] | None = None
         where_from(
             contents,
             {},
-            command_of(contents.name, roles, flags),
-            call_of(contents.name, roles, more),
+            None if contents.file is None else command_of(contents.file, roles, flags),
+            call_of(contents.file, roles, more),
         )
     )
     body = Safe("".join(one for one in sections if one is not None))
@@ -249,7 +281,7 @@ def _limit(value: Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
-def _dated_counts(data: Any, filesystem: Any) -> list[tuple[str, Counts]]:
+def dated_counts(data: Any, filesystem: Any = None) -> list[tuple[str, Counts]]:
     """Several saved counts by name, if `data` are several; none for one table."""
     if filesystem is not None:
         return []
@@ -274,12 +306,13 @@ def _dated_counts(data: Any, filesystem: Any) -> list[tuple[str, Counts]]:
     return made
 
 
-def _name_of(data: Any) -> str:
+def _file_of(data: Any) -> str | None:
+    """Name of the file that data are in, without folders; None for a table in memory."""
     if isinstance(data, (list, tuple)) and data:
         data = data[-1]
-    if isinstance(data, (str, os.PathLike)):
-        return PurePath(os.fspath(data).partition("?")[0]).name or "data"
-    return "data"
+    if not isinstance(data, (str, os.PathLike)):
+        return None
+    return PurePath(os.fspath(data).partition("?")[0]).name or None
 
 
 def _paths(*given: Any) -> tuple[str, ...]:

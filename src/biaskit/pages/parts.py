@@ -15,7 +15,7 @@ from biaskit.pages.charts.drawing import Head
 from biaskit.pages.charts.waterfall import Part, waterfall
 from biaskit.pages.contents import Contents
 from biaskit.pages.figures import figure
-from biaskit.pages.markup import Safe, el, ident, table
+from biaskit.pages.markup import Safe, chart_id, el, table
 from biaskit.pages.numbers import interval, number
 from biaskit.reports.words import name_in_words, value_in_words
 
@@ -65,7 +65,7 @@ def _waterfall(facet: Facet, value: str, output: str, rows: Sequence[GapRow]) ->
             )
             for row in features
         ],
-        head=Head(ident("waterfall", facet.name, value, output), title, finding),
+        head=Head(chart_id("waterfall", facet.name, value, output), title, finding),
         total=Part("the gap", total.gap, total.low, total.high),
         ends=(f"raises the output for {told}", f"lowers the output for {told}"),
     )
@@ -102,7 +102,7 @@ def dependence_by_value(contents: Contents, facet: Facet) -> Iterator[Safe]:
         title = f"The model's mean output{of_output} as one feature is set, by {facet.name}"
         drawn = dependence(
             [_feature([row for row in rows if row.feature == one]) for one in _features(rows)],
-            head=Head(ident("dependence", facet.name, output), title, title),
+            head=Head(chart_id("dependence", facet.name, output), title, title),
             shares=rows[0].scale == "probability",
         )
         measure = (

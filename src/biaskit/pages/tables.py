@@ -16,7 +16,7 @@ from biaskit.pages.numbers import interval, number
 from biaskit.reports.report import Row
 from biaskit.reports.words import name_in_words, value_in_words
 
-__all__ = ["limits", "metrics_by_value"]
+__all__ = ["judged_table", "limits", "metrics_by_value", "verdict"]
 
 # Facet values side by side in a table; above the second number, only the leading metrics are shown.
 _ACROSS = 12
@@ -58,15 +58,16 @@ def _cell(contents: Contents, key: tuple[str, str, str]) -> Safe:
     return Safe(
         "".join(
             [
-                el("span", number(row.estimate)),
-                el("br") + el("small", ends) if ends else "",
-                el("br") + _verdict(judged.verdict) if judged else "",
+                number(row.estimate),
+                " " + el("small", ends) if ends else "",
+                " " + verdict(judged.verdict) if judged else "",
             ]
         )
     )
 
 
-def _verdict(name: str) -> Safe:
+def verdict(name: str) -> Safe:
+    """Verdict, as a word."""
     shown = {FAIL: "fails", PASS: "passes", UNCERTAIN: "uncertain"}[name]
     return el("span", shown, class_="fail" if name == FAIL else "mute")
 
@@ -88,20 +89,21 @@ def limits(contents: Contents) -> Iterator[Safe]:
     failed = [one for one in contents.checked if one.verdict == FAIL]
     others = [one for one in contents.checked if one.verdict != FAIL]
     if failed:
-        yield _judged(f"{len(failed):,} outside of the limits", failed)
+        yield judged_table(f"{len(failed):,} outside of the limits", failed)
     else:
         yield el("p", "No number is surely outside of its limits.")
     for name, what in ((UNCERTAIN, "uncertain"), (PASS, "inside of the limits")):
         those = [one for one in others if one.verdict == name]
         if those:
-            yield folded(f"{len(those):,} {what}", _judged(f"{len(those):,} {what}", those))
+            yield folded(f"{len(those):,} {what}", judged_table(f"{len(those):,} {what}", those))
 
 
 def _end(value: float) -> str:
     return number(value) if math.isfinite(value) else "any"
 
 
-def _judged(caption: str, checked: Sequence[Checked]) -> Safe:
+def judged_table(caption: str, checked: Sequence[Checked]) -> Safe:
+    """Table of verdicts."""
     more = len(checked) - _MOST_VERDICTS
     shown = checked[:_MOST_VERDICTS]
     if more > 0:
@@ -121,6 +123,6 @@ def _of_verdict(row: Row, one: Checked) -> list[object]:
         f"{name_in_words(row.facet)}: {value_in_words(row.value)}",
         number(row.estimate),
         interval(row.low, row.high),
-        _verdict(one.verdict),
+        verdict(one.verdict),
         one.reason,
     ]

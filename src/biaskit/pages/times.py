@@ -13,7 +13,7 @@ from biaskit.pages.charts.drift import DriftRow, drift
 from biaskit.pages.charts.over_time import Moment, over_time
 from biaskit.pages.contents import Contents
 from biaskit.pages.figures import figure
-from biaskit.pages.markup import Safe, el, ident, table
+from biaskit.pages.markup import Safe, chart_id, el, table
 from biaskit.pages.numbers import interval, number, percent, whole
 from biaskit.reports.words import name_in_words, value_in_words
 
@@ -63,7 +63,7 @@ def _metrics(contents: Contents, facet: Facet, value: str, rows: Sequence[Drift]
             )
             for one in directed
         ],
-        head=Head(ident("drift", facet.name, value), title, finding),
+        head=Head(chart_id("drift", facet.name, value), title, finding),
         parity=0.0,
     )
     numbers = table(
@@ -108,7 +108,7 @@ def _shares(facet: Facet, rows: Sequence[Drift]) -> Safe:
             )
             for one in rows
         ],
-        head=Head(ident("drift", facet.name, "(shares)"), title, finding),
+        head=Head(chart_id("drift", facet.name, "(shares)"), title, finding),
         shares=True,
     )
     numbers = table(
@@ -159,7 +159,7 @@ def _over_time(contents: Contents, facet: Facet, value: str, symbol: str) -> Saf
     metric = contents.known[symbol]
     drawn = over_time(
         moments,
-        head=Head(ident("time", facet.name, value, symbol), title, finding),
+        head=Head(chart_id("time", facet.name, value, symbol), title, finding),
         parity=metric.parity,
         limits=(contents.limits or {}).get(symbol),
     )
