@@ -5,14 +5,16 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import PurePath
+from typing import Any
 
 from biaskit.cli.counting import counts_of
 from biaskit.cli.flags import Parser, limit_of, limits_given, roles_given
 from biaskit.cli.output import Form, Records, refuse_overwriting, write
+from biaskit.counts.counts import Counts
 from biaskit.errors import RolesError
 from biaskit.metrics import Metric
 
-__all__ = ["PAGE", "add_page", "refuse_no_page", "write_page"]
+__all__ = ["PAGE", "add_page", "refuse_no_page", "save_demo", "write_page"]
 
 
 def _unused(_: Records) -> str:
@@ -61,6 +63,7 @@ def write_page(args: argparse.Namespace, asked: Sequence[Metric] | None) -> None
     others = [args.baseline, args.attributions]
     refuse_overwriting(args.output, args.data, [one for one in others if one is not None])
     given = roles_given(args)
+    limits: dict[str | Metric, Any] = dict(limits_given(args.limit or []).items())
     data = args.data[0] if len(args.data) == 1 else args.data
     dated = [(name, one.choosing(**given)) for name, one in dated_counts(data)]
     counts, sample = (dated[-1][1], None) if dated else counts_of(args, asked)
@@ -68,7 +71,7 @@ def write_page(args: argparse.Namespace, asked: Sequence[Metric] | None) -> None
         counts,
         sample,
         metrics=asked,
-        limits={**limits_given(args.limit)} if args.limit else None,
+        limits=limits or None,
         baseline=args.baseline,
         attributions=args.attributions,
         file=PurePath(args.data[-1].partition("?")[0]).name,
@@ -77,3 +80,11 @@ def write_page(args: argparse.Namespace, asked: Sequence[Metric] | None) -> None
         seed=args.seed,
     )
     write(args, made.html.rstrip("\n"))
+
+
+def save_demo(counts: Counts, path: str) -> None:
+    """Save the page of the demo."""
+    from biaskit.pages.page import page_of  # only where a page is made
+
+    name = "Graduate admissions at Berkeley, 1973"
+    page_of(counts, name=name, file="berkeley.parquet").save(path)

@@ -19,7 +19,7 @@ from biaskit.cli.output import (
     refuse_overwriting,
     settle_output,
 )
-from biaskit.cli.paging import PAGE, add_page, refuse_no_page, write_page
+from biaskit.cli.paging import PAGE, add_page, refuse_no_page, save_demo, write_page
 from biaskit.cli.streams import say
 from biaskit.counts.roles import Roles
 from biaskit.errors import refuse_level
@@ -88,7 +88,12 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
     add_output(metrics)
 
     demo = verb("demo", _demo, "Run the whole pipeline on a real table.")
-    demo.add_argument("-o", "--output", metavar="FILE", help="keep the table in this Parquet file")
+    demo.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="keep the table in this Parquet file; if FILE ends in .html, write a page instead",
+    )
 
 
 def _report(args: argparse.Namespace) -> None:
@@ -155,8 +160,9 @@ def _metrics(args: argparse.Namespace) -> None:
 def _demo(args: argparse.Namespace) -> None:
     import tempfile
 
+    is_page = args.output is not None and Path(args.output).suffix.lower() == ".html"
     with contextlib.ExitStack() as stack:
-        if args.output is None:
+        if args.output is None or is_page:
             folder = stack.enter_context(tempfile.TemporaryDirectory())
             path = Path(folder) / "berkeley.parquet"
         else:
@@ -182,7 +188,10 @@ def _demo(args: argparse.Namespace) -> None:
         f"{summarised(rows, counts).text}\n\n{what_is_compared(counts)}\n\n{table}\n\n"
         f"{_berkeley_reading(by_metric)}"
     )
-    if args.output is not None:
+    if is_page:
+        save_demo(counts, args.output)
+        say(f"\nThe page is {formats.printable(args.output)}: open it in a browser.")
+    elif args.output is not None:
         say(f"\nThe table is in {formats.printable(args.output)}: try the command above on it.")
 
 

@@ -47,6 +47,8 @@ def _headline(outcomes: list[Outcome]) -> str:
     if not bad:
         every = "The data set" if len(outcomes) == 1 else f"All {len(outcomes):,} data sets"
         return f"{every} passed: no number is surely outside of its limits"
+    if len(outcomes) == 1:
+        return f"{name_in_words(bad[0].name)} did not pass"
     names = ", ".join(name_in_words(one.name) for one in bad[:3])
     more = f" and {len(bad) - 3:,} more" if len(bad) > 3 else ""
     return f"{len(bad):,} of {len(outcomes):,} did not pass: {names}{more}"
@@ -68,7 +70,8 @@ def _counts_of(one: Outcome) -> str:
         return "It could not be checked."
     found = one.verdicts
     told = f"{found['fail']:,} failed, {found['uncertain']:,} uncertain, {found['pass']:,} passed"
-    return f"{told}; {whole(one.rows)} rows in {len(one.files):,} files."
+    files = f"{len(one.files):,} file{'' if len(one.files) == 1 else 's'}"
+    return f"{told}; {whole(one.rows)} rows in {files}."
 
 
 def _findings(one: Outcome) -> Iterator[Safe]:

@@ -39,6 +39,8 @@ class Contents:
     #: Name of the data, and that of its file, without folders; None for a table in memory.
     name: str
     file: str | None
+    #: What was counted, and that without facets of one value, which is compared with nothing.
+    whole: Counts
     counts: Counts
     metrics: Sequence[Metric]
     rows: Sequence[Row]

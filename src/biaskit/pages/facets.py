@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from biaskit.counts.counts import Counts
 from biaskit.counts.facets import Facet
-from biaskit.counts.levels import show
+from biaskit.counts.levels import MISSING, show
 from biaskit.counts.tables import divide
 from biaskit.metrics import LEADING, Metric
 from biaskit.pages.charts.drawing import Head
@@ -26,7 +27,7 @@ from biaskit.reports.rates import ALL, APART, RateRow
 from biaskit.reports.report import Row
 from biaskit.reports.words import name_in_words, value_in_words
 
-__all__ = ["facet_section"]
+__all__ = ["facet_section", "lonely_section", "the_one_value"]
 
 # Facet values that have a forest of their own, and those whose predictions are drawn.
 _FORESTS = 3
@@ -46,6 +47,24 @@ def facet_section(contents: Contents, facet: Facet, *more: Safe | None) -> Safe:
         *_within_groups(contents, facet),
         *more,
         folded(f"All numbers of {name}", *metrics_by_value(contents, facet)),
+    )
+
+
+def the_one_value(counts: Counts, facet: Facet) -> str | None:
+    """The only value that a facet has; None where there are several, or none."""
+    table = counts.tables[facet]
+    known = [level for level in table.levels.facet if level is not MISSING]
+    return show(known[0]) if len(known) == 1 else None
+
+
+def lonely_section(contents: Contents, facet: Facet) -> Safe:
+    """Section of a facet of one value, which says that nothing is compared."""
+    name = name_in_words(facet.name)
+    value = value_in_words(the_one_value(contents.whole, facet) or "")
+    return el(
+        "section",
+        el("h2", name[:1].upper() + name[1:], id=ident("facet", facet.name)),
+        el("p", f"{name} has one value, {value}, so there is nothing to compare it with."),
     )
 
 

@@ -58,7 +58,7 @@ def _breach(contents: Contents) -> int | None:
 
 def first_screen(contents: Contents) -> Iterator[Safe | None]:
     """What a reader sees before scrolling."""
-    roles = contents.counts.roles
+    roles = contents.whole.roles
     facets = ", ".join(name_in_words(facet.name) for facet in roles.facet)
     outcomes = [one for one in (roles.label, roles.predicted) if one is not None]
     what = f"{facets} and {' and '.join(map(name_in_words, outcomes))}" if outcomes else facets
@@ -108,7 +108,7 @@ def _gate(contents: Contents) -> Safe | None:
 
 
 def _what_was_read(contents: Contents) -> str:
-    counts = contents.counts
+    counts = contents.whole
     roles, parts = counts.roles, [f"{counts.rows:,} rows were read."]
     table = next(iter(counts.tables.values()))
     positive = positive_labels(table.levels, roles)
@@ -140,7 +140,7 @@ def _what_was_read(contents: Contents) -> str:
 
 
 def _links(contents: Contents) -> Safe:
-    facets = contents.counts.roles.facet
+    facets = contents.whole.roles.facet
     links = [
         el("a", name_in_words(facet.name), href=f"#{ident('facet', facet.name)}")
         for facet in facets[:_MOST_LINKS]

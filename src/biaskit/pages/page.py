@@ -21,7 +21,7 @@ from biaskit.gate.limits import allowed_changes, limits_of
 from biaskit.metrics import Metric
 from biaskit.pages.contents import Contents, Dated
 from biaskit.pages.document import document
-from biaskit.pages.facets import facet_section
+from biaskit.pages.facets import facet_section, lonely_section, the_one_value
 from biaskit.pages.first import first_screen, headline
 from biaskit.pages.markup import Safe
 from biaskit.pages.origin import call_of, command_of
@@ -216,19 +216,23 @@ def page_of(
 ) -> Page:
     """Page of some counts; see `page`. `file` is the name of the file that they are of."""
     allowed = limits_of(limits) if limits is not None else []
-    found = measured(counts, metrics, confidence, seed, sample)
+    whole, counts = counts, _comparable(counts)
+    found = []
+    if counts.rows or not whole.rows:  # no rows at all are refused
+        found = measured(counts, metrics, confidence, seed, sample)
     shown = list(dict.fromkeys(one.metric for one in found))
     rows = [one.row for one in found]
     contents = Contents(
         name=name if name is not None else file or "data",
         file=file,
+        whole=whole,
         counts=counts,
         metrics=shown,
         rows=rows,
         summary=summarised(rows, counts, shown),
         confidence=confidence,
         seed=seed,
-        checked=check_rows(rows, allowed, confidence=confidence),
+        checked=check_rows(rows, allowed, confidence=confidence) if rows else (),
         limits={one.metric.symbol: (one.low, one.high) for one in allowed} if allowed else None,
         drift=_drift(counts, baseline, confidence, seed),
         gaps=_gaps(attributions, counts, confidence),
@@ -241,9 +245,20 @@ def page_of(
     return Page(made_of(contents, limits=limits), contents, read)
 
 
+def _comparable(counts: Counts) -> Counts:
+    """Counts without the facets of one value, which is compared with nothing."""
+    lonely = {facet for facet in counts.roles.facet if the_one_value(counts, facet) is not None}
+    if not counts.rows or not lonely:
+        return counts
+    others = [facet.given for facet in counts.roles.facet if facet not in lonely]
+    if others:
+        return counts.choosing(facet=others)
+    return Counts.empty(counts.roles.replaced(facet_values=None, reference=None))
+
+
 def made_of(contents: Contents, limits: Mapping[str | Metric, Any] | None = None) -> str:
     """HTML of a page that shows these contents."""
-    roles = contents.counts.roles
+    roles = contents.whole.roles
     more: dict[str, Any] = {}
     flags: dict[str, Any] = {}
     if limits is not None:
@@ -254,6 +269,9 @@ def made_of(contents: Contents, limits: Mapping[str | Metric, Any] | None = None
         more["confidence"] = flags["confidence"] = contents.confidence
     sections: list[Safe | None] = [*first_screen(contents), *limits_section(contents)]
     for facet in roles.facet:
+        if the_one_value(contents.whole, facet) is not None:
+            sections.append(lonely_section(contents, facet))
+            continue
         extra = [
             *parts_of_gap(contents, facet),
             *dependence_by_value(contents, facet),

@@ -56,10 +56,10 @@ def where_from(
     call: str,
 ) -> Safe:
     """Data, choices and version, and the command and the call that make the page."""
-    roles = contents.counts.roles
+    roles = contents.whole.roles
     shown: dict[str, Any] = {
         "Data": name_in_words(contents.name),
-        "Rows": whole(contents.counts.rows),
+        "Rows": whole(contents.whole.rows),
         **{f"Role: {role}": name_in_words(_short(value)) for role, value in roles.given().items()},
         "Level of intervals": f"{100 * contents.confidence:g} %",
         "Seed": number(contents.seed, 0),
