@@ -86,13 +86,15 @@ def spanning(
     known = known or [1.0 if log else 0.0]
     low, high = min(known), max(known)
     if log:
-        low, high = _widened(max(math.log(low), -500.0), min(math.log(high), 500.0), room)
+        low, high = _widened(math.log(low), math.log(high), room, most=500.0)
         return Scale(math.exp(low), math.exp(high), log=True)
-    return Scale(*_widened(max(low, -1e300), min(high, 1e300), room))
+    return Scale(*_widened(low, high, room, most=1e300))
 
 
-def _widened(low: float, high: float, room: float) -> tuple[float, float]:
-    """Ends of an axis with room beside them; equal values stand in the middle."""
+def _widened(low: float, high: float, room: float, most: float) -> tuple[float, float]:
+    """Ends of an axis, within bounds, with room beside them; equal values stand in the middle."""
+    low, high = (max(-most, min(most, end)) for end in (low, high))
     size = max(abs(low), abs(high))
-    spare = room * (high - low) if high - low > 1e-6 * size else max(0.1 * size, 0.05)
+    differ = high - low > max(1e-6 * size, 1e-300)
+    spare = room * (high - low) if differ else max(0.1 * size, 0.05)
     return low - spare, high + spare

@@ -19,6 +19,8 @@ __all__ = ["ShareRow", "most_different", "share_panel", "shares", "shares_scale"
 
 # So many rows are drawn; if there are still more, one less and a line that says how many.
 _MOST_ROWS = 13
+# Shares below this are not told from 0.
+_NOTHING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ def shares_scale(given: Sequence[ShareRow], overall: float | None = None) -> Sca
     if least > 0.15 and largest - least < 0.35 * largest:
         scale = spanning(known)
         return Scale(max(scale.low, 0.0), min(scale.high, 1.0))
-    return Scale(0.0, min(1.05 * largest, 1.0) or 1.0)
+    return Scale(0.0, min(1.05 * largest, 1.0) if largest > _NOTHING else 1.0)
 
 
 def shares(
