@@ -44,6 +44,8 @@ class Contents:
     counts: Counts
     metrics: Sequence[Metric]
     rows: Sequence[Row]
+    #: Which rows differ surely from parity, and how far; and the summary of that.
+    judged: Judged
     summary: Summary
     confidence: float
     seed: int
@@ -65,11 +67,10 @@ class Contents:
         """What sentences call the columns and outcomes."""
         return names_in(self.rows, self.counts, self.known)
 
-    @cached_property
-    def sentences(self) -> Mapping[tuple[str, str, str], str]:
-        """Sentence about each row, by facet, value and metric."""
-        told = row_sentences(self.rows, self.counts, self.metrics)
-        return {_key(row): one for row, one in zip(self.rows, told, strict=True)}
+    def sentence(self, facet: Facet, value: str, metric: str) -> str:
+        """Sentence about a row."""
+        row = self.by_key[facet.name, value, metric]
+        return row_sentences([row], self.counts, self.metrics)[0]
 
     @cached_property
     def by_key(self) -> Mapping[tuple[str, str, str], Row]:
@@ -80,11 +81,6 @@ class Contents:
     def verdicts(self) -> Mapping[tuple[str, str, str], Checked]:
         """Verdicts on rows that have a limit, by facet, value and metric."""
         return {_key(one.row): one for one in self.checked}
-
-    @cached_property
-    def judged(self) -> Judged:
-        """Which rows differ surely from parity, and how far."""
-        return Judged(self.rows, self.counts, self.metrics)
 
     @cached_property
     def leading(self) -> Metric | None:

@@ -12,15 +12,14 @@ from biaskit.counts.facets import Facet
 from biaskit.counts.levels import MISSING, show
 from biaskit.counts.tables import divide
 from biaskit.metrics import LEADING, Metric
-from biaskit.pages.charts.drawing import Head
 from biaskit.pages.charts.forest import ForestRow, forest, forest_scale
 from biaskit.pages.charts.outcomes import OutcomeRow, outcomes
 from biaskit.pages.charts.scales import Scale
 from biaskit.pages.charts.shares import ShareRow, shares
 from biaskit.pages.charts.strata import StratumRow, strata
 from biaskit.pages.contents import Contents
-from biaskit.pages.figures import figure, folded
-from biaskit.pages.markup import Safe, chart_id, el, ident, table
+from biaskit.pages.figures import figure, folded, headed
+from biaskit.pages.markup import Safe, el, ident, table
 from biaskit.pages.numbers import interval, number, percent, whole
 from biaskit.pages.tables import metrics_by_value
 from biaskit.reports.rates import ALL, APART, RateRow
@@ -31,7 +30,11 @@ __all__ = ["facet_section", "lonely_section", "the_one_value"]
 
 # Facet values that have a forest of their own, and those whose predictions are drawn.
 _FORESTS = 3
-_OUTCOMES = 6
+_OUTCOMES = 3
+# With predictions, shares of labels have a chart of their own up to so many values.
+_LABELS = 8
+# Values in a table of shares.
+_MOST_SHARES = 50
 
 
 def facet_section(contents: Contents, facet: Facet, *more: Safe | None) -> Safe:
@@ -85,6 +88,8 @@ def _shares(contents: Contents, facet: Facet) -> Iterator[Safe]:
         (contents.label_rates, of_labels),
     ]
     for rates, what in both:
+        if rates is contents.label_rates and len(contents.values(facet)) > _LABELS:
+            continue
         rows = [one for one in rates.get(facet.name, ()) if one.rate == "selection"]
         if rows:
             yield _share_figure(contents, facet, rows, what)
@@ -117,16 +122,22 @@ def _share_figure(contents: Contents, facet: Facet, rows: Sequence[RateRow], wha
             f"({level} interval: {number(100 * apart.low, 1)} to {number(100 * apart.high, 1)}"
             f"{among if len(known) > 2 else ''})."
         )
+    head = headed(f"{what}, by {name}", "shares", facet.name, what)
+    kept, which = each, ""
+    if len(each) > _MOST_SHARES:
+        half = _MOST_SHARES // 2
+        kept = [*each[:half], *each[-half:]]
+        which = f": the {half} largest and the {half} smallest of {len(each):,}"
     drawn = shares(
         [
             ShareRow(value_in_words(one.value), one.estimate, one.low, one.high, one.n)
             for one in each
         ],
-        head=Head(chart_id("shares", facet.name, what), f"{what}, by {name}", finding),
+        head=head,
         overall=everyone.estimate,
     )
     numbers = table(
-        f"{what}, by {name}",
+        f"{what}, by {name}{which}",
         ["Value", "Share", "Interval", "Rows"],
         [
             [
@@ -135,11 +146,13 @@ def _share_figure(contents: Contents, facet: Facet, rows: Sequence[RateRow], wha
                 f"{percent(one.low, 1)} to {percent(one.high, 1)}" if one.n else "",
                 whole(one.n),
             ]
-            for one in [*each, everyone]
+            for one in [*kept, everyone]
         ],
         label=f"{what}, by {name}",
     )
-    return figure(drawn, finding, measure, numbers, label=f"{what}, by {name}")
+    return figure(
+        drawn, finding, measure, numbers, label=f"{what}, by {name}", name=head.described_by
+    )
 
 
 def _values(contents: Contents, facet: Facet) -> Iterator[Safe | None]:
@@ -179,10 +192,10 @@ def _sentences(contents: Contents, facet: Facet, value: str) -> list[str]:
     """What the leading metrics say of a value, and what groups make of it."""
     leading = [one for one in LEADING if one in contents.known and contents.known[one].needs]
     asked = leading or [one.symbol for one in contents.metrics][:1]
-    told = [contents.sentences[facet.name, value, symbol] for symbol in asked]
+    told = [contents.sentence(facet, value, symbol) for symbol in asked]
     for metric in contents.metrics:
         if metric.without_groups:
-            own = contents.sentences[facet.name, value, metric.symbol]
+            own = contents.sentence(facet, value, metric.symbol)
             told.append(_change(contents, facet, value, metric) or own)
     return list(dict.fromkeys(told))
 
@@ -256,9 +269,10 @@ def _forest(
     told = value_in_words(value)
     what = "Ratios" if log else "Metrics"
     title = f"{what} of {name_in_words(facet.name)} {told}"
+    head = headed(title, "forest", facet.name, value, what)
     drawn = forest(
         rows,
-        head=Head(chart_id("forest", facet.name, value, what), title, f"{title} with intervals."),
+        head=head,
         log=log,
         scale=scale,
         ends=(f"in favour of {told}", f"against {told}"),
@@ -270,7 +284,7 @@ def _forest(
         f"{100 * contents.confidence:g} % intervals, turned so that the right is against {told}; "
         "numbers have their own signs."
     )
-    return figure(drawn, finding, measure, None, label=title)
+    return figure(drawn, finding, measure, None, label=title, name=head.described_by)
 
 
 def _ways(number_of: int, against: int, favour: int, told: str) -> str:
@@ -314,9 +328,10 @@ def _outcomes(contents: Contents, facet: Facet) -> Iterator[Safe]:
             f"({value_in_words(most.value)}) are predicted positive"
         )
     title = f"Right and wrong predictions, by {name}"
+    head = headed(title, "outcomes", facet.name)
     drawn = outcomes(
         rows,
-        head=Head(chart_id("outcomes", facet.name), title, finding),
+        head=head,
         names=(
             "positive, and predicted so",
             "positive, predicted negative",
@@ -340,7 +355,7 @@ def _outcomes(contents: Contents, facet: Facet) -> Iterator[Safe]:
                     for one in ("TPR", "FPR", "precision", "accuracy")
                 ),
             ]
-            for value in [*values, ALL]
+            for value in [*values[:_MOST_SHARES], ALL]
         ],
         label=title,
     )
@@ -351,7 +366,7 @@ def _outcomes(contents: Contents, facet: Facet) -> Iterator[Safe]:
     )
     measure = f"All rows in four parts, by {name}, then the two shares that they answer.{which}"
     yield el("h3", "Right and wrong predictions")
-    yield figure(drawn, finding, measure, numbers, label=title)
+    yield figure(drawn, finding, measure, numbers, label=title, name=head.described_by)
 
 
 def _four(rates: dict[tuple[str, str], RateRow], value: str) -> tuple[float, float, float, float]:
@@ -405,14 +420,14 @@ def _within_groups(contents: Contents, facet: Facet) -> Iterator[Safe]:
         told = value_in_words(value)
         what = "Share predicted positive" if predicts else f"Share whose {names.positive}"
         row = contents.by_key[facet.name, value, metric.symbol]
-        finding = (
-            _change(contents, facet, value, metric)
-            or contents.sentences[facet.name, value, metric.symbol]
+        finding = _change(contents, facet, value, metric) or contents.sentence(
+            facet, value, metric.symbol
         )
         title = f"{what}, by {group}"
+        head = headed(title, "strata", facet.name, metric.symbol)
         drawn = strata(
             rows,
-            head=Head(chart_id("strata", facet.name, metric.symbol), title, finding),
+            head=head,
             together=together,
             names=(told, other),
         )
@@ -429,7 +444,7 @@ def _within_groups(contents: Contents, facet: Facet) -> Iterator[Safe]:
             ],
             label=title,
         )
-        yield figure(drawn, finding, measure, numbers, label=title)
+        yield figure(drawn, finding, measure, numbers, label=title, name=head.described_by)
 
 
 def _change(contents: Contents, facet: Facet, value: str, metric: Metric) -> str:

@@ -32,7 +32,8 @@ from biaskit.pages.times import over_dates, since_baseline
 from biaskit.reports.fliptest import needs_rows
 from biaskit.reports.numbers import references
 from biaskit.reports.report import measured, refuse_choices
-from biaskit.reports.summary import summarised
+from biaskit.reports.summary import summary_of
+from biaskit.reports.surely import Judged
 from biaskit.sources.counting import counted
 from biaskit.sources.dispatch import opened
 from biaskit.sources.files.finding import files_of
@@ -222,6 +223,7 @@ def page_of(
         found = measured(counts, metrics, confidence, seed, sample)
     shown = list(dict.fromkeys(one.metric for one in found))
     rows = [one.row for one in found]
+    judged = Judged(rows, counts, shown)
     contents = Contents(
         name=name if name is not None else file or "data",
         file=file,
@@ -229,7 +231,8 @@ def page_of(
         counts=counts,
         metrics=shown,
         rows=rows,
-        summary=summarised(rows, counts, shown),
+        judged=judged,
+        summary=summary_of(judged),
         confidence=confidence,
         seed=seed,
         checked=check_rows(rows, allowed, confidence=confidence) if rows else (),

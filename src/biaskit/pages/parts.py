@@ -11,11 +11,10 @@ from biaskit.explanations.attributions import TOTAL
 from biaskit.explanations.dependence import DependenceRow
 from biaskit.explanations.gaps import GapRow
 from biaskit.pages.charts.dependence import Curve, Feature, dependence
-from biaskit.pages.charts.drawing import Head
 from biaskit.pages.charts.waterfall import Part, waterfall
 from biaskit.pages.contents import Contents
-from biaskit.pages.figures import figure
-from biaskit.pages.markup import Safe, chart_id, el, table
+from biaskit.pages.figures import figure, headed
+from biaskit.pages.markup import Safe, el, table
 from biaskit.pages.numbers import interval, number
 from biaskit.reports.words import name_in_words, value_in_words
 
@@ -54,6 +53,7 @@ def _waterfall(facet: Facet, value: str, output: str, rows: Sequence[GapRow]) ->
     if not total.gap:
         finding = f"The model's mean output{of_output} is the same for {told} and the others"
     title = f"Parts of the gap in the model's output{of_output}, {name}: {told}"
+    head = headed(title, "waterfall", facet.name, value, output)
     drawn = waterfall(
         [
             Part(
@@ -65,7 +65,7 @@ def _waterfall(facet: Facet, value: str, output: str, rows: Sequence[GapRow]) ->
             )
             for row in features
         ],
-        head=Head(chart_id("waterfall", facet.name, value, output), title, finding),
+        head=head,
         total=Part("the gap", total.gap, total.low, total.high),
         ends=(f"raises the output for {told}", f"lowers the output for {told}"),
     )
@@ -90,7 +90,7 @@ def _waterfall(facet: Facet, value: str, output: str, rows: Sequence[GapRow]) ->
         f"Mean output of the others minus that of {told}, split by Shapley values "
         f"({total.method}; scale: {total.scale}); {total.n_d:,} rows and {total.n_a:,} others"
     )
-    return figure(drawn, finding, measure, table_of, label=title)
+    return figure(drawn, finding, measure, table_of, label=title, name=head.described_by)
 
 
 def dependence_by_value(contents: Contents, facet: Facet) -> Iterator[Safe]:
@@ -100,9 +100,10 @@ def dependence_by_value(contents: Contents, facet: Facet) -> Iterator[Safe]:
         rows = [row for row in mine if row.output == output]
         of_output = f" for {name_in_words(output)}" if output else ""
         title = f"The model's mean output{of_output} as one feature is set, by {facet.name}"
+        head = headed(title, "dependence", facet.name, output)
         drawn = dependence(
             [_feature([row for row in rows if row.feature == one]) for one in _features(rows)],
-            head=Head(chart_id("dependence", facet.name, output), title, title),
+            head=head,
             shares=rows[0].scale == "probability",
         )
         measure = (
@@ -126,7 +127,7 @@ def dependence_by_value(contents: Contents, facet: Facet) -> Iterator[Safe]:
             label=title,
             texts=(1, 2),
         )
-        yield figure(drawn, title, measure, numbers_of, label=title)
+        yield figure(drawn, title, measure, numbers_of, label=title, name=head.described_by)
 
 
 def _features(rows: Sequence[DependenceRow]) -> list[str]:

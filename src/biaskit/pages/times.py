@@ -8,12 +8,11 @@ from biaskit.counts.facets import Facet
 from biaskit.gate.compare import Drift
 from biaskit.gate.verdicts import FAIL
 from biaskit.metrics import LEADING
-from biaskit.pages.charts.drawing import Head
 from biaskit.pages.charts.drift import DriftRow, drift
 from biaskit.pages.charts.over_time import Moment, over_time
 from biaskit.pages.contents import Contents
-from biaskit.pages.figures import figure
-from biaskit.pages.markup import Safe, chart_id, el, table
+from biaskit.pages.figures import figure, headed
+from biaskit.pages.markup import Safe, el, table
 from biaskit.pages.numbers import interval, number, percent, whole
 from biaskit.reports.words import name_in_words, value_in_words
 
@@ -52,6 +51,7 @@ def _metrics(contents: Contents, facet: Facet, value: str, rows: Sequence[Drift]
         else f"No metric of {told} is surely farther from parity than in the baseline"
     )
     title = f"Metrics of {name} {told}, in the baseline and now"
+    head = headed(title, "drift", facet.name, value)
     drawn = drift(
         [
             DriftRow(
@@ -63,7 +63,7 @@ def _metrics(contents: Contents, facet: Facet, value: str, rows: Sequence[Drift]
             )
             for one in directed
         ],
-        head=Head(chart_id("drift", facet.name, value), title, finding),
+        head=head,
         parity=0.0,
     )
     numbers = table(
@@ -87,7 +87,7 @@ def _metrics(contents: Contents, facet: Facet, value: str, rows: Sequence[Drift]
         "Hollow: the baseline; filled: now. At the right, the interval of the change of the "
         "distance from parity: above 0, the gap has grown."
     )
-    return figure(drawn, finding, measure, numbers, label=title)
+    return figure(drawn, finding, measure, numbers, label=title, name=head.described_by)
 
 
 def _shares(facet: Facet, rows: Sequence[Drift]) -> Safe:
@@ -98,6 +98,7 @@ def _shares(facet: Facet, rows: Sequence[Drift]) -> Safe:
         f"{percent(most.current, 1)} of the rows"
     )
     title = f"Shares of the rows by {name}, in the baseline and now"
+    head = headed(title, "drift", facet.name, "(shares)")
     drawn = drift(
         [
             DriftRow(
@@ -108,7 +109,7 @@ def _shares(facet: Facet, rows: Sequence[Drift]) -> Safe:
             )
             for one in rows
         ],
-        head=Head(chart_id("drift", facet.name, "(shares)"), title, finding),
+        head=head,
         shares=True,
     )
     numbers = table(
@@ -128,7 +129,7 @@ def _shares(facet: Facet, rows: Sequence[Drift]) -> Safe:
         label=title,
     )
     measure = "Hollow: the baseline; filled: now; at the right, the interval of the change."
-    return figure(drawn, finding, measure, numbers, label=title)
+    return figure(drawn, finding, measure, numbers, label=title, name=head.described_by)
 
 
 def over_dates(contents: Contents, facet: Facet) -> Iterator[Safe]:
@@ -157,9 +158,10 @@ def _over_time(contents: Contents, facet: Facet, value: str, symbol: str) -> Saf
         f"{number(moments[-1].estimate)} in {moments[-1].label}"
     )
     metric = contents.known[symbol]
+    head = headed(title, "time", facet.name, value, symbol)
     drawn = over_time(
         moments,
-        head=Head(chart_id("time", facet.name, value, symbol), title, finding),
+        head=head,
         parity=metric.parity,
         limits=(contents.limits or {}).get(symbol),
     )
@@ -175,4 +177,4 @@ def _over_time(contents: Contents, facet: Facet, value: str, symbol: str) -> Saf
     measure = (
         f"Each of the counts, in the order of names, with {100 * contents.confidence:g} % intervals"
     )
-    return figure(drawn, finding, measure, numbers, label=title)
+    return figure(drawn, finding, measure, numbers, label=title, name=head.described_by)
