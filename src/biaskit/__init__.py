@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from biaskit.gate.compare import compare
     from biaskit.gate.ranking import ndcg
     from biaskit.metrics import METRICS, lp_norm, metric
+    from biaskit.pages.page import page
     from biaskit.reports.rates import rates
     from biaskit.reports.report import report
     from biaskit.reports.sentences import sentences
@@ -43,6 +44,7 @@ __all__ = [
     "lp_norm",
     "metric",
     "ndcg",
+    "page",
     "partial_dependence",
     "rates",
     "report",
@@ -66,6 +68,7 @@ _HOME = {
     "lp_norm": "biaskit.metrics",
     "metric": "biaskit.metrics",
     "ndcg": "biaskit.gate.ranking",
+    "page": "biaskit.pages.page",
     "partial_dependence": "biaskit.explanations.dependence",
     "rates": "biaskit.reports.rates",
     "report": "biaskit.reports.report",

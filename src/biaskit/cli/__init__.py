@@ -19,7 +19,7 @@ __all__ = ["main"]
 _FINE, _WRONG, _INTERRUPTED = 0, 2, 130
 # Modules of the verbs, in the order of the help. A call loads that of its own verb alone.
 _MODULES = {
-    "reporting": ("report", "metrics", "demo"),
+    "reporting": ("report", "rates", "metrics", "demo"),
     "counting": ("count", "merge"),
     "gating": ("check", "compare", "baseline"),
     "explaining": ("explain",),

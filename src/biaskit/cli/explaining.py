@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from biaskit import formats
@@ -86,6 +86,12 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
         "--key", action=Once, metavar="COLUMN", help="column that names the rows in that file"
     )
     explain.add_argument(
+        "--save",
+        action=Once,
+        metavar="FILE",
+        help="also save the attributions, for `biaskit report --attributions FILE`",
+    )
+    explain.add_argument(
         "--confidence",
         type=float,
         default=0.95,
@@ -116,11 +122,12 @@ def _explain(args: argparse.Namespace) -> None:
     settle_output(args)
     read = [*args.data, *(args.background or ())]
     refuse_overwriting(args.output, read, [args.model])
-    if args.values is not None:
-        written.refuse_unwritable(args.values)
-        refuse_overwriting(args.values, read, [args.model])
-        if args.output is not None and Path(args.output).resolve() == Path(args.values).resolve():
-            raise RolesError("--output and --values name the same file; give each its own")
+    outputs = {"--output": args.output, "--values": args.values, "--save": args.save}
+    for flag, path in outputs.items():
+        if path is not None and flag != "--output":
+            written.refuse_unwritable(path)
+            refuse_overwriting(path, read, [args.model])
+    _refuse_one_file_twice(outputs)
     roles = Roles(**{**roles_given(args), "features": None})
     request = Request(
         model=args.model,
@@ -137,6 +144,8 @@ def _explain(args: argparse.Namespace) -> None:
     )
     with progress_line() as progress:
         found = attributions_of(explained(request), progress)
+    if args.save is not None:
+        found.save(args.save)
     rows = gap_rows(found, roles, args.confidence)
     same = {"output", "scale", "method"} - ({"output"} if len(found.about.outputs) > 1 else set())
     unit = f"{found.about.scale} scale ({found.about.unit}); {found.about.method}"
@@ -149,3 +158,11 @@ def _explain(args: argparse.Namespace) -> None:
         before=f"{found.rows:,} rows; {formats.printable(unit)}",
     )
     emit(args, made)
+
+
+def _refuse_one_file_twice(outputs: Mapping[str, str | None]) -> None:
+    """Refuse flags that name the same file to write."""
+    seen: dict[Path, str] = {}
+    for flag, path in outputs.items():
+        if path is not None and (other := seen.setdefault(Path(path).resolve(), flag)) != flag:
+            raise RolesError(f"{other} and {flag} name the same file; give each its own")

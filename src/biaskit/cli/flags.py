@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from biaskit.cli.streams import say
 from biaskit.counts.arguments import Kind
 from biaskit.counts.roles import ROLES
-from biaskit.errors import RolesError
+from biaskit.errors import RolesError, listed
 
 __all__ = [
     "Once",
@@ -22,6 +22,8 @@ __all__ = [
     "confidence_or_none",
     "edges_of",
     "in_flags",
+    "limit_of",
+    "limits_given",
     "roles_given",
 ]
 
@@ -119,6 +121,26 @@ def add_seed(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="seed of the random draws, for metrics of your own",
     )
+
+
+def limit_of(text: str) -> tuple[str, float | list[float]]:
+    """Metric and its limit, as a flag gives them."""
+    name, equals, value = text.partition("=")
+    try:
+        numbers = [float(part) for part in value.split(",")]
+    except ValueError:
+        numbers = []
+    if not (name and equals and len(numbers) in (1, 2)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a limit such as DPL=0.1 or DI=0.8,1.25")
+    return name.strip(), numbers[0] if len(numbers) == 1 else numbers
+
+
+def limits_given(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Limits by metric, each given once."""
+    names = [name for name, _ in pairs]
+    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+        raise RolesError(f"--limit gives {listed(twice)} more than one limit")
+    return dict(pairs)
 
 
 def confidence_or_none(text: str) -> float | None:

@@ -8,10 +8,18 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from biaskit import formats
-from biaskit.cli.flags import Once, Parser, add_roles, add_seed, in_flags, roles_given
+from biaskit.cli.flags import (
+    Once,
+    Parser,
+    add_roles,
+    add_seed,
+    in_flags,
+    limit_of,
+    limits_given,
+    roles_given,
+)
 from biaskit.cli.output import (
     Records,
     about,
@@ -29,12 +37,11 @@ from biaskit.errors import (
     DataError,
     RolesError,
     did_you_mean,
-    listed,
     refuse_level,
     refuse_seed,
 )
 from biaskit.gate.config import Config, DataSet, config_file, data_of, read_config
-from biaskit.gate.forms import FORMS, Result
+from biaskit.gate.forms import FORMS, Form, Result
 from biaskit.gate.limits import allowed_changes
 from biaskit.gate.outcomes import (
     Outcome,
@@ -56,6 +63,15 @@ from biaskit.store.addresses import in_one_line
 __all__ = ["add_verbs"]
 
 _FOUND, _WRONG = 1, 2
+
+
+def _page(result: Result) -> str:
+    from biaskit.pages.checks import page_of_checks  # only where a page is made
+
+    return page_of_checks(result).rstrip("\n")
+
+
+_FORMS = {**FORMS, "html": Form(".html", _page)}
 _EXAMPLES = """examples:
   biaskit check                                  every data set of biaskit.toml or pyproject.toml
   biaskit check loans.parquet                    the data sets that have this file, this file only
@@ -72,7 +88,7 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
     check.add_argument(
         "--limit",
         action="append",
-        type=_limit,
+        type=limit_of,
         metavar="DPL=0.1",
         help="distance from parity that a metric may have, or its range (DI=0.8,1.25); repeat it",
     )
@@ -98,7 +114,7 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
     )
     add_seed(check)
     add_roles(check)
-    add_output(check, FORMS, "text")
+    add_output(check, _FORMS, "text")
 
     compare = verb("compare", _compare, "What has changed since a baseline.")
     compare.add_argument("current", metavar="CURRENT", help="saved counts, or data to be counted")
@@ -106,7 +122,7 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
     compare.add_argument(
         "--limit",
         action="append",
-        type=_limit,
+        type=limit_of,
         metavar="DPL=0.05",
         help="how much farther from parity a metric may be ('facet share' and 'label share': how "
         "much a share may change); repeat it (default: no farther, for every metric)",
@@ -138,14 +154,14 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
 
 
 def _check(args: argparse.Namespace) -> int:
-    settle_output(args, FORMS, "text")
+    settle_output(args, _FORMS, "text")
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         written.refuse_unwritable(summary)
     outcomes, unmatched, strict = _outcomes(args)
     code = _FOUND if failed(outcomes) else 0
     if any(one.broken for one in outcomes):
         code = _WRONG
-    write(args, FORMS[args.format].text(Result(outcomes, unmatched, strict, code)))
+    write(args, _FORMS[args.format].text(Result(outcomes, unmatched, strict, code)))
     if args.output is not None:
         say(formats.printable(conclusion(outcomes, unmatched)))
     if summary:
@@ -237,7 +253,7 @@ def _by_hand(args: argparse.Namespace) -> tuple[DataSet, Table | None]:
     made = DataSet.of(
         {
             "files": args.data,
-            "limits": _limits(args.limit),
+            "limits": limits_given(args.limit),
             "seed": args.seed,
             **{name: value for name, value in given.items() if value is not None},
             **roles,
@@ -273,7 +289,7 @@ def _compare(args: argparse.Namespace) -> int:
     refuse_overwriting(args.output, [args.current], [args.baseline])
     refuse_level(args.confidence)
     refuse_seed(args.seed)
-    limits = allowed_changes(_limits(args.limit) if args.limit else 0.0)
+    limits = allowed_changes(limits_given(args.limit) if args.limit else 0.0)
     choices = roles_given(args)
     with progress_line() as progress:
         now, then = drift.counts_of_both(args.current, args.baseline, progress)
@@ -314,21 +330,3 @@ def _append(path: str, text: str) -> None:
             file.write(f"{text}\n")
     except OSError as error:
         raise DataError(f"cannot write {path!r}: {error.strerror or error}") from error
-
-
-def _limits(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _ in pairs]
-    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
-        raise RolesError(f"--limit gives {listed(twice)} more than one limit")
-    return dict(pairs)
-
-
-def _limit(text: str) -> tuple[str, float | list[float]]:
-    name, equals, value = text.partition("=")
-    try:
-        numbers = [float(part) for part in value.split(",")]
-    except ValueError:
-        numbers = []
-    if not (name and equals and len(numbers) in (1, 2)):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a limit such as DPL=0.1 or DI=0.8,1.25")
-    return name.strip(), numbers[0] if len(numbers) == 1 else numbers

@@ -10,7 +10,16 @@ from pathlib import Path
 from biaskit import datasets, formats
 from biaskit.cli.counting import counts_of
 from biaskit.cli.flags import Once, Parser, add_data, add_roles, add_seed, confidence_or_none
-from biaskit.cli.output import Records, about, add_output, emit, refuse_overwriting, settle_output
+from biaskit.cli.output import (
+    FORMS,
+    Records,
+    about,
+    add_output,
+    emit,
+    refuse_overwriting,
+    settle_output,
+)
+from biaskit.cli.paging import PAGE, add_page, refuse_no_page, save_demo, write_page
 from biaskit.cli.streams import say
 from biaskit.counts.roles import Roles
 from biaskit.errors import refuse_level
@@ -64,7 +73,8 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
         help="level of the intervals, or 'none' to leave them out (default: 0.95)",
     )
     add_seed(report)
-    add_output(report)
+    add_page(report)
+    add_output(report, {**FORMS, **PAGE})
 
     rates = verb("rates", _rates, "Rates of outcomes of every facet value, with intervals.")
     add_data(rates)
@@ -78,13 +88,21 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
     add_output(metrics)
 
     demo = verb("demo", _demo, "Run the whole pipeline on a real table.")
-    demo.add_argument("-o", "--output", metavar="FILE", help="keep the table in this Parquet file")
+    demo.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="keep the table in this Parquet file; if FILE ends in .html, write a page instead",
+    )
 
 
 def _report(args: argparse.Namespace) -> None:
     asked = chosen(args.metrics)
     refuse_choices(args.confidence, args.seed)
-    settle_output(args)
+    settle_output(args, {**FORMS, **PAGE})
+    refuse_no_page(args)
+    if args.format == "html":
+        return write_page(args, asked)
     refuse_overwriting(args.output, args.data)
     counts, sample = counts_of(args, asked)
     rows = report_rows(counts, asked, args.confidence, args.seed, sample)
@@ -101,7 +119,7 @@ def _report(args: argparse.Namespace) -> None:
         before=formats.printable(what_is_compared(counts)),
         words=words,
     )
-    emit(args, made)
+    return emit(args, made)
 
 
 def _rates(args: argparse.Namespace) -> None:
@@ -142,8 +160,9 @@ def _metrics(args: argparse.Namespace) -> None:
 def _demo(args: argparse.Namespace) -> None:
     import tempfile
 
+    is_page = args.output is not None and Path(args.output).suffix.lower() == ".html"
     with contextlib.ExitStack() as stack:
-        if args.output is None:
+        if args.output is None or is_page:
             folder = stack.enter_context(tempfile.TemporaryDirectory())
             path = Path(folder) / "berkeley.parquet"
         else:
@@ -169,7 +188,10 @@ def _demo(args: argparse.Namespace) -> None:
         f"{summarised(rows, counts).text}\n\n{what_is_compared(counts)}\n\n{table}\n\n"
         f"{_berkeley_reading(by_metric)}"
     )
-    if args.output is not None:
+    if is_page:
+        save_demo(counts, args.output)
+        say(f"\nThe page is {formats.printable(args.output)}: open it in a browser.")
+    elif args.output is not None:
         say(f"\nThe table is in {formats.printable(args.output)}: try the command above on it.")
 
 

@@ -10,7 +10,17 @@ from typing import Any
 
 from biaskit.formats import json_value, printable, shortened
 
-__all__ = ["Safe", "coordinate", "el", "escaped", "ident", "json_block", "lines", "table"]
+__all__ = [
+    "Safe",
+    "chart_id",
+    "coordinate",
+    "el",
+    "escaped",
+    "ident",
+    "json_block",
+    "lines",
+    "table",
+]
 
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"})
 # What markup has and an attribute may not, even one made of markup.
@@ -96,9 +106,22 @@ def ident(*names: str) -> Safe:
     >>> ident("facet", "Race & sex")
     'facet-race-sex-1e1be1'
     """
-    digest = hashlib.sha256(repr(names).encode()).hexdigest()[:6]
+    digest = _digest(names)[:6]
     slug = "-".join(re.findall("[a-z0-9]+", shortened(" ".join(names)).lower()))[:40]
     return Safe(f"{slug or 'id'}-{digest}")
+
+
+def chart_id(*names: str) -> Safe:
+    """Id of a chart, which nothing links to: short, since a chart has it five times.
+
+    >>> chart_id("shares", "Race")
+    'c6b48d7cd'
+    """
+    return Safe(f"c{_digest(names)[:8]}")
+
+
+def _digest(names: Sequence[str]) -> str:
+    return hashlib.sha256(repr(names).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def json_block(name: str, value: Any) -> Safe:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from biaskit.counts.comparisons import positive_labels
 from biaskit.counts.counts import Counts
-from biaskit.counts.levels import show
+from biaskit.counts.levels import MISSING, show
 from biaskit.counts.roles import Roles
 from biaskit.errors import RolesError, in_short, keywords_checked
 from biaskit.metrics import METRICS, Metric, chosen
@@ -128,7 +128,8 @@ def names_in(rows: Sequence[Row], counts: Counts | None, known: Mapping[str, Met
             references={
                 " & ".join([given] if isinstance(given, str) else given): show(level)
                 for given, level in references(counts).items()
-            }
+            },
+            pairs=_pairs(counts),
         )
     given = {
         need
@@ -137,6 +138,16 @@ def names_in(rows: Sequence[Row], counts: Counts | None, known: Mapping[str, Met
         for need in known[row.metric].needs
     }
     return Names(lacking=frozenset(NEEDS) - {"positive", *given}, is_guess=True)
+
+
+def _pairs(counts: Counts) -> dict[str, tuple[str, str]]:
+    """Values of each facet that has two, by the facet's name."""
+    made = {}
+    for facet, table in counts.tables.items():
+        known = [show(level) for level in table.levels.facet if level is not MISSING]
+        if len(known) == 2:
+            made[facet.name] = known[0], known[1]
+    return made
 
 
 def _with_positive_named(counts: Counts) -> Roles:

@@ -36,7 +36,7 @@ from biaskit.reports.words import (
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Finding", "Summary", "summarised", "summary"]
+__all__ = ["Finding", "Summary", "summarised", "summary", "summary_of"]
 
 # Columns that `biaskit.check` adds.
 _OF_CHECKS = ("limit_low", "limit_high", "verdict", "reason")
@@ -150,7 +150,11 @@ def summarised(
 
     `where` says for each row of which table it is, where several are stacked.
     """
-    read = Judged(rows, counts, metrics)
+    return summary_of(Judged(rows, counts, metrics), where)
+
+
+def summary_of(read: Judged, where: Sequence[str] = ()) -> Summary:
+    """Findings of a report whose rows are judged; see `summarised`."""
     headline = _headline(read)
     findings = [
         *_verdict(read),

@@ -57,6 +57,8 @@ class Names(NamedTuple):
     is_guess: bool = False
     #: The value that alone is side a, by facet; where only a report is known, its name is not.
     references: Mapping[str, str] = {}
+    #: The values of a facet that has two, each of which is all others of the other one.
+    pairs: Mapping[str, tuple[str, str]] = {}
 
 
 def names_of(roles: Roles) -> Names:
@@ -147,6 +149,8 @@ def sides_of(row: Row, names: Names) -> Sides:
     others = _OTHERS
     if row.facet in names.references:
         others = those_in(row.facet, names.references[row.facet])
+    elif row.value in (pair := names.pairs.get(row.facet, ())):
+        others = those_in(row.facet, next((one for one in pair if one != row.value), row.value))
     elif row.n_other:
         others = _REFERENCE
     return Sides(those_in(row.facet, row.value), others)

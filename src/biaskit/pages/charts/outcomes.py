@@ -6,12 +6,12 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from biaskit.pages.charts.drawing import MUTED, WIDTH, Head, drawing, fill, said
+from biaskit.pages.charts.drawing import MUTED, WIDTH, Head, drawing, fill, point, said
 from biaskit.pages.charts.keys import key
 from biaskit.pages.charts.rows import Rows, more, rows
 from biaskit.pages.charts.shares import ShareRow, share_panel, shares_scale
 from biaskit.pages.charts.texts import BOLD, SIZE, cut, text, width_of
-from biaskit.pages.markup import Safe, el
+from biaskit.pages.markup import Safe, coordinate, el
 from biaskit.pages.numbers import percent, whole
 
 __all__ = ["OutcomeRow", "outcomes"]
@@ -75,8 +75,8 @@ def outcomes(
     ...     names=("found", "missed", "wrongly", "rightly"),
     ...     questions=("Found, of those with the label", "Wrongly, of the others"),
     ... )
-    >>> drawn.count("<rect")
-    8
+    >>> drawn.count("<rect"), drawn.count("<path") > 4
+    (4, True)
     """
     if not given:
         return said(head, "There are no predictions to draw.")
@@ -112,8 +112,9 @@ def _swatch(colour: str) -> Callable[[float, float], Safe | None]:
 
 
 def _bars(shown: Sequence[OutcomeRow], totals: Sequence[float], laid: Rows) -> Iterator[Safe]:
-    """Bars of 100 %, each part labelled where its label fits."""
+    """Bars of 100 %, each part labelled where its label fits; all bars of a colour are one path."""
     labels = []
+    bars: dict[str, list[str]] = {colour: [] for colour in _COLOURS}
     for row, total, y in zip(shown, totals, laid.middles, strict=True):
         x = laid.left
         for part, colour in zip(row.parts, _COLOURS, strict=True):
@@ -121,11 +122,15 @@ def _bars(shown: Sequence[OutcomeRow], totals: Sequence[float], laid: Rows) -> I
                 continue
             wide = (laid.right - laid.left) * (part / total)
             if wide >= 1.2:  # a unit of it is the gap to the next
-                yield el("rect", x=x, y=y - _HALF, width=wide - 1, height=2 * _HALF, **fill(colour))
+                across = f"h{coordinate(wide - 1)}v{2 * _HALF:g}H{coordinate(x)}z"
+                bars[colour].append(f"M{point(x, y - _HALF)}{across}")
             label = percent(part / total)
             if width_of(label, _SMALL) + _ROOM <= wide:
                 labels.append(text(x + (wide - 1) / 2, y + 4, label))
             x += wide
+    for colour, parts in bars.items():
+        if parts:
+            yield el("path", d=Safe("".join(parts)), **fill(colour))
     yield el(
         "g",
         *labels,

@@ -85,14 +85,14 @@ def wrapped(label: str, width: float, most: int = 2, size: float = SIZE) -> list
 def text(
     x: float, y: float, shown: object, *, anchor: str | None = None, **attributes: object
 ) -> Safe:
-    """Text whose base line starts, ends or has its middle at a place."""
-    return el("text", shown, x=x, y=y, text_anchor=anchor, **attributes)
+    """Text whose base line starts, ends or has its middle at a place, in whole units."""
+    return el("text", shown, x=round(x), y=round(y), text_anchor=anchor, **attributes)
 
 
 def block(x: float, y: float, label: str, shown: list[str], **attributes: object) -> Safe:
     """Lines of a label, their middle at `y`; a pointer shows the whole where some is missing."""
-    step = SIZE + 2
-    top = y - step * (len(shown) - 1) / 2 + SIZE * 0.35
+    step = round(SIZE + 2)
+    x, top = round(x), round(y - step * (len(shown) - 1) / 2 + SIZE * 0.35)
     inside: list[Safe] = []
     if "".join(shown).replace(" ", "") != printable(shortened(label)).replace(" ", ""):
         inside.append(el("title", label))

@@ -1,0 +1,90 @@
+"""Pages on the command line: a report or a check as HTML, with the flags of a page."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import PurePath
+from typing import Any
+
+from biaskit.cli.counting import counts_of
+from biaskit.cli.flags import Parser, limit_of, limits_given, roles_given
+from biaskit.cli.output import Form, Records, refuse_overwriting, write
+from biaskit.counts.counts import Counts
+from biaskit.errors import RolesError
+from biaskit.metrics import Metric
+
+__all__ = ["PAGE", "add_page", "refuse_no_page", "save_demo", "write_page"]
+
+
+def _unused(_: Records) -> str:
+    raise AssertionError("a page is made of counts, not of rows")
+
+
+#: Form of a page, for `--format`.
+PAGE = {"html": Form(".html", _unused)}
+
+_FLAGS = ("limit", "baseline", "attributions")
+
+
+def add_page(parser: Parser) -> None:
+    """Add the flags of a page."""
+    parser.add_argument(
+        "--limit",
+        action="append",
+        type=limit_of,
+        metavar="DPL=0.1",
+        help="with --format html: what a metric may be; repeat it",
+    )
+    parser.add_argument(
+        "--baseline", metavar="COUNTS", help="with --format html: saved counts to compare with"
+    )
+    parser.add_argument(
+        "--attributions",
+        metavar="FILE",
+        help="with --format html: what `biaskit explain --save` wrote, to show what makes the gap",
+    )
+
+
+def refuse_no_page(args: argparse.Namespace) -> None:
+    """Refuse the flags of a page where none is made."""
+    given = [one for one in _FLAGS if getattr(args, one) is not None]
+    if given and args.format != "html":
+        also = "; `biaskit check` judges limits" if given[0] == "limit" else ""
+        raise RolesError(f"--{given[0]} goes with --format html{also}")
+
+
+def write_page(args: argparse.Namespace, asked: Sequence[Metric] | None) -> None:
+    """Write the page of a report."""
+    from biaskit.pages.page import dated_counts, page_of  # only where a page is made
+
+    if args.confidence is None:
+        raise RolesError("a page shows intervals; leave out --confidence none")
+    others = [args.baseline, args.attributions]
+    refuse_overwriting(args.output, args.data, [one for one in others if one is not None])
+    given = roles_given(args)
+    limits: dict[str | Metric, Any] = dict(limits_given(args.limit or []).items())
+    data = args.data[0] if len(args.data) == 1 else args.data
+    dated = [(name, one.choosing(**given)) for name, one in dated_counts(data)]
+    counts, sample = (dated[-1][1], None) if dated else counts_of(args, asked)
+    made = page_of(
+        counts,
+        sample,
+        metrics=asked,
+        limits=limits or None,
+        baseline=args.baseline,
+        attributions=args.attributions,
+        file=PurePath(args.data[-1].partition("?")[0]).name,
+        dated=dated,
+        confidence=args.confidence,
+        seed=args.seed,
+    )
+    write(args, made.html.rstrip("\n"))
+
+
+def save_demo(counts: Counts, path: str) -> None:
+    """Save the page of the demo."""
+    from biaskit.pages.page import page_of  # only where a page is made
+
+    name = "Graduate admissions at Berkeley, 1973"
+    page_of(counts, name=name, file="berkeley.parquet").save(path)

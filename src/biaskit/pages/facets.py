@@ -1,0 +1,458 @@
+"""Section of one facet: who gets how much, which metrics say so, and whether groups explain it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from biaskit.counts.counts import Counts
+from biaskit.counts.facets import Facet
+from biaskit.counts.levels import MISSING, show
+from biaskit.counts.tables import divide
+from biaskit.metrics import LEADING, Metric
+from biaskit.pages.charts.forest import ForestRow, forest, forest_scale
+from biaskit.pages.charts.outcomes import OutcomeRow, outcomes
+from biaskit.pages.charts.scales import Scale
+from biaskit.pages.charts.shares import ShareRow, shares
+from biaskit.pages.charts.strata import StratumRow, strata
+from biaskit.pages.contents import Contents
+from biaskit.pages.figures import figure, folded, headed
+from biaskit.pages.markup import Safe, el, ident, table
+from biaskit.pages.numbers import interval, number, percent, whole
+from biaskit.pages.tables import metrics_by_value
+from biaskit.reports.rates import ALL, APART, RateRow
+from biaskit.reports.report import Row
+from biaskit.reports.words import name_in_words, value_in_words
+
+__all__ = ["facet_section", "lonely_section", "the_one_value"]
+
+# Facet values that have a forest of their own, and those whose predictions are drawn.
+_FORESTS = 3
+_OUTCOMES = 3
+# With predictions, shares of labels have a chart of their own up to so many values.
+_LABELS = 8
+# Values in a table of shares.
+_MOST_SHARES = 50
+
+
+def facet_section(contents: Contents, facet: Facet, *more: Safe | None) -> Safe:
+    """Section of one facet; `more` stands before its tables."""
+    name = name_in_words(facet.name)
+    return el(
+        "section",
+        el("h2", name[:1].upper() + name[1:], id=ident("facet", facet.name)),
+        _missing(contents, facet),
+        *_shares(contents, facet),
+        *_values(contents, facet),
+        *_outcomes(contents, facet),
+        *_within_groups(contents, facet),
+        *more,
+        folded(f"All numbers of {name}", *metrics_by_value(contents, facet)),
+    )
+
+
+def the_one_value(counts: Counts, facet: Facet) -> str | None:
+    """The only value that a facet has; None where there are several, or none."""
+    table = counts.tables[facet]
+    known = [level for level in table.levels.facet if level is not MISSING]
+    return show(known[0]) if len(known) == 1 else None
+
+
+def lonely_section(contents: Contents, facet: Facet) -> Safe:
+    """Section of a facet of one value, which says that nothing is compared."""
+    name = name_in_words(facet.name)
+    value = value_in_words(the_one_value(contents.whole, facet) or "")
+    return el(
+        "section",
+        el("h2", name[:1].upper() + name[1:], id=ident("facet", facet.name)),
+        el("p", f"{name} has one value, {value}, so there is nothing to compare it with."),
+    )
+
+
+def _missing(contents: Contents, facet: Facet) -> Safe | None:
+    row = next((one for one in contents.rows if one.facet == facet.name and one.n_missing), None)
+    if row is None:
+        return None
+    told = f"{row.n_missing:,} of {contents.counts.rows:,} rows lack a value that is needed here, "
+    return el("p", f"{told}and are on no side.")
+
+
+def _shares(contents: Contents, facet: Facet) -> Iterator[Safe]:
+    """Share of positive outcomes of each value: predictions first, then labels."""
+    names = contents.names
+    of_labels = f"Share whose {names.positive}"
+    both = [
+        (contents.rates, "Share predicted positive" if _predicts(contents) else of_labels),
+        (contents.label_rates, of_labels),
+    ]
+    for rates, what in both:
+        if rates is contents.label_rates and len(contents.values(facet)) > _LABELS:
+            continue
+        rows = [one for one in rates.get(facet.name, ()) if one.rate == "selection"]
+        if rows:
+            yield _share_figure(contents, facet, rows, what)
+
+
+def _predicts(contents: Contents) -> bool:
+    return contents.counts.roles.predicted is not None
+
+
+def _share_figure(contents: Contents, facet: Facet, rows: Sequence[RateRow], what: str) -> Safe:
+    name = name_in_words(facet.name)
+    everyone = next(one for one in rows if one.value == ALL)
+    apart = next(one for one in rows if one.value == APART)
+    each = [one for one in rows if one.value not in (ALL, APART)]
+    each = sorted(each, key=lambda one: -one.estimate if one.n else math.inf)
+    known = [one for one in each if not math.isnan(one.estimate)]
+    finding = f"{what}, by {name}"
+    if len(known) > 1:
+        least, most = known[-1], known[0]
+        finding = (
+            f"From {percent(least.estimate, 1)} ({value_in_words(least.value)}) to "
+            f"{percent(most.estimate, 1)} ({value_in_words(most.value)})"
+        )
+    level = f"{100 * contents.confidence:g} %"
+    measure = f"{what}, by {name}, with {level} intervals. The dashed line is the share of all."
+    if not math.isnan(apart.estimate):
+        among = f", which allows for the choice among {len(known):,} values"
+        measure += (
+            f" The largest and the smallest are {number(100 * apart.estimate, 1)} points apart "
+            f"({level} interval: {number(100 * apart.low, 1)} to {number(100 * apart.high, 1)}"
+            f"{among if len(known) > 2 else ''})."
+        )
+    head = headed(f"{what}, by {name}", "shares", facet.name, what)
+    kept, which = each, ""
+    if len(each) > _MOST_SHARES:
+        half = _MOST_SHARES // 2
+        kept = [*each[:half], *each[-half:]]
+        which = f": the {half} largest and the {half} smallest of {len(each):,}"
+    drawn = shares(
+        [
+            ShareRow(value_in_words(one.value), one.estimate, one.low, one.high, one.n)
+            for one in each
+        ],
+        head=head,
+        overall=everyone.estimate,
+    )
+    numbers = table(
+        f"{what}, by {name}{which}",
+        ["Value", "Share", "Interval", "Rows"],
+        [
+            [
+                value_in_words(one.value) if one.value != ALL else "all together",
+                percent(one.estimate, 1),
+                f"{percent(one.low, 1)} to {percent(one.high, 1)}" if one.n else "",
+                whole(one.n),
+            ]
+            for one in [*kept, everyone]
+        ],
+        label=f"{what}, by {name}",
+    )
+    return figure(
+        drawn, finding, measure, numbers, label=f"{what}, by {name}", name=head.described_by
+    )
+
+
+def _values(contents: Contents, facet: Facet) -> Iterator[Safe | None]:
+    """The values that differ most: sentences and a forest of metrics for each."""
+    values = contents.foremost(facet)[:_FORESTS]
+    turned = {
+        value: _turned(contents, facet, value, is_short=place > 0)
+        for place, value in enumerate(values)
+    }
+    plain = [one for rows, _ in turned.values() for one in rows]
+    ratios = [one for _, rows in turned.values() for one in rows]
+    scale = forest_scale(plain) if plain else None
+    log_scale = forest_scale(ratios, log=True) if ratios else None
+    for place, value in enumerate(values):
+        rows, logs = turned[value]
+        sentences = _sentences(contents, facet, value)
+        parts = [
+            *(el("p", sentence) for sentence in sentences[1 if place else 0 :]),
+            _forest(contents, facet, value, rows, scale),
+            None if place else _forest(contents, facet, value, logs, log_scale, log=True),
+        ]
+        if place == 0:
+            heading = f"{name_in_words(facet.name)}: {value_in_words(value)}"
+            yield el("h3", heading)
+            yield from parts
+            if contents.is_mirrored(facet):
+                other = next(one for one in contents.values(facet) if one != value)
+                yield el("p", f"For {value_in_words(other)} it is the mirror image.")
+        else:
+            yield folded(sentences[0], *parts)
+    others = len(contents.values(facet)) - len(values)
+    if others > 0 and not contents.is_mirrored(facet):
+        yield el("p", f"{others:,} more in the table of all numbers below.", class_="mute")
+
+
+def _sentences(contents: Contents, facet: Facet, value: str) -> list[str]:
+    """What the leading metrics say of a value, and what groups make of it."""
+    leading = [one for one in LEADING if one in contents.known and contents.known[one].needs]
+    asked = leading or [one.symbol for one in contents.metrics][:1]
+    told = [contents.sentence(facet, value, symbol) for symbol in asked]
+    for metric in contents.metrics:
+        if metric.without_groups:
+            own = contents.sentence(facet, value, metric.symbol)
+            told.append(_change(contents, facet, value, metric) or own)
+    return list(dict.fromkeys(told))
+
+
+def _turned(
+    contents: Contents, facet: Facet, value: str, *, is_short: bool
+) -> tuple[list[ForestRow], list[ForestRow]]:
+    """Metrics that have a direction, turned against the value: differences, and ratios.
+
+    A short forest has symbols for names, and leaves its intervals to the table.
+
+    CI compares numbers of rows, metrics without bounds would stretch the scale, and some restate
+    others; they are in the table only, as distances are, which have no direction.
+    """
+    plain: list[ForestRow] = []
+    ratios: list[ForestRow] = []
+    for metric in contents.metrics:
+        is_ratio = metric.kind == "ratio"
+        is_bounded = metric.bounds == (-1.0, 1.0) and bool(metric.needs)
+        key = facet.name, value, metric.symbol
+        if metric.against_d not in ("<", ">") or not (is_ratio or is_bounded):
+            continue
+        if key in contents.restated:
+            continue
+        row = contents.by_key[key]
+        (ratios if is_ratio else plain).append(
+            _forest_row(contents, metric, row, is_short=is_short)
+        )
+    return plain, ratios
+
+
+def _forest_row(contents: Contents, metric: Metric, row: Row, *, is_short: bool) -> ForestRow:
+    judged = contents.verdicts.get((row.facet, row.value, row.metric))
+    at, low, high = row.estimate, row.low, row.high
+    limits = (judged.limit_low, judged.limit_high) if judged else None
+    if metric.against_d == "<":
+        at, low, high = _mirrored(metric, at), _mirrored(metric, high), _mirrored(metric, low)
+        limits = limits and (_mirrored(metric, limits[1]), _mirrored(metric, limits[0]))
+    title = metric.title.partition(":")[0].partition(",")[0]
+    return ForestRow(
+        metric.symbol if is_short else f"{metric.symbol}, {title[0].lower()}{title[1:]}",
+        at,
+        low,
+        high,
+        number(row.estimate),
+        "" if is_short else interval(row.low, row.high),
+        judged.verdict if judged else "",
+        limits,
+    )
+
+
+def _mirrored(metric: Metric, value: float) -> float:
+    if metric.kind != "ratio":
+        return -value
+    if value == 0:
+        return math.inf
+    return 1 / value
+
+
+def _forest(
+    contents: Contents,
+    facet: Facet,
+    value: str,
+    rows: Sequence[ForestRow],
+    scale: Scale | None,
+    *,
+    log: bool = False,
+) -> Safe | None:
+    if not rows:
+        return None
+    told = value_in_words(value)
+    what = "Ratios" if log else "Metrics"
+    title = f"{what} of {name_in_words(facet.name)} {told}"
+    head = headed(title, "forest", facet.name, value, what)
+    drawn = forest(
+        rows,
+        head=head,
+        log=log,
+        scale=scale,
+        ends=(f"in favour of {told}", f"against {told}"),
+    )
+    against = [one for one in rows if one.low > (1 if log else 0)]
+    favour = [one for one in rows if one.high < (1 if log else 0)]
+    finding = _ways(len(rows), len(against), len(favour), told)
+    measure = (
+        f"{100 * contents.confidence:g} % intervals, turned so that the right is against {told}; "
+        "numbers have their own signs."
+    )
+    return figure(drawn, finding, measure, None, label=title, name=head.described_by)
+
+
+def _ways(number_of: int, against: int, favour: int, told: str) -> str:
+    if not against and not favour:
+        return f"Every interval holds parity: these differences for {told} could be chance"
+    parts = []
+    if against:
+        parts.append(f"{against:,} of {number_of:,} against {told}")
+    if favour:
+        parts.append(
+            f"{favour:,} in favour of {told}"
+            if against
+            else f"{favour:,} of {number_of:,} in favour of {told}"
+        )
+    return f"By their own intervals, {' and '.join(parts)}"
+
+
+def _outcomes(contents: Contents, facet: Facet) -> Iterator[Safe]:
+    """Right and wrong predictions of each value."""
+    rates = {(one.value, one.rate): one for one in contents.rates.get(facet.name, ())}
+    values = [one for one, rate in rates if rate == "TP" and one not in (ALL, APART)]
+    if not values:
+        return
+    rows = [
+        OutcomeRow(
+            value_in_words(value),
+            _four(rates, value),
+            _three(rates[value, "TPR"]),
+            _three(rates[value, "FPR"]),
+        )
+        for value in [one for one in contents.by_distance(facet) if one in values][:_OUTCOMES]
+    ]
+    names, name = contents.names, name_in_words(facet.name)
+    finding = "Right and wrong predictions"
+    every = {one: rates[one, "TPR"] for one in values if rates[one, "TPR"].n}
+    if len(every) > 1:
+        most, least = (of(every.values(), key=lambda one: one.estimate) for of in (max, min))
+        finding = (
+            f"Of those whose {names.positive}, from {percent(least.estimate, 1)} "
+            f"({value_in_words(least.value)}) to {percent(most.estimate, 1)} "
+            f"({value_in_words(most.value)}) are predicted positive"
+        )
+    title = f"Right and wrong predictions, by {name}"
+    head = headed(title, "outcomes", facet.name)
+    drawn = outcomes(
+        rows,
+        head=head,
+        names=(
+            "positive, and predicted so",
+            "positive, predicted negative",
+            "negative, predicted positive",
+            "negative, and predicted so",
+        ),
+        questions=(
+            f"Predicted positive, of those whose {names.positive}",
+            f"Predicted positive, of those whose {names.negative}",
+        ),
+    )
+    numbers = table(
+        title,
+        ["Value", "TP", "FN", "FP", "TN", "TPR", "FPR", "Precision", "Accuracy"],
+        [
+            [
+                value_in_words(value) if value != ALL else "all together",
+                *(whole(rates[value, one].estimate) for one in ("TP", "FN", "FP", "TN")),
+                *(
+                    percent(rates[value, one].estimate, 1)
+                    for one in ("TPR", "FPR", "precision", "accuracy")
+                ),
+            ]
+            for value in [*values[:_MOST_SHARES], ALL]
+        ],
+        label=title,
+    )
+    which = (
+        f" The {len(rows)} that differ most; all are in the table."
+        if len(rows) < len(values)
+        else ""
+    )
+    measure = f"All rows in four parts, by {name}, then the two shares that they answer.{which}"
+    yield el("h3", "Right and wrong predictions")
+    yield figure(drawn, finding, measure, numbers, label=title, name=head.described_by)
+
+
+def _four(rates: dict[tuple[str, str], RateRow], value: str) -> tuple[float, float, float, float]:
+    tp, fn, fp, tn = (rates[value, one].estimate for one in ("TP", "FN", "FP", "TN"))
+    return tp, fn, fp, tn
+
+
+def _three(row: RateRow) -> tuple[float, float, float]:
+    return row.estimate, row.low, row.high
+
+
+def _within_groups(contents: Contents, facet: Facet) -> Iterator[Safe]:
+    """Shares of the foremost value and of the others within each group."""
+    within = [one for one in contents.metrics if one.without_groups]
+    if not within or not contents.values(facet):
+        return
+    value, of = contents.foremost(facet)[0], contents.compared(facet)
+    names, group = contents.names, contents.names.group
+    place = contents.values(facet).index(value)
+    yield el("h3", f"Does the gap stay within the same {group}?")
+    for metric in within:
+        sides, predicts = of.sides(metric), "predicted" in metric.needs
+        a, d = sides.a.at(place), sides.d.at(place)
+        in_a, in_d = a.by_group, d.by_group
+        levels = [show(level) for level in of.table.levels.group]
+
+        def shares_of(side: object, predicts: bool = predicts) -> np.ndarray:
+            count, rows = (
+                (side.n1_hat, side.n) if predicts else (side.n1, side.n)  # type: ignore[attr-defined]
+            )
+            return np.atleast_1d(divide(count, rows))
+
+        rows = [
+            StratumRow(value_in_words(level), float(p), float(q), float(n), float(m))
+            for level, p, q, n, m in zip(
+                levels, shares_of(in_d), shares_of(in_a), in_d.n, in_a.n, strict=True
+            )
+            if n or m
+        ]
+        together = StratumRow(
+            "all together",
+            float(shares_of(d)[0]),
+            float(shares_of(a)[0]),
+            float(d.n),
+            float(a.n),
+        )
+        others = names.references.get(facet.name, "")
+        if contents.is_mirrored(facet):
+            others = next(one for one in contents.values(facet) if one != value)
+        other = value_in_words(others) if others else "all others"
+        told = value_in_words(value)
+        what = "Share predicted positive" if predicts else f"Share whose {names.positive}"
+        row = contents.by_key[facet.name, value, metric.symbol]
+        finding = _change(contents, facet, value, metric) or contents.sentence(
+            facet, value, metric.symbol
+        )
+        title = f"{what}, by {group}"
+        head = headed(title, "strata", facet.name, metric.symbol)
+        drawn = strata(
+            rows,
+            head=head,
+            together=together,
+            names=(told, other),
+        )
+        measure = (
+            f"{title}; areas are numbers of rows. {metric.symbol} {number(row.estimate)}, "
+            f"{100 * contents.confidence:g} % interval {interval(row.low, row.high) or 'unknown'}"
+        )
+        numbers = table(
+            title,
+            [group, told, "Rows", other, "Rows"],
+            [
+                [one.label, percent(one.d, 1), whole(one.n_d), percent(one.a, 1), whole(one.n_a)]
+                for one in [*rows, together]
+            ],
+            label=title,
+        )
+        yield figure(drawn, finding, measure, numbers, label=title, name=head.described_by)
+
+
+def _change(contents: Contents, facet: Facet, value: str, metric: Metric) -> str:
+    """What the summary says of a value within groups, in a metric."""
+    for one in contents.summary.findings:
+        rows = [contents.rows[i] for i in one.rows]
+        if one.kind == "within groups" and any(
+            (row.facet, row.value, row.metric) == (facet.name, value, metric.symbol) for row in rows
+        ):
+            return one.sentence
+    return ""

@@ -1,0 +1,390 @@
+"""Pages: a report that people read, as one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any, Unpack
+
+from biaskit import metrics as room
+from biaskit.counts.counts import Counts
+from biaskit.counts.roles import RoleArguments, Roles, roles_of, takes_roles
+from biaskit.errors import DataError, RolesError, in_short
+from biaskit.explanations.attributions import Attributions
+from biaskit.explanations.dependence import DependenceRow
+from biaskit.explanations.gaps import GapRow, gap_rows
+from biaskit.gate.check import check_rows
+from biaskit.gate.compare import Drift, compare_rows, counts_of_both
+from biaskit.gate.limits import allowed_changes, limits_of
+from biaskit.metrics import Metric
+from biaskit.pages.contents import Contents, Dated
+from biaskit.pages.document import document
+from biaskit.pages.facets import facet_section, lonely_section, the_one_value
+from biaskit.pages.first import first_screen, headline
+from biaskit.pages.markup import Safe
+from biaskit.pages.origin import call_of, command_of
+from biaskit.pages.parts import dependence_by_value, parts_of_gap
+from biaskit.pages.reading import how_to_read, where_from
+from biaskit.pages.tables import limits as limits_section
+from biaskit.pages.times import over_dates, since_baseline
+from biaskit.reports.fliptest import needs_rows
+from biaskit.reports.numbers import references
+from biaskit.reports.report import measured, refuse_choices
+from biaskit.reports.summary import summary_of
+from biaskit.reports.surely import Judged
+from biaskit.sources.counting import counted
+from biaskit.sources.dispatch import opened
+from biaskit.sources.files.finding import files_of
+from biaskit.sources.sample import Sample
+from biaskit.store import written
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Page", "dated_counts", "made_of", "page", "page_of"]
+
+# Height of a page in a notebook, in pixels.
+_IN_NOTEBOOK = 720
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page: its HTML, and what it shows.
+
+    A notebook shows it in a frame. `save` writes it to a file, whole or not at all.
+    """
+
+    html: str
+    contents: Contents = field(repr=False)
+    #: Files that it was made of, which `save` does not overwrite.
+    read: tuple[str, ...] = field(default=(), repr=False)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the page to a file; `path` is replaced only once the new file is whole.
+
+        Raises
+        ------
+        DataError
+            The folder does not exist or cannot be written.
+        RolesError
+            The page was made of this very file.
+        """
+        written.refuse_unwritable(path)
+        written.refuse_inputs(path, self.read)
+        with written.atomically(path) as file:
+            file.write(self.html.encode())
+
+    @property
+    def text(self) -> str:
+        """The headline and the summary, as plain text."""
+        return "\n".join([headline(self.contents), "", self.contents.summary.text])
+
+    def _repr_html_(self) -> str:
+        """Show the page in a frame of its own, so that its style and a notebook's stay apart."""
+        inside = self.html.replace("&", "&amp;").replace("'", "&#39;")
+        return (
+            f"<iframe srcdoc='{inside}' sandbox='allow-scripts' width='100%' "
+            f"height='{_IN_NOTEBOOK}' loading='lazy' title='Bias report'></iframe>"
+        )
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        """Show the summary where a notebook drops frames."""
+        return {
+            "text/html": self._repr_html_(),
+            "text/markdown": self.text.replace("\n", "\n\n"),
+            "text/plain": self.text,
+        }
+
+
+@takes_roles
+def page(
+    data: Any,
+    roles: Roles | None = None,
+    *,
+    metrics: Iterable[str | Metric] | str | None = None,
+    limits: Mapping[str | Metric, Any] | None = None,
+    baseline: Any = None,
+    attributions: Attributions | str | os.PathLike[str] | None = None,
+    dependence: pd.DataFrame | None = None,
+    name: str | None = None,
+    confidence: float = 0.95,
+    seed: int = 0,
+    filesystem: Any = None,
+    **given: Unpack[RoleArguments],
+) -> Page:
+    """Page that shows a report to people: verdict, charts, tables, and where they come from.
+
+    Parameters
+    ----------
+    data
+        Anything that `biaskit.report` takes. Several saved counts (a list, or a pattern of files),
+        in the order of their names, are dates: the page is about the last of them, and shows each
+        leading metric over time.
+    roles
+        A `Roles`, instead of a keyword argument for each role.
+    facet, label, predicted, group, weight, frequency, positive, positive_above, predicted_above, \
+facet_values, reference, facet_above, facet_edges, features
+        The roles of the columns, as `Roles` takes them.
+    metrics
+        Symbols or metrics; by default every metric whose columns are given.
+    limits
+        By metric, the distance from parity or the range that is allowed, as for `biaskit.check`.
+    baseline
+        Counts of the same roles, or the path of saved ones: the page shows what has changed.
+    attributions
+        What `biaskit.attribute` returns, or the path of saved ones: the page shows which features
+        make the gap in a model's output.
+    dependence
+        What `biaskit.partial_dependence` returns, with the same facets.
+    name
+        Name of the data on the page; by default that of the file, without folders.
+    confidence, seed
+        Level of the intervals, and seed of the random draws for metrics of your own.
+    filesystem
+        Filesystem of pyarrow or fsspec that holds the paths.
+
+    Returns
+    -------
+    Page
+        ``html`` is the whole page, which fetches nothing and is readable without scripts;
+        ``save(path)`` writes it. The same counts make the same bytes.
+
+    Raises
+    ------
+    RolesError, DataError
+        As for `biaskit.report`, `biaskit.check` and `biaskit.compare`.
+
+    Examples
+    --------
+    >>> import biaskit
+    >>> made = biaskit.page(
+    ...     biaskit.datasets.berkeley(), facet="gender", label="decision", positive="admitted",
+    ...     group="department", name="Berkeley, 1973",
+    ... )
+    >>> print(made.text.splitlines()[0])
+    The share whose decision is admitted is 30.4 % for those whose gender is female, 14.2 points \
+lower than the 44.5 % for those whose gender is male.
+    >>> made.html[:15]
+    '<!DOCTYPE html>'
+    """
+    asked = room.chosen(metrics)
+    refuse_choices(confidence, seed)
+    chosen = given if roles is None else roles_of(roles, given).given()
+    each = [(one, of.choosing(**chosen)) for one, of in dated_counts(data, filesystem)]
+    sample = None
+    if each:
+        counts = each[-1][1]
+    elif isinstance(table := opened(data, filesystem), Counts):
+        counts = table.choosing(**chosen)
+    else:
+        roles = roles_of(roles, given)
+        keep_rows = needs_rows(roles, asked)
+        counts, sample = counted(table, roles, keep_rows=keep_rows, filesystem=filesystem)
+    return page_of(
+        counts,
+        sample,
+        metrics=asked,
+        limits=limits,
+        baseline=baseline,
+        attributions=attributions,
+        dependence=dependence,
+        name=name,
+        file=_file_of(data),
+        dated=each,
+        read=_paths(data, baseline, attributions),
+        confidence=confidence,
+        seed=seed,
+    )
+
+
+def page_of(
+    counts: Counts,
+    sample: Sample | None = None,
+    *,
+    metrics: Sequence[Metric] | None = None,
+    limits: Mapping[str | Metric, Any] | None = None,
+    baseline: Any = None,
+    attributions: Any = None,
+    dependence: Any = None,
+    name: str | None = None,
+    file: str | None = None,
+    dated: Sequence[tuple[str, Counts]] = (),
+    read: tuple[str, ...] = (),
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> Page:
+    """Page of some counts; see `page`. `file` is the name of the file that they are of."""
+    allowed = limits_of(limits) if limits is not None else []
+    whole, counts = counts, _comparable(counts)
+    found = []
+    if counts.rows or not whole.rows:  # no rows at all are refused
+        found = measured(counts, metrics, confidence, seed, sample)
+    shown = list(dict.fromkeys(one.metric for one in found))
+    rows = [one.row for one in found]
+    judged = Judged(rows, counts, shown)
+    contents = Contents(
+        name=name if name is not None else file or "data",
+        file=file,
+        whole=whole,
+        counts=counts,
+        metrics=shown,
+        rows=rows,
+        judged=judged,
+        summary=summary_of(judged),
+        confidence=confidence,
+        seed=seed,
+        checked=check_rows(rows, allowed, confidence=confidence) if rows else (),
+        limits={one.metric.symbol: (one.low, one.high) for one in allowed} if allowed else None,
+        drift=_drift(counts, baseline, confidence, seed),
+        gaps=_gaps(attributions, counts, confidence),
+        dependence=_dependence(dependence),
+        dated=[
+            Dated(one, [row.row for row in measured(of_date, metrics, confidence, seed)])
+            for one, of_date in dated
+        ],
+    )
+    return Page(made_of(contents, limits=limits), contents, read)
+
+
+def _comparable(counts: Counts) -> Counts:
+    """Counts without the facets of one value, which is compared with nothing."""
+    lonely = {facet for facet in counts.roles.facet if the_one_value(counts, facet) is not None}
+    if not counts.rows or not lonely:
+        return counts
+    others = [facet.given for facet in counts.roles.facet if facet not in lonely]
+    if others:
+        return counts.choosing(facet=others)
+    return Counts.empty(counts.roles.replaced(facet_values=None, reference=None))
+
+
+def made_of(contents: Contents, limits: Mapping[str | Metric, Any] | None = None) -> str:
+    """HTML of a page that shows these contents."""
+    roles = contents.whole.roles
+    more: dict[str, Any] = {}
+    flags: dict[str, Any] = {}
+    if limits is not None:
+        given = {getattr(one, "symbol", one): value for one, value in limits.items()}
+        more["limits"] = given
+        flags["limit"] = [f"{one}={_limit(value)}" for one, value in given.items()]
+    if contents.confidence != 0.95:
+        more["confidence"] = flags["confidence"] = contents.confidence
+    sections: list[Safe | None] = [*first_screen(contents), *limits_section(contents)]
+    for facet in roles.facet:
+        if the_one_value(contents.whole, facet) is not None:
+            sections.append(lonely_section(contents, facet))
+            continue
+        extra = [
+            *parts_of_gap(contents, facet),
+            *dependence_by_value(contents, facet),
+            *since_baseline(contents, facet),
+            *over_dates(contents, facet),
+        ]
+        sections.append(facet_section(contents, facet, *extra))
+    sections.append(how_to_read(contents))
+    sections.append(
+        where_from(
+            contents,
+            {},
+            None if contents.file is None else command_of(contents.file, roles, flags),
+            call_of(contents.file, roles, more),
+        )
+    )
+    body = Safe("".join(one for one in sections if one is not None))
+    facets = ", ".join(facet.name for facet in roles.facet)
+    outcome = roles.predicted or roles.label
+    what = f"{facets} and {outcome}" if outcome else facets
+    return document(f"Bias report: {what}, {contents.name}", body, description=headline(contents))
+
+
+def _limit(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
+def dated_counts(data: Any, filesystem: Any = None) -> list[tuple[str, Counts]]:
+    """Several saved counts by name, if `data` are several; none for one table."""
+    if filesystem is not None:
+        return []
+    if isinstance(data, (list, tuple)) and data and all(isinstance(one, Counts) for one in data):
+        return [(str(place), one) for place, one in enumerate(data, 1)]
+    several = isinstance(data, (list, tuple))
+    if not several and not (isinstance(data, str) and any(char in data for char in "*?[")):
+        return []
+    if several and not all(isinstance(one, (str, os.PathLike)) for one in data):
+        return []
+    paths = [str(one) for one in files_of(list(data) if several else [data])]
+    if len(paths) < 2 or not isinstance(opened(paths[0]), Counts):
+        return []
+    made = []
+    for path in sorted(map(Path, paths), key=lambda one: one.name):
+        found = opened(path)
+        if not isinstance(found, Counts):
+            raise DataError(
+                f"{str(path)!r} is no counts file, and others are; give either, not both"
+            )
+        made.append((path.stem, found))
+    return made
+
+
+def _file_of(data: Any) -> str | None:
+    """Name of the file that data are in, without folders; None for a table in memory."""
+    if isinstance(data, (list, tuple)) and data:
+        data = data[-1]
+    if not isinstance(data, (str, os.PathLike)):
+        return None
+    return PurePath(os.fspath(data).partition("?")[0]).name or None
+
+
+def _paths(*given: Any) -> tuple[str, ...]:
+    """Local paths among what a page was made of."""
+    each = [one for data in given for one in (data if isinstance(data, (list, tuple)) else [data])]
+    return tuple(os.fspath(one) for one in each if isinstance(one, (str, os.PathLike)))
+
+
+def _drift(counts: Counts, baseline: Any, confidence: float, seed: int) -> Sequence[Drift]:
+    if baseline is None:
+        return ()
+    now, then = counts_of_both(counts, baseline)
+    return compare_rows(now, then, allowed_changes(0.0), confidence=confidence, seed=seed)
+
+
+def _gaps(attributions: Any, counts: Counts, confidence: float) -> Sequence[GapRow]:
+    """Parts of the gaps between the very sides that the report compares."""
+    if attributions is None:
+        return ()
+    found = attributions
+    if isinstance(attributions, (str, os.PathLike)):
+        found = Attributions.load(attributions)
+    if not isinstance(found, Attributions):
+        raise RolesError(
+            f"attributions takes what biaskit.attribute returns, or its file, not "
+            f"{in_short(attributions)}"
+        )
+    roles = counts.roles
+    both = [facet for facet in roles.facet if facet in found.roles.facet]
+    if not both:
+        names = ", ".join(repr(facet.name) for facet in roles.facet)
+        raise RolesError(f"the attributions have no facet of the report ({names})")
+    given = {facet.given for facet in both}
+    values = {facet.given: [*of_it] for facet, of_it in (roles.facet_values or {}).items()}
+    chosen = found.roles.chosen(
+        facet=[facet.given for facet in both],
+        facet_values={one: of_it for one, of_it in values.items() if one in given} or None,
+        reference={one: of_it for one, of_it in references(counts).items() if one in given} or None,
+    )
+    return gap_rows(found, chosen, confidence)
+
+
+def _dependence(frame: Any) -> Sequence[DependenceRow]:
+    if frame is None:
+        return ()
+    columns = list(getattr(frame, "columns", ()))
+    lacking = [one for one in DependenceRow._fields if one not in columns]
+    if lacking:
+        raise RolesError(
+            "dependence takes what biaskit.partial_dependence returns; it lacks the column "
+            f"{lacking[0]!r}"
+        )
+    parts = (frame[one].tolist() for one in DependenceRow._fields)
+    return [DependenceRow(*row) for row in zip(*parts, strict=True)]
