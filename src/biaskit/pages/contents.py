@@ -72,6 +72,17 @@ class Contents:
         row = self.by_key[facet.name, value, metric]
         return row_sentences([row], self.counts, self.metrics)[0]
 
+    def told_within(self, facet: Facet, value: str, metric: Metric) -> str:
+        """What the summary says of a value within groups, in a metric."""
+        for one in self.summary.findings:
+            rows = [self.rows[i] for i in one.rows]
+            if one.kind == "within groups" and any(
+                (row.facet, row.value, row.metric) == (facet.name, value, metric.symbol)
+                for row in rows
+            ):
+                return one.sentence
+        return ""
+
     @cached_property
     def by_key(self) -> Mapping[tuple[str, str, str], Row]:
         """Rows by facet, value and metric."""

@@ -5,22 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-
 from biaskit.counts.counts import Counts
 from biaskit.counts.facets import Facet
 from biaskit.counts.levels import MISSING, show
-from biaskit.counts.tables import divide
 from biaskit.metrics import LEADING, Metric
 from biaskit.pages.charts.forest import ForestRow, forest, forest_scale
-from biaskit.pages.charts.outcomes import OutcomeRow, outcomes
 from biaskit.pages.charts.scales import Scale
 from biaskit.pages.charts.shares import ShareRow, shares
-from biaskit.pages.charts.strata import StratumRow, strata
 from biaskit.pages.contents import Contents
 from biaskit.pages.figures import figure, folded, headed
+from biaskit.pages.groups import within_groups
 from biaskit.pages.markup import Safe, el, ident, table
 from biaskit.pages.numbers import interval, number, percent, whole
+from biaskit.pages.predictions import right_and_wrong
 from biaskit.pages.tables import metrics_by_value
 from biaskit.reports.rates import ALL, APART, RateRow
 from biaskit.reports.report import Row
@@ -46,8 +43,8 @@ def facet_section(contents: Contents, facet: Facet, *more: Safe | None) -> Safe:
         _missing(contents, facet),
         *_shares(contents, facet),
         *_values(contents, facet),
-        *_outcomes(contents, facet),
-        *_within_groups(contents, facet),
+        *right_and_wrong(contents, facet),
+        *within_groups(contents, facet),
         *more,
         folded(f"All numbers of {name}", *metrics_by_value(contents, facet)),
     )
@@ -196,7 +193,7 @@ def _sentences(contents: Contents, facet: Facet, value: str) -> list[str]:
     for metric in contents.metrics:
         if metric.without_groups:
             own = contents.sentence(facet, value, metric.symbol)
-            told.append(_change(contents, facet, value, metric) or own)
+            told.append(contents.told_within(facet, value, metric) or own)
     return list(dict.fromkeys(told))
 
 
@@ -300,159 +297,3 @@ def _ways(number_of: int, against: int, favour: int, told: str) -> str:
             else f"{favour:,} of {number_of:,} in favour of {told}"
         )
     return f"By their own intervals, {' and '.join(parts)}"
-
-
-def _outcomes(contents: Contents, facet: Facet) -> Iterator[Safe]:
-    """Right and wrong predictions of each value."""
-    rates = {(one.value, one.rate): one for one in contents.rates.get(facet.name, ())}
-    values = [one for one, rate in rates if rate == "TP" and one not in (ALL, APART)]
-    if not values:
-        return
-    rows = [
-        OutcomeRow(
-            value_in_words(value),
-            _four(rates, value),
-            _three(rates[value, "TPR"]),
-            _three(rates[value, "FPR"]),
-        )
-        for value in [one for one in contents.by_distance(facet) if one in values][:_OUTCOMES]
-    ]
-    names, name = contents.names, name_in_words(facet.name)
-    finding = "Right and wrong predictions"
-    every = {one: rates[one, "TPR"] for one in values if rates[one, "TPR"].n}
-    if len(every) > 1:
-        most, least = (of(every.values(), key=lambda one: one.estimate) for of in (max, min))
-        finding = (
-            f"Of those whose {names.positive}, from {percent(least.estimate, 1)} "
-            f"({value_in_words(least.value)}) to {percent(most.estimate, 1)} "
-            f"({value_in_words(most.value)}) are predicted positive"
-        )
-    title = f"Right and wrong predictions, by {name}"
-    head = headed(title, "outcomes", facet.name)
-    drawn = outcomes(
-        rows,
-        head=head,
-        names=(
-            "positive, and predicted so",
-            "positive, predicted negative",
-            "negative, predicted positive",
-            "negative, and predicted so",
-        ),
-        questions=(
-            f"Predicted positive, of those whose {names.positive}",
-            f"Predicted positive, of those whose {names.negative}",
-        ),
-    )
-    numbers = table(
-        title,
-        ["Value", "TP", "FN", "FP", "TN", "TPR", "FPR", "Precision", "Accuracy"],
-        [
-            [
-                value_in_words(value) if value != ALL else "all together",
-                *(whole(rates[value, one].estimate) for one in ("TP", "FN", "FP", "TN")),
-                *(
-                    percent(rates[value, one].estimate, 1)
-                    for one in ("TPR", "FPR", "precision", "accuracy")
-                ),
-            ]
-            for value in [*values[:_MOST_SHARES], ALL]
-        ],
-        label=title,
-    )
-    which = (
-        f" The {len(rows)} that differ most; all are in the table."
-        if len(rows) < len(values)
-        else ""
-    )
-    measure = f"All rows in four parts, by {name}, then the two shares that they answer.{which}"
-    yield el("h3", "Right and wrong predictions")
-    yield figure(drawn, finding, measure, numbers, label=title, name=head.described_by)
-
-
-def _four(rates: dict[tuple[str, str], RateRow], value: str) -> tuple[float, float, float, float]:
-    tp, fn, fp, tn = (rates[value, one].estimate for one in ("TP", "FN", "FP", "TN"))
-    return tp, fn, fp, tn
-
-
-def _three(row: RateRow) -> tuple[float, float, float]:
-    return row.estimate, row.low, row.high
-
-
-def _within_groups(contents: Contents, facet: Facet) -> Iterator[Safe]:
-    """Shares of the foremost value and of the others within each group."""
-    within = [one for one in contents.metrics if one.without_groups]
-    if not within or not contents.values(facet):
-        return
-    value, of = contents.foremost(facet)[0], contents.compared(facet)
-    names, group = contents.names, contents.names.group
-    place = contents.values(facet).index(value)
-    yield el("h3", f"Does the gap stay within the same {group}?")
-    for metric in within:
-        sides, predicts = of.sides(metric), "predicted" in metric.needs
-        a, d = sides.a.at(place), sides.d.at(place)
-        in_a, in_d = a.by_group, d.by_group
-        levels = [show(level) for level in of.table.levels.group]
-
-        def shares_of(side: object, predicts: bool = predicts) -> np.ndarray:
-            count, rows = (
-                (side.n1_hat, side.n) if predicts else (side.n1, side.n)  # type: ignore[attr-defined]
-            )
-            return np.atleast_1d(divide(count, rows))
-
-        rows = [
-            StratumRow(value_in_words(level), float(p), float(q), float(n), float(m))
-            for level, p, q, n, m in zip(
-                levels, shares_of(in_d), shares_of(in_a), in_d.n, in_a.n, strict=True
-            )
-            if n or m
-        ]
-        together = StratumRow(
-            "all together",
-            float(shares_of(d)[0]),
-            float(shares_of(a)[0]),
-            float(d.n),
-            float(a.n),
-        )
-        others = names.references.get(facet.name, "")
-        if contents.is_mirrored(facet):
-            others = next(one for one in contents.values(facet) if one != value)
-        other = value_in_words(others) if others else "all others"
-        told = value_in_words(value)
-        what = "Share predicted positive" if predicts else f"Share whose {names.positive}"
-        row = contents.by_key[facet.name, value, metric.symbol]
-        finding = _change(contents, facet, value, metric) or contents.sentence(
-            facet, value, metric.symbol
-        )
-        title = f"{what}, by {group}"
-        head = headed(title, "strata", facet.name, metric.symbol)
-        drawn = strata(
-            rows,
-            head=head,
-            together=together,
-            names=(told, other),
-        )
-        measure = (
-            f"{title}; areas are numbers of rows. {metric.symbol} {number(row.estimate)}, "
-            f"{100 * contents.confidence:g} % interval {interval(row.low, row.high) or 'unknown'}"
-        )
-        numbers = table(
-            title,
-            [group, told, "Rows", other, "Rows"],
-            [
-                [one.label, percent(one.d, 1), whole(one.n_d), percent(one.a, 1), whole(one.n_a)]
-                for one in [*rows, together]
-            ],
-            label=title,
-        )
-        yield figure(drawn, finding, measure, numbers, label=title, name=head.described_by)
-
-
-def _change(contents: Contents, facet: Facet, value: str, metric: Metric) -> str:
-    """What the summary says of a value within groups, in a metric."""
-    for one in contents.summary.findings:
-        rows = [contents.rows[i] for i in one.rows]
-        if one.kind == "within groups" and any(
-            (row.facet, row.value, row.metric) == (facet.name, value, metric.symbol) for row in rows
-        ):
-            return one.sentence
-    return ""

@@ -1,0 +1,96 @@
+"""Predictions of each facet value: which are right, and which are wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from biaskit.counts.facets import Facet
+from biaskit.pages.charts.outcomes import OutcomeRow, outcomes
+from biaskit.pages.contents import Contents
+from biaskit.pages.figures import figure, headed
+from biaskit.pages.markup import Safe, el, table
+from biaskit.pages.numbers import percent, whole
+from biaskit.reports.rates import ALL, APART, RateRow
+from biaskit.reports.words import name_in_words, value_in_words
+
+__all__ = ["right_and_wrong"]
+
+# Facet values that are drawn, and those in the table.
+_DRAWN = 3
+_MOST_ROWS = 50
+
+
+def right_and_wrong(contents: Contents, facet: Facet) -> Iterator[Safe]:
+    """Right and wrong predictions of each value."""
+    rates = {(one.value, one.rate): one for one in contents.rates.get(facet.name, ())}
+    values = [one for one, rate in rates if rate == "TP" and one not in (ALL, APART)]
+    if not values:
+        return
+    rows = [
+        OutcomeRow(
+            value_in_words(value),
+            _four(rates, value),
+            _three(rates[value, "TPR"]),
+            _three(rates[value, "FPR"]),
+        )
+        for value in [one for one in contents.by_distance(facet) if one in values][:_DRAWN]
+    ]
+    names, name = contents.names, name_in_words(facet.name)
+    finding = "Right and wrong predictions"
+    every = {one: rates[one, "TPR"] for one in values if rates[one, "TPR"].n}
+    if len(every) > 1:
+        most, least = (of(every.values(), key=lambda one: one.estimate) for of in (max, min))
+        finding = (
+            f"Of those whose {names.positive}, from {percent(least.estimate, 1)} "
+            f"({value_in_words(least.value)}) to {percent(most.estimate, 1)} "
+            f"({value_in_words(most.value)}) are predicted positive"
+        )
+    title = f"Right and wrong predictions, by {name}"
+    head = headed(title, "outcomes", facet.name)
+    drawn = outcomes(
+        rows,
+        head=head,
+        names=(
+            "positive, and predicted so",
+            "positive, predicted negative",
+            "negative, predicted positive",
+            "negative, and predicted so",
+        ),
+        questions=(
+            f"Predicted positive, of those whose {names.positive}",
+            f"Predicted positive, of those whose {names.negative}",
+        ),
+    )
+    numbers = table(
+        title,
+        ["Value", "TP", "FN", "FP", "TN", "TPR", "FPR", "Precision", "Accuracy"],
+        [
+            [
+                value_in_words(value) if value != ALL else "all together",
+                *(whole(rates[value, one].estimate) for one in ("TP", "FN", "FP", "TN")),
+                *(
+                    percent(rates[value, one].estimate, 1)
+                    for one in ("TPR", "FPR", "precision", "accuracy")
+                ),
+            ]
+            for value in [*values[:_MOST_ROWS], ALL]
+        ],
+        label=title,
+    )
+    which = (
+        f" The {len(rows)} that differ most; all are in the table."
+        if len(rows) < len(values)
+        else ""
+    )
+    measure = f"All rows in four parts, by {name}, then the two shares that they answer.{which}"
+    yield el("h3", "Right and wrong predictions")
+    yield figure(drawn, finding, measure, numbers, label=title, name=head.described_by)
+
+
+def _four(rates: dict[tuple[str, str], RateRow], value: str) -> tuple[float, float, float, float]:
+    tp, fn, fp, tn = (rates[value, one].estimate for one in ("TP", "FN", "FP", "TN"))
+    return tp, fn, fp, tn
+
+
+def _three(row: RateRow) -> tuple[float, float, float]:
+    return row.estimate, row.low, row.high
