@@ -57,12 +57,16 @@ CHOICES = {"metrics", "confidence", "seed", "plan", "words", "replace", "resume"
 CHECKS = {"config", "only", "limit", "required", "min_rows", "strict", "dry_run"}
 
 
+PAGES = {"limit", "baseline", "attributions"}
+
+
 def test_flags_are_roles_are_keyword_arguments() -> None:
     _, verbs = _parser()
     names = {field.name for field in fields(Roles)}
     for verb in ("report", "count", "check"):
         flags = {action.dest for action in verbs[verb]._actions}
-        assert names == flags - {"help", "data", "format", "output", *CHOICES, *CHECKS}
+        others = {"help", "data", "format", "output", *CHOICES, *CHECKS, *PAGES}
+        assert names == flags - others
     assert names == set(signature(biaskit.count).parameters) - {"data", "roles", "filesystem"}
     shown = set(signature(biaskit.report).parameters)
     assert names == shown - {*CHOICES, "data", "roles", "filesystem"}
@@ -180,11 +184,11 @@ def test_explain_says_each_row_in_a_sentence(data: Path, capsys: Any) -> None:
     _, out, _ = run(capsys, *flags, "--words")
     assert (
         "The share whose y is 1 is 50.0 % for those whose sex is F, 16.7 points lower than the "
-        "66.7 % for all others. That could be chance.\n"
+        "66.7 % for those whose sex is M. That could be chance.\n"
     ) in out
     assert (
-        "Of the rows, those whose sex is F have 40.0 % (2) and all others 60.0 % (3). "
-        "That could be chance.\n"
+        "Of the rows, those whose sex is F have 40.0 % (2) and those whose sex is M "
+        "60.0 % (3). That could be chance.\n"
     ) in out
     _, out, _ = run(capsys, *flags, "--words", "--format", "json", "--metrics", "DD")
     assert json.loads(out)["report"][0]["words"].startswith("Among the rows whose y is not 1")

@@ -223,7 +223,8 @@ def test_berkeley_reads_as_it_should() -> None:
         "2 of 3 distinct comparisons differ surely: by more than chance explains, with all 3 "
         "judged together (95 %).\n"
         "The share whose decision is admitted is 30.4 % for those whose gender is female, 14.2 "
-        "points lower than the 44.5 % for all others (95 % interval: 11.3 to 17.0 points).\n"
+        "points lower than the 44.5 % for those whose gender is male (95 % interval: 11.3 to 17.0 "
+        "points).\n"
         "Within the same department, the difference disappears for those whose gender is female: "
         "what is left could be chance (CDDL, 95 % interval: minus 5.2 to 1.4 points)."
     )

@@ -13,7 +13,7 @@ from biaskit.pages.document import document
 from biaskit.pages.figures import folded, opener
 from biaskit.pages.markup import Safe, el, ident, table
 from biaskit.pages.numbers import interval, number, whole
-from biaskit.pages.tables import judged_table, verdict
+from biaskit.pages.sections.tables import judged_table, verdict
 from biaskit.reports.words import name_in_words, value_in_words
 
 __all__ = ["page_of_checks"]

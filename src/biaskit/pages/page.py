@@ -21,14 +21,14 @@ from biaskit.gate.limits import allowed_changes, limits_of
 from biaskit.metrics import Metric
 from biaskit.pages.contents import Contents, Dated
 from biaskit.pages.document import document
-from biaskit.pages.facets import facet_section, lonely_section, the_one_value
-from biaskit.pages.first import first_screen, headline
 from biaskit.pages.markup import Safe
 from biaskit.pages.origin import call_of, command_of
-from biaskit.pages.parts import dependence_by_value, parts_of_gap
-from biaskit.pages.reading import how_to_read, where_from
-from biaskit.pages.tables import limits as limits_section
-from biaskit.pages.times import over_dates, since_baseline
+from biaskit.pages.sections.facets import facet_section, lonely_section, the_one_value
+from biaskit.pages.sections.first import first_screen, headline
+from biaskit.pages.sections.parts import dependence_by_value, parts_of_gap
+from biaskit.pages.sections.reading import how_to_read, where_from
+from biaskit.pages.sections.tables import limits as limits_section
+from biaskit.pages.sections.times import over_dates, since_baseline
 from biaskit.reports.fliptest import needs_rows
 from biaskit.reports.numbers import references
 from biaskit.reports.report import measured, refuse_choices

@@ -14,11 +14,11 @@ from biaskit.pages.charts.scales import Scale
 from biaskit.pages.charts.shares import ShareRow, shares
 from biaskit.pages.contents import Contents
 from biaskit.pages.figures import figure, folded, headed
-from biaskit.pages.groups import within_groups
 from biaskit.pages.markup import Safe, el, ident, table
 from biaskit.pages.numbers import interval, number, percent, whole
-from biaskit.pages.predictions import right_and_wrong
-from biaskit.pages.tables import metrics_by_value
+from biaskit.pages.sections.groups import within_groups
+from biaskit.pages.sections.predictions import right_and_wrong
+from biaskit.pages.sections.tables import metrics_by_value
 from biaskit.reports.rates import ALL, APART, RateRow
 from biaskit.reports.report import Row
 from biaskit.reports.words import name_in_words, value_in_words

@@ -1,0 +1,1 @@
+"""Sections of a page: each a part of its contents, written."""
