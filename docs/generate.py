@@ -12,8 +12,7 @@ from typing import Any
 import biaskit
 from biaskit.counts.roles import Roles
 from biaskit.gate.findings import CODES, Code
-from biaskit.metrics import FROM_ROWS, METRICS, Metric
-from biaskit.reports.fliptest import needs_rows
+from biaskit.metrics import FROM_ROWS, METRICS, Metric, needs_rows
 from biaskit.reports.report import report_rows
 from biaskit.reports.sentences import row_sentences
 from biaskit.sources.counting import counted

@@ -12,8 +12,7 @@ from biaskit.cli.streams import say
 from biaskit.counts.counts import Counts
 from biaskit.counts.roles import Roles
 from biaskit.errors import RolesError
-from biaskit.metrics import Metric
-from biaskit.reports.fliptest import needs_rows
+from biaskit.metrics import Metric, needs_rows
 from biaskit.sources.counting import Counted, counted
 from biaskit.sources.dispatch import opened, paths_of
 from biaskit.sources.files.reading import ColumnPath

@@ -12,7 +12,7 @@ from biaskit.errors import DataError, RolesError
 from biaskit.gate.check import Checked, check_rows
 from biaskit.gate.config import DataSet
 from biaskit.gate.findings import ERROR, Finding, of_checked, of_drift, of_error
-from biaskit.reports.fliptest import needs_rows
+from biaskit.metrics import needs_rows
 from biaskit.reports.report import report_rows, what_was_read
 from biaskit.sources.counting import Counted, Progress, counted
 from biaskit.sources.dispatch import opened, refuse_unfit, saved_counts

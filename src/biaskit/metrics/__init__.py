@@ -6,7 +6,8 @@ line, the documents and the generic tests know only what is declared with the fu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from biaskit.errors import RolesError, did_you_mean, in_short
 from biaskit.metrics import posttraining as post
@@ -14,7 +15,20 @@ from biaskit.metrics import pretraining as pre
 from biaskit.metrics.metric import Metric, metric
 from biaskit.metrics.pretraining import lp_norm
 
-__all__ = ["FROM_ROWS", "LEADING", "METRICS", "Metric", "chosen", "lp_norm", "metric", "named"]
+if TYPE_CHECKING:
+    from biaskit.counts.roles import Roles
+
+__all__ = [
+    "FROM_ROWS",
+    "LEADING",
+    "METRICS",
+    "Metric",
+    "chosen",
+    "lp_norm",
+    "metric",
+    "named",
+    "needs_rows",
+]
 
 _DECLARED = [
     one for module in (pre, post) for one in vars(module).values() if isinstance(one, Metric)
@@ -74,3 +88,13 @@ def named(name: str | Metric) -> Metric:
         if str(name).upper() in {one.symbol.upper(), *(alias.upper() for alias in one.aliases)}:
             return one
     raise RolesError(f"no metric {name!r}; {did_you_mean(str(name), [*METRICS, *FROM_ROWS])}")
+
+
+def needs_rows(roles: Roles, metrics: Collection[Metric] | None) -> bool:
+    """Whether a requested metric needs a sample of the rows besides their counts.
+
+    With `metrics` None, every metric whose roles are given is requested.
+    """
+    asked = metrics is None or any(one.is_of_rows for one in metrics)
+    given = roles.features is not None and roles.predicted is not None
+    return asked and given

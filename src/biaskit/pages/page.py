@@ -18,7 +18,7 @@ from biaskit.explanations.gaps import GapRow, gap_rows
 from biaskit.gate.check import check_rows
 from biaskit.gate.compare import Drift, compare_rows, counts_of_both
 from biaskit.gate.limits import allowed_changes, limits_of
-from biaskit.metrics import Metric
+from biaskit.metrics import Metric, needs_rows
 from biaskit.pages.contents import Contents, Dated
 from biaskit.pages.document import document
 from biaskit.pages.markup import Safe
@@ -29,7 +29,6 @@ from biaskit.pages.sections.parts import dependence_by_value, parts_of_gap
 from biaskit.pages.sections.reading import how_to_read, where_from
 from biaskit.pages.sections.tables import limits as limits_section
 from biaskit.pages.sections.times import over_dates, since_baseline
-from biaskit.reports.fliptest import needs_rows
 from biaskit.reports.numbers import references
 from biaskit.reports.report import measured, refuse_choices
 from biaskit.reports.summary import summary_of

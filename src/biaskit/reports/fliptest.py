@@ -20,12 +20,10 @@ from numpy.typing import NDArray
 
 from biaskit.counts.facets import Facet
 from biaskit.counts.levels import MISSING, Level
-from biaskit.counts.roles import Roles
 from biaskit.errors import DataError, listed
-from biaskit.metrics import Metric
 from biaskit.sources.sample import SEED, Feature, Sample
 
-__all__ = ["MAX_CATEGORIES", "Flip", "flip_tests", "needs_rows"]
+__all__ = ["MAX_CATEGORIES", "Flip", "flip_tests"]
 
 _NEIGHBOURS = 5
 #: With fewer rows than this on side a, only one neighbour votes, as in Clarify.
@@ -53,16 +51,6 @@ class Flip(NamedTuple):
     n_d: int
     n_other: int
     remarks: list[str]
-
-
-def needs_rows(roles: Roles, metrics: Collection[Metric] | None) -> bool:
-    """Whether a requested metric needs a sample of the rows besides their counts.
-
-    With `metrics` None, every metric whose roles are given is requested.
-    """
-    asked = metrics is None or any(one.is_of_rows for one in metrics)
-    given = roles.features is not None and roles.predicted is not None
-    return asked and given
 
 
 def flip_tests(

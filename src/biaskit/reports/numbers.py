@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +30,9 @@ from biaskit.intervals.evidence import Evidence
 from biaskit.intervals.figures import Figures, evidence_of, figures_of, inside, share_of
 from biaskit.metrics import Metric
 from biaskit.metrics.forms import Share
-from biaskit.reports.fliptest import flip_tests
-from biaskit.sources.sample import Sample
+
+if TYPE_CHECKING:
+    from biaskit.sources.sample import Sample
 
 __all__ = [
     "Asked",
@@ -217,6 +218,8 @@ def _known_axes(metric: Metric, roles: Roles) -> tuple[str, ...]:
 
 def _from_rows(metric: Metric, of: Compared, sample: Sample) -> Numbers:
     """Flip test of each comparison, from the rows that the pass kept."""
+    from biaskit.reports.fliptest import flip_tests  # few reports have rows
+
     levels, made = of.table.levels.facet, of.comparisons
     sides = [
         tuple({one for one, is_in in zip(levels, side, strict=True) if is_in} for side in both)

@@ -15,16 +15,16 @@ from biaskit.counts.counts import Counts
 from biaskit.counts.levels import show
 from biaskit.counts.roles import RoleArguments, Roles, roles_of, takes_roles
 from biaskit.errors import DataError, refuse_level, refuse_seed
-from biaskit.metrics import FROM_ROWS, METRICS, Metric
-from biaskit.reports.fliptest import needs_rows
+from biaskit.metrics import FROM_ROWS, METRICS, Metric, needs_rows
 from biaskit.reports.notes import notes_of
 from biaskit.reports.numbers import Asked, Compared, Numbers, compared, not_given, numbers_of
 from biaskit.sources.counting import counted
 from biaskit.sources.dispatch import opened
-from biaskit.sources.sample import Sample
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from biaskit.sources.sample import Sample
 
 __all__ = [
     "Measured",
