@@ -156,6 +156,7 @@ def _explain(args: argparse.Namespace) -> None:
         head={**about(1), "roles": roles.to_json()},
         hidden=same,  # what is the same in every row is printed once for people
         before=f"{found.rows:,} rows; {formats.printable(unit)}",
+        level=args.confidence,
     )
     emit(args, made)
 

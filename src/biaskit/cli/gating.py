@@ -299,7 +299,16 @@ def _compare(args: argparse.Namespace) -> int:
     )
     code = _FOUND if any(row.verdict in unwanted for row in rows) else 0
     fields = drift.Drift._fields
-    emit(args, Records("compare", fields, rows, about(1), hidden=("stage",), blank=("limit",)))
+    made = Records(
+        "compare",
+        fields,
+        rows,
+        about(1),
+        hidden=("stage",),
+        blank=("limit",),
+        level=args.confidence,
+    )
+    emit(args, made)
     return code
 
 

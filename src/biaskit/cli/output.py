@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import itertools
+import json
 import math
 import sys
 import time
@@ -53,6 +54,10 @@ class Records(NamedTuple):
     before: str = ""
     #: A sentence about each row: a column, but printed below a table of text.
     words: Sequence[str] = ()
+    #: Level of the intervals, if there are any.
+    level: float | None = None
+    #: What the rows are made of, for forms that need more than a table.
+    source: Any = None
 
     def with_words(self) -> Records:
         """The same output with the sentences, if any, as its last column."""
@@ -73,12 +78,14 @@ class Records(NamedTuple):
 class Form(NamedTuple):
     """A form of output: the suffix of a file's name that selects it, and the text of its rows.
 
-    A form that is not text writes its file itself.
+    A form that is not text writes its file itself. `ready` refuses it before any work, where what
+    it needs is not installed.
     """
 
     suffix: str
     text: Callable[[Records], str] | None
     file: Callable[[Records, str], None] | None = None
+    ready: Callable[[], None] | None = None
 
 
 def _text(made: Records) -> str:
@@ -116,6 +123,50 @@ def _parquet(made: Records, path: str) -> None:
     saved.write(path, dict(zip(made.columns, columns, strict=True)))
 
 
+def _workbook(made: Records, path: str) -> None:
+    from biaskit.pages.exports.workbook import Sheet, write_workbook
+
+    whole = made.with_words()
+    by_facet: dict[str, list[Sequence[Any]]] = {}
+    place = made.columns.index("facet") if "facet" in made.columns else None
+    for row in whole.rows:
+        by_facet.setdefault(made.key if place is None else row[place], []).append(row)
+    sheets = [Sheet(name, whole.columns, rows) for name, rows in by_facet.items()]
+    write_workbook(path, [*_facts(made)], sheets or [Sheet(made.key, whole.columns, ())])
+
+
+def _facts(made: Records) -> Iterator[tuple[str, Any]]:
+    """What the first sheet of a workbook says: what its tables are, and how to read them."""
+    yield "biaskit", f"{made.key}, made by biaskit {__version__}"
+    if made.before:
+        yield "data", made.before
+    if made.level is not None:
+        yield "level of the intervals", made.level
+    for name, value in made.head.get("roles", {}).items():
+        if value is not None:
+            yield name.replace("_", " "), _said(value)
+    for place, sentence in enumerate(made.summary):
+        yield "" if place else "summary", sentence
+    if any(_is_nan(value) for row in made.rows for value in row):
+        yield (
+            "empty cells",
+            "numbers that are undefined, as a note says, or that a row does not have",
+        )
+
+
+def _said(value: Any) -> str:
+    """Value of a role in plain JSON, as a reader of a table would write it."""
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return ", ".join(value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _workbook_ready() -> None:
+    from biaskit.pages.exports.workbook import refuse_without_library
+
+    refuse_without_library()
+
+
 #: Forms of a table by the name that `--format` takes.
 FORMS: Mapping[str, Form] = {
     "table": Form(".txt", _text),
@@ -124,6 +175,7 @@ FORMS: Mapping[str, Form] = {
     "csv-safe": Form("", _safe_csv),
     "markdown": Form(".md", _markdown),
     "parquet": Form(".parquet", None, _parquet),
+    "excel": Form(".xlsx", None, _workbook, _workbook_ready),
 }
 
 
@@ -160,6 +212,8 @@ def settle_output(
     elif args.format is not None and forms[args.format].text is None:
         raise RolesError(f"--format {args.format} needs a file: -o FILE")
     args.format = args.format or default
+    if (ready := getattr(forms[args.format], "ready", None)) is not None:
+        ready()
 
 
 def refuse_overwriting(
@@ -176,7 +230,7 @@ def refuse_overwriting(
         written.refuse_inputs(output, read())
 
 
-def emit(args: argparse.Namespace, made: Records) -> None:
+def emit(args: argparse.Namespace, made: Records, forms: Mapping[str, Form] = FORMS) -> None:
     """Write rows in the requested form to the requested place."""
     if args.format == "csv" and args.output is None:
         for text in itertools.chain(made.columns, *made.rows, made.words):
@@ -185,7 +239,7 @@ def emit(args: argparse.Namespace, made: Records) -> None:
                     f"{text!r} holds characters that a terminal or a log may obey, and CSV cannot "
                     "escape them; write to a file with -o, or give --format csv-safe or json"
                 )
-    form = FORMS[args.format]
+    form = forms[args.format]
     if form.text is not None:
         write(args, form.text(made))
     elif form.file is not None:

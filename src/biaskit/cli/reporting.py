@@ -118,6 +118,7 @@ def _report(args: argparse.Namespace) -> None:
         summary=[one.sentence for one in said.findings],
         before=formats.printable(what_is_compared(counts)),
         words=words,
+        level=args.confidence,
     )
     return emit(args, made)
 
@@ -135,6 +136,7 @@ def _rates(args: argparse.Namespace) -> None:
         head={**about(1), "roles": counts.roles.to_json()},
         before=formats.printable(what_was_read(counts)),
         blank=("low", "high"),
+        level=args.confidence,
     )
     emit(args, made)
 
