@@ -17,6 +17,8 @@ import pandas as pd
 import pytest
 import yaml
 
+import biaskit
+
 PAGE = Path(__file__).parent.parent / "docs" / "pipelines.md"
 BLOCK = re.compile(r"^```\w+ (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 BLOCKS: dict[str, str] = dict(BLOCK.findall(PAGE.read_text(encoding="utf-8")))
@@ -198,6 +200,40 @@ def test_a_run_has_the_numbers_and_the_tables(project: Path, gap: float, tag: st
     assert verdicts == ["pass" if gap == FAIR else "fail"] * 2
 
 
+# SageMaker model cards
+
+
+def test_an_evaluation_is_added_to_a_model_card(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import boto3
+    from moto import mock_aws
+
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    loans(BIASED).to_parquet("loans.parquet")
+    done = shell(BLOCKS["make-card.sh"])
+    assert done.returncode == 0, done.stderr
+    before = {"evaluation_details": [{"name": "Accuracy"}], "model_overview": {"model_name": "x"}}
+    with mock_aws():
+        sagemaker = boto3.client("sagemaker")
+        sagemaker.create_model_card(
+            ModelCardName="loans", Content=json.dumps(before), ModelCardStatus="Draft"
+        )
+        add_bias = recipe("card.py")["add_bias"]
+        add_bias("loans")
+        add_bias("loans")
+        content = json.loads(sagemaker.describe_model_card(ModelCardName="loans")["Content"])
+    assert content["model_overview"] == before["model_overview"]
+    accuracy, bias = content["evaluation_details"]
+    assert accuracy == {"name": "Accuracy"}
+    report = biaskit.report("loans.parquet", facet="sex", label="paid")
+    numbers = [one["value"] for group in bias["metric_groups"][:-1] for one in group["metric_data"]]
+    assert numbers == report["estimate"].tolist()
+    assert bias["datasets"] == ["loans.parquet"]
+
+
 # Dagster
 
 MATERIALIZED = """
@@ -274,5 +310,5 @@ def test_the_dag_is_one_task(project: Path) -> None:
 
 def test_each_recipe_is_run() -> None:
     told = Path(__file__).read_text(encoding="utf-8")
-    assert len(BLOCKS) == 10
+    assert len(BLOCKS) == 12
     assert not [name for name in BLOCKS if f'"{name}"' not in told]

@@ -34,7 +34,7 @@ def add_page(parser: Parser) -> None:
         action="append",
         type=limit_of,
         metavar="DPL=0.1",
-        help="with --format html: what a metric may be; repeat it",
+        help="with --format html or model-card: what a metric may be; repeat it",
     )
     parser.add_argument(
         "--baseline", metavar="COUNTS", help="with --format html: saved counts to compare with"
@@ -49,8 +49,10 @@ def add_page(parser: Parser) -> None:
 def refuse_no_page(args: argparse.Namespace) -> None:
     """Refuse the flags of a page where none is made."""
     given = [one for one in _FLAGS if getattr(args, one) is not None]
-    if given and args.format != "html":
-        also = "; `biaskit check` judges limits" if given[0] == "limit" else ""
+    if args.format == "html" or (args.format == "model-card" and given == ["limit"]):
+        return
+    if given:
+        also = " or model-card; `biaskit check` judges limits" if given[0] == "limit" else ""
         raise RolesError(f"--{given[0]} goes with --format html{also}")
 
 

@@ -8,8 +8,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from biaskit import datasets, formats
+from biaskit.cli.cards import CARDS, Reported
 from biaskit.cli.counting import counts_of
-from biaskit.cli.flags import Once, Parser, add_data, add_roles, add_seed, confidence_or_none
+from biaskit.cli.flags import (
+    Once,
+    Parser,
+    add_data,
+    add_roles,
+    add_seed,
+    confidence_or_none,
+    limits_given,
+)
 from biaskit.cli.output import (
     FORMS,
     Records,
@@ -38,6 +47,8 @@ from biaskit.sources.counting import count_roles
 from biaskit.store import saved
 
 __all__ = ["add_verbs"]
+
+_FORMS = {**FORMS, **CARDS, **PAGE}
 
 # The stage is known from the metric, the level from the call, and n_a and n_d say how many rows.
 _FOR_PROGRAMS = ("stage", "confidence", "of_a", "of_d")
@@ -74,7 +85,7 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
     )
     add_seed(report)
     add_page(report)
-    add_output(report, {**FORMS, **PAGE})
+    add_output(report, _FORMS)
 
     rates = verb("rates", _rates, "Rates of outcomes of every facet value, with intervals.")
     add_data(rates)
@@ -99,7 +110,7 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
 def _report(args: argparse.Namespace) -> None:
     asked = chosen(args.metrics)
     refuse_choices(args.confidence, args.seed)
-    settle_output(args, {**FORMS, **PAGE})
+    settle_output(args, _FORMS)
     refuse_no_page(args)
     if args.format == "html":
         return write_page(args, asked)
@@ -119,8 +130,9 @@ def _report(args: argparse.Namespace) -> None:
         before=formats.printable(what_is_compared(counts)),
         words=words,
         level=args.confidence,
+        source=Reported(rows, counts, said, args.data, limits_given(args.limit or ())),
     )
-    return emit(args, made)
+    return emit(args, made, _FORMS)
 
 
 def _rates(args: argparse.Namespace) -> None:
