@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from biaskit.gate.compare import compare
     from biaskit.gate.ranking import ndcg
     from biaskit.metrics import METRICS, lp_norm, metric
+    from biaskit.pages.exports.show import show
     from biaskit.pages.page import page
     from biaskit.reports.rates import rates
     from biaskit.reports.report import report
@@ -50,6 +51,7 @@ __all__ = [
     "report",
     "sentences",
     "shap_values",
+    "show",
     "summary",
 ]
 
@@ -74,6 +76,7 @@ _HOME = {
     "report": "biaskit.reports.report",
     "sentences": "biaskit.reports.sentences",
     "shap_values": "biaskit.explanations.explain",
+    "show": "biaskit.pages.exports.show",
     "summary": "biaskit.reports.summary",
 }
 
