@@ -21,6 +21,7 @@ from biaskit.gate.limits import allowed_changes, limits_of
 from biaskit.metrics import Metric, needs_rows
 from biaskit.pages.contents import Contents, Dated
 from biaskit.pages.document import document
+from biaskit.pages.exports.cards import evaluation_details, model_card
 from biaskit.pages.markup import Safe
 from biaskit.pages.origin import call_of, command_of
 from biaskit.pages.sections.facets import facet_section, lonely_section, the_one_value
@@ -74,6 +75,29 @@ class Page:
         written.refuse_inputs(path, self.read)
         with written.atomically(path) as file:
             file.write(self.html.encode())
+
+    def model_card(self) -> str:
+        """Markdown of a section for a model card: what was found, with the leading numbers."""
+        shown = self.contents
+        return model_card(
+            shown.rows,
+            shown.counts,
+            shown.summary,
+            name=shown.name,
+            checked=shown.checked,
+            metrics=shown.metrics,
+        )
+
+    def evaluation_details(self) -> dict[str, Any]:
+        """Item of ``evaluation_details`` of a SageMaker model card (its content schema 1.0)."""
+        shown = self.contents
+        return evaluation_details(
+            shown.rows,
+            shown.counts,
+            shown.summary,
+            name=shown.name,
+            metrics=shown.metrics,
+        )
 
     @property
     def text(self) -> str:
