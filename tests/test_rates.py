@@ -56,7 +56,7 @@ def test_every_rate_is_that_of_the_rows(weight: str | None) -> None:
         *("facet", "value", "rate", "estimate", "low", "high", "n", "n_missing")
     ]
     known = df.dropna(subset=["g", "y"])
-    of_value = dict(known.groupby("g")) | {ALL: known}
+    of_value = dict(iter(known.groupby("g"))) | {ALL: known}
     for value, part in of_value.items():
         mine = found[found["value"] == value].set_index("rate")
         assert list(mine.index) == NAMES
