@@ -26,6 +26,8 @@ import pyarrow.parquet as pq
 
 import biaskit
 from biaskit import Attributions, BiaskitError, Counts
+from biaskit.counts.counts import from_page
+from biaskit.counts.embedded import to_block
 from biaskit.explanations.declined import Declined
 from biaskit.explanations.models.ensembles import TreeModel
 from biaskit.explanations.models.lightgbm_text import from_lightgbm
@@ -33,6 +35,7 @@ from biaskit.explanations.models.xgboost_json import from_xgboost, from_xgboost_
 from biaskit.explanations.tree_walks import TreeOutputs
 from biaskit.explanations.trees import TreeValues
 from biaskit.gate.config import read_config
+from support.carried import page_of, sealed
 
 ODD: list[Any] = [
     *(0, 1, -1, 1.5, -0.0, 1e308, float("nan"), float("inf"), 10**30, 2**63, -(2**63), 2**31),
@@ -355,6 +358,16 @@ def loaders(folder: Path) -> dict[str, Callable[[random.Random], Any]]:
                 text = respelled(text, rand)
         explained(from_lightgbm(text))
 
+    def of_page(rand: random.Random) -> Any:
+        block = to_block(Counts.load(folder / "whole.counts"), {"seed": 0})
+        if rand.random() < 0.3:
+            text = damaged(page_of(block).encode(), rand).decode("utf-8", "surrogateescape")
+        else:  # who writes a hostile page makes its digest anew
+            for _ in range(rand.choice([0, 1, 1, 2])):
+                block = changed(block, rand)
+            text = page_of(sealed(block) if isinstance(block, dict) else block)
+        return report(from_page(text))
+
     def report(counts: Counts) -> Any:
         return biaskit.report(counts, positive=1, metrics=["DPL", "CI"], confidence=None)
 
@@ -363,6 +376,7 @@ def loaders(folder: Path) -> dict[str, Callable[[random.Random], Any]]:
 
     return {
         "counts": of_biaskit("whole.counts", lambda path: report(Counts.load(path))),
+        "pages": of_page,
         "attributions": of_biaskit("whole.attributions", Attributions.load),
         "XGBoost's values": of_xgboost,
         "XGBoost's trees": of_xgboost_trees,

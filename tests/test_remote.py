@@ -19,10 +19,12 @@ import pytest
 import biaskit
 from biaskit import BiaskitError, Counts
 from biaskit.cli import main
+from biaskit.counts.embedded import to_block
 from biaskit.sources.files import ranges
 from biaskit.sources.files.globs import matcher
 from biaskit.sources.files.places import RemoteFile, _place, remote_files
 from support import loopback
+from support.carried import page_of
 
 ROWS = {"sex": ["F", "M", "M", None], "y": [1, 0, 1, 1], "w": [1.0, 2.0, 3.0, 4.0]}
 ROLES: dict[str, Any] = {"facet": "sex", "label": "y"}
@@ -183,11 +185,15 @@ def test_counts_behind_an_address(bucket: tuple[Any, str], tmp_path: Path, capsy
     put(place, "loans/x.counts", (tmp_path / "x.counts").read_bytes())
     assert Counts.load("s3://loans/x.counts").tables == expected.tables
     assert biaskit.report("s3://loans/x.counts").equals(biaskit.report(expected))
+    put(place, "loans/x.html", page_of(to_block(expected)).encode())
+    assert Counts.load("s3://loans/x.html").tables == expected.tables
+    assert biaskit.report("s3://loans/x.html").equals(biaskit.report(expected))
     merged = str(tmp_path / "merged.counts")
     assert main(["merge", "s3://loans/x.counts", str(tmp_path / "x.counts"), "-o", merged]) == 0
     assert Counts.load(merged).rows == 8
     capsys.readouterr()
     for address, message in (
+        ("s3://loans/y.html", "there is no file 's3://loans/y.html'"),
         ("s3://loans/y.counts", "there is no file 's3://loans/y.counts'"),
         ("s3://nowhere/y.counts", "there is no file 's3://nowhere/y.counts'"),
     ):

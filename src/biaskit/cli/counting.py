@@ -17,7 +17,7 @@ from biaskit.sources.counting import Counted, counted
 from biaskit.sources.dispatch import opened, paths_of
 from biaskit.sources.files.reading import ColumnPath
 from biaskit.sources.parquet.choice import kernels_choice
-from biaskit.store import written
+from biaskit.store import saved, written
 
 __all__ = ["add_verbs", "counts_of"]
 
@@ -49,14 +49,16 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
         "changed",
     )
     merge = verb("merge", _merge, "Add saved counts of the same roles.")
-    merge.add_argument("counts", nargs="+", metavar="COUNTS", help="files that `count` wrote")
+    merge.add_argument(
+        "counts", nargs="+", metavar="COUNTS", help="files that `count` wrote, or pages"
+    )
     merge.add_argument("-o", "--output", required=True, metavar="FILE", help="counts file to write")
 
 
 def _count(args: argparse.Namespace) -> None:
     if args.plan:
         return _plan(args)
-    written.refuse_unwritable(args.output)
+    saved.refuse_unwritable(args.output)
     if args.replace and not args.resume:
         raise RolesError("--replace goes with --resume, which records the files to replace")
     if args.resume:
@@ -106,7 +108,7 @@ def _plan(args: argparse.Namespace) -> None:
 def _merge(args: argparse.Namespace) -> None:
     from biaskit.sources.record import merged, save_with  # a report does not merge
 
-    written.refuse_unwritable(args.output)
+    saved.refuse_unwritable(args.output)
     # The output may be among the inputs: it is read, added to and replaced like any other.
     with written.locked(args.output):
         total, record = merged(args.counts)

@@ -117,8 +117,12 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
     add_output(check, _FORMS, "text")
 
     compare = verb("compare", _compare, "What has changed since a baseline.")
-    compare.add_argument("current", metavar="CURRENT", help="saved counts, or data to be counted")
-    compare.add_argument("baseline", metavar="BASELINE", help="saved counts of the same roles")
+    compare.add_argument(
+        "current", metavar="CURRENT", help="saved counts or a page, or data to be counted"
+    )
+    compare.add_argument(
+        "baseline", metavar="BASELINE", help="saved counts of the same roles, or a page"
+    )
     compare.add_argument(
         "--limit",
         action="append",

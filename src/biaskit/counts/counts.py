@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -13,8 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biaskit import formats
+from biaskit.counts import embedded
+from biaskit.counts.cells import cells_of, columns_of
 from biaskit.counts.facets import Facet
-from biaskit.counts.levels import Level, from_json, order, to_json
+from biaskit.counts.levels import Level, from_json, order
 from biaskit.counts.roles import AXES, CHOICES, RoleArguments, Roles
 from biaskit.counts.tables import (
     MAX_CELLS,
@@ -27,13 +31,21 @@ from biaskit.counts.tables import (
     refuse_mixed,
 )
 from biaskit.errors import DataError, RolesError
-from biaskit.store import saved
+from biaskit.store import blocks, saved
 from biaskit.store.addresses import said
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FORM", "Counts", "cells_and_header", "from_cells", "loaded", "same_roles"]
+__all__ = [
+    "FORM",
+    "Counts",
+    "cells_and_header",
+    "from_cells",
+    "from_page",
+    "loaded",
+    "same_roles",
+]
 
 FORM = saved.Form("counts", {1: ("table", *AXES, "n", "w", "w2")}, "count the data again")
 # Most numbers, of 8 bytes each, that the tables of a file may have together.
@@ -110,12 +122,15 @@ class Counts:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Counts:
-        """Counts that `save` wrote.
+        """Counts that `save` wrote, or that a page carries.
+
+        Of a page (HTML), only the counts are read, never what it shows.
 
         Raises
         ------
         DataError
-            The file is missing, cut short, of another kind, newer, or inconsistent.
+            The file is missing, cut short, of another kind, newer, or inconsistent, or a page
+            without counts or of more than 64 MB.
         """
         return loaded(path)
 
@@ -153,23 +168,42 @@ class Counts:
 
 
 def loaded(path: str | os.PathLike[str], source: Any = None) -> Counts:
-    """Counts that `Counts.save` wrote; `source` is the file if it is already open.
+    """Counts in a file or a page; `source` is the file if it is already open.
 
     Raises
     ------
     DataError
         The file is missing, cut short, of another kind, newer, or inconsistent.
     """
-    columns, header = saved.load(path, FORM, MAX_CELLS, source)
+    with saved.bytes_of(path) if source is None else nullcontext(source) as opened:
+        opened.seek(0)
+        is_page = blocks.is_page(opened.read(blocks.START), path)
+        held: Any = (
+            blocks.load(opened, path, embedded.FORM)
+            if is_page
+            else saved.load(path, FORM, MAX_CELLS, opened)
+        )
     try:
-        return from_cells(columns, header)
+        return from_cells(*(embedded.cells_in(held) if is_page else held))
     except (ValueError, TypeError, RecursionError, OverflowError) as error:
-        raise DataError(f"{said(path)} is damaged: {error}; save the counts again") from error
+        again = embedded.FORM.again if is_page else "save the counts again"
+        raise DataError(f"{said(path)} is damaged: {error}; {again}") from error
+
+
+def from_page(text: str) -> Counts:
+    """Counts in the text of a page; `Counts.load` reads those of a page in a file.
+
+    Raises
+    ------
+    DataError
+        The page carries no counts, or they are cut short, changed or newer.
+    """
+    return loaded("page.html", io.BytesIO(text.encode("utf-8", "replace")))
 
 
 def cells_and_header(counts: Counts) -> tuple[dict[str, Any], dict[str, Any]]:
     """Columns and header of the file that counts are saved in."""
-    columns = _cells([*counts.tables.values()])
+    columns = columns_of(map(cells_of, counts.tables.values()))
     if counts.roles.weight is None:
         columns |= dict.fromkeys(("w", "w2"), [None] * len(columns["n"]))
     header = {
@@ -177,30 +211,6 @@ def cells_and_header(counts: Counts) -> tuple[dict[str, Any], dict[str, Any]]:
         "roles": counts.roles.replaced(features=None).to_json(),
     }
     return columns, header
-
-
-def _cells(tables: Sequence[Table]) -> dict[str, Any]:
-    """Columns of the cells that are not empty, without a Python object for each of them."""
-    texts: dict[str, dict[str, int]] = {axis: {} for axis in AXES}
-    parts: dict[str, list[NDArray[Any]]] = {name: [] for name in ("table", *AXES, "n", "w", "w2")}
-    for number, table in enumerate(tables):
-        cells = np.flatnonzero(table.n)
-        parts["table"].append(np.full(len(cells), number))
-        for name in ("n", "w", "w2"):
-            amounts = getattr(table, name)
-            if amounts is not None:
-                parts[name].append(np.take(amounts, cells))
-        for axis, levels in reversed([*zip(AXES, table.levels, strict=True)]):
-            cells, at = np.divmod(cells, len(levels))
-            place = texts[axis]
-            named = [place.setdefault(json.dumps(to_json(a)), len(place)) for a in levels]
-            parts[axis].append(np.take(np.array(named, dtype=np.int32), at))
-    columns: dict[str, Any] = {
-        name: arrays[0] if len(arrays) == 1 else np.concatenate(arrays)  # a copy of 80 MB
-        for name, arrays in parts.items()
-        if arrays
-    }
-    return columns | {axis: saved.Texts([*texts[axis]], columns[axis]) for axis in AXES}
 
 
 def same_roles(ours: Roles, theirs: Roles, doing: str = "cannot be added") -> Roles:
@@ -262,8 +272,7 @@ def from_cells(columns: Mapping[str, Any], header: Mapping[str, Any]) -> Counts:
         raise ValueError("a cell belongs to no facet")
     levels = {axis: _levels(columns[axis]) for axis in AXES}
     tables, size = {}, 0
-    for number, facet in enumerate(roles.facet):
-        chosen = slice(None) if len(roles.facet) == 1 else np.flatnonzero(of_facet == number)
+    for facet, chosen in zip(roles.facet, _by_facet(of_facet, len(roles.facet)), strict=True):
         codes = {axis: columns[axis].codes[chosen] for axis in AXES}
         cells = {name: columns[name][chosen] for name in ("n", "w", "w2")}
         n = cells["n"]
@@ -276,11 +285,26 @@ def from_cells(columns: Mapping[str, Any], header: Mapping[str, Any]) -> Counts:
     return Counts(roles, tables, rows)
 
 
+def _by_facet(of_facet: NDArray[np.int64], facets: int) -> list[Any]:
+    """Places of the cells of each facet, however many facets there are."""
+    if facets == 1:
+        return [slice(None)]
+    order = np.argsort(of_facet, kind="stable")
+    return np.split(order, np.searchsorted(of_facet[order], np.arange(1, facets)))
+
+
 def _levels(texts: saved.Texts) -> list[Level]:
     """Level of each text on an axis."""
     if not isinstance(texts, saved.Texts):
         raise ValueError("a level is not a text")
     return [from_json(json.loads(text)) for text in texts.distinct]
+
+
+def _used(codes: NDArray[np.int32], levels: int) -> NDArray[Any]:
+    """Codes of the levels that some cells have, ascending; a few cells look at few levels."""
+    if len(codes) < levels:
+        return np.unique(codes)
+    return np.flatnonzero(np.bincount(codes, minlength=levels))
 
 
 def _table_of_cells(
@@ -292,9 +316,10 @@ def _table_of_cells(
 ) -> Table:
     empty = empty_table(roles, facet)
     axes: list[tuple[Level, ...]] = []
+    used: dict[str, NDArray[Any]] = {}
     for axis, kept in zip(AXES, empty.levels, strict=True):
-        used = np.flatnonzero(np.bincount(codes[axis], minlength=len(levels[axis])))
-        seen = {levels[axis][code] for code in used.tolist()}
+        used[axis] = _used(codes[axis], len(levels[axis]))
+        seen = {levels[axis][code] for code in used[axis].tolist()}
         axes.append(tuple(sorted({*seen, *kept}, key=order)))
         if axis != "facet" and getattr(roles, axis) is None and seen - {*kept}:
             raise ValueError(f"{axis} has values but no column")
@@ -304,7 +329,8 @@ def _table_of_cells(
     flat = np.zeros(len(cells["n"]), dtype=np.int64)
     for name, known in zip(AXES, axes, strict=True):
         place = {level: i for i, level in enumerate(known)}
-        of_code = np.array([place.get(level, -1) for level in levels[name]], dtype=np.int64)
+        of_code = np.empty(len(levels[name]), dtype=np.int64)
+        of_code[used[name]] = [place[levels[name][code]] for code in used[name].tolist()]
         flat *= len(known)
         flat += np.take(of_code, codes[name])
     is_there = np.zeros(math.prod(shape), dtype=bool)

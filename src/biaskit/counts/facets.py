@@ -83,7 +83,7 @@ def facets_of(given: Any) -> tuple[Facet, ...]:
     """
     if given is None:
         return ()
-    made: list[Facet] = []
+    made: dict[Facet, None] = {}  # in their order
     for one in given if isinstance(given, list) else [given]:
         facet = _facet(one)
         if facet is None:
@@ -93,7 +93,7 @@ def facets_of(given: Any) -> tuple[Facet, ...]:
             )
         if facet in made or len(set(facet.columns)) < len(facet.columns):
             raise RolesError(f"facet {facet.name!r} names a column twice")
-        made.append(facet)
+        made[facet] = None
     return tuple(made)
 
 

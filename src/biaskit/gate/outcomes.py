@@ -17,7 +17,7 @@ from biaskit.reports.report import report_rows, what_was_read
 from biaskit.sources.counting import Counted, Progress, counted
 from biaskit.sources.dispatch import opened, refuse_unfit, saved_counts
 from biaskit.sources.files.local import LocalBytes
-from biaskit.store import written
+from biaskit.store import saved, written
 from biaskit.store.addresses import said, shown
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def write_baseline(data: DataSet, progress: Progress | None = None) -> str:
     """
     if data.baseline is None:
         raise RolesError(f"data set {data.name!r} names no baseline; add baseline and drift to it")
-    written.refuse_unwritable(data.baseline)
+    saved.refuse_unwritable(data.baseline)
     paths = data.paths()
     if not paths:
         raise DataError(f"data set {data.name!r} has no file, so there is nothing to count")

@@ -17,7 +17,7 @@ from biaskit.sources.files.places import File, RemoteFile
 from biaskit.sources.files.reading import ColumnPath, format_of
 from biaskit.sources.frames import frame_source
 from biaskit.sources.grids import encoders_of
-from biaskit.store import saved
+from biaskit.store import blocks, saved
 from biaskit.store.addresses import is_address, said
 
 if TYPE_CHECKING:
@@ -127,6 +127,8 @@ def refuse_unfit(data: Any, roles: Roles) -> None:
 def opened(data: Any, filesystem: Any = None) -> Any:
     """Counts, if `data` are counts or the path of saved ones; else the data, for `source_of`.
 
+    A page that carries counts is a file of saved ones.
+
     A single local file stays open, so that it is not opened again to read its rows.
 
     Raises
@@ -137,6 +139,8 @@ def opened(data: Any, filesystem: Any = None) -> Any:
     if not isinstance(data, (str, os.PathLike)) or filesystem is not None:
         return data
     if is_address(os.fspath(data)):  # checking every remote file would take requests
+        if blocks.is_named_page(data):
+            return Counts.load(data)
         may_be = os.fspath(data).partition("?")[0].endswith(".counts")
         return Counts.load(data) if may_be and saved.header(data) is not None else data
     path = Path(data)
@@ -144,7 +148,10 @@ def opened(data: Any, filesystem: Any = None) -> Any:
         if not path.is_file():
             return data
         file = LocalBytes(path)
-        if bytes(file.read(0, 4)) != b"PAR1":
+        start = bytes(file.read(0, blocks.START))
+        if blocks.is_page(start, data):
+            return loaded(data, file.source())
+        if not start.startswith(b"PAR1"):
             return file
     except OSError as error:
         raise DataError(f"cannot read {said(data)}: {error.strerror}") from error

@@ -17,7 +17,7 @@ import numpy as np
 from biaskit.counts.counts import FORM, Counts, cells_and_header, from_cells
 from biaskit.counts.roles import AXES
 from biaskit.errors import DataError
-from biaskit.store import saved
+from biaskit.store import blocks, saved
 from biaskit.store.addresses import is_address, said
 
 __all__ = ["Record", "Seen", "cells_of", "merged", "record_in", "save_with", "sum_of"]
@@ -46,14 +46,14 @@ Record: TypeAlias = "dict[str, Seen]"
 
 
 def record_in(path: str | os.PathLike[str]) -> Record | None:
-    """Record of the files in saved counts; None if they have no record.
+    """Record of the files in saved counts; None if they have no record, as those in a page.
 
     Raises
     ------
     DataError
         The file does not exist, or its record is damaged.
     """
-    found = saved.extra(path, _FILES, _MAX_RECORD)
+    found = None if _is_page(path) else saved.extra(path, _FILES, _MAX_RECORD)
     if found is None:
         return None
     try:
@@ -184,6 +184,11 @@ def _loaded(path: str | os.PathLike[str]) -> tuple[Counts, Record | None]:
         found = Counts.load(path), record_in(path)
         if _version(path) == before:
             return found
+
+
+def _is_page(path: str | os.PathLike[str]) -> bool:
+    with saved.bytes_of(path) as source:
+        return blocks.is_page(source.read(blocks.START), path)
 
 
 def _version(path: str | os.PathLike[str]) -> tuple[int, int] | None:

@@ -23,7 +23,7 @@ from biaskit.sources.files.ahead import in_order
 from biaskit.sources.files.finding import files_of
 from biaskit.sources.files.places import File, RemoteFile, stamp_of, stands_for
 from biaskit.sources.record import Record, Seen, cells_of, record_in, save_with, sum_of
-from biaskit.store import written
+from biaskit.store import saved, written
 from biaskit.store.addresses import is_address, said
 
 __all__ = ["Resumed", "count_resumed"]
@@ -68,6 +68,7 @@ def count_resumed(
     """
     files = files_of(paths)
     file_source(files)  # refuses formats that differ before any work is done
+    saved.refuse_unwritable(output)
     written.refuse_inputs(output, [file for file in files if isinstance(file, Path)])
     with written.locked(output):
         found = _counted_into(Path(output), files, roles, progress, by_file=by_file)

@@ -23,18 +23,24 @@ from biaskit.store.columns import (
 )
 
 __all__ = [
+    "PAGES",
     "Form",
     "Texts",
+    "bytes_of",
     "extra",
     "header",
     "header_in",
     "load",
     "parquet_of",
+    "reason_of",
+    "refuse_unwritable",
     "save",
     "texts_of",
     "write",
 ]
 
+#: Endings of the names of HTML pages.
+PAGES = (".html", ".htm")
 _KEY = b"biaskit"
 _MAX_HEADER = 1 << 20
 # Checksums of the columns and of each JSON; files of 0.1.0 have none.
@@ -56,6 +62,22 @@ class Form(NamedTuple):
         return max(self.columns)
 
 
+def refuse_unwritable(path: str | os.PathLike[str]) -> None:
+    """Check, before any work is done, that a file of biaskit's own can be written at `path`.
+
+    Raises
+    ------
+    DataError
+        No file can be written there, or it is named as a page.
+    """
+    if os.fspath(path).lower().endswith(PAGES):
+        raise DataError(
+            f"cannot write {said(path)}: it would be a table, and not a page as its name says; "
+            "give it another name, such as one that ends in .counts"
+        )
+    written.refuse_unwritable(path)
+
+
 def save(
     path: str | os.PathLike[str],
     form: Form,
@@ -66,7 +88,13 @@ def save(
     """Write columns and a JSON header to a file of some form; `load` reads them.
 
     `extra` has more JSON objects, each under its own key, which `load` ignores.
+
+    Raises
+    ------
+    DataError
+        The file cannot be written, or it is named as a page.
     """
+    refuse_unwritable(path)
     from biaskit.store.version import __version__
 
     stamp = {"schema": form.schema, "version": __version__, "kind": form.kind}
@@ -87,7 +115,7 @@ def load(
         `most_rows` rows.
     """
     # It is opened once: another file could replace it between the header and the columns.
-    with _bytes_of(path) if source is None else nullcontext(source) as opened:
+    with bytes_of(path) if source is None else nullcontext(source) as opened:
         return _read(opened, path, form, most_rows)
 
 
@@ -133,7 +161,7 @@ def _arrow(values: Any) -> Any:
 
 def header(path: str | os.PathLike[str]) -> dict[str, Any] | None:
     """JSON header of a Parquet file that biaskit wrote; None for any other Parquet file."""
-    with _bytes_of(path) as source:
+    with bytes_of(path) as source:
         return header_in(parquet_of(source, path), path)
 
 
@@ -144,7 +172,7 @@ def header_in(file: Any, path: str | os.PathLike[str]) -> dict[str, Any] | None:
 
 def extra(path: str | os.PathLike[str], key: str, most: int) -> dict[str, Any] | None:
     """JSON object under its own key in a file that biaskit wrote, of at most `most` bytes."""
-    with _bytes_of(path) as source:
+    with bytes_of(path) as source:
         return _json(parquet_of(source, path), path, key.encode(), most)
 
 
@@ -185,12 +213,18 @@ def _read(
         return columns, found
     except (OSError, ValueError, TypeError, pa.ArrowException) as error:
         raise DataError(
-            f"{said(path)} is damaged: {_reason(error, path)}; save the counts again"
+            f"{said(path)} is damaged: {reason_of(error, path)}; save the counts again"
         ) from None
 
 
-def _bytes_of(path: str | os.PathLike[str]) -> Any:
-    """Open binary file, local or remote."""
+def bytes_of(path: str | os.PathLike[str]) -> Any:
+    """Open binary file, local or remote.
+
+    Raises
+    ------
+    DataError
+        The file does not exist, cannot be read, or is a folder, a pipe or a device.
+    """
     from pyarrow import ArrowException, fs
 
     _refuse_special(path)
@@ -202,7 +236,7 @@ def _bytes_of(path: str | os.PathLike[str]) -> Any:
     except FileNotFoundError:
         raise DataError(f"there is no file {said(path)}") from None
     except (OSError, ValueError, ArrowException) as error:
-        raise DataError(f"{said(path)} cannot be read: {_reason(error, path)}") from None
+        raise DataError(f"{said(path)} cannot be read: {reason_of(error, path)}") from None
 
 
 def _refuse_special(path: str | os.PathLike[str]) -> None:
@@ -229,11 +263,11 @@ def parquet_of(source: Any, path: str | os.PathLike[str]) -> Any:
         )
     except (OSError, ValueError, pa.ArrowException) as error:
         raise DataError(
-            f"{said(path)} is not a whole Parquet file: {_reason(error, path)}; write it again"
+            f"{said(path)} is not a whole Parquet file: {reason_of(error, path)}; write it again"
         ) from None
 
 
-def _reason(error: Exception, path: str | os.PathLike[str]) -> str:
+def reason_of(error: Exception, path: str | os.PathLike[str]) -> str:
     """Reason in an error of pyarrow; the error itself may hold the address and is not passed on."""
     return without_secrets(" ".join(str(error).split()), [os.fspath(path)])
 

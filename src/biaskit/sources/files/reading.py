@@ -22,6 +22,8 @@ FORMATS = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
 }
+# Names of files that hold counts, and of pages that carry them.
+_OF_COUNTS = (".counts", ".html", ".htm")
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 
 
@@ -43,6 +45,11 @@ def format_of(path: File) -> str:
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes and suffixes[-1] in COMPRESSIONS:
         suffixes.pop()
+    if suffixes and suffixes[-1] in _OF_COUNTS:
+        raise DataError(
+            f"{str(path)!r} is named as counts, which have no rows; name files of rows, or counts "
+            "alone where they can stand (`biaskit merge` adds several)"
+        )
     if not suffixes or suffixes[-1] not in FORMATS:
         raise DataError(
             f"{str(path)!r} has no known format; names end in {listed([*FORMATS])}, "
