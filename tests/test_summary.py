@@ -197,7 +197,7 @@ def test_words_on_groups_are_as_sure_as_the_intervals(
     rows.append(row("TE", estimate=0.0, low=-1.0, high=1.0, p_value=1.0))
     told = kinds(summarised(rows)).get("within groups")
     assert (told is None) == (said is None)
-    assert said is None or (told is not None and told.startswith("Within the same group, "))
+    assert said is None or (told is not None and told.startswith("Where the group is the same, "))
     assert said is None or said in str(told)
 
 
@@ -225,7 +225,7 @@ def test_berkeley_reads_as_it_should() -> None:
         "The share whose decision is admitted is 30.4 % for those whose gender is female, 14.2 "
         "points lower than the 44.5 % for those whose gender is male (95 % interval: 11.3 to 17.0 "
         "points).\n"
-        "Within the same department, the difference disappears for those whose gender is female: "
+        "Where department is the same, the difference disappears for those whose gender is female: "
         "what is left could be chance (CDDL, 95 % interval: minus 5.2 to 1.4 points)."
     )
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import PurePath
 from typing import Any
 
 from biaskit.cli.counting import counts_of
-from biaskit.cli.flags import Parser, limit_of, limits_given, roles_given
+from biaskit.cli.flags import Once, Parser, limit_of, limits_given, roles_given
 from biaskit.cli.output import Form, Records, refuse_overwriting, write
 from biaskit.counts.counts import Counts
 from biaskit.errors import RolesError
@@ -24,11 +23,16 @@ def _unused(_: Records) -> str:
 #: Form of a page, for `--format`.
 PAGE = {"html": Form(".html", _unused)}
 
-_FLAGS = ("limit", "baseline", "attributions")
+_FLAGS = ("name", "limit", "baseline", "attributions")
 
 
 def add_page(parser: Parser) -> None:
     """Add the flags of a page."""
+    parser.add_argument(
+        "--name",
+        action=Once,
+        help="with --format html: name of the data (default: that of the file)",
+    )
     parser.add_argument(
         "--limit",
         action="append",
@@ -37,10 +41,14 @@ def add_page(parser: Parser) -> None:
         help="with --format html or model-card: what a metric may be; repeat it",
     )
     parser.add_argument(
-        "--baseline", metavar="COUNTS", help="with --format html: saved counts to compare with"
+        "--baseline",
+        action=Once,
+        metavar="COUNTS",
+        help="with --format html: saved counts to compare with",
     )
     parser.add_argument(
         "--attributions",
+        action=Once,
         metavar="FILE",
         help="with --format html: what `biaskit explain --save` wrote, to show what makes the gap",
     )
@@ -58,7 +66,8 @@ def refuse_no_page(args: argparse.Namespace) -> None:
 
 def write_page(args: argparse.Namespace, asked: Sequence[Metric] | None) -> None:
     """Write the page of a report."""
-    from biaskit.pages.page import dated_counts, page_of  # only where a page is made
+    from biaskit.pages.origin import file_names  # only where a page is made
+    from biaskit.pages.page import dated_counts, page_of
 
     if args.confidence is None:
         raise RolesError("a page shows intervals; leave out --confidence none")
@@ -76,7 +85,8 @@ def write_page(args: argparse.Namespace, asked: Sequence[Metric] | None) -> None
         limits=limits or None,
         baseline=args.baseline,
         attributions=args.attributions,
-        file=PurePath(args.data[-1].partition("?")[0]).name,
+        name=args.name,
+        files=file_names(args.data),
         dated=dated,
         confidence=args.confidence,
         seed=args.seed,
@@ -89,4 +99,4 @@ def save_demo(counts: Counts, path: str) -> None:
     from biaskit.pages.page import page_of  # only where a page is made
 
     name = "Graduate admissions at Berkeley, 1973"
-    page_of(counts, name=name, file="berkeley.parquet").save(path)
+    page_of(counts, name=name, files=["berkeley.parquet"]).save(path)

@@ -245,7 +245,7 @@ def _predictions_by_group(a: Tally, d: Tally) -> tuple[Any, Any, Any, Any]:
     undefined="no group has both positive and negative predictions",
     without_groups="DPPL",
     remark=lambda a, d: remarks_on_groups(*_predictions_by_group(a, d)),
-    sentence="Within the same {group}, among the rows predicted negative, the share of {them} is "
+    sentence="Where {group} is the same, among the rows predicted negative, the share of {them} is "
     "on average {points} {higher} than among the rows predicted positive.",
     reading="Above 0, facet d has, within groups, a larger share of the negative predictions than "
     "of the positive ones.",

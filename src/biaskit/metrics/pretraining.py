@@ -257,8 +257,8 @@ def _labels_by_group(a: Tally, d: Tally) -> tuple[Any, Any, Any, Any]:
     without_groups="DD",
     form=lambda a, d: strata(*_labels_by_group(a, d)),
     remark=lambda a, d: remarks_on_groups(*_labels_by_group(a, d)),
-    sentence="Within the same {group}, among the rows whose {negative}, the share of {them} is on "
-    "average {points} {higher} than among the rows whose {positive}.",
+    sentence="Where {group} is the same, among the rows whose {negative}, the share of {them} is "
+    "on average {points} {higher} than among the rows whose {positive}.",
     reading="Above 0, facet d has, within groups, a larger share of the rejections than of the "
     "acceptances.",
 )

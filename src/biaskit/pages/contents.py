@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from biaskit.counts.counts import Counts
 from biaskit.counts.facets import Facet
@@ -17,7 +18,7 @@ from biaskit.reports.numbers import Compared, compared
 from biaskit.reports.rates import RateRow, rate_rows
 from biaskit.reports.report import Row
 from biaskit.reports.sentences import names_in, row_sentences
-from biaskit.reports.summary import Summary
+from biaskit.reports.summary import Summary, each_within
 from biaskit.reports.surely import Judged
 from biaskit.reports.words import Names
 
@@ -36,9 +37,11 @@ class Dated:
 class Contents:
     """What a page shows: a report, and what was asked for beside it."""
 
-    #: Name of the data, and that of its file, without folders; None for a table in memory.
+    #: Name of the data, and those of its files, without folders; none for a table in memory.
     name: str
-    file: str | None
+    files: Sequence[str]
+    #: Keyword arguments of the page besides the roles, as `origin` has them.
+    given: Mapping[str, Any]
     #: What was counted, and that without facets of one value, which is compared with nothing.
     whole: Counts
     counts: Counts
@@ -73,15 +76,13 @@ class Contents:
         return row_sentences([row], self.counts, self.metrics)[0]
 
     def told_within(self, facet: Facet, value: str, metric: Metric) -> str:
-        """What the summary says of a value within groups, in a metric."""
-        for one in self.summary.findings:
-            rows = [self.rows[i] for i in one.rows]
-            if one.kind == "within groups" and any(
-                (row.facet, row.value, row.metric) == (facet.name, value, metric.symbol)
-                for row in rows
-            ):
-                return one.sentence
-        return ""
+        """What the difference of a value does within groups, in a metric."""
+        told = self._within.get((facet.name, value, metric.symbol))
+        return told or self.sentence(facet, value, metric.symbol)
+
+    @cached_property
+    def _within(self) -> Mapping[tuple[str, str, str], str]:
+        return {_key(self.rows[i]): told for i, told in each_within(self.judged).items()}
 
     @cached_property
     def by_key(self) -> Mapping[tuple[str, str, str], Row]:

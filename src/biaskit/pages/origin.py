@@ -1,35 +1,110 @@
-"""Origin: the command and the call that make a page, from roles and choices."""
+"""Origin: the command and the call that make a page again."""
 
 from __future__ import annotations
 
+import os
 import shlex
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import PurePath
+from typing import Any, Final
 
 from biaskit.counts.levels import level, show
 from biaskit.counts.roles import ROLES, Roles
+from biaskit.formats import printable
+from biaskit.metrics import FROM_ROWS, METRICS, Metric
 
-__all__ = ["call_of", "command_of"]
+__all__ = ["IN_MEMORY", "call_of", "command_of", "file_names", "given_beside_roles"]
+
+#: What stands for an argument that is no file, but a value of the caller's program.
+IN_MEMORY: Final = object()
 
 
-def command_of(name: str, roles: Roles, more: Mapping[str, Any]) -> str:
-    """Command that makes a page of the data with this name; `more` are flags besides roles.
+def file_names(data: Any) -> tuple[str, ...]:
+    """Names of the files that data are in, without folders and in their order; none in memory.
 
-    >>> command_of("t.csv", Roles(facet="sex", label="y", positive=["a b"]), {"limit": ["DPL=0.1"]})
-    "biaskit report t.csv --facet sex --label y --positive 'a b' --limit DPL=0.1 --format html"
+    >>> file_names(["there/b.csv", "here/a.csv?key"]), file_names({"a": [1]})
+    (('a.csv', 'b.csv'), ())
     """
-    parts = ["biaskit", "report", name, *_flags(roles)]
-    for flag, values in more.items():
-        for value in values if isinstance(values, list) else [values]:
-            parts += [f"--{flag.replace('_', '-')}", str(value)]
-    return " ".join(shlex.quote(part) for part in [*parts, "--format", "html"])
+    each = data if isinstance(data, (list, tuple)) else [data]
+    if not all(isinstance(one, (str, os.PathLike)) for one in each):
+        return ()
+    names = [PurePath(os.fspath(one).partition("?")[0]).name for one in each]
+    return tuple(sorted(names)) if all(names) else ()
 
 
-def _flags(roles: Roles) -> Iterator[str]:
+def given_beside_roles(
+    *,
+    name: str | None,
+    metrics: Sequence[Metric] | None,
+    limits: Mapping[str | Metric, Any] | None,
+    confidence: float,
+    seed: int,
+    **files: Any,
+) -> Mapping[str, Any]:
+    """Keyword arguments of a page besides its roles, but those that it has by default.
+
+    A file is its name without folders, what is in memory is `IN_MEMORY`.
+    """
+    given: dict[str, Any] = {}
+    if name is not None:
+        given["name"] = name
+    if metrics is not None:
+        known = all({**METRICS, **FROM_ROWS}.get(one.symbol) is one for one in metrics)
+        given["metrics"] = [one.symbol for one in metrics] if known else IN_MEMORY
+    if limits is not None:
+        given["limits"] = {
+            getattr(one, "symbol", one): _plain_limit(limit) for one, limit in limits.items()
+        }
+    for one, value in files.items():
+        if value is not None:
+            given[one] = next(iter(file_names(value)), IN_MEMORY)
+    if confidence != 0.95:
+        given["confidence"] = float(confidence)
+    if seed:
+        given["seed"] = int(seed)
+    return given
+
+
+def _plain_limit(limit: Any) -> float | list[float]:
+    return [*map(float, limit)] if isinstance(limit, Iterable) else float(limit)
+
+
+def command_of(files: Sequence[str], roles: Roles, given: Mapping[str, Any]) -> str | None:
+    """Command that makes a page of these files, from its roles and its other keyword arguments.
+
+    None where no command does: for a table in memory, what has no flag, and names that a terminal
+    would obey.
+
+    >>> command_of(["t.csv"], Roles(facet="sex", label="y", positive=["a b"]), {"seed": 1})
+    "biaskit report t.csv --facet sex --label y --positive 'a b' --seed 1 --format html"
+    """
+    if not files or "dependence" in given or any(one is IN_MEMORY for one in given.values()):
+        return None
+    parts = [f"./{file}" if file.startswith("-") else file for file in files]
+    for flag, value in [*_flags(roles), *_more_flags(given)]:
+        name = f"--{flag.replace('_', '-')}"
+        parts += [f"{name}={value}"] if value.startswith("-") else [name, value]
+    command = " ".join(map(shlex.quote, ["biaskit", "report", *parts, "--format", "html"]))
+    return command if printable(command) == command else None
+
+
+def _more_flags(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, value in given.items():
+        if name == "limits":
+            for metric, limit in value.items():
+                yield "limit", f"{metric}={_joined(limit)}"
+        else:
+            yield name, _joined(value)
+
+
+def _joined(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _flags(roles: Roles) -> Iterator[tuple[str, str]]:
     several = len(roles.facet) > 1
     for name, role in ROLES.items():
         given = getattr(roles, name)
-        flag = f"--{name.replace('_', '-')}"
         if given is None or given == ():
             continue
         match role.kind:
@@ -59,29 +134,29 @@ def _flags(roles: Roles) -> Iterator[str]:
             case _:
                 values = [given]
         for value in values:
-            yield flag
-            yield value
+            yield name, value
 
 
 def _named(facet: str, value: str, several: bool) -> str:
     return f"{facet}={value}" if several else value
 
 
-def call_of(name: str | None, roles: Roles, more: Mapping[str, Any]) -> str:
-    """Python call that makes a page of the data with this name, or of `data`.
+def call_of(files: Sequence[str], roles: Roles, given: Mapping[str, Any]) -> str:
+    """Python call that makes a page of these files, or of `data`.
 
-    >>> print(call_of(None, Roles(facet="sex", label="y"), {"limits": {"DPL": 0.1}}))
+    >>> print(call_of([], Roles(facet="sex", label="y"), {"baseline": IN_MEMORY, "seed": 1}))
     biaskit.page(
         data,
         facet='sex',
         label='y',
-        limits={'DPL': 0.1},
+        baseline=baseline,
+        seed=1,
     )
     """
-    given = {one: _plain(value) for one, value in roles.given().items()} | dict(more)
-    parts = ["data" if name is None else repr(name)]
-    parts += [f"{one}={value!r}" for one, value in given.items()]
-    inside = "".join(f"    {part},\n" for part in parts)
+    data = "data" if not files else repr(files[0] if len(files) == 1 else [*files])
+    chosen = {one: _plain(value) for one, value in roles.given().items()} | dict(given)
+    parts = [f"{one}={one if value is IN_MEMORY else repr(value)}" for one, value in chosen.items()]
+    inside = "".join(f"    {part},\n" for part in [data, *parts])
     return f"biaskit.page(\n{inside})"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from biaskit import metrics as room
@@ -23,7 +23,7 @@ from biaskit.pages.contents import Contents, Dated
 from biaskit.pages.document import document
 from biaskit.pages.exports.cards import evaluation_details, model_card
 from biaskit.pages.markup import Safe
-from biaskit.pages.origin import call_of, command_of
+from biaskit.pages.origin import call_of, command_of, file_names, given_beside_roles
 from biaskit.pages.sections.facets import facet_section, lonely_section, the_one_value
 from biaskit.pages.sections.first import first_screen, headline
 from biaskit.pages.sections.parts import dependence_by_value, parts_of_gap
@@ -36,9 +36,10 @@ from biaskit.reports.summary import summary_of
 from biaskit.reports.surely import Judged
 from biaskit.sources.counting import counted
 from biaskit.sources.dispatch import opened
-from biaskit.sources.files.finding import files_of
+from biaskit.sources.files.finding import expanded, files_of
 from biaskit.sources.sample import Sample
 from biaskit.store import written
+from biaskit.store.addresses import is_address
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -214,9 +215,9 @@ lower than the 44.5 % for those whose gender is male.
         attributions=attributions,
         dependence=dependence,
         name=name,
-        file=_file_of(data),
+        files=file_names(data),
         dated=each,
-        read=_paths(data, baseline, attributions),
+        read=_paths(None if filesystem is not None else data, baseline, attributions),
         confidence=confidence,
         seed=seed,
     )
@@ -232,13 +233,13 @@ def page_of(
     attributions: Any = None,
     dependence: Any = None,
     name: str | None = None,
-    file: str | None = None,
+    files: Sequence[str] = (),
     dated: Sequence[tuple[str, Counts]] = (),
     read: tuple[str, ...] = (),
     confidence: float = 0.95,
     seed: int = 0,
 ) -> Page:
-    """Page of some counts; see `page`. `file` is the name of the file that they are of."""
+    """Page of some counts; see `page`. `files` are the names of the files that they are of."""
     allowed = limits_of(limits) if limits is not None else []
     whole, counts = counts, _comparable(counts)
     found = []
@@ -248,8 +249,18 @@ def page_of(
     rows = [one.row for one in found]
     judged = Judged(rows, counts, shown)
     contents = Contents(
-        name=name if name is not None else file or "data",
-        file=file,
+        name=name if name is not None else _name_of(files),
+        files=files,
+        given=given_beside_roles(
+            name=name,
+            metrics=metrics,
+            limits=limits,
+            confidence=confidence,
+            seed=seed,
+            baseline=baseline,
+            attributions=attributions,
+            dependence=dependence,
+        ),
         whole=whole,
         counts=counts,
         metrics=shown,
@@ -268,7 +279,14 @@ def page_of(
             for one, of_date in dated
         ],
     )
-    return Page(made_of(contents, limits=limits), contents, read)
+    return Page(made_of(contents), contents, read)
+
+
+def _name_of(files: Sequence[str]) -> str:
+    if not files:
+        return "data"
+    more = len(files) - 1
+    return f"{files[0]} and {more:,} more file{'s' if more > 1 else ''}" if more else files[0]
 
 
 def _comparable(counts: Counts) -> Counts:
@@ -282,17 +300,9 @@ def _comparable(counts: Counts) -> Counts:
     return Counts.empty(counts.roles.replaced(facet_values=None, reference=None))
 
 
-def made_of(contents: Contents, limits: Mapping[str | Metric, Any] | None = None) -> str:
+def made_of(contents: Contents) -> str:
     """HTML of a page that shows these contents."""
     roles = contents.whole.roles
-    more: dict[str, Any] = {}
-    flags: dict[str, Any] = {}
-    if limits is not None:
-        given = {getattr(one, "symbol", one): value for one, value in limits.items()}
-        more["limits"] = given
-        flags["limit"] = [f"{one}={_limit(value)}" for one, value in given.items()]
-    if contents.confidence != 0.95:
-        more["confidence"] = flags["confidence"] = contents.confidence
     sections: list[Safe | None] = [*first_screen(contents), *limits_section(contents)]
     for facet in roles.facet:
         if the_one_value(contents.whole, facet) is not None:
@@ -306,23 +316,13 @@ def made_of(contents: Contents, limits: Mapping[str | Metric, Any] | None = None
         ]
         sections.append(facet_section(contents, facet, *extra))
     sections.append(how_to_read(contents))
-    sections.append(
-        where_from(
-            contents,
-            {},
-            None if contents.file is None else command_of(contents.file, roles, flags),
-            call_of(contents.file, roles, more),
-        )
-    )
+    command = command_of(contents.files, roles, contents.given)
+    sections.append(where_from(contents, command, call_of(contents.files, roles, contents.given)))
     body = Safe("".join(one for one in sections if one is not None))
     facets = ", ".join(facet.name for facet in roles.facet)
     outcome = roles.predicted or roles.label
     what = f"{facets} and {outcome}" if outcome else facets
     return document(f"Bias report: {what}, {contents.name}", body, description=headline(contents))
-
-
-def _limit(value: Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
 def dated_counts(data: Any, filesystem: Any = None) -> list[tuple[str, Counts]]:
@@ -350,19 +350,12 @@ def dated_counts(data: Any, filesystem: Any = None) -> list[tuple[str, Counts]]:
     return made
 
 
-def _file_of(data: Any) -> str | None:
-    """Name of the file that data are in, without folders; None for a table in memory."""
-    if isinstance(data, (list, tuple)) and data:
-        data = data[-1]
-    if not isinstance(data, (str, os.PathLike)):
-        return None
-    return PurePath(os.fspath(data).partition("?")[0]).name or None
-
-
 def _paths(*given: Any) -> tuple[str, ...]:
-    """Local paths among what a page was made of."""
+    """Local files among what a page was made of."""
     each = [one for data in given for one in (data if isinstance(data, (list, tuple)) else [data])]
-    return tuple(os.fspath(one) for one in each if isinstance(one, (str, os.PathLike)))
+    paths = [os.fspath(one) for one in each if isinstance(one, (str, os.PathLike))]
+    local = [one for one in paths if not is_address(one)]
+    return tuple(map(str, expanded(local))) if local else ()
 
 
 def _drift(counts: Counts, baseline: Any, confidence: float, seed: int) -> Sequence[Drift]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from biaskit.counts.counts import Counts
@@ -36,7 +36,7 @@ from biaskit.reports.words import (
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Finding", "Summary", "summarised", "summary", "summary_of"]
+__all__ = ["Finding", "Summary", "each_within", "summarised", "summary", "summary_of"]
 
 # Columns that `biaskit.check` adds.
 _OF_CHECKS = ("limit_low", "limit_high", "verdict", "reason")
@@ -123,8 +123,8 @@ def summary(
     '2 of 3 distinct comparisons differ surely: by more than chance explains, with all 3 judged \
 together (95 %).'
     >>> told[2]
-    'Within the same department, the difference disappears for those whose gender is female: what \
-is left could be chance (CDDL, 95 % interval: minus 5.2 to 1.4 points).'
+    'Where department is the same, the difference disappears for those whose gender is female: \
+what is left could be chance (CDDL, 95 % interval: minus 5.2 to 1.4 points).'
     """
     rows = rows_of(report)
     made = summarised(rows, given_counts(counts), chosen(metrics), _where(report, rows))
@@ -178,7 +178,9 @@ def _leading(read: Judged) -> Metric | None:
 def _headline(read: Judged) -> int | None:
     """The row of the leading metric that is surely and farthest against its value.
 
-    Without one, it is a row of another metric that compares two proportions, then of any other.
+    Without one, it is a row of another metric that compares two proportions, then of any other. A
+    distance, which has no direction, counts where it does not say again what one with a direction
+    does: that may be in favour of its value.
     """
     leading = _leading(read)
     kinds: tuple[Callable[[Metric], bool], ...] = (
@@ -194,7 +196,7 @@ def _headline(read: Judged) -> int | None:
             if metric is not None
             and kind(metric)
             and read.is_sure[i]
-            and (read.is_against(i) or metric.against_d == "!=")
+            and (read.is_against(i) or (metric.against_d == "!=" and read.first[i] == i))
             and not read.has_few_rows(i)
         ]
         if found:
@@ -260,7 +262,7 @@ def _largest(read: Judged, headline: int | None, where: Sequence[str]) -> Iterat
     told = one_in_words(metric, read.names, row, bare=True).removesuffix(".")
     interval = interval_in_words(metric, row)
     told = f"{told} ({interval})." if interval else f"{told}."
-    largest = {1: "", 2: "The larger of 2 gaps"}.get(
+    largest = {0: "", 1: "", 2: "The larger of 2 gaps"}.get(
         len(compared), f"The largest of {len(compared):,} gaps"
     )
     if largest and where and where[headline]:
@@ -295,28 +297,46 @@ def _within_groups(read: Judged, headline: int | None) -> Iterator[Finding]:
     stages = {metric.stage for metric, _ in found}
     first = "" if headline is None else read.rows[headline].stage
     for metric in sorted({metric for metric, _ in found}, key=lambda one: one.stage != first):
-        kind = ""
-        if len(stages) > 1:
-            kind = " in predictions" if "predicted" in metric.needs else " in labels"
-        for what, template in _WITHIN.items():
+        kind = _kind(metric, len(stages) > 1)
+        for what in _WITHIN:
             if what in (STAYS, UNCLEAR) and len(stages) > 1 and metric.stage != first:
                 continue
-            changes = _one_of_each(read, found.get((metric, what), []))
-            if changes:
-                rows = [one.row for one in changes]
-                figures = ""
-                if len(rows) == 1:
-                    above = read.rows[changes[0].whole].estimate > 0
-                    interval = interval_in_words(metric, read.rows[rows[0]], above)
-                    figures = f" ({metric.symbol}, {interval})"
-                told = template.format(
-                    within=f"Within the same {read.names.group}",
-                    difference=f"the difference{kind}",
-                    a_difference=f"a difference{kind}",
-                    them=_those(read, rows),
-                    figures=figures,
-                )
-                yield Finding("within groups", told, tuple(rows))
+            if changes := _one_of_each(read, found.get((metric, what), [])):
+                told = _told_within(read, metric, changes, kind)
+                yield Finding("within groups", told, tuple(one.row for one in changes))
+
+
+def _told_within(read: Judged, metric: Metric, changes: Sequence[Change], kind: str) -> str:
+    """What a difference of some values, which all do the same, does within groups."""
+    figures = ""
+    if len(changes) == 1:
+        above = read.rows[changes[0].whole].estimate > 0
+        interval = interval_in_words(metric, read.rows[changes[0].row], above)
+        figures = f" ({metric.symbol}, {interval})"
+    return _WITHIN[changes[0].what].format(
+        within=f"Where {read.names.group} is the same",
+        difference=f"the difference{kind}",
+        a_difference=f"a difference{kind}",
+        them=_those(read, [one.row for one in changes]),
+        figures=figures,
+    )
+
+
+def each_within(read: Judged) -> Mapping[int, str]:
+    """What the difference of each row within groups does there, of its value alone."""
+    changes = [*changes_within(read.rows, read.known, read.table, read.is_sure)]
+    metrics = {one.row: read.known[read.rows[one.row].metric] for one in changes}
+    several = len({one.stage for one in metrics.values()}) > 1
+    return {
+        one.row: _told_within(read, metrics[one.row], [one], _kind(metrics[one.row], several))
+        for one in changes
+    }
+
+
+def _kind(metric: Metric, several: bool) -> str:
+    if not several:
+        return ""
+    return " in predictions" if "predicted" in metric.needs else " in labels"
 
 
 def _one_of_each(read: Judged, changes: Sequence[Change]) -> list[Change]:

@@ -48,7 +48,7 @@ class Names(NamedTuple):
     """What sentences call the columns of a report and its outcomes."""
 
     label: str = "the label"
-    group: str = "group"
+    group: str = "the group"
     positive: str = "label is positive"
     negative: str = "label is not positive"
     weighted: bool = False
@@ -70,7 +70,7 @@ def names_of(roles: Roles) -> Names:
     label = name_in_words(roles.label or "label")
     return Names(
         label=name_in_words(roles.label) if roles.label is not None else "the label",
-        group=name_in_words(roles.group) if roles.group is not None else "group",
+        group=name_in_words(roles.group) if roles.group is not None else "the group",
         positive=f"{label} is {outcome}",
         negative=f"{label} is not {outcome}",
         weighted=roles.weight is not None,

@@ -16,6 +16,7 @@ from biaskit.pages.contents import Contents
 from biaskit.pages.figures import figure, folded, headed
 from biaskit.pages.markup import Safe, el, ident, table
 from biaskit.pages.numbers import interval, number, percent, whole
+from biaskit.pages.sections.first import headline
 from biaskit.pages.sections.groups import within_groups
 from biaskit.pages.sections.predictions import right_and_wrong
 from biaskit.pages.sections.tables import metrics_by_value
@@ -190,10 +191,11 @@ def _sentences(contents: Contents, facet: Facet, value: str) -> list[str]:
     leading = [one for one in LEADING if one in contents.known and contents.known[one].needs]
     asked = leading or [one.symbol for one in contents.metrics][:1]
     told = [contents.sentence(facet, value, symbol) for symbol in asked]
-    for metric in contents.metrics:
-        if metric.without_groups:
-            own = contents.sentence(facet, value, metric.symbol)
-            told.append(contents.told_within(facet, value, metric) or own)
+    if len(contents.whole.roles.facet) == 1:  # its headline is the page's
+        told = [one for one in told if one != headline(contents)]
+    if value != contents.foremost(facet)[0]:  # of the first value, the chart of groups says it
+        within = [one for one in contents.metrics if one.without_groups]
+        told += [contents.told_within(facet, value, one) for one in within]
     return list(dict.fromkeys(told))
 
 
@@ -287,13 +289,12 @@ def _forest(
 def _ways(number_of: int, against: int, favour: int, told: str) -> str:
     if not against and not favour:
         return f"Every interval holds parity: these differences for {told} could be chance"
-    parts = []
-    if against:
-        parts.append(f"{against:,} of {number_of:,} against {told}")
-    if favour:
-        parts.append(
-            f"{favour:,} in favour of {told}"
-            if against
-            else f"{favour:,} of {number_of:,} in favour of {told}"
-        )
-    return f"By their own intervals, {' and '.join(parts)}"
+    sides = [
+        (some, side) for some, side in ((against, "against"), (favour, "in favour of")) if some
+    ]
+    if number_of == 1:
+        return f"By its own interval, this is {sides[0][1]} {told}"
+    ways = " and ".join(f"{some:,} {side} {told}" for some, side in sides)
+    return (
+        f"Of {number_of:,}, each by its own interval, {'is' if sides[0][0] == 1 else 'are'} {ways}"
+    )

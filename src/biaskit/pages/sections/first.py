@@ -27,13 +27,32 @@ _MOST_LINKS = 30
 
 def headline(contents: Contents) -> str:
     """The sentence that a page is about: a breach of a limit, else the largest sure difference."""
-    row = _breach(contents)
-    if row is None:
-        row = contents.summary.headline
-    if row is not None:
-        metric = contents.known[contents.rows[row].metric]
-        return one_in_words(metric, contents.names, contents.rows[row], bare=True)
-    return contents.summary.findings[0].sentence
+    place = _subject(contents)
+    if place is not None:
+        row = contents.rows[place]
+        return one_in_words(contents.known[row.metric], contents.names, row, bare=True)
+    findings = contents.summary.findings
+    return next((one for one in findings if one.kind == "largest"), findings[0]).sentence
+
+
+def _subject(contents: Contents) -> int | None:
+    """The row that the headline is about.
+
+    Where a report has one value, and that is surely in favour, there is no other to speak of.
+    """
+    breach = _breach(contents)
+    if breach is not None:
+        return breach
+    leading = [
+        i for i, row in enumerate(contents.rows) if contents.known[row.metric] is contents.leading
+    ]
+    if (
+        contents.summary.headline is None
+        and len(leading) == 1
+        and contents.judged.is_sure[leading[0]]
+    ):
+        return leading[0]
+    return contents.summary.headline
 
 
 def _breach(contents: Contents) -> int | None:
@@ -60,14 +79,17 @@ def first_screen(contents: Contents) -> Iterator[Safe | None]:
     """What a reader sees before scrolling."""
     roles = contents.whole.roles
     facets = ", ".join(name_in_words(facet.name) for facet in roles.facet)
-    outcomes = [one for one in (roles.label, roles.predicted) if one is not None]
-    what = f"{facets} and {' and '.join(map(name_in_words, outcomes))}" if outcomes else facets
+    outcomes = [name_in_words(one) for one in (roles.label, roles.predicted) if one is not None]
+    what = f"{' and '.join(outcomes)} by {facets}" if outcomes else facets
     yield el("p", f"Bias report: {what}, in {name_in_words(contents.name)}", class_="mute")
     yield el("h1", headline(contents))
     yield _number(contents)
-    findings = [one for one in contents.summary.findings if one.kind != "largest"]
-    said = headline(contents)
-    told = [one.sentence for one in findings if one.sentence != said]
+    said, about = headline(contents), (_subject(contents),)
+    told = [
+        one.sentence
+        for one in contents.summary.findings
+        if one.sentence != said and (one.kind, one.rows) != ("largest", about)
+    ]
     yield el("ul", *(el("li", sentence) for sentence in told), id="summary") if told else None
     yield _gate(contents)
     yield el("p", _what_was_read(contents))
@@ -76,7 +98,7 @@ def first_screen(contents: Contents) -> Iterator[Safe | None]:
 
 def _number(contents: Contents) -> Safe | None:
     """The number of the headline, with its metric, value, interval and parity."""
-    place = contents.summary.headline
+    place = _subject(contents)
     if place is None:
         return None
     row = contents.rows[place]

@@ -31,7 +31,7 @@ def within_groups(contents: Contents, facet: Facet) -> Iterator[Safe]:
     value, of = contents.foremost(facet)[0], contents.compared(facet)
     names, group = contents.names, contents.names.group
     place = contents.values(facet).index(value)
-    yield el("h3", f"Does the gap stay within the same {group}?")
+    yield el("h3", f"Does the gap stay where {group} is the same?")
     for metric in within:
         sides, predicts = of.sides(metric), "predicted" in metric.needs
         a, d = sides.a.at(place), sides.d.at(place)
@@ -63,9 +63,7 @@ def within_groups(contents: Contents, facet: Facet) -> Iterator[Safe]:
         told = value_in_words(value)
         what = "Share predicted positive" if predicts else f"Share whose {names.positive}"
         row = contents.by_key[facet.name, value, metric.symbol]
-        finding = contents.told_within(facet, value, metric) or contents.sentence(
-            facet, value, metric.symbol
-        )
+        finding = contents.told_within(facet, value, metric)
         title = f"{what}, by {group}"
         head = headed(title, "strata", facet.name, metric.symbol)
         drawn = strata(

@@ -95,11 +95,14 @@ def _waterfall(facet: Facet, value: str, output: str, rows: Sequence[GapRow]) ->
 
 def dependence_by_value(contents: Contents, facet: Facet) -> Iterator[Safe]:
     """Mean output of the model as one feature is set, by facet value."""
-    mine = [row for row in contents.dependence if row.facet == facet.name]
+    mine, name = (
+        [one for one in contents.dependence if one.facet == facet.name],
+        name_in_words(facet.name),
+    )
     for output in dict.fromkeys(row.output for row in mine):
         rows = [row for row in mine if row.output == output]
         of_output = f" for {name_in_words(output)}" if output else ""
-        title = f"The model's mean output{of_output} as one feature is set, by {facet.name}"
+        title = f"The model's mean output{of_output} as one feature is set, by {name}"
         head = headed(title, "dependence", facet.name, output)
         drawn = dependence(
             [_feature([row for row in rows if row.feature == one]) for one in _features(rows)],

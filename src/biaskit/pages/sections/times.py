@@ -97,6 +97,8 @@ def _shares(facet: Facet, rows: Sequence[Drift]) -> Safe:
         f"{value_in_words(most.value)} changed most: from {percent(most.baseline, 1)} to "
         f"{percent(most.current, 1)} of the rows"
     )
+    if all(one.low <= 0 <= one.high for one in rows):
+        finding += "; that could be chance"
     title = f"Shares of the rows by {name}, in the baseline and now"
     head = headed(title, "drift", facet.name, "(shares)")
     drawn = drift(
