@@ -53,10 +53,18 @@ def add_page(parser: Parser) -> None:
         help="with --format html: what `biaskit explain --save` wrote, to show what makes the gap",
     )
 
+    parser.add_argument(
+        "--no-counts",
+        action="store_true",
+        help="with --format html: leave the counts out of the page, which tell how many people "
+        "each cell has",
+    )
+
 
 def refuse_no_page(args: argparse.Namespace) -> None:
     """Refuse the flags of a page where none is made."""
     given = [one for one in _FLAGS if getattr(args, one) is not None]
+    given += ["no-counts"] if args.no_counts else []
     if args.format == "html" or (args.format == "model-card" and given == ["limit"]):
         return
     if given:
@@ -87,6 +95,7 @@ def write_page(args: argparse.Namespace, asked: Sequence[Metric] | None) -> None
         attributions=args.attributions,
         name=args.name,
         files=file_names(args.data),
+        carried=not args.no_counts,
         dated=dated,
         confidence=args.confidence,
         seed=args.seed,

@@ -11,11 +11,9 @@ from typing import Any
 
 import biaskit
 from biaskit.pages.markup import Safe, el, json_block
+from biaskit.store.blocks import ID
 
-__all__ = ["COUNTS", "document", "policy"]
-
-# Id of the block of data in a document.
-COUNTS = "biaskit-counts"
+__all__ = ["document", "policy"]
 
 
 @functools.cache
@@ -87,7 +85,7 @@ def document(
     inside = el(
         "body",
         el("main", body),
-        json_block(COUNTS, counts) if counts is not None else None,
+        json_block(ID, counts) if counts is not None else None,
         el("script", _part("page.js")),
     )
     return f"<!DOCTYPE html>\n{el('html', head, inside, lang=lang)}\n"

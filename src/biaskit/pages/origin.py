@@ -39,6 +39,7 @@ def given_beside_roles(
     limits: Mapping[str | Metric, Any] | None,
     confidence: float,
     seed: int,
+    counts: bool,
     **files: Any,
 ) -> Mapping[str, Any]:
     """Keyword arguments of a page besides its roles, but those that it has by default.
@@ -62,6 +63,8 @@ def given_beside_roles(
         given["confidence"] = float(confidence)
     if seed:
         given["seed"] = int(seed)
+    if not counts:
+        given["counts"] = False
     return given
 
 
@@ -84,6 +87,8 @@ def command_of(files: Sequence[str], roles: Roles, given: Mapping[str, Any]) -> 
     for flag, value in [*_flags(roles), *_more_flags(given)]:
         name = f"--{flag.replace('_', '-')}"
         parts += [f"{name}={value}"] if value.startswith("-") else [name, value]
+    if given.get("counts") is False:
+        parts.append("--no-counts")
     command = " ".join(map(shlex.quote, ["biaskit", "report", *parts, "--format", "html"]))
     return command if printable(command) == command else None
 
@@ -93,7 +98,7 @@ def _more_flags(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if name == "limits":
             for metric, limit in value.items():
                 yield "limit", f"{metric}={_joined(limit)}"
-        else:
+        elif name != "counts":
             yield name, _joined(value)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from biaskit import metrics as room
 from biaskit.counts.counts import Counts
+from biaskit.counts.embedded import asked_of
 from biaskit.counts.roles import RoleArguments, Roles, roles_of, takes_roles
 from biaskit.errors import DataError, RolesError, in_short
 from biaskit.explanations.attributions import Attributions
@@ -19,6 +20,7 @@ from biaskit.gate.check import check_rows
 from biaskit.gate.compare import Drift, compare_rows, counts_of_both
 from biaskit.gate.limits import allowed_changes, limits_of
 from biaskit.metrics import Metric, needs_rows
+from biaskit.pages.carried import block_of, what_is_carried
 from biaskit.pages.contents import Contents, Dated
 from biaskit.pages.document import document
 from biaskit.pages.exports.cards import evaluation_details, model_card
@@ -40,6 +42,7 @@ from biaskit.sources.files.finding import expanded, files_of
 from biaskit.sources.sample import Sample
 from biaskit.store import written
 from biaskit.store.addresses import is_address
+from biaskit.store.blocks import is_named_page
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -133,8 +136,9 @@ def page(
     attributions: Attributions | str | os.PathLike[str] | None = None,
     dependence: pd.DataFrame | None = None,
     name: str | None = None,
-    confidence: float = 0.95,
-    seed: int = 0,
+    counts: bool = True,
+    confidence: float | None = None,
+    seed: int | None = None,
     filesystem: Any = None,
     **given: Unpack[RoleArguments],
 ) -> Page:
@@ -164,8 +168,12 @@ facet_values, reference, facet_above, facet_edges, features
         What `biaskit.partial_dependence` returns, with the same facets.
     name
         Name of the data on the page; by default that of the file, without folders.
+    counts
+        Whether the page carries its counts, so that `Counts.load` and every function that takes
+        counts can read them back from it. They tell how many people each cell has.
     confidence, seed
-        Level of the intervals, and seed of the random draws for metrics of your own.
+        Level of the intervals (by default 0.95), and seed of the random draws for metrics of your
+        own; by default those of the page that is read back, as are its limits and its name.
     filesystem
         Filesystem of pyarrow or fsspec that holds the paths.
 
@@ -194,28 +202,32 @@ lower than the 44.5 % for those whose gender is male.
     '<!DOCTYPE html>'
     """
     asked = room.chosen(metrics)
+    before = _asked_before(data)
+    confidence = before.get("confidence", 0.95) if confidence is None else confidence
+    seed = before.get("seed", 0) if seed is None else seed
     refuse_choices(confidence, seed)
     chosen = given if roles is None else roles_of(roles, given).given()
     each = [(one, of.choosing(**chosen)) for one, of in dated_counts(data, filesystem)]
     sample = None
     if each:
-        counts = each[-1][1]
+        whole = each[-1][1]
     elif isinstance(table := opened(data, filesystem), Counts):
-        counts = table.choosing(**chosen)
+        whole = table.choosing(**chosen)
     else:
         roles = roles_of(roles, given)
         keep_rows = needs_rows(roles, asked)
-        counts, sample = counted(table, roles, keep_rows=keep_rows, filesystem=filesystem)
+        whole, sample = counted(table, roles, keep_rows=keep_rows, filesystem=filesystem)
     return page_of(
-        counts,
+        whole,
         sample,
         metrics=asked,
-        limits=limits,
+        limits=before.get("limits") if limits is None else limits,
         baseline=baseline,
         attributions=attributions,
         dependence=dependence,
-        name=name,
+        name=before.get("name") if name is None else name,
         files=file_names(data),
+        carried=counts,
         dated=each,
         read=_paths(None if filesystem is not None else data, baseline, attributions),
         confidence=confidence,
@@ -234,6 +246,7 @@ def page_of(
     dependence: Any = None,
     name: str | None = None,
     files: Sequence[str] = (),
+    carried: bool = True,
     dated: Sequence[tuple[str, Counts]] = (),
     read: tuple[str, ...] = (),
     confidence: float = 0.95,
@@ -260,6 +273,7 @@ def page_of(
             baseline=baseline,
             attributions=attributions,
             dependence=dependence,
+            counts=carried,
         ),
         whole=whole,
         counts=counts,
@@ -303,6 +317,7 @@ def _comparable(counts: Counts) -> Counts:
 def made_of(contents: Contents) -> str:
     """HTML of a page that shows these contents."""
     roles = contents.whole.roles
+    block = block_of(contents)
     sections: list[Safe | None] = [*first_screen(contents), *limits_section(contents)]
     for facet in roles.facet:
         if the_one_value(contents.whole, facet) is not None:
@@ -317,12 +332,25 @@ def made_of(contents: Contents) -> str:
         sections.append(facet_section(contents, facet, *extra))
     sections.append(how_to_read(contents))
     command = command_of(contents.files, roles, contents.given)
-    sections.append(where_from(contents, command, call_of(contents.files, roles, contents.given)))
+    call = call_of(contents.files, roles, contents.given)
+    sections.append(where_from(contents, command, call, what_is_carried(contents, block)))
     body = Safe("".join(one for one in sections if one is not None))
     facets = ", ".join(facet.name for facet in roles.facet)
     outcome = roles.predicted or roles.label
     what = f"{facets} and {outcome}" if outcome else facets
-    return document(f"Bias report: {what}, {contents.name}", body, description=headline(contents))
+    return document(
+        f"Bias report: {what}, {contents.name}",
+        body,
+        description=headline(contents),
+        meta={"biaskit:counts": "none" if block is None else block["sha256"]},
+        counts=block,
+    )
+
+
+def _asked_before(data: Any) -> Mapping[str, Any]:
+    """What was asked of a page that is read back; nothing of any other data."""
+    is_path = isinstance(data, (str, os.PathLike))
+    return asked_of(data) if is_path and is_named_page(data) else {}
 
 
 def dated_counts(data: Any, filesystem: Any = None) -> list[tuple[str, Counts]]:

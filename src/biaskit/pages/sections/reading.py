@@ -49,7 +49,7 @@ def how_to_read(contents: Contents) -> Safe:
     )
 
 
-def where_from(contents: Contents, command: str | None, call: str) -> Safe:
+def where_from(contents: Contents, command: str | None, call: str, carried: str) -> Safe:
     """Data, choices and version, and the command and the call that make the page."""
     roles = contents.whole.roles
     shown: dict[str, Any] = {
@@ -59,6 +59,7 @@ def where_from(contents: Contents, command: str | None, call: str) -> Safe:
         "Level of intervals": f"{100 * contents.confidence:g} %",
         "Seed": number(contents.seed, 0),
         "Made by": f"biaskit {__version__}",
+        "Counts": carried,
     }
     parts = [item for name, value in shown.items() for item in (el("dt", name), el("dd", value))]
     return el(

@@ -1,0 +1,50 @@
+"""Carried counts: what a page keeps of the counts that it was made of, and what it says of that."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from biaskit.counts.embedded import to_block
+from biaskit.pages.contents import Contents
+
+__all__ = ["block_of", "what_is_carried"]
+
+# Choices that travel with the counts, besides the roles.
+_CHOICES = ("name", "limits", "confidence", "seed")
+# More cells than this make a page too large to send.
+_MOST_CELLS = 20_000
+# Cells of this many people or fewer may tell who they are.
+_FEW = 10
+
+
+def block_of(contents: Contents) -> dict[str, Any] | None:
+    """Counts of a page as JSON, with the choices made of them; None where it carries none."""
+    if contents.given.get("counts") is False or _cells(contents) > _MOST_CELLS:
+        return None
+    chosen = {name: contents.given[name] for name in _CHOICES if name in contents.given}
+    return to_block(contents.whole, chosen)
+
+
+def what_is_carried(contents: Contents, block: dict[str, Any] | None) -> str:
+    """One or two sentences on the counts in a page, for those who pass it on."""
+    if block is None:
+        why = "" if contents.given.get("counts") is False else ", since they are too many"
+        return f"This page carries no counts{why}: nothing but what it shows."
+    tables = contents.whole.tables.values()
+    few = sum(int(np.count_nonzero((table.n > 0) & (table.n <= _FEW))) for table in tables)
+    told = (
+        f"This page carries its counts, {_cells(contents):,} cells (digest {block['sha256'][:12]})"
+    )
+    if not few:
+        return f"{told}; none has {_FEW} rows or fewer."
+    have = "cell has" if few == 1 else "cells have"
+    return (
+        f"{told}; {few:,} {have} 1 to {_FEW} rows, which may tell who somebody is. counts=False "
+        "(--no-counts) makes a page without them."
+    )
+
+
+def _cells(contents: Contents) -> int:
+    return sum(int(np.count_nonzero(table.n)) for table in contents.whole.tables.values())
