@@ -57,7 +57,7 @@ CHOICES = {"metrics", "confidence", "seed", "plan", "words", "replace", "resume"
 CHECKS = {"config", "only", "limit", "required", "min_rows", "strict", "dry_run"}
 
 
-PAGES = {"no_counts", "limit", "baseline", "attributions"}
+PAGES = {"name", "no_counts", "limit", "baseline", "attributions"}
 
 
 def test_flags_are_roles_are_keyword_arguments() -> None:
