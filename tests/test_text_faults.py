@@ -47,7 +47,7 @@ def test_a_text_file_in_another_form_is_refused_with_its_form(
 
 
 def test_columns_that_numbers_name_are_no_values() -> None:
-    with pytest.raises(BiaskitError, match=r"no column 'sex'; There are '0', '1'$"):
+    with pytest.raises(BiaskitError, match=r"no column 'sex'; there are '0', '1'$"):
         biaskit.count(pd.DataFrame([["F", 1], ["M", 0]]), **ROLES)
 
 
