@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +30,7 @@ ROWS = pd.DataFrame(
     }
 )
 K: dict[str, Any] = {"facet": "sex", "label": "y"}
+COUNTS = biaskit.count(ROWS, **K)
 #: A metric of one's own that is called like one of the library's.
 OWN = replace(METRICS["DPL"])
 
@@ -119,6 +121,11 @@ CALLS: list[tuple[Callable[[], Any], str]] = [
         "min_rows must be an integer of 0 or more, not -1",
     ),
     (lambda: biaskit.check(None, {}, confidence="a"), "confidence must be a number"),
+    (lambda: biaskit.count(COUNTS), "these are counts already, and have no rows"),
+    (lambda: biaskit.count(COUNTS, facet="sex"), "these are counts already, and have no rows"),
+    (lambda: biaskit.explain(object(), Unread()), "a builtins.object is not a model"),
+    (lambda: biaskit.explain(ROWS, Unread(), facet="sex"), "DataFrame is not a model"),
+    (lambda: biaskit.explain(len, COUNTS), "these are counts already, and have no rows"),
     (lambda: biaskit.compare(Unread(), None, limit=0.1), "compare takes no 'limit'; did you mean"),
     (lambda: biaskit.compare(Unread(), None, seed=None), "seed must be an integer"),
     (lambda: biaskit.compare(Unread(), None, confidence="a"), "confidence must be a number"),
@@ -304,6 +311,12 @@ def test_what_is_quoted_stays_as_it_is() -> None:
     kept = "no column 'facet_values'; did you mean \"positive=1\"? x_facet_above, my-facet_edges"
     assert in_flags(kept) == kept
     assert in_flags("facet_values names every value") == "--facet-values names every value"
+
+
+def test_a_long_message_is_put_in_flags_at_once() -> None:
+    begun = time.process_time()
+    in_flags("facet={'a': " * 20_000)
+    assert time.process_time() - begun < 3  # 15 seconds if each part looks at all after it
 
 
 def test_a_configuration_has_keys_and_no_flags(data: None, capsys: Any) -> None:

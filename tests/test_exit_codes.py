@@ -186,7 +186,7 @@ def test_a_flag_before_the_verb(
     rows: Path, argv: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(argv) == 2
-    told = f"biaskit: no flag {argv[0]!r} before a verb; the verbs are 'report', 'metrics', "
+    told = f"biaskit: no flag {argv[0]!r} before a verb; the verbs are 'report', 'rates', "
     assert capsys.readouterr().err.startswith(told)
 
 

@@ -40,6 +40,8 @@ from biaskit._kernels.values import (
 )
 from support import plain_kernels as plain
 
+#: Added to it, a number of rows wraps around.
+LAST = np.iinfo(np.int64).max
 few = settings(
     max_examples=30 if config.DISABLE_JIT else 150,
     deadline=None,
@@ -372,6 +374,7 @@ def assert_counted(columns: list[np.ndarray], sizes: list[int]) -> None:
         assert (counts == times * plain.joint_counts(columns, sizes)).all()
     assert joint_counts(codes, starts, places, rows, scratch, *more, counts[1:]) == BAD
     assert joint_counts(codes, starts + SLACK + 1, places, rows, scratch, *more, counts) == BAD
+    assert joint_counts(codes, starts | LAST, places, rows, scratch, *more, counts) == BAD
     assert joint_counts(codes, starts[1:], places, rows, scratch, *more, counts) == BAD
     assert joint_counts(codes, starts, places, rows, scratch[1:], *more, counts) == BAD
     if len(more[1]):
@@ -397,6 +400,8 @@ def test_codes_of_a_long_dictionary_find_their_places(codes, planes, random):
     for plane, at in zip(places, starts, strict=True):
         assert (out[at : at + len(codes)] == plane[wide[: len(codes)]]).all()
 
+    for room in (out, out[:0]):
+        assert placed(wide, len(codes) + 1, places, room, starts | LAST) == BAD
     assert used(wide, len(codes) + 2, seen) == BAD
     assert placed(wide, len(codes) + 2, places, out, starts) == BAD
     assert placed(wide, len(codes), places, out, starts + 1) == BAD
@@ -453,6 +458,7 @@ def test_booleans_are_the_twins(content, spare):
     assert out[1 : count + 1].tolist() == plain.booleans(content, count).tolist()
     assert booleans(source, 0, len(content), 0, out, 2, count) == BAD
     assert booleans(source, 0, len(content), 0, out, 0, 8 * len(content) + 1) == BAD
+    assert booleans(source, 0, len(content), 0, out, LAST, count) == BAD
     assert booleans(source, 0, len(content), 5, out, 0, count) == BAD
     runs = varint(count << 1) + b"\x01" if count else b""
     source = padded(len(runs).to_bytes(4, "little") + runs)
@@ -477,6 +483,7 @@ def test_sums_of_weights_are_the_twins(sizes, rows, random):
     assert (sums == plain.joint_weights(columns, sizes, weights)).all()
     assert (squares == plain.joint_weights(columns, sizes, weights**2)).all()
     assert joint_weights(codes, starts, places, weights, index, sums[1:], squares) == BAD
+    assert joint_weights(codes, starts | LAST, places, weights, index, sums, squares) == BAD
     assert joint_weights(codes, starts[1:], places, weights, index, sums, squares) == BAD
     assert joint_weights(codes, starts + SLACK + 1, places, weights, index, sums, squares) == BAD
     if rows:

@@ -44,7 +44,14 @@ def test_whatever_a_store_raises_or_gives_is_said_in_words(
     def raises() -> bytes:
         raise RuntimeError("the session is over")
 
-    for then, words in ((raises, "RuntimeError: the session is over"), (lambda: "x", "gave a str")):
+    def waits() -> bytes:
+        raise TimeoutError
+
+    for then, words in (
+        (raises, "RuntimeError: the session is over"),
+        (waits, "TimeoutError"),
+        (lambda: "x", "gave a str"),
+    ):
         for choice in ("never", "always"):
             monkeypatch.setenv("BIASKIT_KERNELS", choice)
             place = Stalling(stored(name), 1, then)

@@ -27,6 +27,7 @@ __all__ = [
     "SLACK",
     "as_double",
     "as_single",
+    "fits",
     "inner",
     "int64",
     "jit",
@@ -89,6 +90,12 @@ def inner(function: _F) -> _F:
     if config.DISABLE_JIT:
         return jit(function)
     return njit(_nrt=False, **_FLAGS)(function)  # type: ignore[no-any-return]
+
+
+@inner
+def fits(start: int, count: int, size: int) -> bool:
+    """Whether an array of some size has `count` items from `start` on; no number wraps around."""
+    return 0 <= start <= size and 0 <= count <= size - start
 
 
 if config.DISABLE_JIT:

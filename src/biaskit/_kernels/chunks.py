@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from biaskit._kernels import BAD, SLACK, inner, int64, jit
+from biaskit._kernels import BAD, SLACK, fits, inner, int64, jit
 from biaskit._kernels.hybrid import hybrid, hybrid_wide, level_bits, spread, spread_wide
 from biaskit._kernels.pages import (
     BODY,
@@ -56,7 +56,7 @@ def page_body(source: Any, at: int, packed: int, size: int, is_snappy: bool, out
     out
         Buffer for the content if it must be decompressed.
     """
-    if at < 0 or packed < 0 or size < 0 or packed > source.size - SLACK - at:
+    if size < 0 or not fits(at, packed, source.size - SLACK):
         return BAD
     if not is_snappy:
         return at if packed == size else BAD
@@ -165,7 +165,7 @@ def chunk_codes(
     is_wide = wide.size > 0
     if start < 0 or rows < 0 or size < 0 or (not is_wide and size > 255):
         return BAD
-    if start + rows > codes.size - SLACK and not is_wide:
+    if not is_wide and not fits(start, rows, codes.size - SLACK):
         return BAD
     table, levels = pages.table, scratch.levels
     dense, wide_dense = scratch.dense, scratch.wide_dense

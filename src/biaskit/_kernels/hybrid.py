@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from biaskit._kernels import BAD, SLACK, inner, int64, peek, poke, uint64
+from biaskit._kernels import BAD, SLACK, fits, inner, int64, peek, poke, uint64
 from biaskit._kernels.thrift import varint
 
 __all__ = ["hybrid", "hybrid_wide", "level_bits", "spread", "spread_wide"]
@@ -88,9 +88,7 @@ def hybrid(
         or width > 8
         or size < 1
         or size > 256
-        or start < 0
-        or count < 0
-        or start + count > out.size - SLACK
+        or not fits(start, count, out.size - SLACK)
     ):
         return BAD
     stop = start + count
@@ -188,9 +186,7 @@ def hybrid_wide(
         or width < 0
         or width > 32
         or size < 1
-        or start < 0
-        or count < 0
-        or start + count > out.size
+        or not fits(start, count, out.size)
     ):
         return BAD
     stop = start + count
@@ -314,11 +310,9 @@ def spread(
         `count`, or `BAD` where the levels do not have `present` ones.
     """
     if (
-        start < 0
-        or count < 0
+        not fits(start, count, out.size - SLACK)
         or count > 8 * (levels.size - SLACK)
         or not 0 <= present <= dense.size - SLACK
-        or start + count > out.size - SLACK
         or not 0 <= missing < 256
     ):
         return BAD
@@ -346,12 +340,10 @@ def spread_wide(
 ) -> int:
     """Codes of 32 bits in their rows; as `spread`, but without spare codes."""
     if (
-        start < 0
-        or count < 0
+        not fits(start, count, out.size)
         or count > 8 * (levels.size - SLACK)
         or present < 0
         or present >= dense.size
-        or start + count > out.size
     ):
         return BAD
     j = 0

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from biaskit._kernels import BAD, SLACK, inner, int64, jit, peek, uint64
+from biaskit._kernels import BAD, SLACK, fits, inner, int64, jit, peek, uint64
 
 __all__ = ["ROWS", "SCRATCH", "joint_counts", "joint_weights", "table_size"]
 
@@ -129,7 +129,7 @@ def joint_counts(
         size = int64(sizes[k])
         if size < 1 or size > 256 or cells > counts.size:
             return BAD
-        if starts[k] < 0 or starts[k] + rows > codes.size - SLACK:
+        if not fits(starts[k], rows, codes.size - SLACK):
             return BAD
         cells *= size
     if cells != counts.size:
@@ -220,7 +220,7 @@ def joint_weights(
     if columns != sizes.size or squares.size != sums.size or index.size < ROWS:
         return BAD
     for k in range(columns):
-        if starts[k] < 0 or starts[k] + rows > codes.size - SLACK:
+        if not fits(starts[k], rows, codes.size - SLACK):
             return BAD
     for done in range(0, rows, ROWS):
         n = min(ROWS, rows - done)

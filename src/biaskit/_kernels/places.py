@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from biaskit._kernels import BAD, SLACK, int64, jit
+from biaskit._kernels import BAD, SLACK, fits, int64, jit
 
 __all__ = ["placed", "used"]
 
@@ -66,7 +66,7 @@ def placed(codes: Any, rows: int, places: Any, out: Any, starts: Any) -> int:
         return BAD
     for plane in range(starts.size):
         at = starts[plane]
-        if at < 0 or at + rows > out.size - SLACK:
+        if not fits(at, rows, out.size - SLACK):
             return BAD
         bytes_of = places[plane]
         for i in range(rows):

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from biaskit._kernels import BAD, SLACK, as_double, as_single, inner, int64, jit, peek, poke, uint64
+from biaskit._kernels import (
+    BAD,
+    SLACK,
+    as_double,
+    as_single,
+    fits,
+    inner,
+    int64,
+    jit,
+    peek,
+    poke,
+    uint64,
+)
 from biaskit._kernels.chunks import IN_PAGE, little, page_parts
 from biaskit._kernels.hybrid import hybrid, spread
 from biaskit._kernels.pages import DICTIONARY, ENCODING, KIND, VALUES, Pages, Scratch
@@ -43,9 +55,9 @@ def numbers(text: Any, at: int, end: int, kind: int, out: Any, start: int, count
         `count`, or `BAD`.
     """
     width = 4 if kind in (INT_32, SINGLE) else 8
-    if at < 0 or count < 0 or end > text.size - SLACK or width * count > end - at:
+    if at < 0 or not fits(start, count, out.size):
         return BAD
-    if start < 0 or start + count > out.size:
+    if end > text.size - SLACK or width * count > end - at:
         return BAD
     if kind == DOUBLE:
         for i in range(count):
@@ -84,9 +96,9 @@ def cut(values: Any, edges: Any, missing: int, out: Any, start: int, count: int)
     int
         `count`, or `BAD`.
     """
-    if count < 0 or count > values.size or not edges.size < missing < 256:
+    if count > values.size or not edges.size < missing < 256:
         return BAD
-    if start < 0 or start + count > out.size - SLACK:
+    if not fits(start, count, out.size - SLACK):
         return BAD
     first = edges[0] if edges.size else 0.0
     for i in range(count):
@@ -114,9 +126,9 @@ def booleans(text: Any, at: int, end: int, encoding: int, out: Any, start: int, 
         runs = at + 4
         done = hybrid(text, runs, runs + length, int64(1), int64(2), out, start, count)
         return count if done >= 0 else BAD
-    if encoding != _PLAIN or at < 0 or count < 0 or end > text.size - SLACK:
+    if encoding != _PLAIN or at < 0 or end > text.size - SLACK:
         return BAD
-    if (count + 7) >> 3 > end - at or start < 0 or start + count > out.size - SLACK:
+    if not fits(start, count, out.size - SLACK) or (count + 7) >> 3 > end - at:
         return BAD
     for k in range((count + 7) >> 3):
         word = (uint64(text[at + k]) * _ONES) & _DIAGONAL
@@ -148,7 +160,7 @@ def chunk_places(
         `rows`, or `BAD` where anything is invalid.
     """
     missing = edges.size + 1 if kind != BOOLEAN else 2
-    if missing > 255 or start < 0 or rows < 0 or start + rows > codes.size - SLACK:
+    if missing > 255 or not fits(start, rows, codes.size - SLACK):
         return BAD
     table, levels, dense, values = pages.table, scratch.levels, scratch.dense, scratch.values
     row = start

@@ -187,7 +187,7 @@ _FLAGS: Mapping[Kind, dict[str, Any]] = {
 _ARGUMENTS = "|".join([*ROLES, "metrics", "confidence", "seed", "min_rows"])
 # Arguments that are not English words.
 _LONG = "|".join(name for name in _ARGUMENTS.split("|") if "_" in name)
-_PYTHON = rf"""(?P<by_facet>\b({_ARGUMENTS})=\{{['"](?P<facet>[^'"]+)['"]:\ (?P<value>[^}}]*)\}})
+_PYTHON = rf"""(?P<by_facet>\b({_ARGUMENTS})=\{{['"](?P<facet>[^'"]+)['"]:\ (?P<value>[^{{}}]*)\}})
     | ['"][^'"]*['"]
     | \b(?P<name>{_ARGUMENTS})=(?P<any>\[?\.\.\.\]?)?
     | (?<=give\ )(?P<given>{_ARGUMENTS})\b
@@ -211,8 +211,8 @@ def in_flags(message: str) -> str:
             cut = ",".join(one.removesuffix(".0") for one in values if one)
             return f"--{found[2].replace('_', '-')} {found['facet']}={cut}"
         if found["name"]:
-            rest = message[found.end() :]
-            space = "" if found["any"] or not rest or rest[0] in " ,.;:)" else " "
+            after = message[found.end() : found.end() + 1]
+            space = "" if found["any"] or after in {"", *" ,.;:)"} else " "
             return f"--{found['name'].replace('_', '-')}{space}"
         word = found["given"] or found["said"] or found["word"]
         return f"--{word.replace('_', '-')}" if word else found[0]

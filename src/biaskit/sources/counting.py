@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Unpack
 from biaskit.counts.counts import Counts
 from biaskit.counts.roles import RoleArguments, Roles, refuse_no_facet, roles_of, takes_roles
 from biaskit.sources.batches import Ask, Counting
-from biaskit.sources.dispatch import source_of
+from biaskit.sources.dispatch import refuse_counts, source_of
 from biaskit.sources.grids import encoders_of
 from biaskit.sources.histogram import Histograms
 
@@ -105,6 +105,7 @@ def counted(
     DataError
         The data cannot be read, or a column is not what its role needs.
     """
+    refuse_counts(data)
     refuse_no_facet(roles)
     encoders = encoders_of(roles)
     source = source_of(data, filesystem)

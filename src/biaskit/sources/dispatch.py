@@ -28,6 +28,7 @@ __all__ = [
     "file_source",
     "opened",
     "paths_of",
+    "refuse_counts",
     "refuse_unfit",
     "saved_counts",
     "source_of",
@@ -65,6 +66,7 @@ def source_of(data: Any, filesystem: Any = None) -> Source:
         raise RolesError(
             f"filesystem= applies to paths only, but data is a {type(data).__name__}; remove it"
         )
+    refuse_counts(data)
     for of_kind in SOURCES:
         if (source := of_kind(data)) is not None:
             return source
@@ -72,6 +74,21 @@ def source_of(data: Any, filesystem: Any = None) -> Source:
         f"a {type(data).__module__}.{type(data).__qualname__} is not a table that biaskit reads; "
         "give a path, a pandas or polars frame, or anything with __arrow_c_stream__"
     )
+
+
+def refuse_counts(data: Any) -> None:
+    """Refuse counts where rows are needed.
+
+    Raises
+    ------
+    DataError
+        The data are counts.
+    """
+    if isinstance(data, Counts):
+        raise DataError(
+            "these are counts already, and have no rows: biaskit.report takes them as they are, "
+            "and + adds them to others"
+        )
 
 
 def file_source(data: Any, filesystem: Any = None) -> _FileSource:

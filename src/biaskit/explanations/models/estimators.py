@@ -21,6 +21,8 @@ from biaskit.explanations.models.model import (
 
 __all__ = ["answered", "classes_of", "columns_of", "of_anything", "outputs_of"]
 
+_PREDICTS = ("predict", "predict_proba", "decision_function")
+
 
 class _Question(NamedTuple):
     """Function of a model to call, and the meaning of its result."""
@@ -33,7 +35,14 @@ class _Question(NamedTuple):
 
 
 def of_anything(model: Any) -> Model:
-    """Model of an object that predicts, or of a function of a frame or an array."""
+    """Model of an object that predicts, or of a function of a frame or an array.
+
+    Raises
+    ------
+    RolesError
+        The object neither predicts nor can be called.
+    """
+    _refuse_no_model(model)
     return Model(columns=columns_of(model), outputs=partial(outputs_of, model))
 
 
@@ -92,10 +101,16 @@ def _question(model: Any, scale: str, classes: Sequence[str]) -> _Question:
         return _Question(model.predict)
     if callable(model):
         return _Question(model)
-    raise RolesError(
-        f"a {type(model).__module__}.{type(model).__qualname__} is not a model: it has no "
-        "predict and cannot be called"
-    )
+    _refuse_no_model(model)
+    return _Question(model.decision_function, unit="margin")
+
+
+def _refuse_no_model(model: Any) -> None:
+    if not (callable(model) or any(hasattr(model, name) for name in _PREDICTS)):
+        raise RolesError(
+            f"a {type(model).__module__}.{type(model).__qualname__} is not a model: it has no "
+            "predict and cannot be called"
+        )
 
 
 def answered(

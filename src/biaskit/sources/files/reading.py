@@ -75,7 +75,8 @@ def readable(path: File) -> Iterator[None]:
         if (isinstance(path, RemoteFile) or path.exists()) and size_of(path) == 0:
             raise DataError(f"{str(path)!r} is empty; it needs at least a header") from None
         address = [path.path] if isinstance(path, RemoteFile) else []
-        reason = " ".join(without_secrets(str(error), address).split())
+        said = str(error) or type(error).__name__  # a time limit often says nothing
+        reason = " ".join(without_secrets(said, address).split())
         raise DataError(f"{str(path)!r} cannot be read as {format_of(path)}: {reason[:300]}") from (
             None if is_far else error
         )  # a store's message may hold a signed address

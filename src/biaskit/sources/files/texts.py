@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import itertools
 import json
+import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing
 from typing import Any
@@ -21,6 +23,7 @@ from biaskit.sources.batches import (
     refuse_missing_columns,
 )
 from biaskit.sources.files.ahead import elsewhere
+from biaskit.sources.files.faults import line_of_open_quote, unfit_cell
 from biaskit.sources.files.partitions import names_with_folders, of_folders, with_folders
 from biaskit.sources.files.places import File
 from biaskit.sources.files.ranges import Bytes, Fetcher, RemoteBytes
@@ -81,9 +84,13 @@ class CsvFiles:
                 folders = of_folders(columns, names, path)
                 own = [name for name in columns if name not in folders]
                 # An empty cell is missing, quoted or not; anything else is a value.
+                # The last column is read too, as bytes where it has no role: it shows whether a
+                # quotation mark is never closed.
+                last = _last_column(names)
+                included = dict.fromkeys([*own, *last]) or names[:1]
                 convert = pv.ConvertOptions(
-                    include_columns=own or names[:1],
-                    column_types={name: types[name] for name in own},
+                    include_columns=[*included],
+                    column_types={name: types.get(name, pa.binary()) for name in included},
                     null_values=[""],
                     strings_can_be_null=True,
                     quoted_strings_can_be_null=True,
@@ -91,7 +98,7 @@ class CsvFiles:
                 parse = pv.ParseOptions(delimiter=_delimiter(path), newlines_in_values=True)
                 with readable(path), closing(file):
                     file.fetch()
-                    batches = _csv_batches(file, _block_of(names), parse, convert)
+                    batches = _csv_batches(file, names, last, parse, convert)
                     for batch in elsewhere(batches) if file.is_far else batches:
                         done = sizes.done(path, file.bytes_read / sizes.of(path))
                         made = of_record_batch(batch, own, str(path), done, texts)
@@ -108,14 +115,28 @@ def _block_of(names: Sequence[str]) -> int:
     return max(_BLOCK, _HEADERS_IN_BLOCK * sum(len(name) + 1 for name in names))
 
 
-def _csv_batches(file: _OpenText, block: int, parse: Any, convert: Any) -> Iterator[Any]:
+def _last_column(names: Sequence[str]) -> list[str]:
+    """Name of the last column, where Arrow finds it by its name."""
+    return [name for name in names[-1:] if name.isprintable() and names.count(name) == 1]
+
+
+def _csv_batches(
+    file: _OpenText, names: Sequence[str], last: Sequence[str], parse: Any, convert: Any
+) -> Iterator[Any]:
     import pyarrow as pa
     import pyarrow.csv as pv
 
+    block = _block_of(names)
     read = pv.ReadOptions(block_size=block)
+    cell = None
     try:
-        yield from pv.open_csv(file.text(), read, parse, convert)
+        for batch in pv.open_csv(file.text(), read, parse, convert):
+            if last and batch.num_rows:
+                cell = batch.column(last[0])[-1]
+            yield batch
     except pa.ArrowInvalid as error:
+        if unfit := unfit_cell(error, names, str(file.path)):
+            raise unfit from error
         if "straddling" not in str(error):
             raise
         raise DataError(
@@ -123,6 +144,24 @@ def _csv_batches(file: _OpenText, block: int, parse: Any, convert: Any) -> Itera
             "quotation mark is never closed; close it, leave out the column of long texts, or "
             "write Parquet"
         ) from error
+    if cell is not None:
+        _refuse_open_quote(file, cell.as_py())
+
+
+def _refuse_open_quote(file: _OpenText, cell: object) -> None:
+    """Refuse a file whose last cell may be the rest of the file after a quotation mark.
+
+    Arrow ends such a cell with the file. Where the cell is in another column, the row is too short
+    for Arrow, and where it is longer than a block, too long.
+    """
+    text = cell.decode(errors="replace") if isinstance(cell, bytes) else cell
+    if not isinstance(text, str) or len(text.splitlines()) < 2:
+        return
+    if line := line_of_open_quote(file.first_lines(errors="replace"), _delimiter(file.path)):
+        raise DataError(
+            f"{file.path}, line {line:,}: a quotation mark is never closed, so the rows after it "
+            "are lost; close it, or double it if it is part of the text"
+        )
 
 
 class JsonLinesFiles:
@@ -241,6 +280,7 @@ class _OpenText:
         self.data = data
         self.is_closed = False
         self._raw: Any = None
+        self._text: Any = None
         self._lines: Any = None
         self._refuse_mislabelled(bytes(data.read(0, 4)))
 
@@ -262,7 +302,8 @@ class _OpenText:
     def text(self) -> Any:
         """Stream of the text, decompressed according to the name; it is read once."""
         self._raw = self.data.source(once=True)
-        return self._decompressed(self._raw)
+        self._text = self._decompressed(self._raw)  # kept, since it closes the file when collected
+        return self._text
 
     def lines(self) -> Iterator[str]:
         """Lines of `text`, none of them longer than `_LINE`."""
@@ -307,6 +348,10 @@ class _OpenText:
                 raise DataError(
                     f"{str(self.path)!r} is a {name} file by its first bytes; rename it"
                 )
+        if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise DataError(
+                f"{str(self.path)!r} is UTF-16 text by its first bytes; save it as UTF-8"
+            )
 
 
 def _opening(known: Known) -> Callable[[File, Fetcher], _OpenText]:
@@ -333,7 +378,8 @@ def _csv_header(file: _OpenText) -> list[str]:
         # Invalid UTF-8 matters only in the columns that are read, where Arrow refuses it.
         lines = file.first_lines(errors="surrogateescape", newline="")
         try:
-            return next(csv.reader(lines, delimiter=_delimiter(file.path)), [])
+            rows = csv.reader(lines, delimiter=_delimiter(file.path))
+            return next(filter(None, rows), [])  # Arrow skips empty lines, too
         except csv.Error as error:
             raise DataError(f"{str(file.path)!r} has no readable header: {error}") from error
 
@@ -341,9 +387,14 @@ def _csv_header(file: _OpenText) -> list[str]:
 def _record(text: str, where: str, line: int) -> dict[str, Any]:
     try:
         record = json.loads(text)
-    except (ValueError, RecursionError) as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise DataError(
             f"{where}, line {line:,}: not JSON: {error}; give one object per line"
+        ) from error
+    except ValueError as error:  # Python's limit for the digits of an integer
+        raise DataError(
+            f"{where}, line {line:,}: an integer of more than {sys.get_int_max_str_digits():,} "
+            "digits; write it as a text, or leave the key out"
         ) from error
     if not isinstance(record, dict):
         raise DataError(

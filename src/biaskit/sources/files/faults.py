@@ -1,0 +1,54 @@
+"""Faults of text files, in words: cells that do not fit, and quotes that never end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from biaskit.errors import DataError
+
+__all__ = ["line_of_open_quote", "unfit_cell"]
+
+# How pyarrow says that a cell is not what its column must be; it has no other form of this.
+_UNFIT = re.compile(
+    r"In CSV column #(?P<column>\d+): CSV conversion error to \S+ "
+    r"(?:invalid UTF8 data|invalid value '(?P<value>.*)')",
+    re.DOTALL,
+)
+
+
+def unfit_cell(error: Exception, names: Sequence[str], where: str) -> DataError | None:
+    """Error of a cell that does not fit its column, from pyarrow's; None for another error.
+
+    `names` are all columns of the file.
+    """
+    found = _UNFIT.search(str(error))
+    if found is None:
+        return None
+    column = names[int(found["column"])]
+    if found["value"] is None:
+        return DataError(
+            f"{where}: column {column!r} holds text that is not UTF-8; save the file as UTF-8"
+        )
+    return DataError(
+        f"{where}: column {column!r} must be numbers to be cut or summed, but it holds "
+        f"{found['value'][:60]!r}; choose another column, or write numbers such as 31500.5"
+    )
+
+
+def line_of_open_quote(lines: Iterable[str], delimiter: str) -> int:
+    r"""Number of the line with a quotation mark that is never closed, or 0.
+
+    Only a mark at the start of a cell opens it, and a doubled one does not close it, as in pyarrow.
+
+    >>> line_of_open_quote(['a,b\n', '1,"two\n', 'lines"\n', '5" pipe,"x\n', '2,y\n'], ",")
+    4
+    """
+    opening = re.compile(rf'(?:^|{re.escape(delimiter)})"')
+    closing = re.compile(r'(?:[^"]++|"")*+"')
+    began = 0
+    for number, line in enumerate(lines, 1):
+        at = 0
+        while found := closing.match(line, at) if began else opening.search(line, at):
+            began, at = 0 if began else number, found.end()
+    return began
