@@ -17,6 +17,7 @@ __all__ = [
     "in_short",
     "keywords_checked",
     "listed",
+    "nearest",
     "refuse_level",
     "refuse_seed",
     "refuse_whole",
@@ -50,16 +51,28 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     >>> did_you_mean("income", ["gender", "age"])
     "there are 'gender', 'age'"
     """
+    names = list(known)
+    near = nearest(name, names)
+    if near is None:
+        return f"there are {listed(names)}" if names else "there are none"
+    return f"did you mean {near!r}? There are {listed(names)}"
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that a misspelled one is most like, if any is.
+
+    >>> nearest("gendr", ["gender", "age"]), nearest("income", ["gender", "age"])
+    ('gender', None)
+    """
     import difflib  # most calls are right, and need not wait for it
 
-    names = list(known)
-    near = difflib.get_close_matches(name, names, n=1)
-    if not near:
-        lowered = {n.lower(): n for n in reversed(names)}
-        near = [lowered[name.lower()]] if name.lower() in lowered else []
-    if not near:
-        return f"there are {listed(names)}" if names else "there are none"
-    return f"did you mean {near[0]!r}? There are {listed(names)}"
+    lowered: dict[str, str] = {}
+    for one in known:
+        lowered.setdefault(one, one)
+        lowered.setdefault(one.lower(), one)
+    found = difflib.get_close_matches(name, lowered, n=1)
+    found = found or [one for one in [name.lower()] if one in lowered]
+    return lowered[found[0]] if found else None
 
 
 def first_line(error: BaseException) -> str:

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from biaskit.counts.roles import Roles
 from biaskit.errors import RolesError, did_you_mean
-from biaskit.metrics import METRICS, Metric, named
+from biaskit.metrics import Metric, named, no_metric
+from biaskit.reports.notes import of_outcome
 
 __all__ = [
     "SHARES",
@@ -63,7 +64,7 @@ def refuse_unmet(limits: Sequence[Limit], roles: Roles) -> None:
             if part != "positive" and getattr(roles, part) is None:
                 raise RolesError(
                     f"there is a limit on {limit.metric.symbol}, which needs {part}: "
-                    f"say which column that is"
+                    f"say which column that is{of_outcome(limit.metric, part)}"
                 )
 
 
@@ -168,8 +169,7 @@ def allowed_changes(limits: float | Mapping[Any, float]) -> Allowed:
         try:
             metric = named(name)
         except RolesError:
-            known = [*SHARES, *METRICS]
-            raise RolesError(f"no metric {name!r}; {did_you_mean(str(name), known)}") from None
+            raise no_metric(name, SHARES) from None
         if metric.is_of_rows:
             raise RolesError(
                 f"{metric.symbol} is computed from rows, so counts cannot be compared by it"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from biaskit.errors import RolesError, did_you_mean, in_short
+from biaskit.errors import RolesError, in_short, nearest
 from biaskit.metrics import posttraining as post
 from biaskit.metrics import pretraining as pre
 from biaskit.metrics.metric import Metric, metric
@@ -28,6 +28,7 @@ __all__ = [
     "metric",
     "named",
     "needs_rows",
+    "no_metric",
 ]
 
 _DECLARED = [
@@ -42,10 +43,12 @@ FROM_ROWS: Mapping[str, Metric] = {one.symbol: one for one in _DECLARED if one.i
 
 #: Metrics that speak for a report, by their symbols: the first of them that it has.
 LEADING = ("DPPL", "DPL", "CI")
+# Letters of a symbol at most; a longer text is a name, or a part of one.
+_MOST_OF_A_SYMBOL = 5
 
 
 def chosen(metrics: Iterable[str | Metric] | str | None) -> list[Metric] | None:
-    """Requested metrics, given as symbols, aliases or metrics, each once; None for no choice.
+    """Requested metrics, given as symbols, names or metrics, each once; None for no choice.
 
     Raises
     ------
@@ -75,7 +78,10 @@ def chosen(metrics: Iterable[str | Metric] | str | None) -> list[Metric] | None:
 
 
 def named(name: str | Metric) -> Metric:
-    """Metric of a symbol or an alias in any case; a metric is returned as it is.
+    """Metric of a symbol, an alias or a full name in any case; a metric is returned as it is.
+
+    >>> named("dpl").symbol, named("Disparate impact").symbol, named("equalized_odds").symbol
+    ('DPL', 'DI', 'EO')
 
     Raises
     ------
@@ -84,10 +90,28 @@ def named(name: str | Metric) -> Metric:
     """
     if isinstance(name, Metric):
         return name
-    for one in (*METRICS.values(), *FROM_ROWS.values()):
-        if str(name).upper() in {one.symbol.upper(), *(alias.upper() for alias in one.aliases)}:
-            return one
-    raise RolesError(f"no metric {name!r}; {did_you_mean(str(name), [*METRICS, *FROM_ROWS])}")
+    known = {
+        _plain(its): one
+        for one in (*METRICS.values(), *FROM_ROWS.values())
+        for its in (one.function.__name__, one.title.split(",")[0], *one.aliases, one.symbol)
+    }
+    if (plain := _plain(str(name))) in known:
+        return known[plain]
+    raise no_metric(name)
+
+
+def no_metric(name: object, also: Iterable[str] = ()) -> RolesError:
+    """Error for a name that no metric has, nor any of the others that may be given there."""
+    known = (*METRICS.values(), *FROM_ROWS.values())
+    symbols = {symbol: symbol for symbol in (*also, *(one.symbol for one in known))}
+    titles = {_plain(one.title.split(",")[0]): one.symbol for one in known}
+    plain = _plain(str(name))
+    near = symbols.get(nearest(str(name), symbols) or "")
+    near = near or titles.get(nearest(plain, titles) or "")
+    if near is None and len(plain) > _MOST_OF_A_SYMBOL:  # a word of a name, such as "recall"
+        near = next((titles[title] for title in titles if plain in title), None)
+    suggested = f"did you mean {near!r}? " if near else ""
+    return RolesError(f"no metric {name!r}; {suggested}`biaskit metrics` lists what there is")
 
 
 def needs_rows(roles: Roles, metrics: Collection[Metric] | None) -> bool:
@@ -98,3 +122,8 @@ def needs_rows(roles: Roles, metrics: Collection[Metric] | None) -> bool:
     asked = metrics is None or any(one.is_of_rows for one in metrics)
     given = roles.features is not None and roles.predicted is not None
     return asked and given
+
+
+def _plain(name: str) -> str:
+    """Letters and digits of a name, in lower case."""
+    return "".join(char for char in name.casefold() if char.isalnum())

@@ -12,7 +12,7 @@ from biaskit.counts.references import Reference
 from biaskit.metrics import Metric
 from biaskit.reports.numbers import Asked, Compared, Numbers, not_given
 
-__all__ = ["NOT_COMPUTED", "notes_of"]
+__all__ = ["NOT_COMPUTED", "notes_of", "of_outcome"]
 
 #: First words of the note on a metric that lacks a column.
 NOT_COMPUTED = "not computed"
@@ -31,7 +31,10 @@ def notes_of(
         return [_joined(_of_rows(metric, own, i), against) for i in range(len(own.remarks))]
     if missing := not_given(metric, of.roles):
         what = "list of features" if missing[0] == "features" else f"{missing[0]} column"
-        return [f"{NOT_COMPUTED} without a {what}: give {missing[0]}="] * len(own.n_a)
+        note = (
+            f"{NOT_COMPUTED} without a {what}: give {missing[0]}={of_outcome(metric, missing[0])}"
+        )
+        return [note] * len(own.n_a)
     notes = _of_counts(metric, own, of, asked)
     without = next((one for one in found if one.symbol == metric.without_groups), None)
     if without is not None:
@@ -50,6 +53,13 @@ def _reference(one: Reference | None) -> str:
         return f"compared with {show(one.level)} alone"
     larger = ": gaps look larger than to a reference named beforehand" if one.by_outcome else ""
     return f"compared with {show(one.level)} alone, chosen for {one.chosen}{larger}"
+
+
+def of_outcome(metric: Metric, missing: str) -> str:
+    """How to measure the outcome itself by a metric of predictions, where none are given."""
+    if missing != "predicted" or "label" in metric.needs or metric.is_of_rows:
+        return ""
+    return "; to measure the outcome itself, give its column as predicted= and no label="
 
 
 def _of_rows(metric: Metric, own: Numbers, i: int) -> str:
