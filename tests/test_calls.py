@@ -18,6 +18,7 @@ from biaskit.cli import main
 from biaskit.cli.flags import in_flags
 from biaskit.counts.facets import Facet
 from biaskit.counts.roles import Roles
+from biaskit.errors import RolesError
 from biaskit.metrics import METRICS
 
 ROWS = pd.DataFrame(
@@ -32,6 +33,7 @@ ROWS = pd.DataFrame(
 K: dict[str, Any] = {"facet": "sex", "label": "y"}
 COUNTS = biaskit.count(ROWS, **K)
 #: A metric of one's own that is called like one of the library's.
+AGES = pd.Series([float(i % 90) for i in range(400)])
 OWN = replace(METRICS["DPL"])
 
 
@@ -53,7 +55,7 @@ def linear(table: Any) -> Any:
     ("given", "told"),
     [
         ({"metrics": 3}, r'metrics takes symbols, such as \["DPL", "CI"\], or metrics; not 3'),
-        ({"metrics": [3]}, "no metric 3; there are 'CI'"),
+        ({"metrics": [3]}, "no metric 3; `biaskit metrics` lists what there is"),
         ({"metrics": ""}, "no metric ''"),
         ({"metrics": ["CI", OWN, "DPL"]}, "two metrics have the symbol 'DPL'"),
         ({"metrics": [OWN, replace(OWN)]}, "two metrics have the symbol 'DPL'"),
@@ -326,3 +328,32 @@ def test_a_configuration_has_keys_and_no_flags(data: None, capsys: Any) -> None:
     )
     assert main(["check"]) == 2
     assert "facet_above={'sex': 3}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"facet": AGES}, "facet takes one column name, not a Series of 400"),
+        ({"predicted": AGES.to_numpy()}, "predicted takes one column name, not a ndarray of 400"),
+        ({"facet": "age", "facet_above": AGES}, "facet_above takes a number, not a Series of 400"),
+        ({"facet": "age", "facet_edges": AGES}, "such as [25, 40, 65]; got a list of 400"),
+        ({"label": "age", "positive_above": AGES}, "positive_above takes a number, not a Series"),
+        ({"label": "y", "positive": AGES}, "positive takes a value or a list of values, not a Ser"),
+        ({"label": "y", "positive": " Paid"}, "did you mean 'paid'? The values are 'due', 'paid'"),
+        ({"facet": "sex", "facet_values": "f"}, "did you mean ' F'? The values are ' F', ' M'"),
+    ],
+)
+def test_an_array_where_a_name_belongs_and_a_value_nearly_right_are_told_briefly(
+    given: dict[str, Any], told: str
+) -> None:
+    df = pd.DataFrame({"age": AGES, "sex": [" F", " M"] * 200, "y": ["paid", "due"] * 200})
+    with pytest.raises(RolesError) as refused:
+        biaskit.report(df, **{"facet": "sex", "label": "y", "positive": "paid", **given})
+    assert told in str(refused.value)
+    assert len(str(refused.value)) < 250
+
+
+@pytest.mark.parametrize("data", [{"sex": ["F"]}, [{"sex": "F"}]])
+def test_plain_python_is_told_how_to_become_a_table(data: Any) -> None:
+    with pytest.raises(BiaskitError, match=r"pandas.DataFrame\(data\) makes a frame of it"):
+        biaskit.report(data, facet="sex")

@@ -291,7 +291,7 @@ def test_counts_of_yesterday_and_today() -> None:
         ({"facet": "sex", "label": "name"}, "They are 'no', 'yes': give one or more"),
         (
             {"facet": "sex", "label": "name", "positive": "ye"},
-            "'ye' does not occur in 'name'; the values are 'no', 'yes'",
+            "'ye' does not occur in 'name'; did you mean 'yes'\\? The values are 'no', 'yes'",
         ),
         ({"facet": "sex", "label": "y", "positive": ["1", 7]}, "'7' does not occur"),
         ({"facet": "sex", "label": "y", "facet_values": "W"}, "'W' does not occur in 'sex'"),

@@ -81,7 +81,7 @@ def roles_given(args: argparse.Namespace) -> dict[str, Any]:
     given = {name: getattr(args, name) for name in ROLES if hasattr(args, name)}
     if given.get("features") == ["rest"]:
         given["features"] = "rest"
-    for name in ("facet_above", "facet_edges"):
+    for name in ("facet_above", "facet_at_most", "facet_edges"):
         if given.get(name) is not None:
             given[name] = _by_facet(name, given[name])
     for name in ("facet_values", "reference"):
@@ -193,6 +193,7 @@ _PYTHON = rf"""(?P<by_facet>\b({_ARGUMENTS})=\{{['"](?P<facet>[^'"]+)['"]:\ (?P<
     | (?<=give\ )(?P<given>{_ARGUMENTS})\b
     | (?<!the\ )(?<![-\w])(?P<said>{_ARGUMENTS})
       (?=\ (is\ (an?|needed)|must\ be|takes|needs|names)\b)
+    | (?<![-\w])(?P<role>{_ARGUMENTS})(?=:\ ')
     | (?<![-\w])(?P<word>{_LONG})\b(?!=)"""
 
 
@@ -214,7 +215,7 @@ def in_flags(message: str) -> str:
             after = message[found.end() : found.end() + 1]
             space = "" if found["any"] or after in {"", *" ,.;:)"} else " "
             return f"--{found['name'].replace('_', '-')}{space}"
-        word = found["given"] or found["said"] or found["word"]
+        word = found["given"] or found["said"] or found["role"] or found["word"]
         return f"--{word.replace('_', '-')}" if word else found[0]
 
     return re.sub(_PYTHON, flag, message, flags=re.VERBOSE).replace(

@@ -74,9 +74,11 @@ class RoleArguments(TypedDict, total=False):
     positive: Values | None
     positive_above: Number | None
     predicted_above: Number | None
+    predicted_positive: Values | None
     facet_values: ValuesOfD
     reference: Reference
     facet_above: CutOfD
+    facet_at_most: CutOfD
     facet_edges: EdgesOfD
     features: Column | Sequence[Column] | None
 
@@ -98,6 +100,9 @@ Kind: TypeAlias = Literal[
 
 #: References that the counts choose.
 KEYWORDS = ("largest", "highest")
+
+
+_NUMBERS = (int, float, Decimal)
 
 
 def _facets(_: str, given: Any, __: tuple[Facet, ...]) -> tuple[Facet, ...]:
@@ -183,8 +188,9 @@ def _cut(role: str, given: Any, _: tuple[Facet, ...]) -> float | None:
 
 
 def _number(role: str, given: Any) -> float:
-    if isinstance(given, bool) or not isinstance(level(given), (int, float, Decimal)):
-        raise RolesError(f"{role} takes a number, not {given!r}")
+    is_array = isinstance(given, Sized) and not isinstance(given, (str, bytes))
+    if is_array or isinstance(given, bool) or not isinstance(level(given), _NUMBERS):
+        raise RolesError(f"{role} takes a number, not {in_short(given)}")
     cut = float(given)
     if not math.isfinite(cut):
         raise RolesError(f"{role} takes a finite number, not {given!r}")
@@ -201,7 +207,9 @@ def _edges_of(role: str, given: Any) -> tuple[float, ...]:
     values = given if isinstance(given, (list, tuple)) else [given]
     made = tuple(_number(role, value) for value in values if value is not None)
     if not made or any(low >= high for low, high in pairwise(made)):
-        raise RolesError(f"{role} takes ascending numbers, such as [25, 40, 65]; got {given!r}")
+        raise RolesError(
+            f"{role} takes ascending numbers, such as [25, 40, 65]; got {in_short(given)}"
+        )
     return made
 
 

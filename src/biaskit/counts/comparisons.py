@@ -17,7 +17,7 @@ from biaskit.counts.levels import MISSING, Interval, Level, find, show
 from biaskit.counts.references import Outcomes, Reference, reference_of
 from biaskit.counts.roles import Roles
 from biaskit.counts.tables import Levels
-from biaskit.errors import RolesError, listed
+from biaskit.errors import RolesError, listed, nearest
 
 __all__ = [
     "Comparisons",
@@ -98,8 +98,10 @@ def _together(
                 "nothing is left to compare with; name the values of side d only"
             )
         return together
-    if {*facet.columns} & {*(roles.facet_above or {})} and len(facet.columns) == 1:
-        return {level for level in known if isinstance(level, Interval) and level.high == np.inf}
+    if len(facet.columns) == 1 and facet.columns[0] in (roles.facet_above or {}):
+        return {*_above(known)}
+    if len(facet.columns) == 1 and facet.columns[0] in (roles.facet_at_most or {}):
+        return {*known} - {*_above(known)}
     return None
 
 
@@ -110,8 +112,7 @@ def _refuse_no_comparison(known: Sequence[Level], rows: int, facet: Facet, roles
             f"facet {name!r} has one value, {show(known[0])!r}, so there is nothing to compare it "
             "with; choose another column"
         )
-    cut = {*(roles.facet_above or {}), *(roles.facet_edges or {})}
-    if len(known) > max(_MANY_VALUES, rows // 2) and not cut & {facet.name}:
+    if len(known) > max(_MANY_VALUES, rows // 2) and facet.name not in roles.cuts:
         raise RolesError(
             f"facet {name!r} has {len(known):,} values in {rows:,} rows: nearly every row "
             "has its own. Choose another column; if it is a number, cut it with facet_edges=[...] "
@@ -134,7 +135,7 @@ def positive_labels(levels: Levels, roles: Roles) -> tuple[Level, ...] | None:
 def positive_predictions(
     levels: Levels, roles: Roles, positive: tuple[Level, ...] | None
 ) -> tuple[Level, ...]:
-    """Positive predictions: the positive labels, or what lies above the cut.
+    """Positive predictions: those chosen, the positive labels, or what lies above the cut.
 
     A model may predict no positives; predictions that share no value with the labels are a mistake.
 
@@ -148,6 +149,9 @@ def positive_predictions(
         return ()
     if roles.predicted_above is not None:
         return _above(known)
+    if roles.predicted_positive is not None:
+        found = _found("predicted_positive", roles.predicted_positive, known, roles.predicted)
+        return tuple(level for level in known if level in found)
     if roles.positive is None and (natural := _natural(known)) is not None:
         return natural
     labels = [show(level) for level in levels.label if level is not MISSING]
@@ -155,13 +159,14 @@ def positive_predictions(
     if roles.label is not None and not {show(level) for level in known} & {*labels}:
         raise RolesError(
             f"predicted {roles.predicted!r} has the values {listed([*map(show, known)])}, none of "
-            f"which label {roles.label!r} has ({listed(labels)}); give both the same values, or "
-            "cut a score with predicted_above="
+            f"which label {roles.label!r} has ({listed(labels)}); give both the same values, "
+            "say which of them are positive with predicted_positive=, or cut a score with "
+            "predicted_above="
         )
     if not wanted:
         raise RolesError(
             f"which values of predicted {roles.predicted!r} are the positive ones? They are "
-            f"{listed(known)}: give positive=, or cut a score with predicted_above="
+            f"{listed(known)}: give predicted_positive=, or cut a score with predicted_above="
         )
     return tuple(level for level in known if any(show(level) == show(one) for one in wanted))
 
@@ -196,8 +201,11 @@ def _found(role: str, wanted: Iterable[Level], known: Sequence[Level], column: s
         try:
             found.add(find(value, known))
         except LookupError:
+            shown = [show(level) for level in known]
+            near = nearest(show(value), shown)
+            meant = "" if near is None else f"did you mean {near!r}? "
             raise RolesError(
-                f"{role}: {show(value)!r} does not occur in {column!r}; "
-                f"the values are {listed([show(level) for level in known])}"
+                f"{role}: {show(value)!r} does not occur in {column!r}; {meant}"
+                f"{'The' if meant else 'the'} values are {listed(shown)}"
             ) from None
     return found

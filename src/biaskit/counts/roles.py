@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple, ParamSpec, TypeVar, Unpack
 
 from biaskit.counts.arguments import READERS, Kind, RoleArguments
+from biaskit.counts.contradictions import refuse_contradictions
 from biaskit.counts.facets import Facet, columns_of, facets_of
 from biaskit.counts.levels import Interval, Level, bins, from_json, to_json
 from biaskit.errors import RolesError, did_you_mean, in_short, keywords_checked
@@ -75,6 +76,9 @@ class Roles:
         boolean or 0/1.
     positive_above, predicted_above
         Cut a numeric label or score: above it is positive.
+    predicted_positive
+        Value of `predicted` that is positive, or a list of them, where it is not `positive`:
+        predictions of 0 and 1 for labels that are texts.
     facet_values
         Value or list of values that together are facet d; for several facets, a mapping by facet.
         By default each value is d in turn.
@@ -83,8 +87,8 @@ class Roles:
         ``"largest"`` is the value with the most rows, ``"highest"`` the one with the highest share
         of positive predictions (of positive labels without predictions) among those with 2 % of the
         known rows or more. A value of the column outranks these two words.
-    facet_above
-        Cut a numeric facet: the rows above are d.
+    facet_above, facet_at_most
+        Cut a numeric facet: the rows above, or those at or below, are d.
     facet_edges
         Cut a numeric facet into bins ``(low, high]``, each d in turn.
     features
@@ -129,6 +133,11 @@ class Roles:
     predicted_above: float | None = _role(
         "cut", "cut a numeric score: above this number is predicted positive"
     )
+    predicted_positive: tuple[Level, ...] | None = _role(
+        "values",
+        "value of the model's outcome that is positive, where it is not that of the label; "
+        "repeat it for several",
+    )
     facet_values: Mapping[Facet, tuple[Level, ...]] | None = _role(
         "values of d",
         "value that is facet d, the disadvantaged side; repeat it for several that "
@@ -141,6 +150,9 @@ class Roles:
     )
     facet_above: Mapping[str, float] | None = _role(
         "cut of d", "cut a numeric facet: the rows above this number are d"
+    )
+    facet_at_most: Mapping[str, float] | None = _role(
+        "cut of d", "cut a numeric facet: the rows at or below this number are d"
     )
     facet_edges: Mapping[str, tuple[float, ...]] | None = _role(
         "edges", "cut a numeric facet at these numbers (25,40,65): each bin in turn is d"
@@ -158,7 +170,7 @@ class Roles:
         facets = facets_of(given.get("facet"))
         for name, role in ROLES.items():
             object.__setattr__(self, name, READERS[role.kind](name, given.get(name), facets))
-        self._refuse_contradictions()
+        refuse_contradictions(self)
 
     def chosen(self, **given: Unpack[RoleArguments]) -> Roles:
         """These roles with other choices, of those that can be made after counting.
@@ -198,7 +210,7 @@ class Roles:
                     f"{name}={value!r} differs from what was counted "
                     f"({getattr(self, name)!r}); count the rows again with it"
                 )
-        made._refuse_contradictions()
+        refuse_contradictions(made)
         return made
 
     def replaced(self, **kept: Any) -> Roles:
@@ -237,7 +249,9 @@ class Roles:
     def cuts(self) -> dict[str, tuple[float, ...]]:
         """Edges, ascending, at which the numbers of a column are cut, by column."""
         cuts: dict[str, tuple[float, ...]] = {
-            column: (above,) for column, above in (self.facet_above or {}).items()
+            column: (cut,)
+            for cuts_of_d in (self.facet_above, self.facet_at_most)
+            for column, cut in (cuts_of_d or {}).items()
         }
         cuts.update(self.facet_edges or {})
         if self.label is not None and self.positive_above is not None:
@@ -343,34 +357,8 @@ class Roles:
             raise ValueError(f"roles are not what biaskit writes: {error}") from error
         return cls(**given)
 
-    def _refuse_contradictions(self) -> None:
-        by_column: dict[str, str] = {}
-        for role, column in self._parts():
-            if (other := by_column.setdefault(column, role)) != role:
-                raise RolesError(
-                    f"column {column!r} is given as {other} and as {role}; a column has one role"
-                )
-        if self.positive is not None and self.positive_above is not None:
-            raise RolesError(
-                "give positive or positive_above, not both: they choose the same thing"
-            )
-        if self.positive is not None and self.label is None and self.predicted is None:
-            raise RolesError(
-                "positive needs label (or predicted): the column whose values it names"
-            )
-        if self.positive_above is not None and self.label is None:
-            raise RolesError("positive_above needs label: the column that it cuts")
-        if self.predicted_above is not None and self.predicted is None:
-            raise RolesError("predicted_above needs predicted: the column that it cuts")
-        both = {*(self.facet_above or {})} & {*(self.facet_edges or {})}
-        cut = {*(self.facet_above or {}), *(self.facet_edges or {})}
-        named = {f.columns[0] for f in self.facet_values or {} if len(f.columns) == 1}
-        for column in sorted(both | (cut & named)):
-            raise RolesError(
-                f"facet {column!r} has two of facet_values, facet_above and facet_edges; give one"
-            )
-
-    def _parts(self) -> Iterator[tuple[str, str]]:
+    def parts(self) -> Iterator[tuple[str, str]]:
+        """Role and column, for each part that a column is given."""
         for column in columns_of(self.facet):
             yield "facet", column
         for role in _of_kind("column", "amount"):
@@ -381,7 +369,7 @@ class Roles:
 
 
 #: Roles that may be chosen after counting.
-CHOICES = ("positive", "facet_values", "reference")
+CHOICES = ("positive", "predicted_positive", "facet_values", "reference")
 
 #: Every role, in the order of the help texts.
 ROLES: Mapping[str, Role] = {one.name: one.metadata["role"] for one in fields(Roles)}

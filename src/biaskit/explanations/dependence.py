@@ -61,6 +61,7 @@ def partial_dependence(
     roles: Roles | None = None,
     facet: FacetsGiven = None,
     facet_above: CutOfD = None,
+    facet_at_most: CutOfD = None,
     facet_edges: EdgesOfD = None,
     frequency: Column | None = None,
     grid: int = 15,
@@ -80,7 +81,7 @@ def partial_dependence(
         Features to set, each by itself; by default all that the model takes.
     roles
         A `Roles`, instead of the keywords for facets and frequencies.
-    facet, facet_above, facet_edges
+    facet, facet_above, facet_at_most, facet_edges
         Also the means over the rows of each facet value, as in `biaskit.count`.
     frequency
         Column that says how many rows each row stands for, as in `biaskit.count`.
@@ -122,6 +123,7 @@ def partial_dependence(
     given: RoleArguments = {
         "facet": facet,
         "facet_above": facet_above,
+        "facet_at_most": facet_at_most,
         "facet_edges": facet_edges,
         "frequency": frequency,
     }

@@ -45,6 +45,7 @@ def explain(
     facet_values: ValuesOfD = None,
     reference: Reference = None,
     facet_above: CutOfD = None,
+    facet_at_most: CutOfD = None,
     facet_edges: EdgesOfD = None,
     frequency: Column | None = None,
     background: Any = None,
@@ -69,7 +70,7 @@ def explain(
     roles
         A `Roles`, instead of the keywords for facets and frequencies: those of a report serve as
         well, though outcomes are not needed here.
-    facet, facet_values, reference, facet_above, facet_edges
+    facet, facet_values, reference, facet_above, facet_at_most, facet_edges
         Sides whose outputs are compared, as in `biaskit.count`. Without a facet, the table says how
         important each feature is over all rows.
     frequency
@@ -137,6 +138,7 @@ def explain(
         "facet_values": facet_values,
         "reference": reference,
         "facet_above": facet_above,
+        "facet_at_most": facet_at_most,
         "facet_edges": facet_edges,
         "frequency": frequency,
     }
@@ -166,6 +168,7 @@ def attribute(
     facet_values: ValuesOfD = None,
     reference: Reference = None,
     facet_above: CutOfD = None,
+    facet_at_most: CutOfD = None,
     facet_edges: EdgesOfD = None,
     frequency: Column | None = None,
     background: Any = None,
@@ -200,6 +203,7 @@ def attribute(
         "facet_values": facet_values,
         "reference": reference,
         "facet_above": facet_above,
+        "facet_at_most": facet_at_most,
         "facet_edges": facet_edges,
         "frequency": frequency,
     }

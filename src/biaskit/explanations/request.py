@@ -12,7 +12,15 @@ from biaskit.errors import RolesError, did_you_mean, refuse_seed
 
 __all__ = ["Request", "sides_of"]
 
-_SIDES = ("facet", "facet_values", "reference", "facet_above", "facet_edges", "frequency")
+_SIDES = (
+    "facet",
+    "facet_values",
+    "reference",
+    "facet_above",
+    "facet_at_most",
+    "facet_edges",
+    "frequency",
+)
 _SCALES = ("auto", "raw", "probability")
 
 

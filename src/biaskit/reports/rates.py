@@ -85,7 +85,7 @@ def rates(
     roles
         A `Roles`, instead of a keyword argument for each role.
     facet, label, predicted, group, weight, frequency, positive, positive_above, predicted_above, \
-facet_values, reference, facet_above, facet_edges, features
+predicted_positive, facet_values, reference, facet_above, facet_at_most, facet_edges, features
         The roles of the columns, as `Roles` takes them. Every known value of a facet has its rates,
         whatever is compared with what.
     confidence

@@ -70,9 +70,10 @@ def source_of(data: Any, filesystem: Any = None) -> Source:
     for of_kind in SOURCES:
         if (source := of_kind(data)) is not None:
             return source
+    plain = "; pandas.DataFrame(data) makes a frame of it" if type(data) in (dict, list) else ""
     raise DataError(
         f"a {type(data).__module__}.{type(data).__qualname__} is not a table that biaskit reads; "
-        "give a path, a pandas or polars frame, or anything with __arrow_c_stream__"
+        f"give a path, a pandas or polars frame, or anything with __arrow_c_stream__{plain}"
     )
 
 
