@@ -84,6 +84,8 @@ def test_addresses_globs_and_folders(bucket: tuple[Any, str]) -> None:
         ("s3://loans/a", 3),
         ("s3://loans/a/", 3),
         ("s3://loans", 3),
+        ("s3://loans/a/d*", 1),
+        ("s3://loans/**/d*", 1),
     ):
         assert biaskit.count(address, **ROLES).rows == 4 * files, address
     both = ["s3://loans/a/1.parquet", "s3://loans/a/*.parquet"]
@@ -354,6 +356,28 @@ def test_where_addresses_lead(root: str, path: str) -> None:
     _, shown, found = _place(f"{root}{options}", None)
     assert found == path.removesuffix("/a/x.csv")
     assert shown(path) == f"{root}a/x.csv"
+
+
+def test_a_glob_that_matches_folders_means_their_files(tmp_path: Path) -> None:
+    """Elsewhere as here: a file that matches goes before the folders that do."""
+    place = fs.SubTreeFileSystem(str(tmp_path), fs.LocalFileSystem())
+    for name in ("lake/day=1/x.parquet", "lake/day=2/in/x.parquet", "lake/day=3/_x.parquet"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        put_rows(place, name)
+    (tmp_path / "lake/day=2/notes").write_text("no rows")
+    for pattern, days in (("lake/day=[12]", 2), ("lake/day=*", 2), ("la*/day=1", 1), ("la*", 2)):
+        here = biaskit.count(str(tmp_path / pattern), facet="sex", label="y", group="day")
+        there = biaskit.count(pattern, facet="sex", label="y", group="day", filesystem=place)
+        assert here.rows == there.rows == 4 * days, pattern
+        assert here.tables == there.tables
+    for pattern, say in (("lake/day=3*", "the folders that match .* have no file ending in"),):
+        with pytest.raises(BiaskitError, match=say):
+            biaskit.count(str(tmp_path / pattern), **ROLES)
+        with pytest.raises(BiaskitError, match="no file matches"):
+            biaskit.count(pattern, **ROLES, filesystem=place)
+    put_rows(place, "lake/day=4.parquet")
+    assert biaskit.count(str(tmp_path / "lake/day=*"), **ROLES).rows == 4
+    assert biaskit.count("lake/day=*", **ROLES, filesystem=place).rows == 4
 
 
 def test_globs_and_folders_of_a_filesystem_with_a_root(tmp_path: Path) -> None:

@@ -38,7 +38,8 @@ def files_of(
 ) -> list[File]:
     """Files that some paths, globs and folders name, each once; globs and folders are sorted.
 
-    A path is an address (``s3://...``), a path on the given filesystem, or a local path.
+    A glob that matches folders and no file means the files in them. A path is an address
+    (``s3://...``), a path on the given filesystem, or a local path.
 
     Raises
     ------
@@ -101,23 +102,30 @@ def _local_files(text: str) -> list[Path]:
     """Local files that a path, a glob or a folder names."""
     path = Path(text)
     if path.is_dir():
-        found = sorted(p for p in _inside(path) if _is_data(p, path))
-        if not found:
-            raise DataError(f"folder {text!r} has no file ending in {listed([*FORMATS])}")
-        return found
+        return _in_folders([path], f"folder {text!r} has")
     if path.exists():
         _refuse_special(path)
         return [path]
     if glob.has_magic(text):
-        found = sorted(path for path in map(Path, matches_here(text)) if path.is_file())
-        if not found:
-            refuse_dvc(matches_here(f"{text}.dvc"))
-            raise DataError(f"no file matches {text!r}")
-        return found
+        matches = [*map(Path, matches_here(text))]
+        if found := sorted(path for path in matches if path.is_file()):
+            return found
+        if folders := [path for path in matches if path.is_dir()]:
+            return _in_folders(folders, f"the folders that match {text!r} have")
+        refuse_dvc(matches_here(f"{text}.dvc"))
+        raise DataError(f"no file matches {text!r}")
     refuse_dvc([f"{text}.dvc"])
     if text == "-":
         raise DataError("standard input is not read; write the rows to a file first")
     raise DataError(f"there is no file {said(text)}{_nearby(path)}")
+
+
+def _in_folders(folders: Sequence[Path], what: str) -> list[Path]:
+    """Files of data in some folders; `what` begins the error if there is none."""
+    found = {path for folder in folders for path in _inside(folder) if _is_data(path, folder)}
+    if not found:
+        raise DataError(f"{what} no file ending in {listed([*FORMATS])}")
+    return sorted(found)
 
 
 def _inside(folder: Path) -> Iterator[Path]:

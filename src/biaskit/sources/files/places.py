@@ -119,8 +119,9 @@ def stamp_of(file: File, *, again: bool = False) -> tuple[str, int, int | None]:
 def remote_files(text: str, filesystem: Any, suffixes: Collection[str]) -> list[RemoteFile]:
     """Files that an address, or a path on the caller's filesystem, names.
 
-    It may be a glob or a folder; in a folder, only files with one of the suffixes are used. Only in
-    an address does ``?`` start the options.
+    It may be a glob or a folder; in a folder, only files with one of the suffixes are used. A glob
+    that matches folders and no file means the files in them. Only in an address does ``?`` start
+    the options.
 
     Raises
     ------
@@ -140,11 +141,14 @@ def remote_files(text: str, filesystem: Any, suffixes: Collection[str]) -> list[
             base = path[: magic.start()].rpartition("/")[0]
             deep = "**" in path or "/" in path[magic.start() :]
             matches = matcher(path)
-            found = [f for f in _listed(place, base, deep) if matches(f.path)]
+            there = [one for one in _there(place, base, deep) if matches(one.path)]
+            found = [one for one in there if one.type.name == "File"]
+            if not found:
+                folders = [one.path for one in there if one.type.name == "Directory"]
+                inside = (one for folder in folders for one in _data_in(place, folder, suffixes))
+                found = [*{one.path: one for one in inside}.values()]
         elif info is not None and info.type.name == "Directory":
-            found = [
-                one for one in _listed(place, path, True) if _is_data(one.path, path, suffixes)
-            ]
+            found = _data_in(place, path, suffixes)
             if not found:
                 raise DataError(f"folder {name} has no file ending in {listed([*suffixes])}")
         else:
@@ -197,11 +201,21 @@ def _place(text: str, filesystem: Any) -> tuple[Any, Callable[[str], str], str]:
     return made, lambda p: f"{known}{p[len(base) :]}", f"{base}{path}".rstrip("/")
 
 
-def _listed(place: Any, base: str, deep: bool) -> list[Any]:
+def _there(place: Any, base: str, deep: bool) -> list[Any]:
+    """Files and folders in a folder of a filesystem, and with `deep` in the folders in it."""
     from pyarrow import fs
 
     chosen = fs.FileSelector(base, allow_not_found=True, recursive=deep)
-    return [info for info in place.get_file_info(chosen) if info.type.name == "File"]
+    return [*place.get_file_info(chosen)]
+
+
+def _data_in(place: Any, folder: str, suffixes: Collection[str]) -> list[Any]:
+    """Files of data in a folder of a filesystem and in the folders in it."""
+    return [
+        one
+        for one in _there(place, folder, True)
+        if one.type.name == "File" and _is_data(one.path, folder, suffixes)
+    ]
 
 
 def _is_data(path: str, folder: str, suffixes: Collection[str]) -> bool:
