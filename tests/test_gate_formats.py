@@ -166,13 +166,18 @@ def assert_junit(made: Sequence[Outcome], strict: bool) -> None:
     for suite, outcome in zip(suites, made, strict=True):
         assert suite.get("name") == printable(outcome.name)
         tags = Counter(child.tag for case in suite for child in case)
+        assert float(suite.get("time", "")) == pytest.approx(outcome.seconds, abs=1e-3)
+        times = [float(case.get("time", "")) for case in suite]
+        assert sum(times) == pytest.approx(outcome.seconds, abs=1e-6 * len(times))
         assert suite.get("tests") == str(len(suite))
         for attribute, tag in (("failures", "failure"), ("errors", "error"), ("skipped",) * 2):
             assert suite.get(attribute) == str(tags[tag]), (attribute, outcome.name)
-        passed = sum(not len(case) for case in suite)
         judged = sum(outcome.verdicts.values())
-        assert passed == outcome.verdicts["pass"] + (not judged and not outcome.broken)
-        said = Counter(child.get("message") for case in suite for child in case)
+        assert sum(not len(case) for case in suite) == (not judged and not outcome.broken)
+        assert tags["system-out"] == outcome.verdicts["pass"]
+        values = Counter(child.text for case in suite for child in case if child.text)
+        assert values == Counter(printable(one.message) for one in outcome.passed)
+        said = Counter(child.get("message") for case in suite for child in case if not child.text)
         told = (printable(f"{one.code}: {one.message}") for one in outcome.findings)
         assert said == Counter(told)
 
@@ -398,3 +403,6 @@ def assert_text(made: Sequence[Outcome]) -> None:
     assert all(line.isprintable() for line in lines)
     shown = [min(20, len(one.findings)) + (len(one.findings) > 20) for one in made]
     assert len(lines) == len(made) + sum(shown) + 1
+    longer = as_text(made, verbose=True).split("\n")
+    assert all(line.isprintable() for line in longer)
+    assert len(longer) == len(lines) + sum(len(one.passed) for one in made)

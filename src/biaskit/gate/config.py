@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from biaskit.errors import (
     DataError,
     RolesError,
     did_you_mean,
+    nearest,
     refuse_level,
     refuse_seed,
     refuse_whole,
@@ -27,6 +28,7 @@ from biaskit.gate.limits import (
     refuse_unmet,
     required_of,
 )
+from biaskit.gate.mistakes import Mistakes, MistakesError, lines_of_keys
 from biaskit.sources.files.globs import matches_here
 from biaskit.store.addresses import (
     in_one_line,
@@ -72,52 +74,35 @@ class DataSet:
 
         Raises
         ------
-        RolesError
-            A key is unknown, or a value is invalid for its key.
+        MistakesError
+            Keys are unknown, or values are invalid for their keys: all of them are told.
         """
         known = ["name", *_ROLES, *(f.name for f in fields(cls) if f.name not in _NOT_KEYS)]
+        mistakes = Mistakes()
+        made: dict[str, Any] = {}
         for key in given:
-            if key not in known:
-                raise RolesError(f"no key {key!r}; {did_you_mean(key, known)}")
-        files = given.get("files", ())
-        files = (files,) if isinstance(files, str) else files
-        if not _texts(files) or not all(files) or not files:
-            raise RolesError('files is needed: a path or a glob, or a list, such as ["data/*.csv"]')
-        roles = _roles({key: given[key] for key in _ROLES if key in given})
-        limits = tuple(limits_of(given["limits"])) if "limits" in given else ()
-        refuse_unmet(limits, roles)
-        baseline, drift = given.get("baseline"), given.get("drift")
-        if not isinstance(baseline, (str, type(None))):
-            raise RolesError(f"baseline must be the path of a counts file, not {baseline!r}")
-        if (baseline is None) != (drift is None):
-            one, other = ("drift", "baseline") if baseline is None else ("baseline", "drift")
-            raise RolesError(
-                f"{one} needs {other}: baseline names a counts file, drift how much "
-                "farther from parity a metric may be than in it, such as drift = {DPL = 0.05}"
-            )
-        allowed = None if drift is None else allowed_changes(drift)
-        if allowed is not None and isinstance(allowed.metrics, dict):
-            refuse_unmet([Limit(one, 0, 0) for one in allowed.metrics], roles)
-        if not limits and allowed is None:
-            raise RolesError("limits is needed (or baseline): what to check the data against")
-        made = cls(
-            name=_of_type(given, "name", str, name) or ", ".join(map(shown, files)),
-            files=tuple(files),
-            roles=roles,
-            limits=limits,
-            baseline=_place(baseline, folder),
-            drift=allowed,
-            required=_required(given, limits),
-            min_rows=_of_type(given, "min_rows", int, 0),
-            confidence=_of_type(given, "confidence", float, 0.95),
-            seed=_of_type(given, "seed", int, 0),
-            optional=_of_type(given, "optional", bool, False),
-            folder=folder,
-        )
-        refuse_level(made.confidence)
-        refuse_whole("min_rows", made.min_rows)
-        refuse_seed(made.seed)
-        return made
+            with mistakes.about(key):
+                if key not in known:
+                    raise RolesError(f"no key {key!r}; {_meant(key, known)}")
+        for key, read in _READERS.items():
+            with mistakes.about(key):
+                made[key] = read(given, key)
+        for limit in _each(given.get("limits")):
+            with mistakes.about("limits"):
+                limits_of(limit)
+        mistakes.refuse_any()
+        # What follows fits the parts together, so each of them must be right by itself.
+        with mistakes.about("limits"):
+            made["limits"] = _limits(given, made["roles"])
+        with mistakes.about("drift"):
+            made["drift"] = _drift(given, made["roles"])
+        mistakes.refuse_any()
+        with mistakes.about("required"):
+            made["required"] = _required(given, made["limits"])
+        mistakes.refuse_any()
+        called = made.pop("name") or name or ", ".join(map(shown, made["files"]))
+        place = _place(given.get("baseline"), folder)
+        return cls(name=called, baseline=place, folder=folder, **made)
 
     def paths(self) -> list[Path | str]:
         """Files that are there now, globs sorted, each file once; and addresses, as they are.
@@ -196,9 +181,16 @@ def read_config(path: Path) -> Config:
     found = _table_of(path) if path.name == "pyproject.toml" else _toml(path)
     if not isinstance(found, dict):
         found = {}
-    for key in found:
-        if key not in ("data", "strict"):
-            raise RolesError(f"{name}: no key {key!r}; {did_you_mean(key, ['data', 'strict'])}")
+    lines = lines_of_keys(_text_of(path))
+    unknown = [key for key in found if key not in ("data", "strict")]
+    if unknown:
+        raise RolesError(
+            "; ".join(
+                f"{name}{_at(lines.get((0, key)))}: no key {key!r}; "
+                f"{did_you_mean(key, ('data', 'strict'))}"
+                for key in unknown
+            )
+        )
     tables = found.get("data")
     if not isinstance(tables, list) or not tables or not all(isinstance(t, dict) for t in tables):
         what = "[[tool.biaskit.data]]" if path.name == "pyproject.toml" else "[[data]]"
@@ -210,16 +202,35 @@ def read_config(path: Path) -> Config:
             one = DataSet.of(table, path.parent)
             _refuse_servers(one)
             made.append(one)
+        except MistakesError as error:
+            told = [
+                type(mistake)(
+                    f"{path.name}{_at(lines.get((number, key)))}: "
+                    f"{without_secrets(str(mistake), _texts_in(table))}"
+                )
+                for key, mistake in zip(error.keys, error.errors, strict=True)
+            ]
+            made.append((called, MistakesError(told)))
         except BiaskitError as error:
-            told = without_secrets(str(error), _texts_in(table))
-            made.append((called, type(error)(f"{path.name}: {told}")))
+            message = without_secrets(str(error), _texts_in(table))
+            made.append((called, type(error)(f"{path.name}: {message}")))
         except Exception as error:  # noqa: BLE001 - the other data sets are whole
-            told = in_one_line(error, _texts_in(table))
-            made.append((called, DataError(f"{path.name}: {told}")))
+            message = in_one_line(error, _texts_in(table))
+            made.append((called, DataError(f"{path.name}: {message}")))
     names = [one.name for one in made if isinstance(one, DataSet)]
     if twice := [one for one in dict.fromkeys(names) if names.count(one) > 1]:
         raise RolesError(f"{name}: two data sets are called {twice[0]!r}; give each its own name")
     return Config(path, tuple(made), _of_type(found, "strict", bool, False))
+
+
+def _meant(key: str, known: Sequence[str]) -> str:
+    """Key that was meant, or those that there are."""
+    near = nearest(key, known)
+    return did_you_mean(key, known) if near is None else f"did you mean {near!r}?"
+
+
+def _at(line: int | None) -> str:
+    return "" if line is None else f", line {line}"
 
 
 def _called(table: Mapping[str, Any]) -> str:
@@ -253,11 +264,15 @@ def _table_of(path: Path) -> Any:
     return tools.get("biaskit") if isinstance(tools, dict) else None
 
 
+def _text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8-sig")
+
+
 def _toml(path: Path) -> dict[str, Any]:
     import tomllib  # a call with flags has no configuration to read
 
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        return tomllib.loads(_text_of(path))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DataError(f"{shown(path)} is not valid TOML: {error}") from error
     except (OSError, ValueError) as error:
@@ -276,14 +291,58 @@ def _from_here(folder: Path) -> Path:
     return folder.relative_to(here) if folder.is_relative_to(here) else folder
 
 
-def _roles(given: dict[str, Any]) -> Roles:
+def _roles(given: Mapping[str, Any], _: str) -> Roles:
     """Roles as TOML has them: an intersection of columns is a list in the list of facets."""
-    facet = given.get("facet")
+    roles = {key: given[key] for key in _ROLES if key in given}
+    facet = roles.get("facet")
     if isinstance(facet, list):
-        given["facet"] = [tuple(one) if isinstance(one, list) else one for one in facet]
-    if not given.get("facet"):
+        roles["facet"] = [tuple(one) if isinstance(one, list) else one for one in facet]
+    if not roles.get("facet"):
         raise RolesError("facet is needed: the column whose values may be favoured or not")
-    return Roles(**given)
+    return Roles(**roles)
+
+
+def _files(given: Mapping[str, Any], _: str) -> tuple[str, ...]:
+    files = given.get("files", ())
+    files = (files,) if isinstance(files, str) else files
+    if not _texts(files) or not all(files) or not files:
+        raise RolesError('files is needed: a path or a glob, or a list, such as ["data/*.csv"]')
+    return tuple(files)
+
+
+def _limits(given: Mapping[str, Any], roles: Roles) -> tuple[Limit, ...]:
+    if "limits" not in given:
+        if "baseline" not in given and "drift" not in given:
+            raise RolesError("limits is needed (or baseline): what to check the data against")
+        return ()
+    limits = tuple(limits_of(given["limits"]))
+    refuse_unmet(limits, roles)
+    return limits
+
+
+def _each(limits: Any) -> Iterator[Any]:
+    """Limits one by one, as far as they are a mapping by metric."""
+    if isinstance(limits, Mapping):
+        yield from ({name: value} for name, value in limits.items())
+
+
+def _drift(given: Mapping[str, Any], roles: Roles) -> Allowed | None:
+    """How much may have changed since the baseline, with which it is given."""
+    baseline, drift = given.get("baseline"), given.get("drift")
+    if not isinstance(baseline, (str, type(None))):
+        raise RolesError(f"baseline must be the path of a counts file, not {baseline!r}")
+    if (baseline is None) != (drift is None):
+        one, other = ("drift", "baseline") if baseline is None else ("baseline", "drift")
+        raise RolesError(
+            f"{one} needs {other}: baseline names a counts file, drift how much "
+            "farther from parity a metric may be than in it, such as drift = {DPL = 0.05}"
+        )
+    if drift is None:
+        return None
+    allowed = allowed_changes(drift)
+    if isinstance(allowed.metrics, dict):
+        refuse_unmet([Limit(one, 0, 0) for one in allowed.metrics], roles)
+    return allowed
 
 
 def _required(given: Mapping[str, Any], limits: tuple[Limit, ...]) -> frozenset[str]:
@@ -318,3 +377,27 @@ def _of_type(given: Mapping[str, Any], key: str, type_: Callable[..., Any], defa
 
 
 _NOT_KEYS = ("roles", "folder")
+
+
+def _plain(
+    type_: Callable[..., Any], default: Any, refuse: Callable[[Any], None] = lambda _: None
+) -> Callable[[Mapping[str, Any], str], Any]:
+    """Reader of a key of one plain value: its type, its default, and a further check."""
+
+    def read(given: Mapping[str, Any], key: str) -> Any:
+        refuse(value := _of_type(given, key, type_, default))
+        return value
+
+    return read
+
+
+#: Readers of the keys that stand alone; roles are read together.
+_READERS: Mapping[str, Callable[[Mapping[str, Any], str], Any]] = {
+    "name": _plain(str, ""),
+    "files": _files,
+    "roles": _roles,
+    "min_rows": _plain(int, 0, partial(refuse_whole, "min_rows")),
+    "confidence": _plain(float, 0.95, refuse_level),
+    "seed": _plain(int, 0, refuse_seed),
+    "optional": _plain(bool, False),
+}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from biaskit.errors import PointerError
 from biaskit.gate.check import Checked
 from biaskit.gate.limits import SHARES
-from biaskit.gate.verdicts import FAIL, UNCERTAIN
+from biaskit.gate.verdicts import FAIL, PASS, UNCERTAIN
 from biaskit.store.addresses import in_one_line
 
 if TYPE_CHECKING:
@@ -22,9 +22,11 @@ __all__ = [
     "WARNING",
     "Code",
     "Finding",
+    "Passed",
     "of_checked",
     "of_drift",
     "of_error",
+    "of_passed",
 ]
 
 ERROR, WARNING = "error", "warning"
@@ -128,6 +130,13 @@ class Finding(NamedTuple):
     excess: float
 
 
+class Passed(NamedTuple):
+    """A number that passed: its subject, and its values."""
+
+    subject: str
+    message: str
+
+
 def of_checked(checked: Sequence[Checked], confidence: float, strict: bool) -> Iterator[Finding]:
     """Findings on rows of a report that have limits."""
     for one in checked:
@@ -136,15 +145,10 @@ def of_checked(checked: Sequence[Checked], confidence: float, strict: bool) -> I
             continue
         outside = one.verdict == FAIL and one.sure
         code = "BK101" if outside else "BK102" if one.judged else "BK103"
-        subject = f"{row.metric}, {row.facet} = {row.value}"
-        value = _number(row.estimate, row.low, row.high, confidence)
-        limits = f"limit {_short(one.limit_low)} to {_short(one.limit_high)}"
-        rows = f"{row.n_d:,} rows, all others {row.n_a:,}"
         yield Finding(
             code,
             ERROR if one.verdict == FAIL or strict else WARNING,
-            subject,
-            f"{value}; {limits}; {one.reason}; {rows}",
+            *_of_row(one, confidence),
             _excess(row.estimate, row.low, row.high, one.limit_low, one.limit_high),
         )
 
@@ -159,19 +163,46 @@ def of_drift(drifts: Sequence[Drift], confidence: float, strict: bool) -> Iterat
         code = "BK203" if gone and share else "BK204" if share else "BK202"
         if one.verdict == FAIL and not share:
             code = "BK201"
-        change = _number(one.change, one.low, one.high, confidence)
-        moved = f"{_short(one.baseline)} in the baseline, {_short(one.current)} now"
-        parts = [moved, f"change {change}"]
-        if not math.isnan(one.limit):
-            parts.append(f"limit {_short(one.limit)}")
-        parts += [one.note, f"{one.n_current:,} rows, {one.n_baseline:,} in the baseline"]
         yield Finding(
             code,
             ERROR if one.verdict == FAIL or strict else WARNING,
-            f"change of {one.metric}, {one.facet} = {one.value}",
-            "; ".join(filter(None, parts)),
+            *_of_change(one, confidence),
             _excess(one.change, one.low, one.high, -one.limit if share else -math.inf, one.limit),
         )
+
+
+def of_passed(
+    checked: Sequence[Checked], drifts: Sequence[Drift], confidence: float
+) -> Iterator[Passed]:
+    """Numbers that passed, for a reader who wants to see them too."""
+    yield from (_of_row(one, confidence) for one in checked if one.verdict == PASS)
+    yield from (_of_change(one, confidence) for one in drifts if one.verdict == PASS)
+
+
+def _of_row(one: Checked, confidence: float) -> Passed:
+    """Subject and values of a row with limits."""
+    row = one.row
+    parts = [
+        _number(row.estimate, row.low, row.high, confidence),
+        f"limit {_short(one.limit_low)} to {_short(one.limit_high)}",
+        one.reason,
+        f"{row.n_d:,} rows, all others {row.n_a:,}",
+    ]
+    return Passed(f"{row.metric}, {row.facet} = {row.value}", "; ".join(filter(None, parts)))
+
+
+def _of_change(one: Drift, confidence: float) -> Passed:
+    """Subject and values of a row of a comparison with a baseline."""
+    parts = [
+        f"{_short(one.baseline)} in the baseline, {_short(one.current)} now",
+        f"change {_number(one.change, one.low, one.high, confidence)}",
+        "" if math.isnan(one.limit) else f"limit {_short(one.limit)}",
+        one.note,
+        f"{one.n_current:,} rows, {one.n_baseline:,} in the baseline",
+    ]
+    return Passed(
+        f"change of {one.metric}, {one.facet} = {one.value}", "; ".join(filter(None, parts))
+    )
 
 
 def of_error(error: Exception) -> Finding:

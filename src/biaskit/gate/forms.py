@@ -21,6 +21,9 @@ class Result(NamedTuple):
     unmatched: int
     strict: bool
     exit_code: int
+    #: Whether people see the numbers that passed too, or findings alone.
+    verbose: bool = False
+    quiet: bool = False
 
 
 class Form(NamedTuple):
@@ -31,7 +34,10 @@ class Form(NamedTuple):
 
 
 FORMS: Mapping[str, Form] = {
-    "text": Form(".txt", lambda one: as_text(one.outcomes, one.unmatched)),
+    "text": Form(
+        ".txt",
+        lambda one: as_text(one.outcomes, one.unmatched, verbose=one.verbose, quiet=one.quiet),
+    ),
     "json": Form(
         ".json",
         lambda one: as_gate_json(one.outcomes, one.unmatched, __version__, one.exit_code),

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from biaskit.formats import as_json, printable
-from biaskit.gate.findings import CANNOT, CODES, ERROR, Finding
+from biaskit.gate.findings import CANNOT, CODES, ERROR, Finding, Passed
 from biaskit.gate.outcomes import Outcome, worst_first
 from biaskit.gate.people import conclusion
 from biaskit.reports.report import Row
@@ -35,8 +35,10 @@ def as_gate_json(outcomes: Sequence[Outcome], unmatched: int, version: str, exit
 
 
 def as_junit(outcomes: Sequence[Outcome], *, strict: bool = False) -> str:
-    """JUnit XML: a suite per data set, a case per number that was judged.
+    """JUnit XML: a suite per data set, a case per number that was judged, with its values.
 
+    A suite has the seconds that its data set took; each case has its part of them, since viewers
+    sum the cases.
     An uncertain number is a skipped case, or with `strict` a failed one.
     """
     from xml.etree.ElementTree import Element, SubElement, indent, tostring
@@ -52,15 +54,23 @@ def as_junit(outcomes: Sequence[Outcome], *, strict: bool = False) -> str:
             name=printable(outcome.name),
             tests=str(len(subjects)),
             failures=str(failed),
-            errors=str(int(outcome.broken)),
+            errors=str(subjects.count(CANNOT)),
             skipped=str(0 if strict else counts["uncertain"]),
+            time=f"{outcome.seconds:.3f}",
         )
         found: dict[str, list[Finding]] = {}
         for finding in outcome.findings:
             found.setdefault(finding.subject, []).append(finding)
+        passed: dict[str, list[Passed]] = {}
+        for one in outcome.passed:
+            passed.setdefault(one.subject, []).append(one)
         for subject in subjects:
             case = SubElement(
-                suite, "testcase", classname=printable(outcome.name), name=printable(subject)
+                suite,
+                "testcase",
+                classname=printable(outcome.name),
+                name=printable(subject),
+                time=f"{outcome.seconds / len(subjects):.6f}",
             )
             if found.get(subject):
                 finding = found[subject].pop(0)  # two numbers may have one name
@@ -71,6 +81,8 @@ def as_junit(outcomes: Sequence[Outcome], *, strict: bool = False) -> str:
                 if tag != "skipped":
                     said["type"] = finding.code
                 SubElement(case, tag, said)
+            elif passed.get(subject):
+                SubElement(case, "system-out").text = printable(passed[subject].pop(0).message)
     indent(root)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + tostring(root, encoding="unicode")
 
@@ -161,7 +173,7 @@ def _subjects(outcome: Outcome) -> Iterator[str]:
         if drift.verdict:
             yield f"change of {drift.metric}, {drift.facet} = {drift.value}"
     if outcome.broken:
-        yield CANNOT
+        yield from (CANNOT for finding in outcome.findings if finding.subject == CANNOT)
     elif not (rows or outcome.drift):
         yield outcome.about
 

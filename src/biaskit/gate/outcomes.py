@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from biaskit.counts.counts import Counts, same_roles
+from biaskit.counts.spellings import spelled_alike
 from biaskit.errors import DataError, RolesError
 from biaskit.gate.check import Checked, check_rows
 from biaskit.gate.config import DataSet
-from biaskit.gate.findings import ERROR, Finding, of_checked, of_drift, of_error
+from biaskit.gate.findings import ERROR, Finding, Passed, of_checked, of_drift, of_error, of_passed
+from biaskit.gate.mistakes import MistakesError
 from biaskit.metrics import needs_rows
 from biaskit.reports.report import report_rows, what_was_read
 from biaskit.sources.counting import Counted, Progress, counted
@@ -50,6 +53,9 @@ class Outcome:
     checked: tuple[Checked, ...] = ()
     drift: tuple[Drift, ...] = ()
     findings: tuple[Finding, ...] = ()
+    passed: tuple[Passed, ...] = ()
+    #: How long it took.
+    seconds: float = 0.0
     #: Whether it could not be checked.
     broken: bool = False
 
@@ -72,6 +78,7 @@ def check_data_set(
 
     `table` is its only file, where the caller has opened it.
     """
+    start = time.perf_counter()
     paths: list[Path | str] = []
     found: list[Finding] = []
     made = Outcome(data.name)
@@ -80,7 +87,7 @@ def check_data_set(
         if not paths:  # it is optional, then
             return replace(made, about="no file is there, and it is optional")
         counts, sample = _counted(data, paths, progress, table)
-        about = what_was_read(counts)
+        about = "; ".join([what_was_read(counts), *spelled_alike(counts)])
         made = replace(made, files=tuple(map(shown, paths)), about=about, rows=counts.rows)
         if data.limits:
             metrics = [limit.metric for limit in data.limits]
@@ -104,12 +111,19 @@ def check_data_set(
     except Exception as error:  # noqa: BLE001 - what was judged before stands, and the others go on
         found.append(of_error(error))
         made = replace(made, files=tuple(map(shown, paths)), broken=True)
-    return replace(made, findings=tuple(worst_first(found)))
+    return replace(
+        made,
+        findings=tuple(worst_first(found)),
+        passed=tuple(of_passed(made.checked, made.drift, data.confidence)),
+        seconds=time.perf_counter() - start,
+    )
 
 
 def broken(name: str, error: Exception, paths: Sequence[Path | str] = ()) -> Outcome:
     """Outcome of a data set that could not be checked."""
-    return Outcome(name, tuple(map(shown, paths)), findings=(of_error(error),), broken=True)
+    errors = error.errors if isinstance(error, MistakesError) else (error,)
+    findings = tuple(map(of_error, errors))
+    return Outcome(name, tuple(map(shown, paths)), findings=findings, broken=True)
 
 
 def dry_run(

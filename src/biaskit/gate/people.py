@@ -15,10 +15,20 @@ __all__ = ["as_text", "conclusion", "markdown_summary"]
 _SHOWN = 20
 
 
-def as_text(outcomes: Sequence[Outcome], unmatched: int = 0) -> str:
-    """Findings of each data set, the worst first, and the conclusion on all of them."""
+def as_text(
+    outcomes: Sequence[Outcome], unmatched: int = 0, *, verbose: bool = False, quiet: bool = False
+) -> str:
+    """Findings of each data set, the worst first, and the conclusion on all of them.
+
+    With `verbose`, the numbers that passed too; with `quiet`, only data sets with findings, and
+    nothing at all where there are none.
+    """
     parts = []
+    if quiet and not any(one.findings for one in outcomes):
+        return ""
     for one in outcomes:
+        if quiet and not one.findings:
+            continue
         lines = [f"{_title(one)}: {one.about}" if one.about else _title(one)]
         lines += [
             f"  {finding.level} {finding.code}: {finding.subject}: {finding.message}"
@@ -26,6 +36,8 @@ def as_text(outcomes: Sequence[Outcome], unmatched: int = 0) -> str:
         ]
         if len(one.findings) > _SHOWN:
             lines.append(f"  {_more(one)}")
+        if verbose:
+            lines += [f"  pass: {passed.subject}: {passed.message}" for passed in one.passed]
         parts.append("\n".join(map(printable, lines)))
     return "\n".join([*parts, conclusion(outcomes, unmatched)])
 
