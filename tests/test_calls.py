@@ -338,7 +338,7 @@ def test_a_configuration_has_keys_and_no_flags(data: None, capsys: Any) -> None:
         ({"facet": "age", "facet_above": AGES}, "facet_above takes a number, not a Series of 400"),
         ({"facet": "age", "facet_edges": AGES}, "such as [25, 40, 65]; got a list of 400"),
         ({"label": "age", "positive_above": AGES}, "positive_above takes a number, not a Series"),
-        ({"label": "y", "positive": AGES}, "positive takes a value or a list of values, not a Ser"),
+        ({"label": "y", "positive": AGES}, "positive takes a value or a list of values, not a"),
         ({"label": "y", "positive": " Paid"}, "did you mean 'paid'? The values are 'due', 'paid'"),
         ({"facet": "sex", "facet_values": "f"}, "did you mean ' F'? The values are ' F', ' M'"),
     ],

@@ -53,8 +53,9 @@ def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
     return code, out, err
 
 
-CHOICES = {"metrics", "confidence", "seed", "plan", "words", "replace", "resume"}
-CHECKS = {"config", "only", "limit", "required", "min_rows", "strict", "dry_run"}
+CHOICES = {"metrics", "confidence", "seed", "plan", "words", "replace", "resume", "top", "all"}
+HOW_MUCH = {"verbose", "quiet"}
+CHECKS = {"config", "only", "limit", "required", "min_rows", "strict", "dry_run", *HOW_MUCH}
 
 
 PAGES = {"name", "no_counts", "limit", "baseline", "attributions"}
@@ -73,9 +74,8 @@ def test_flags_are_roles_are_keyword_arguments() -> None:
 
 
 def test_report_prints_a_table(data: Path, capsys: Any) -> None:
-    code, out, err = run(
-        capsys, "report", "rows.parquet", "--facet", "sex", "--label", "y", "--facet-values", "F"
-    )
+    flags = ["--facet", "sex", "--label", "y", "--facet-values", "F", "--all"]
+    code, out, err = run(capsys, "report", "rows.parquet", *flags)
     assert (code, err) == (0, "")
     summary, _, rest = out.partition("\n\n")
     assert summary.startswith("No value of sex differs surely from all others.")
@@ -345,7 +345,7 @@ REPORT = ["report", "rows.parquet", "--facet", "sex", "--label", "y"]
         (["report", "rows.parquet"], "facet is needed"),
         (["report", "row.parquet", "--facet", "sex"], "did you mean 'rows.parquet'?"),
         (["report", "rows.parquet", "--facet", "sx"], "no column 'sx'; did you mean 'sex'?"),
-        ([*REPORT, "--positive", "7"], "'7' does not occur in 'y'; the values are '0', '1'"),
+        ([*REPORT, "--positive", "7"], "--positive: '7' does not occur in 'y'; the values are '0'"),
         ([*REPORT, "--metrics", "DPX"], "no metric 'DPX'"),
         ([*REPORT, "--facet-above", "forty"], "'forty' is not a number such as 40 or AGE=40"),
         ([*REPORT, "--facet-edges", "25;40"], "'25;40' are not numbers such as 25,40,65"),

@@ -195,8 +195,10 @@ def test_help_and_what_a_verb_does_not_take(rows: Path, capsys: pytest.CaptureFi
         with pytest.raises(SystemExit, match="0"):
             main(argv)
         assert capsys.readouterr().out.startswith("usage: biaskit")
-    assert main(["metrics", "DPL"]) == 2
-    assert capsys.readouterr().err.startswith("biaskit: unexpected argument 'DPL' for metrics; see")
+    assert main(["baseline", "DPL"]) == 2
+    assert capsys.readouterr().err.startswith(
+        "biaskit: unexpected argument 'DPL' for baseline; see"
+    )
     assert main(["report", "x" * 9_000, *HELD]) == 2
     assert len(capsys.readouterr().err) < 2_100
 

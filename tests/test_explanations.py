@@ -676,7 +676,8 @@ def test_the_table_on_the_terminal(folder: Path, capsys: pytest.CaptureFixture[s
     assert run("--model", "model.json") == 0
     shown = capsys.readouterr().out.splitlines()
     assert shown[0] == "240 rows; raw scale (log-odds); trees, exact, path-dependent"
-    assert shown[-1].split()[:3] == ["sex", "F", "(total)"]
+    assert shown[1].startswith("in every row: facet sex, value F, n_a ")
+    assert shown[-1].split()[0] == "(total)"
 
 
 def test_a_lightgbm_file(folder: Path) -> None:

@@ -66,6 +66,46 @@ def checked(capsys: Any, *argv: str) -> tuple[int, dict[str, Any]]:
 # Exit codes and findings
 
 
+def test_the_numbers_that_passed_are_there_for_who_asks(project: Path, capsys: Any) -> None:
+    code, out, _ = run(capsys, "check", "--verbose")
+    first, *passed, last = out.splitlines()
+    row = biaskit.report("loans.parquet", facet="sex", label="paid", metrics="DPL").iloc[0]
+    said = f"{row['estimate']:.4g} (95 %: {row['low']:.4g} to {row['high']:.4g})"
+    rows = f"{row['n_d']:,} rows, all others {row['n_a']:,}"
+    assert passed[0] == f"  pass: DPL, sex = f: {said}; limit -0.1 to 0.1; {rows}"
+    assert len(passed) == 2
+    assert run(capsys, "check") == (code, f"{first}\n{last}\n", "")
+    # In JUnit they are there anyway.
+    out = run(capsys, "check", "--format", "junit")[1]
+    assert f"<system-out>{said}; limit" in out
+
+
+def test_changes_that_passed_are_listed_too(project: Path, capsys: Any) -> None:
+    more = 'baseline = "loans.counts"\ndrift = {DPL = 0.3}\n'
+    Path("biaskit.toml").write_text(LOANS.replace("limits = {DPL = 0.1}", more))
+    assert run(capsys, "baseline")[0] == 0
+    _, out, _ = run(capsys, "check", "-v")
+    assert "  pass: change of DPL, sex = f: " in out
+    assert "change 0 (95 %: " in out
+
+
+def test_where_nothing_is_found_quiet_says_nothing(project: Path, capsys: Any) -> None:
+    assert run(capsys, "check", "-q") == (0, "", "")
+    assert run(capsys, "check", "-q", "-o", "said.txt") == (0, "", "")
+    loans(0.4).to_parquet("unfair.parquet")
+    worse = LOANS.replace('"loans"', '"unfair"').replace("loans.parquet", "unfair.parquet")
+    Path("biaskit.toml").write_text(LOANS + worse)
+    code, out, _ = run(capsys, "check", "--quiet")
+    assert code == 1
+    assert [line.split(":")[0] for line in out.splitlines()] == [
+        "unfair (unfair.parquet)",
+        "  error BK101",
+        "  error BK101",
+        "2 tables",
+    ]
+    assert run(capsys, "check", "-v", "-q")[0] == 2
+
+
 def test_nothing_found_is_0(project: Path, capsys: Any) -> None:
     assert run(capsys, "check") == (
         0,
@@ -583,3 +623,68 @@ def test_a_hook_looks_its_files_up_once(
     assert "30 tables" in out
     assert "1 file belongs to no data set" in out
     assert len(asked) == 1
+
+
+THERE = "`biaskit metrics` lists what there is"
+WRONG = """[[data]]
+name = "loans"
+filez = "loans.parquet"
+"facet" = "sex"
+labell = "paid"
+limits = {DPLL = 0.1, CI = "x"}
+min_rows = "many"
+
+[[data]]
+name = "others"
+files = "loans.parquet"
+facet = "sex"
+seed = -1
+limits = {DI = 0.9}
+"""
+
+
+def test_all_mistakes_of_a_configuration_are_told_at_once(project: Path, capsys: Any) -> None:
+    Path("biaskit.toml").write_text(WRONG)
+    code, made = checked(capsys)
+    assert code == 2
+    said = {
+        one["name"]: [finding["message"] for finding in one["findings"]] for one in made["check"]
+    }
+    assert said["loans"] == [
+        "biaskit.toml, line 3: no key 'filez'; did you mean 'files'?",
+        "biaskit.toml, line 5: no key 'labell'; did you mean 'label'?",
+        'biaskit.toml: files is needed: a path or a glob, or a list, such as ["data/*.csv"]',
+        "biaskit.toml, line 7: min_rows must be an integer, not 'many'",
+        "biaskit.toml, line 6: no metric 'DPLL'; did you mean 'DPL'? " + THERE,
+        "biaskit.toml, line 6: the limit on CI is a number or two, [low, high]; not 'x'",
+    ]
+    # What a mistake entails is no mistake of its own: that DI needs predictions is told afterwards.
+    seed = "biaskit.toml, line 13: seed must be an integer of 0 or more, not -1"
+    assert said["others"] == [seed]
+    Path("biaskit.toml").write_text(WRONG.partition("\n\n")[2].replace("seed = -1\n", ""))
+    (finding,) = checked(capsys)[1]["check"][0]["findings"]
+    assert finding["message"].startswith(
+        "biaskit.toml, line 5: there is a limit on DI, which needs"
+    )
+    Path("biaskit.toml").write_text("strickt = true\nDATA = 1\n" + LOANS)
+    _, _, err = run(capsys, "check")
+    assert "line 1: no key 'strickt'; did you mean 'strict'?" in err
+    assert "line 2: no key 'DATA'; did you mean 'data'?" in err
+
+
+def test_lines_are_told_only_where_they_are_known(project: Path, capsys: Any) -> None:
+    """A text over several lines may hold what looks like a key."""
+    several = LOANS.replace('"loans"', '''"""lo\nlabell = 1\nans"""''') + "labell = 3\n"
+    Path("biaskit.toml").write_text(several)
+    (finding,) = checked(capsys)[1]["check"][0]["findings"]
+    assert finding["message"] == "biaskit.toml: no key 'labell'; did you mean 'label'?"
+
+
+def test_a_configuration_names_folders_by_a_glob(project: Path, capsys: Any) -> None:
+    for day in (1, 2):
+        Path(f"lake/day=2026-01-0{day}").mkdir(parents=True)
+        loans(0.0).to_parquet(f"lake/day=2026-01-0{day}/x.parquet")
+    Path("biaskit.toml").write_text(LOANS.replace("loans.parquet", "lake/day=2026-01-0*"))
+    assert checked(capsys)[1]["check"][0]["rows"] == 4_000
+    path = "lake/day=2026-01-02/x.parquet"
+    assert checked(capsys, path)[1]["check"][0]["rows"] == 2_000

@@ -14,20 +14,28 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
+    "Below",
     "as_csv",
     "as_json",
     "as_markdown",
     "as_safe_csv",
     "as_table",
+    "folded",
     "frame",
     "json_value",
     "markdown",
     "printable",
     "shortened",
+    "shown",
+    "width_of_table",
 ]
 
 # Most characters of a text that people see; JSON and CSV have all of it.
 _MOST_LETTERS = 1_000
+# What stands between the columns of a table, and fewest letters of one that is wrapped.
+_GAP, _LEAST_LETTERS = "  ", 12
+# Most lines of a cell that is wrapped; a text of so many letters is not on a screen to be read.
+_MOST_LINES = 8
 # Commands that the runners of GitHub, Azure and TeamCity obey anywhere in a log line.
 _COMMAND = re.compile(r"#(?=#(?:\[|vso\[|teamcity\[))", re.IGNORECASE)
 # Texts that GitHub turns into links or mentions.
@@ -44,26 +52,134 @@ def frame(columns: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(dict(columns))
 
 
-def as_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+class Below(float):
+    """A number known only to be below its value.
+
+    >>> print(as_table(["p_value"], [[Below(1e-6)]]))
+    p_value
+     <1e-06
+    """
+
+
+def as_table(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], width: int | None = None
+) -> str:
     """Aligned table: numbers to the right, texts to the left, control characters escaped.
+
+    With a `width`, texts are wrapped so that lines have at most so many characters, if they can.
 
     >>> print(as_table(["metric", "estimate", "n"], [["CI", 0.5, 1200], ["KL", float("inf"), 3]]))
     metric  estimate      n
     CI        0.5000  1,200
     KL           inf      3
+    >>> print(as_table(["n", "why"], [[3, "fewer than ten rows"], [40, "enough"]], width=18))
+     n  why
+     3  fewer than ten
+        rows
+    40  enough
     """
-    values = [list(row) for row in rows]
-    cells = [[printable(_text(value)) for value in row] for row in values]
-    numeric = [_is_numeric([row[i] for row in values]) for i in range(len(columns))]
-    widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
-    lines = [
-        "  ".join(
-            cell.rjust(width) if right else cell.ljust(width)
-            for cell, width, right in zip(line, widths, numeric, strict=True)
-        ).rstrip()
-        for line in [list(columns), *cells]
-    ]
+    cells, numeric = _cells(columns, rows)
+    widths = [max(map(_breadth, column)) for column in zip(*cells, strict=True)]
+    if width is not None:
+        _narrow(widths, numeric, width)
+    lines = []
+    for row in cells:
+        parts = [_cut(_wrapped(cell, most)) for cell, most in zip(row, widths, strict=True)]
+        for i in range(max(map(len, parts))):
+            line = (part[i] if i < len(part) else "" for part in parts)
+            lines.append(
+                _GAP.join(
+                    _pad(cell, most) + cell if right else cell + _pad(cell, most)
+                    for cell, most, right in zip(line, widths, numeric, strict=True)
+                ).rstrip()
+            )
     return "\n".join(lines)
+
+
+def width_of_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], least: bool) -> int:
+    """Characters of a line of a table; with `least`, of its texts wrapped as far as they go.
+
+    >>> table = ["n", "why"], [[3, "fewer than ten rows"]]
+    >>> width_of_table(*table, least=False), width_of_table(*table, least=True)
+    (22, 15)
+    """
+    cells, numeric = _cells(columns, rows)
+    widths = [max(map(_breadth, column)) for column in zip(*cells, strict=True)]
+    if least:
+        _narrow(widths, numeric, 0)
+    return _line(widths)
+
+
+def _line(widths: Sequence[int]) -> int:
+    return sum(widths) + len(_GAP) * (len(widths) - 1)
+
+
+def _cells(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]]
+) -> tuple[list[list[str]], list[bool]]:
+    """Texts of a table, the names of its columns first, and which columns hold numbers."""
+    values = [list(row) for row in rows]
+    numeric = [_is_numeric([row[i] for row in values]) for i in range(len(columns))]
+    return [list(columns), *([shown(value) for value in row] for row in values)], numeric
+
+
+def _narrow(widths: list[int], numeric: Sequence[bool], most: int) -> None:
+    """Make the widest columns of texts narrower until a line fits, or they have a few letters."""
+    texts = [i for i, right in enumerate(numeric) if not right]
+    over = _line(widths) - most
+    while over > 0 and texts:
+        widest = max(texts, key=widths.__getitem__)
+        if widths[widest] <= _LEAST_LETTERS:
+            break
+        widths[widest] -= 1
+        over -= 1
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """Lines of a text, each of at most so many characters' room."""
+    if _breadth(text) <= width:
+        return [text]
+    if text.isascii():
+        from textwrap import wrap
+
+        return wrap(text, width) or [""]
+    lines, room = [""], width
+    for char in text:
+        if (needed := _breadth(char)) > room:
+            lines.append("")
+            room = width
+        lines[-1] += char
+        room -= needed
+    return lines
+
+
+def _cut(lines: list[str]) -> list[str]:
+    return lines if len(lines) <= _MOST_LINES else [*lines[: _MOST_LINES - 1], "..."]
+
+
+def _pad(text: str, width: int) -> str:
+    return " " * (width - _breadth(text))
+
+
+def _breadth(text: str) -> int:
+    """Characters' room that a text takes in a terminal: two for each wide letter or emoji."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width
+
+    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def folded(text: str, width: int | None) -> str:
+    """A text on lines of at most so many characters; on one line without a `width`.
+
+    >>> print(folded("a line that is long", 12))
+    a line that
+    is long
+    """
+    if width is None:
+        return text
+    return "\n".join(line.rstrip() for line in _wrapped(text, width))
 
 
 def as_markdown(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
@@ -157,8 +273,19 @@ def _is_numeric(cells: Sequence[Any]) -> bool:
     return bool(known) and all(isinstance(cell, (int, float)) for cell in known)
 
 
+def shown(value: Any) -> str:
+    r"""Text by which people see a value, on one line and obeyed by nobody.
+
+    >>> shown(1835), shown(0.25), shown("::error::x")
+    ('1,835', '0.2500', '\\x3a:error::x')
+    """
+    return printable(_text(value))
+
+
 def _text(value: Any) -> str:
     match value:
+        case Below():
+            return f"<{float(value):.0e}"
         case bool():
             return str(value)
         case str():

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from biaskit.cli.output import Form, Records
+from biaskit.cli.output import Form
+from biaskit.cli.screen import Records
 from biaskit.counts.counts import Counts
 from biaskit.formats import as_json
 from biaskit.gate.check import check_rows

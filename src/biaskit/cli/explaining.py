@@ -6,10 +6,8 @@ import argparse
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from biaskit import formats
 from biaskit.cli.flags import Once, Parser, add_roles, roles_given
 from biaskit.cli.output import (
-    Records,
     about,
     add_output,
     emit,
@@ -17,6 +15,7 @@ from biaskit.cli.output import (
     refuse_overwriting,
     settle_output,
 )
+from biaskit.cli.screen import Records
 from biaskit.counts.roles import Roles
 from biaskit.errors import RolesError, refuse_level, refuse_seed
 from biaskit.explanations.models import kinds_of_files
@@ -46,7 +45,15 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
     )
     add_roles(
         explain,
-        ("facet", "facet_values", "reference", "facet_above", "facet_edges", "frequency"),
+        (
+            "facet",
+            "facet_values",
+            "reference",
+            "facet_above",
+            "facet_at_most",
+            "facet_edges",
+            "frequency",
+        ),
         required=("facet",),
     )
     explain.add_argument(
@@ -155,7 +162,10 @@ def _explain(args: argparse.Namespace) -> None:
         rows,
         head={**about(1), "roles": roles.to_json()},
         hidden=same,  # what is the same in every row is printed once for people
-        before=f"{found.rows:,} rows; {formats.printable(unit)}",
+        optional=("low", "high", "n_missing", "n_other", "note"),
+        once=("facet", "value", "output", "n_a", "n_d", "n_missing", "n_other"),
+        spare=("n_other", "n_missing", "n_a", "n_d", "mean_abs_a", "mean_abs_d"),
+        before=[f"{found.rows:,} rows; {unit}"],
         level=args.confidence,
     )
     emit(args, made)

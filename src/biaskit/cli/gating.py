@@ -21,7 +21,6 @@ from biaskit.cli.flags import (
     roles_given,
 )
 from biaskit.cli.output import (
-    Records,
     about,
     add_output,
     emit,
@@ -30,6 +29,7 @@ from biaskit.cli.output import (
     settle_output,
     write,
 )
+from biaskit.cli.screen import Records
 from biaskit.cli.streams import say
 from biaskit.counts.counts import Counts
 from biaskit.errors import (
@@ -107,6 +107,13 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
     check.add_argument(
         "--strict", action="store_true", help="treat uncertain verdicts as errors, not warnings"
     )
+    how_much = check.add_mutually_exclusive_group()
+    how_much.add_argument(
+        "-v", "--verbose", action="store_true", help="list the numbers that passed too"
+    )
+    how_much.add_argument(
+        "-q", "--quiet", action="store_true", help="list findings alone, and nothing without any"
+    )
     check.add_argument(
         "--dry-run",
         action="store_true",
@@ -165,8 +172,11 @@ def _check(args: argparse.Namespace) -> int:
     code = _FOUND if failed(outcomes) else 0
     if any(one.broken for one in outcomes):
         code = _WRONG
-    write(args, _FORMS[args.format].text(Result(outcomes, unmatched, strict, code)))
-    if args.output is not None:
+    result = Result(outcomes, unmatched, strict, code, args.verbose, args.quiet)
+    text = _FORMS[args.format].text(result)
+    if text or args.output is not None:
+        write(args, text)
+    if args.output is not None and not (args.quiet and code == 0):
         say(formats.printable(conclusion(outcomes, unmatched)))
     if summary:
         _append(summary, markdown_summary(outcomes, unmatched))
@@ -307,9 +317,12 @@ def _compare(args: argparse.Namespace) -> int:
         "compare",
         fields,
         rows,
-        about(1),
+        head=about(1),
         hidden=("stage",),
         blank=("limit",),
+        optional=("limit", "note"),
+        once=("facet", "value", "limit", "n_baseline", "n_current"),
+        spare=("n_baseline", "n_current", "limit", "baseline", "current"),
         level=args.confidence,
     )
     emit(args, made)

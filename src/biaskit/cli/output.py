@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import itertools
 import json
-import math
 import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from typing import Any, NamedTuple
 
 from biaskit import formats
 from biaskit.cli.flags import Once
+from biaskit.cli.screen import Records, Shown, is_nan, screen, width_of_terminal
 from biaskit.cli.streams import say
 from biaskit.errors import DataError, RolesError
 from biaskit.sources.files.finding import expanded
@@ -25,7 +25,6 @@ from biaskit.store.version import __version__
 __all__ = [
     "FORMS",
     "Form",
-    "Records",
     "about",
     "add_output",
     "emit",
@@ -34,45 +33,6 @@ __all__ = [
     "settle_output",
     "write",
 ]
-
-
-class Records(NamedTuple):
-    """Rows of an output and what is printed with them."""
-
-    #: What the rows are called in JSON.
-    key: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[Any]]
-    #: What JSON holds besides the rows.
-    head: Mapping[str, Any] = {}
-    #: Columns left out for people, and columns that show them a blank for NaN.
-    hidden: Collection[str] = ()
-    blank: Collection[str] = ()
-    #: Sentences that stand above a table for people.
-    summary: Sequence[str] = ()
-    #: What stands before a table of text.
-    before: str = ""
-    #: A sentence about each row: a column, but printed below a table of text.
-    words: Sequence[str] = ()
-    #: Level of the intervals, if there are any.
-    level: float | None = None
-    #: What the rows are made of, for forms that need more than a table.
-    source: Any = None
-
-    def with_words(self) -> Records:
-        """The same output with the sentences, if any, as its last column."""
-        if not self.words:
-            return self
-        rows = [(*row, said) for row, said in zip(self.rows, self.words, strict=True)]
-        return self._replace(columns=(*self.columns, "words"), rows=rows, words=())
-
-    def for_people(self) -> tuple[list[str], list[list[Any]]]:
-        """Columns and rows without the columns left out for people."""
-        kept = [i for i, name in enumerate(self.columns) if name not in self.hidden]
-        blank = {i for i, name in enumerate(self.columns) if name in self.blank}
-        return [self.columns[i] for i in kept], [
-            ["" if i in blank and _is_nan(row[i]) else row[i] for i in kept] for row in self.rows
-        ]
 
 
 class Form(NamedTuple):
@@ -89,10 +49,7 @@ class Form(NamedTuple):
 
 
 def _text(made: Records) -> str:
-    words = "\n".join(map(formats.printable, made.words))
-    table = formats.as_table(*made.for_people())
-    summary = "\n".join(map(formats.printable, made.summary))
-    return "\n\n".join(filter(None, [summary, made.before, table, words]))
+    return screen(made._replace(shown=Shown(range(len(made.rows)), briefly=False)))
 
 
 def _json(made: Records) -> str:
@@ -138,8 +95,8 @@ def _workbook(made: Records, path: str) -> None:
 def _facts(made: Records) -> Iterator[tuple[str, Any]]:
     """What the first sheet of a workbook says: what its tables are, and how to read them."""
     yield "biaskit", f"{made.key}, made by biaskit {__version__}"
-    if made.before:
-        yield "data", made.before
+    for place, line in enumerate(made.before):
+        yield "" if place else "data", line
     if made.level is not None:
         yield "level of the intervals", made.level
     for name, value in made.head.get("roles", {}).items():
@@ -147,7 +104,7 @@ def _facts(made: Records) -> Iterator[tuple[str, Any]]:
             yield name.replace("_", " "), _said(value)
     for place, sentence in enumerate(made.summary):
         yield "" if place else "summary", sentence
-    if any(_is_nan(value) for row in made.rows for value in row):
+    if any(is_nan(value) for row in made.rows for value in row):
         yield (
             "empty cells",
             "numbers that are undefined, as a note says, or that a row does not have",
@@ -240,7 +197,9 @@ def emit(args: argparse.Namespace, made: Records, forms: Mapping[str, Form] = FO
                     "escape them; write to a file with -o, or give --format csv-safe or json"
                 )
     form = forms[args.format]
-    if form.text is not None:
+    if args.format == "table" and args.output is None:
+        say(screen(made, width_of_terminal()))
+    elif form.text is not None:
         write(args, form.text(made))
     elif form.file is not None:
         form.file(made, args.output)
@@ -258,10 +217,6 @@ def write(args: argparse.Namespace, text: str) -> None:
 def about(schema: int) -> dict[str, Any]:
     """Version that made a JSON object, and the schema for reading it."""
     return {"biaskit": {"version": __version__, "schema": schema}}
-
-
-def _is_nan(value: Any) -> bool:
-    return isinstance(value, float) and math.isnan(value)
 
 
 @contextlib.contextmanager

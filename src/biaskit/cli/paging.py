@@ -8,7 +8,8 @@ from typing import Any
 
 from biaskit.cli.counting import counts_of
 from biaskit.cli.flags import Once, Parser, limit_of, limits_given, roles_given
-from biaskit.cli.output import Form, Records, refuse_overwriting, write
+from biaskit.cli.output import Form, refuse_overwriting, write
+from biaskit.cli.screen import Records
 from biaskit.counts.counts import Counts
 from biaskit.errors import RolesError
 from biaskit.metrics import Metric

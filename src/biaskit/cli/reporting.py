@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from biaskit import datasets, formats
 from biaskit.cli.cards import CARDS, Reported
@@ -21,18 +22,23 @@ from biaskit.cli.flags import (
 )
 from biaskit.cli.output import (
     FORMS,
-    Records,
     about,
     add_output,
     emit,
     refuse_overwriting,
     settle_output,
+    write,
 )
 from biaskit.cli.paging import PAGE, add_page, refuse_no_page, save_demo, write_page
+from biaskit.cli.screen import Records, screen, width_of_terminal
+from biaskit.cli.shortening import of_largest, shown
 from biaskit.cli.streams import say
+from biaskit.counts.counts import Counts
 from biaskit.counts.roles import Roles
-from biaskit.errors import refuse_level
-from biaskit.metrics import FROM_ROWS, METRICS, chosen
+from biaskit.counts.spellings import spelled_alike
+from biaskit.errors import RolesError, refuse_level
+from biaskit.intervals.figures import LEAST_P
+from biaskit.metrics import FROM_ROWS, METRICS, Metric, chosen, named
 from biaskit.reports.rates import RateRow, rate_rows
 from biaskit.reports.report import (
     Row,
@@ -42,7 +48,7 @@ from biaskit.reports.report import (
     what_was_read,
 )
 from biaskit.reports.sentences import row_sentences
-from biaskit.reports.summary import summarised
+from biaskit.reports.summary import Summary, summarised
 from biaskit.sources.counting import count_roles
 from biaskit.store import saved
 
@@ -52,6 +58,9 @@ _FORMS = {**FORMS, **CARDS, **PAGE}
 
 # The stage is known from the metric, the level from the call, and n_a and n_d say how many rows.
 _FOR_PROGRAMS = ("stage", "confidence", "of_a", "of_d")
+
+# Characters of a line of prose where no terminal has a width.
+_LINE = 100
 
 _EXAMPLES = """examples:
   biaskit report loans.parquet --facet gender --label paid
@@ -84,6 +93,21 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
         help="level of the intervals, or 'none' to leave them out (default: 0.95)",
     )
     add_seed(report)
+    report.add_argument(
+        "--top", type=int, metavar="N", help="only the N values of each facet with most rows"
+    )
+    report.add_argument(
+        "--min-rows",
+        type=int,
+        default=0,
+        metavar="N",
+        help="only facet values with at least N rows",
+    )
+    report.add_argument(
+        "--all",
+        action="store_true",
+        help="a table of every row and column, with those that mirror or restate others",
+    )
     add_page(report)
     add_output(report, _FORMS)
 
@@ -95,7 +119,10 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
     )
     add_output(rates)
 
-    metrics = verb("metrics", _metrics, "Table of all metrics: formula, range, sign.")
+    metrics = verb("metrics", _metrics, "Table of all metrics, or what some of them say.")
+    metrics.add_argument(
+        "metric", nargs="*", metavar="METRIC", help="symbols or names, such as DPL or 'recall'"
+    )
     add_output(metrics)
 
     demo = verb("demo", _demo, "Run the whole pipeline on a real table.")
@@ -105,6 +132,7 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
         metavar="FILE",
         help="keep the table in this Parquet file; if FILE ends in .html, write a page instead",
     )
+    demo.set_defaults(all=False, top=None)
 
 
 def _report(args: argparse.Namespace) -> None:
@@ -115,24 +143,43 @@ def _report(args: argparse.Namespace) -> None:
     if args.format == "html":
         return write_page(args, asked)
     refuse_overwriting(args.output, args.data)
+    if args.all and args.top is not None:
+        raise RolesError("give --all or --top, not both")
+    if args.top is not None and args.top < 1:
+        raise RolesError(f"--top must be 1 or more, not {args.top}")
     counts, sample = counts_of(args, asked)
     rows = report_rows(counts, asked, args.confidence, args.seed, sample)
-    words = row_sentences(rows, counts, asked) if args.words else []
+    rows = [rows[i] for i in of_largest(rows, args.top, args.min_rows)]
     said = summarised(rows, counts, asked)
-    made = Records(
+    made = _records(
+        counts,
+        rows,
+        said,
+        words=row_sentences(rows, counts, asked) if args.words else [],
+        shown=shown(counts, rows, asked, args),
+        level=args.confidence,
+        source=Reported(rows, counts, said, args.data, limits_given(args.limit or ())),
+    )
+    return emit(args, made, _FORMS)
+
+
+def _records(counts: Counts, rows: Sequence[Row], said: Summary, **more: Any) -> Records:
+    """Output of a report."""
+    return Records(
         "report",
         Row._fields,
         rows,
         head={**about(2), "roles": counts.roles.to_json(), "summary": said.to_json()},
         hidden=(*_FOR_PROGRAMS, *(() if any(row.n_other for row in rows) else ("n_other",))),
-        blank=("rate_a", "rate_d"),
+        blank=("low", "high", "p_value", "rate_a", "rate_d"),  # its estimate says "undefined"
+        least={"p_value": LEAST_P},
+        optional=("low", "high", "p_value", "rate_a", "rate_d", "n_missing", "n_other", "note"),
+        once=("facet", "value", "metric", "n_a", "n_d", "n_missing", "n_other", "note"),
+        spare=("n_other", "n_missing", "n_a", "p_value", "rate_a", "rate_d", "n_d"),
         summary=[one.sentence for one in said.findings],
-        before=formats.printable(what_is_compared(counts)),
-        words=words,
-        level=args.confidence,
-        source=Reported(rows, counts, said, args.data, limits_given(args.limit or ())),
+        before=[what_is_compared(counts), *spelled_alike(counts)],
+        **more,
     )
-    return emit(args, made, _FORMS)
 
 
 def _rates(args: argparse.Namespace) -> None:
@@ -146,8 +193,11 @@ def _rates(args: argparse.Namespace) -> None:
         RateRow._fields,
         rows,
         head={**about(1), "roles": counts.roles.to_json()},
-        before=formats.printable(what_was_read(counts)),
+        before=[what_was_read(counts), *spelled_alike(counts)],
         blank=("low", "high"),
+        optional=("n_missing",),
+        once=("facet", "n_missing"),
+        spare=("n_missing", "n"),
         level=args.confidence,
     )
     emit(args, made)
@@ -155,6 +205,7 @@ def _rates(args: argparse.Namespace) -> None:
 
 def _metrics(args: argparse.Namespace) -> None:
     settle_output(args)
+    asked = _asked(args.metric)
     columns = ("metric", "name", "formula", "needs", "range", "parity", "against d")
     rows = [
         (
@@ -162,13 +213,53 @@ def _metrics(args: argparse.Namespace) -> None:
             one.title,
             one.formula,
             ", ".join(("facet", *one.needs)),
-            f"[{one.bounds[0]:.4g}, {one.bounds[1]:.4g}]",
+            _range(one),
             f"{one.parity:g}",
             one.against_d,
         )
-        for one in (*METRICS.values(), *FROM_ROWS.values())
+        for one in asked or (*METRICS.values(), *FROM_ROWS.values())
     ]
-    emit(args, Records("metrics", columns, rows))
+    if asked and args.format == "table":
+        width = (width_of_terminal() if args.output is None else None) or _LINE
+        return write(args, "\n\n".join(_told(one, width) for one in asked))
+    return emit(args, Records("metrics", columns, rows))
+
+
+def _asked(words: Sequence[str]) -> list[Metric]:
+    """Metrics that are named: one by all the words, or each by a word."""
+    with contextlib.suppress(RolesError):
+        return [named(" ".join(words))]
+    return chosen(",".join(words)) or [] if words else []
+
+
+def _range(metric: Metric) -> str:
+    return f"[{metric.bounds[0]:.4g}, {metric.bounds[1]:.4g}]"
+
+
+_SWAPPED = {
+    "negates": "changes its sign",
+    "inverts": "inverts it",
+    "keeps": "changes nothing",
+    "changes": "gives another number",
+}
+
+
+def _told(metric: Metric, width: int | None) -> str:
+    """What a metric is and says, for people."""
+    worse = {">": "above", "<": "below"}.get(metric.against_d)
+    sign = f"; {worse} {metric.parity:g} is against facet d" if worse else ""
+    default = " (unless the outcome is true or false, or 0 or 1)"
+    facts = {
+        "formula": metric.formula,
+        "says": metric.reading,
+        "range": f"{_range(metric)}; {metric.parity:g} is parity{sign}",
+        "swap": f"swapping the two sides {_SWAPPED[metric.swap]}",
+        "needs": ", ".join(f"--{need}" for need in ("facet", *metric.needs))
+        + (default if "positive" in metric.needs else ""),
+        "also": ", ".join(metric.aliases),
+    }
+    rows = [(name, fact) for name, fact in facts.items() if fact]
+    return formats.as_table((metric.symbol, metric.title), rows, width)
 
 
 def _demo(args: argparse.Namespace) -> None:
@@ -192,14 +283,13 @@ def _demo(args: argparse.Namespace) -> None:
         counts = count_roles(str(path), roles)
         rows = report_rows(counts)
     by_metric = {row.metric: row.estimate for row in rows}
-    columns = ("metric", "estimate", "low", "high", "n_a", "n_d", "note")
-    table = formats.as_table(columns, [[getattr(row, name) for name in columns] for row in rows])
+    made = _records(counts, rows, summarised(rows, counts), shown=shown(counts, rows, None, args))
     say(
         "Graduate admissions at Berkeley, 1973: six departments, "
         f"{counts.rows:,} applicants, written to a Parquet file and counted.\n\n"
         "$ biaskit report berkeley.parquet --facet gender --facet-values female \\\n"
         "      --label decision --positive admitted --group department\n\n"
-        f"{summarised(rows, counts).text}\n\n{what_is_compared(counts)}\n\n{table}\n\n"
+        f"{screen(made, width_of_terminal())}\n\n"
         f"{_berkeley_reading(by_metric)}"
     )
     if is_page:

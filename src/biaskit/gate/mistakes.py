@@ -29,11 +29,11 @@ class Mistakes:
     >>> mistakes = Mistakes()
     >>> with mistakes.about("seed"):
     ...     raise RolesError("seed must be an integer")
-    >>> with mistakes.about("lable"):
-    ...     raise RolesError("no key 'lable'")
+    >>> with mistakes.about("labell"):
+    ...     raise RolesError("no key 'labell'")
     >>> mistakes.refuse_any()
     Traceback (most recent call last):
-    biaskit.gate.mistakes.MistakesError: seed must be an integer; no key 'lable'
+    biaskit.gate.mistakes.MistakesError: seed must be an integer; no key 'labell'
     """
 
     def __init__(self) -> None:
