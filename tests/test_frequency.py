@@ -444,7 +444,7 @@ def test_on_the_command_line(tmp_path: Path, capsys: Any, monkeypatch: pytest.Mo
     positive = ["--positive", "admitted"]
     monkeypatch.setenv("BIASKIT_KERNELS", "always")
     told = run(capsys, "report", "cells.parquet", *roles, *positive)
-    assert told.startswith("4,526 rows; positive is decision = admitted; repeated by Freq; side d")
+    assert "\n4,526 rows; positive is decision = admitted; repeated by Freq; side d" in told
     plan = run(capsys, "count", "cells.parquet", *roles, "--plan")
     assert plan.count("Arrow  the kernels count each row once, whatever its frequency") == 3
 

@@ -80,6 +80,8 @@ def write_page(args: argparse.Namespace, asked: Sequence[Metric] | None) -> None
 
     if args.confidence is None:
         raise RolesError("a page shows intervals; leave out --confidence none")
+    if args.top is not None or args.min_rows:
+        raise RolesError("a page has every value; --top and --min-rows are for tables")
     others = [args.baseline, args.attributions]
     refuse_overwriting(args.output, args.data, [one for one in others if one is not None])
     given = roles_given(args)

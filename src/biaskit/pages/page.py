@@ -153,7 +153,7 @@ def page(
     roles
         A `Roles`, instead of a keyword argument for each role.
     facet, label, predicted, group, weight, frequency, positive, positive_above, predicted_above, \
-facet_values, reference, facet_above, facet_edges, features
+predicted_positive, facet_values, reference, facet_above, facet_at_most, facet_edges, features
         The roles of the columns, as `Roles` takes them.
     metrics
         Symbols or metrics; by default every metric whose columns are given.

@@ -10,14 +10,19 @@ from urllib.parse import parse_qsl, quote, urlsplit
 from biaskit.errors import BiaskitError
 
 __all__ = [
+    "PAGES",
     "in_one_line",
     "is_address",
+    "reason_of",
     "said",
     "servers_of",
     "shown",
     "with_quoted_password",
     "without_secrets",
 ]
+
+#: Endings of the names of HTML pages.
+PAGES = (".html", ".htm")
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 # A password may have any character; it ends before the last "@". Lengths are bounded, since a text
@@ -138,3 +143,8 @@ def in_one_line(error: BaseException, known: Iterable[str] = ()) -> str:
             what = type(error).__name__
             text = f"{what}: {error}; biaskit did not foresee this: please report it"
     return " ".join(without_secrets(text, known).split())
+
+
+def reason_of(error: Exception, path: str | os.PathLike[str]) -> str:
+    """Reason in an error of pyarrow; the error itself may hold the address and is not passed on."""
+    return without_secrets(" ".join(str(error).split()), [os.fspath(path)])

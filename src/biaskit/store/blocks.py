@@ -15,8 +15,7 @@ from pathlib import PurePath
 from typing import IO, Any, NamedTuple
 
 from biaskit.errors import DataError, RolesError, in_short
-from biaskit.store.addresses import is_address, said
-from biaskit.store.saved import PAGES, reason_of
+from biaskit.store.addresses import PAGES, is_address, reason_of, said
 
 __all__ = ["ID", "NONE", "START", "Form", "block", "is_named_page", "is_page", "load"]
 

@@ -12,7 +12,7 @@ from typing import IO, Any, NamedTuple
 
 from biaskit.errors import DataError
 from biaskit.store import written
-from biaskit.store.addresses import is_address, said, without_secrets
+from biaskit.store.addresses import PAGES, is_address, reason_of, said
 from biaskit.store.columns import (
     MAX_METADATA,
     Texts,
@@ -23,7 +23,6 @@ from biaskit.store.columns import (
 )
 
 __all__ = [
-    "PAGES",
     "Form",
     "Texts",
     "bytes_of",
@@ -32,15 +31,12 @@ __all__ = [
     "header_in",
     "load",
     "parquet_of",
-    "reason_of",
     "refuse_unwritable",
     "save",
     "texts_of",
     "write",
 ]
 
-#: Endings of the names of HTML pages.
-PAGES = (".html", ".htm")
 _KEY = b"biaskit"
 _MAX_HEADER = 1 << 20
 # Checksums of the columns and of each JSON; files of 0.1.0 have none.
@@ -265,11 +261,6 @@ def parquet_of(source: Any, path: str | os.PathLike[str]) -> Any:
         raise DataError(
             f"{said(path)} is not a whole Parquet file: {reason_of(error, path)}; write it again"
         ) from None
-
-
-def reason_of(error: Exception, path: str | os.PathLike[str]) -> str:
-    """Reason in an error of pyarrow; the error itself may hold the address and is not passed on."""
-    return without_secrets(" ".join(str(error).split()), [os.fspath(path)])
 
 
 def _json(file: Any, path: str | os.PathLike[str], key: bytes, most: int) -> dict[str, Any] | None:
