@@ -18,7 +18,7 @@ from biaskit import formats
 from biaskit.counts import embedded
 from biaskit.counts.cells import cells_of, columns_of
 from biaskit.counts.facets import Facet
-from biaskit.counts.levels import Level, from_json, order
+from biaskit.counts.levels import Level, from_json, order, show
 from biaskit.counts.roles import AXES, CHOICES, RoleArguments, Roles
 from biaskit.counts.tables import (
     MAX_CELLS,
@@ -231,13 +231,20 @@ def same_roles(ours: Roles, theirs: Roles, doing: str = "cannot be added") -> Ro
     chosen = {}
     for name in CHOICES:
         one, other = getattr(ours, name), getattr(theirs, name)
-        if one is not None and other is not None and one != other:
+        if one is not None and other is not None and _shown(one) != _shown(other):
             raise RolesError(
                 f"counts with different {name} {doing}: {one!r} and {other!r}; "
                 f"load both without it, or give both the same"
             )
         chosen[name] = other if one is None else one
     return ours.replaced(**chosen)
+
+
+def _shown(choice: Any) -> Any:
+    """Choice as texts: a command gives ``'0'`` where a table has 0, and means the same."""
+    if isinstance(choice, Mapping):
+        return {facet: _shown(one) for facet, one in choice.items()}
+    return [*map(show, choice)] if isinstance(choice, (list, tuple)) else show(choice)
 
 
 def _added(facet: Facet, one: Table, other: Table) -> Table:

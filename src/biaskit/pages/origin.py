@@ -75,13 +75,15 @@ def _plain_limit(limit: Any) -> float | list[float]:
 def command_of(files: Sequence[str], roles: Roles, given: Mapping[str, Any]) -> str | None:
     """Command that makes a page of these files, from its roles and its other keyword arguments.
 
-    None where no command does: for a table in memory, what has no flag, and names that a terminal
-    would obey.
+    None where no command does: for a table in memory, what has no flag, a column with an ``&`` in
+    its name, and names that a terminal would obey.
 
     >>> command_of(["t.csv"], Roles(facet="sex", label="y", positive=["a b"]), {"seed": 1})
     "biaskit report t.csv --facet sex --label y --positive 'a b' --seed 1 --format html"
     """
-    if not files or "dependence" in given or any(one is IN_MEMORY for one in given.values()):
+    has_flags = "dependence" not in given and not any(one is IN_MEMORY for one in given.values())
+    names = [facet.name for facet in roles.facet]
+    if not files or not has_flags or Roles(facet=names).facet != roles.facet:
         return None
     parts = [f"./{file}" if file.startswith("-") else file for file in files]
     for flag, value in [*_flags(roles), *_more_flags(given)]:

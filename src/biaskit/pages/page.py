@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from biaskit import metrics as room
-from biaskit.counts.counts import Counts
+from biaskit.counts.counts import Counts, same_roles
 from biaskit.counts.embedded import asked_of
 from biaskit.counts.roles import RoleArguments, Roles, roles_of, takes_roles
-from biaskit.errors import DataError, RolesError, in_short
+from biaskit.errors import DataError, RolesError, in_short, refuse_level, refuse_seed
 from biaskit.explanations.attributions import Attributions
 from biaskit.explanations.dependence import DependenceRow
 from biaskit.explanations.gaps import GapRow, gap_rows
@@ -32,8 +32,9 @@ from biaskit.pages.sections.parts import dependence_by_value, parts_of_gap
 from biaskit.pages.sections.reading import how_to_read, where_from
 from biaskit.pages.sections.tables import limits as limits_section
 from biaskit.pages.sections.times import over_dates, since_baseline
+from biaskit.pages.settled import settled
 from biaskit.reports.numbers import references
-from biaskit.reports.report import measured, refuse_choices
+from biaskit.reports.report import measured
 from biaskit.reports.summary import summary_of
 from biaskit.reports.surely import Judged
 from biaskit.sources.counting import counted
@@ -205,7 +206,8 @@ lower than the 44.5 % for those whose gender is male.
     before = _asked_before(data)
     confidence = before.get("confidence", 0.95) if confidence is None else confidence
     seed = before.get("seed", 0) if seed is None else seed
-    refuse_choices(confidence, seed)
+    refuse_level(confidence)
+    refuse_seed(seed)
     chosen = given if roles is None else roles_of(roles, given).given()
     each = [(one, of.choosing(**chosen)) for one, of in dated_counts(data, filesystem)]
     sample = None
@@ -254,7 +256,8 @@ def page_of(
 ) -> Page:
     """Page of some counts; see `page`. `files` are the names of the files that they are of."""
     allowed = limits_of(limits) if limits is not None else []
-    whole, counts = counts, _comparable(counts)
+    whole = settled(counts)
+    counts = _comparable(whole)
     found = []
     if counts.rows or not whole.rows:  # no rows at all are refused
         found = measured(counts, metrics, confidence, seed, sample)
@@ -288,12 +291,24 @@ def page_of(
         drift=_drift(counts, baseline, confidence, seed),
         gaps=_gaps(attributions, counts, confidence),
         dependence=_dependence(dependence),
-        dated=[
-            Dated(one, [row.row for row in measured(of_date, metrics, confidence, seed)])
-            for one, of_date in dated
-        ],
+        dated=[*_of_dates(dated, whole.roles, metrics, confidence, seed)],
     )
     return Page(made_of(contents), contents, read)
+
+
+def _of_dates(
+    dated: Sequence[tuple[str, Counts]],
+    roles: Roles,
+    metrics: Sequence[Metric] | None,
+    confidence: float,
+    seed: int,
+) -> Iterator[Dated]:
+    """Rows of each of several dated counts; those that compare nothing have none."""
+    for name, counts in dated:
+        same = same_roles(roles, counts.roles, f"({dated[-1][0]} and {name}) cannot share a page")
+        counts = _comparable(replace(counts, roles=same))
+        found = measured(counts, metrics, confidence, seed) if counts.rows else []
+        yield Dated(name, [one.row for one in found])
 
 
 def _name_of(files: Sequence[str]) -> str:
