@@ -50,7 +50,7 @@ HOSTILE = (
 _TAGS = frozenset(
     re.findall(
         r"\w+",
-        "html head meta title style body main section nav h1 h2 h3 p strong br small ul li a "
+        "html head meta title style body main section nav h1 h2 h3 p strong br small i ul li a "
         "button figure figcaption div svg g path line rect circle text tspan table caption thead "
         "tbody tr th td details summary dl dt dd pre code script span",
     )
@@ -75,9 +75,9 @@ def baseline() -> biaskit.Counts:
     return biaskit.count(loans(drift=-0.1), **ROLES)
 
 
-def titled(html: str, start: str) -> list[list[str]]:
-    """Rows of the only table whose caption starts so."""
-    found = [rows for caption, rows in tables(html) if caption.startswith(start)]
+def titled(html: str, title: str) -> list[list[str]]:
+    """Rows of the only table of this caption."""
+    found = [rows for caption, rows in tables(html) if caption == title]
     assert len(found) == 1, [caption for caption, _ in tables(html)]
     return found[0]
 
@@ -468,6 +468,8 @@ def faults(html: str) -> Iterator[str]:
             yield f"{facts['href']} leads nowhere"
         for name in ("aria-labelledby", "aria-describedby"):
             yield from (f"no {one}" for one in (facts.get(name) or "").split() if one not in ids)
+    regions = [facts["aria-label"] for _, facts in found.tags if facts.get("role") == "region"]
+    yield from {f"two regions {one}" for one in regions if regions.count(one) > 1}
     scripts = [tag for tag, _ in found.tags].count("script")
     if scripts > 2:
         yield f"{scripts} scripts"
@@ -509,7 +511,9 @@ def test_hostile_names_and_values_are_shown_and_not_obeyed(hostile: str, tmp_pat
         roles["positive"] = "no"
     counts = biaskit.count(pd.DataFrame(table), **roles)
     page = biaskit.page(counts, name=hostile, limits={"DPL": 0.1}, baseline=counts, confidence=0.9)
-    assert [*faults(page.html)] == []
+    # Names that differ after their 80th character are cut to the same text.
+    found = [one for one in faults(page.html) if len(hostile) < 80 or "two regions" not in one]
+    assert found == []
     assert len(page.html) < 400_000
     assert page._repr_mimebundle_()["text/plain"].replace("\n", "").isprintable()
     frame = read(page._repr_html_())

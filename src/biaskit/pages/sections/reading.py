@@ -27,6 +27,10 @@ _GAPS = (
     "not why. Look within groups, and at who is missing from the rows."
 )
 _AGREEING = "Metrics that measure the same in other units agree; they are no further evidence."
+_SIDES = (
+    "In formulas and readings, d is the value that a number is of, and a is what that is compared "
+    "with."
+)
 _HOW = (_INTERVALS, _SURELY, _GAPS, _AGREEING)
 
 
@@ -45,7 +49,11 @@ def how_to_read(contents: Contents) -> Safe:
         "section",
         el("h2", "How to read this", id="reading"),
         *(el("p", one) for one in told),
-        folded(f"The {len(contents.metrics):,} metrics: names, formulas, readings", metrics),
+        folded(
+            f"The {len(contents.metrics):,} metrics: names, formulas, readings",
+            el("p", _SIDES),
+            metrics,
+        ),
     )
 
 

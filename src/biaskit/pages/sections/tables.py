@@ -59,7 +59,7 @@ def _cell(contents: Contents, key: tuple[str, str, str]) -> Safe:
         "".join(
             [
                 number(row.estimate),
-                " " + el("small", ends) if ends else "",
+                " " + el("i", ends) if ends else "",
                 " " + verdict(judged.verdict) if judged else "",
             ]
         )
