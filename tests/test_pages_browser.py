@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+import biaskit
 from biaskit.pages.document import document
 from biaskit.pages.figures import folded
 from biaskit.pages.markup import Safe, el
-from support import gallery
+from support import gallery, loans
 from support.browser import ADDRESS, chromium, opened, program
 
 pytestmark = pytest.mark.browser
@@ -165,3 +166,112 @@ def test_a_page_in_forced_colours_keeps_its_marks(browser: Any, small: str) -> N
         ground = shown.page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
         assert len(found) == 1
         assert found != [ground]
+
+
+# Whole pages
+
+
+def berkeley() -> str:
+    """A page as the demo makes it: of one facet, with groups."""
+    return biaskit.page(
+        biaskit.datasets.berkeley(),
+        facet="gender",
+        label="decision",
+        positive="admitted",
+        group="department",
+        name="Berkeley, 1973",
+    ).html
+
+
+def everything() -> str:
+    """A page with predictions, groups, limits, drift, dates and a model."""
+    then = biaskit.count(loans.loans(drift=-0.1), **loans.ROLES)
+    now = biaskit.count(loans.loans(), **loans.ROLES)
+    return biaskit.page(
+        [then, now],
+        name="loans",
+        limits={"DPL": 0.1, "DI": [0.8, 1.25]},
+        baseline=then,
+        attributions=loans.attributed(),
+        dependence=loans.dependence(),
+    ).html
+
+
+@pytest.fixture(scope="module", params=[berkeley, everything], ids=lambda one: one.__name__)
+def whole(request: pytest.FixtureRequest) -> str:
+    made: str = request.param()
+    return made
+
+
+@pytest.mark.parametrize("width", [320, 1000])
+def test_a_whole_page_is_still_and_within_its_bounds(browser: Any, whole: str, width: int) -> None:
+    with opened(browser, whole, width=width) as shown:
+        shown.open_all()
+        assert shown.misplaced() == []
+        assert shown.page.evaluate("document.documentElement.scrollWidth") <= width
+        assert shown.requests == [ADDRESS]
+        assert shown.said == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_in_a_whole_page(browser: Any, whole: str, scheme: str) -> None:
+    with opened(browser, whole, color_scheme=scheme, bypass_csp=True, width=320) as shown:
+        shown.open_all()
+        assert shown.violations() == []
+
+
+def test_the_first_screen_has_the_verdict_and_its_number(browser: Any, whole: str) -> None:
+    with opened(browser, whole) as shown:
+        for spot in ("h1", "h1 + p strong"):
+            box = shown.page.locator(spot).bounding_box()
+            assert box["y"] + box["height"] < 400
+        assert shown.page.locator("nav").bounding_box()["y"] < 900
+
+
+def test_the_tab_key_goes_through_a_whole_page(browser: Any, whole: str) -> None:
+    with opened(browser, whole) as shown:
+        number = shown.page.locator("button:visible, a, summary, [tabindex]:visible").count()
+        tops = []
+        for _ in range(number):
+            shown.page.keyboard.press("Tab")
+            focused = shown.page.locator(":focus-visible")
+            tops.append(focused.evaluate("e => e.getBoundingClientRect().top + scrollY"))
+        assert tops == sorted(tops)
+
+
+def test_a_whole_page_is_printed_with_what_is_folded_away(
+    browser: Any, whole: str, tmp_path: Path
+) -> None:
+    with opened(browser, whole) as shown:
+        shown.page.pdf(path=tmp_path / "page.pdf", tagged=True)
+        titles = shown.page.locator("details caption").all_text_contents()
+    done = subprocess.run(
+        [program("pdftotext"), tmp_path / "page.pdf", "-"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    printed = " ".join(done.stdout.split())
+    assert len(titles) >= 4
+    assert [one for one in titles if one not in printed] == []
+
+
+def test_a_whole_page_is_read_under_the_policy_of_jenkins(browser: Any, whole: str) -> None:
+    with opened(browser, whole, headers={"content-security-policy": JENKINS}) as shown:
+        shown.open_all()
+        assert shown.misplaced() == []
+        assert shown.requests == [ADDRESS]
+        assert shown.page.locator("caption").last.is_visible()
+
+
+@pytest.mark.parametrize("sandbox", ["", "allow-scripts"])
+def test_a_whole_page_is_read_in_a_sandboxed_frame(browser: Any, whole: str, sandbox: str) -> None:
+    quoted = whole.replace("&", "&amp;").replace("'", "&#39;")
+    within = f"<iframe sandbox='{sandbox}' srcdoc='{quoted}' width=900 height=700></iframe>"
+    with opened(browser, f"<!DOCTYPE html><title>Host</title>{within}") as shown:
+        frame = shown.page.frame_locator("iframe")
+        assert frame.locator("h1").is_visible()
+        summary = frame.locator("summary").last
+        summary.click()
+        assert frame.locator("details").last.locator("caption").is_visible()
+        assert [url for url in shown.requests if url.startswith("http")] == [ADDRESS]

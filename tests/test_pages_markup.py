@@ -63,6 +63,16 @@ def test_lines_stay_lines() -> None:
     assert lines("a <\nb\x1b") == "a &lt;\nb\\x1b"
 
 
+def test_a_table_has_no_last_column_that_says_nothing() -> None:
+    rows = [["a", 1, ""], ["b", 2, ""]]
+    found = read(table("Shares", ["value", "share", "note"], rows, label="Shares", texts=(2,)))
+    assert [tag for tag, _ in found.tags].count("td") == 2
+    assert "note" not in found.said
+    rows[0][2] = "few rows"
+    found = read(table("Shares", ["value", "share", "note"], rows, label="Shares", texts=(2,)))
+    assert [tag for tag, _ in found.tags].count("td") == 4
+
+
 @pytest.mark.parametrize("cell", [HOSTILE, Safe("<small>x</small>")])
 def test_a_table_names_its_rows_columns_and_region(cell: str) -> None:
     found = read(table("Shares", ["value", "share"], [[cell, "1 %"]], label="Shares of sex"))

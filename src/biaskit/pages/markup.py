@@ -149,7 +149,8 @@ def table(
     caption
         What the table shows.
     columns
-        Headers of the columns; the first is that of the rows' names.
+        Headers of the columns; the first is that of the rows' names. A last column of texts that
+        are all empty is left out.
     rows
         Cells. The first of a row names it.
     label
@@ -157,6 +158,9 @@ def table(
     texts
         Places of further columns that hold texts, which stand at the left.
     """
+    rows = [*rows]
+    if len(columns) - 1 in texts and not any(cells[-1] for cells in rows):
+        columns, rows = columns[:-1], [cells[:-1] for cells in rows]
 
     def row(cells: Sequence[object]) -> Safe:
         name, *others = cells

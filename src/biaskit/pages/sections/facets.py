@@ -108,11 +108,11 @@ def _share_figure(contents: Contents, facet: Facet, rows: Sequence[RateRow], wha
     if len(known) > 1:
         least, most = known[-1], known[0]
         finding = (
-            f"From {percent(least.estimate, 1)} ({value_in_words(least.value)}) to "
+            f"{what}: from {percent(least.estimate, 1)} ({value_in_words(least.value)}) to "
             f"{percent(most.estimate, 1)} ({value_in_words(most.value)})"
         )
     level = f"{100 * contents.confidence:g} %"
-    measure = f"{what}, by {name}, with {level} intervals. The dashed line is the share of all."
+    measure = f"By {name}, with {level} intervals. The dashed line is the share of all."
     if not math.isnan(apart.estimate):
         among = f", which allows for the choice among {len(known):,} values"
         measure += (
