@@ -734,3 +734,111 @@ def test_a_page_is_written_whole_or_not_at_all(
         page.save(target)
     assert target.read_text() == "before"
     assert [one.name for one in tmp_path.iterdir()] == ["page.html"]
+
+
+# What a page says first
+
+
+def shares(first: float, second: float, rows: int = 1_000) -> pd.DataFrame:
+    """Two sexes with these shares of a positive label."""
+    labels = [place < share * rows for share in (first, second) for place in range(rows)]
+    return pd.DataFrame({"sex": ["F"] * rows + ["M"] * rows, "y": np.array(labels, int)})
+
+
+HEADLINES: list[tuple[Any, dict[str, Any], str, str]] = [
+    (
+        shares(0.5, 0.51),
+        {},
+        "No value of sex differs surely from all others. That does not show that they are equal.",
+        "",
+    ),
+    (
+        shares(0.2, 0.5),
+        {},
+        "The share whose y is 1 is 20.0 % for those whose sex is F, 30.0 points lower than the "
+        "50.0 % for those whose sex is M.",
+        "DPL 0.300",
+    ),
+    (
+        shares(0.2, 0.5),
+        {"positive": 0},
+        "The share whose y is 0 is 50.0 % for those whose sex is M, 30.0 points lower than the "
+        "80.0 % for those whose sex is F.",
+        "DPL 0.300",
+    ),
+    (
+        shares(0.2, 0.5),
+        {"facet_values": "M"},
+        "The share whose y is 1 is 50.0 % for those whose sex is M, 30.0 points higher than the "
+        "20.0 % for those whose sex is F.",
+        "DPL −0.300",
+    ),
+    (
+        shares(0.2, 0.5).assign(p=lambda all_: all_.index % 10 < 4 + 3 * (all_.sex == "F")),
+        {"predicted": "p"},
+        "The share predicted positive is 40.0 % for those whose sex is M, 30.0 points lower than "
+        "the 70.0 % for those whose sex is F.",
+        "DPPL 0.300",
+    ),
+    (
+        pd.concat([shares(0.2, 0.5), shares(0.5, 0.5, 40).replace({"F": "X", "M": "X"})]),
+        {"limits": {"CI": [-1, 0.5]}},
+        "Of the rows, those whose sex is X have 3.8 % (80) and all others 96.2 % (2,000).",
+        "CI 0.923",
+    ),
+    (
+        shares(0.2, 0.5),
+        {"limits": {"DPL": 0.1}},
+        "The share whose y is 1 is 20.0 % for those whose sex is F, 30.0 points lower than the "
+        "50.0 % for those whose sex is M.",
+        "DPL 0.300",
+    ),
+]
+
+
+@pytest.mark.parametrize(("table", "given", "headline", "figure"), HEADLINES)
+def test_the_headline_says_what_matters_most_and_its_number_is_beside_it(
+    table: Any, given: dict[str, Any], headline: str, figure: str
+) -> None:
+    page = biaskit.page(table, facet="sex", label="y", **given)
+    told = paragraphs(page.html)
+    assert told[1] == headline == page.text.splitlines()[0]
+    assert f'content="{headline}"' in page.html
+    if figure:
+        assert f"<strong>{figure}</strong>" in page.html
+    assert told.count(headline) == 1
+
+
+def test_a_breach_does_not_hide_the_largest_difference() -> None:
+    table, given, *_ = HEADLINES[5]
+    page = biaskit.page(table, facet="sex", label="y", **given)
+    assert any("whose sex is F, 29.0 points lower" in one for one in paragraphs(page.html)[2:8])
+
+
+def test_what_single_intervals_show_is_said_to_be_theirs() -> None:
+    """The summary judges numbers together; what a chart counts by single intervals says so."""
+    table = shares(0.47, 0.515)
+    report = biaskit.report(table, facet="sex", label="y", metrics=["DPL"])
+    assert (report.low > 0).any()
+    page = biaskit.page(table, facet="sex", label="y")
+    told = paragraphs(page.html)
+    counted = [one for one in told if "against F" in one and "turned" not in one]
+    assert counted
+    assert all("own interval" in one for one in counted)
+
+
+def test_a_value_is_told_alone_within_groups(full: Page) -> None:
+    told = [one for one in paragraphs(full.html) if one.startswith("Where branch is the same")]
+    assert len(told) >= 4
+    assert any(one.count("whose ") == 1 and "whose sex is F" in one for one in told)
+    html = full.html.split('id="facet-region')[1]
+    told = [one for one in paragraphs(html) if one.startswith("Where branch is the same")]
+    assert told
+    assert not any("whose sex is" in one for one in told)
+
+
+def test_the_other_of_two_values_is_named_where_one_is_asked_for() -> None:
+    page = biaskit.page(biaskit.datasets.berkeley(), **BERKELEY, facet_values="female")
+    head = titled(page.html, "Share whose decision is admitted, by gender and department")[0]
+    assert head == ["department", "female", "Rows", "male", "Rows"]
+    assert "all others" not in page.html

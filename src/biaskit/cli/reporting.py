@@ -50,7 +50,7 @@ from biaskit.reports.report import (
 from biaskit.reports.sentences import row_sentences
 from biaskit.reports.summary import Summary, summarised
 from biaskit.sources.counting import count_roles
-from biaskit.store import saved
+from biaskit.store import saved, written
 
 __all__ = ["add_verbs"]
 
@@ -266,6 +266,8 @@ def _demo(args: argparse.Namespace) -> None:
     import tempfile
 
     is_page = args.output is not None and Path(args.output).suffix.lower() == ".html"
+    if is_page:
+        written.refuse_unwritable(args.output)
     with contextlib.ExitStack() as stack:
         if args.output is None or is_page:
             folder = stack.enter_context(tempfile.TemporaryDirectory())

@@ -12,7 +12,7 @@ from biaskit.gate.verdicts import FAIL, UNCERTAIN
 from biaskit.pages.document import document
 from biaskit.pages.figures import folded, opener
 from biaskit.pages.markup import Safe, el, ident, table
-from biaskit.pages.numbers import interval, number, whole
+from biaskit.pages.numbers import interval, number
 from biaskit.pages.sections.tables import judged_table, verdict
 from biaskit.reports.words import name_in_words, value_in_words
 
@@ -44,6 +44,8 @@ def _headline(outcomes: list[Outcome]) -> str:
     if not outcomes:
         return "Nothing was checked"
     bad = [one for one in outcomes if one.broken or failed([one])]
+    if not bad and not any(map(_is_judged, outcomes)):
+        return "No number was judged"
     if not bad:
         every = "The data set" if len(outcomes) == 1 else f"All {len(outcomes):,} data sets"
         return f"{every} passed: no number is surely outside of its limits"
@@ -54,12 +56,17 @@ def _headline(outcomes: list[Outcome]) -> str:
     return f"{len(bad):,} of {len(outcomes):,} did not pass: {names}{more}"
 
 
+def _is_judged(one: Outcome) -> bool:
+    """Whether a data set was judged; one without a file, or of a dry run, was not."""
+    return any(one.verdicts.values()) or bool(one.findings)
+
+
 def _section(one: Outcome) -> Safe:
     return el(
         "section",
         el("h2", name_in_words(one.name), id=ident("data", one.name)),
-        el("p", _counts_of(one)),
-        el("p", one.about) if one.about else None,
+        el("p", _counts_of(one)) if one.broken or _is_judged(one) else None,
+        el("p", f"{one.about[0].upper()}{one.about[1:]}.") if one.about else None,
         *_findings(one),
         *_numbers(one),
     )
@@ -70,8 +77,7 @@ def _counts_of(one: Outcome) -> str:
         return "It could not be checked."
     found = one.verdicts
     told = f"{found['fail']:,} failed, {found['uncertain']:,} uncertain, {found['pass']:,} passed"
-    files = f"{len(one.files):,} file{'' if len(one.files) == 1 else 's'}"
-    return f"{told}; {whole(one.rows)} rows in {files}."
+    return f"{told}, in {len(one.files):,} file{'' if len(one.files) == 1 else 's'}."
 
 
 def _findings(one: Outcome) -> Iterator[Safe]:
@@ -101,7 +107,8 @@ def _numbers(one: Outcome) -> Iterator[Safe]:
         order = {FAIL: 0, UNCERTAIN: 1}
         checked = sorted(one.checked, key=lambda each: order.get(each.verdict, 2))
         caption = f"{len(checked):,} numbers with limits"
-        yield folded(caption, judged_table(caption, checked))
+        label = f"Numbers of {name_in_words(one.name)}"
+        yield folded(caption, judged_table(caption, checked, label))
     limited = [each for each in one.drift if each.verdict]
     if limited:
         caption = f"{len(limited):,} changes since the baseline"
@@ -122,7 +129,7 @@ def _numbers(one: Outcome) -> Iterator[Safe]:
                     ]
                     for each in limited
                 ],
-                label=caption,
+                label=f"Changes of {name_in_words(one.name)}",
                 texts=(1,),
             ),
         )

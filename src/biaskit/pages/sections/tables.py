@@ -102,8 +102,8 @@ def _end(value: float) -> str:
     return number(value) if math.isfinite(value) else "any"
 
 
-def judged_table(caption: str, checked: Sequence[Checked]) -> Safe:
-    """Table of verdicts."""
+def judged_table(caption: str, checked: Sequence[Checked], label: str | None = None) -> Safe:
+    """Table of verdicts, in a region that is named by its caption or otherwise."""
     more = len(checked) - _MOST_VERDICTS
     shown = checked[:_MOST_VERDICTS]
     if more > 0:
@@ -112,7 +112,7 @@ def judged_table(caption: str, checked: Sequence[Checked]) -> Safe:
         caption,
         ["Metric", "Value", "Number", "Interval", "Verdict", "Why"],
         [_of_verdict(one.row, one) for one in shown],
-        label=caption,
+        label=label or caption,
         texts=(1, 4, 5),
     )
 
