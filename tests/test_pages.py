@@ -755,29 +755,37 @@ HEADLINES: list[tuple[Any, dict[str, Any], str, str]] = [
     (
         shares(0.2, 0.5),
         {},
-        "The share whose y is 1 is 20.0 % for those whose sex is F, 30.0 points lower than the "
-        "50.0 % for those whose sex is M.",
+        (
+            "The share whose y is 1 is 20.0 % for those whose sex is F, 30.0 points lower than the "
+            "50.0 % for those whose sex is M."
+        ),
         "DPL 0.300",
     ),
     (
         shares(0.2, 0.5),
         {"positive": 0},
-        "The share whose y is 0 is 50.0 % for those whose sex is M, 30.0 points lower than the "
-        "80.0 % for those whose sex is F.",
+        (
+            "The share whose y is 0 is 50.0 % for those whose sex is M, 30.0 points lower than the "
+            "80.0 % for those whose sex is F."
+        ),
         "DPL 0.300",
     ),
     (
         shares(0.2, 0.5),
         {"facet_values": "M"},
-        "The share whose y is 1 is 50.0 % for those whose sex is M, 30.0 points higher than the "
-        "20.0 % for those whose sex is F.",
+        (
+            "The share whose y is 1 is 50.0 % for those whose sex is M, 30.0 points higher than "
+            "the 20.0 % for those whose sex is F."
+        ),
         "DPL −0.300",
     ),
     (
         shares(0.2, 0.5).assign(p=lambda all_: all_.index % 10 < 4 + 3 * (all_.sex == "F")),
         {"predicted": "p"},
-        "The share predicted positive is 40.0 % for those whose sex is M, 30.0 points lower than "
-        "the 70.0 % for those whose sex is F.",
+        (
+            "The share predicted positive is 40.0 % for those whose sex is M, 30.0 points lower "
+            "than the 70.0 % for those whose sex is F."
+        ),
         "DPPL 0.300",
     ),
     (
@@ -789,8 +797,10 @@ HEADLINES: list[tuple[Any, dict[str, Any], str, str]] = [
     (
         shares(0.2, 0.5),
         {"limits": {"DPL": 0.1}},
-        "The share whose y is 1 is 20.0 % for those whose sex is F, 30.0 points lower than the "
-        "50.0 % for those whose sex is M.",
+        (
+            "The share whose y is 1 is 20.0 % for those whose sex is F, 30.0 points lower than the "
+            "50.0 % for those whose sex is M."
+        ),
         "DPL 0.300",
     ),
 ]
@@ -812,7 +822,7 @@ def test_the_headline_says_what_matters_most_and_its_number_is_beside_it(
 def test_a_breach_does_not_hide_the_largest_difference() -> None:
     table, given, *_ = HEADLINES[5]
     page = biaskit.page(table, facet="sex", label="y", **given)
-    assert any("whose sex is F, 29.0 points lower" in one for one in paragraphs(page.html)[2:8])
+    assert any("whose sex is F, 30.0 points lower" in one for one in paragraphs(page.html)[2:8])
 
 
 def test_what_single_intervals_show_is_said_to_be_theirs() -> None:
@@ -825,6 +835,32 @@ def test_what_single_intervals_show_is_said_to_be_theirs() -> None:
     counted = [one for one in told if "against F" in one and "turned" not in one]
     assert counted
     assert all("own interval" in one for one in counted)
+
+
+def test_a_sentence_that_is_not_sure_with_all_others_says_so() -> None:
+    table = shares(0.2, 0.5)
+    rank = table.groupby("y").cumcount()
+    table["hand"] = np.where(rank < np.where(table.y == 1, 372, 625), "left", "right")
+    page = biaskit.page(table, facet=["sex", "hand"], label="y")
+    report = biaskit.report(table, facet="hand", label="y", metrics="DPL")
+    assert ((report.low > 0) | (report.high < 0)).all()
+    told = [one for one in paragraphs(page.html) if "for those whose hand is right," in one]
+    assert told == [
+        "The share whose y is 1 is 32.7 % for those whose hand is right, 4.6 points lower than the "
+        "37.3 % for those whose hand is left. Where all numbers are judged together, that is not "
+        "sure."
+    ]
+    assert all("not sure" not in one for one in paragraphs(page.html) if "whose sex is F" in one)
+
+
+def test_numbers_and_cuts_have_their_facet_beside_them() -> None:
+    page = biaskit.page(
+        loans(), facet=["years", "income"], facet_above={"years": 4}, facet_edges={"income": [50]},
+        label="repaid",
+    )  # fmt: skip
+    assert "against years above 4" in page.html
+    assert "against income at most 50" in page.html
+    assert "against at most" not in page.html
 
 
 def test_a_value_is_told_alone_within_groups(full: Page) -> None:

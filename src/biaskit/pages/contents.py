@@ -24,6 +24,8 @@ from biaskit.reports.words import Names
 
 __all__ = ["Contents", "Dated"]
 
+_NOT_SURE = "Where all numbers are judged together, that is not sure."
+
 
 @dataclass(frozen=True)
 class Dated:
@@ -71,9 +73,20 @@ class Contents:
         return names_in(self.rows, self.counts, self.known)
 
     def sentence(self, facet: Facet, value: str, metric: str) -> str:
-        """Sentence about a row."""
-        row = self.by_key[facet.name, value, metric]
-        return row_sentences([row], self.counts, self.metrics)[0]
+        """Sentence about a row, and whether its interval alone shows what it says."""
+        key = facet.name, value, metric
+        told = row_sentences([self.by_key[key]], self.counts, self.metrics)[0]
+        return f"{told} {_NOT_SURE}" if key in self._unsure else told
+
+    @cached_property
+    def _unsure(self) -> frozenset[tuple[str, str, str]]:
+        """Rows whose own intervals leave parity, but not surely with all judged together."""
+        judged, together = self.judged, {*self.judged.judged}
+        return frozenset(
+            _key(row)
+            for i, row in enumerate(self.rows)
+            if judged.first[i] in together and judged.is_apart(i) and not judged.is_sure[i]
+        )
 
     def told_within(self, facet: Facet, value: str, metric: Metric) -> str:
         """What the difference of a value does within groups, in a metric."""

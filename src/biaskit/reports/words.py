@@ -16,6 +16,7 @@ from biaskit.reports.report import Row
 
 __all__ = [
     "Names",
+    "called",
     "in_words",
     "interval_in_words",
     "name_in_words",
@@ -172,6 +173,16 @@ def value_in_words(value: str) -> str:
         parts = (f"above {low}" if low else "", f"at most {high}" if high else "")
         return " and ".join(filter(None, parts))
     return name_in_words(value) or "empty"
+
+
+def called(facet: str, value: str) -> str:
+    """Value of a facet in a few words, with the facet where the value alone says nothing.
+
+    >>> called("sex", "Female"), called("sex", "2"), called("age", "<=25")
+    ('Female', 'sex 2', 'age at most 25')
+    """
+    told = value_in_words(value)
+    return told if value[:1].isalpha() else f"{name_in_words(facet)} {told}"
 
 
 def name_in_words(name: str) -> str:

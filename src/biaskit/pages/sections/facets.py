@@ -22,7 +22,7 @@ from biaskit.pages.sections.predictions import right_and_wrong
 from biaskit.pages.sections.tables import metrics_by_value
 from biaskit.reports.rates import ALL, APART, RateRow
 from biaskit.reports.report import Row
-from biaskit.reports.words import name_in_words, value_in_words
+from biaskit.reports.words import called, name_in_words, value_in_words
 
 __all__ = ["facet_section", "lonely_section", "the_one_value"]
 
@@ -178,7 +178,7 @@ def _values(contents: Contents, facet: Facet) -> Iterator[Safe | None]:
             yield from parts
             if contents.is_mirrored(facet):
                 other = next(one for one in contents.values(facet) if one != value)
-                yield el("p", f"For {value_in_words(other)} it is the mirror image.")
+                yield el("p", f"For {called(facet.name, other)} it is the mirror image.")
         else:
             yield folded(sentences[0], *parts)
     others = len(contents.values(facet)) - len(values)
@@ -265,9 +265,9 @@ def _forest(
 ) -> Safe | None:
     if not rows:
         return None
-    told = value_in_words(value)
+    told = called(facet.name, value)
     what = "Ratios" if log else "Metrics"
-    title = f"{what} of {name_in_words(facet.name)} {told}"
+    title = f"{what} of {name_in_words(facet.name)} {value_in_words(value)}"
     head = headed(title, "forest", facet.name, value, what)
     drawn = forest(
         rows,

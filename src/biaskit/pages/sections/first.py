@@ -16,7 +16,7 @@ from biaskit.reports.words import (
     interval_in_words,
     name_in_words,
     one_in_words,
-    value_in_words,
+    those_in,
 )
 
 __all__ = ["first_screen", "headline"]
@@ -107,11 +107,11 @@ def _number(contents: Contents) -> Safe | None:
     return el(
         "p",
         el("strong", f"{row.metric} {number(row.estimate)}"),
-        f" for {name_in_words(row.facet)} = {value_in_words(row.value)}; "
+        f" for {those_in(row.facet, row.value)}; "
         f"{100 * row.confidence:g} % interval {interval(row.low, row.high)}; "
         f"{number(metric.parity, 0)} would be no difference."
         if words
-        else f" for {name_in_words(row.facet)} = {value_in_words(row.value)}.",
+        else f" for {those_in(row.facet, row.value)}.",
     )
 
 

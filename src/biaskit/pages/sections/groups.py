@@ -15,7 +15,7 @@ from biaskit.pages.contents import Contents
 from biaskit.pages.figures import figure, headed
 from biaskit.pages.markup import Safe, el, table
 from biaskit.pages.numbers import interval, number, percent, whole
-from biaskit.reports.words import name_in_words, value_in_words
+from biaskit.reports.words import called, name_in_words, value_in_words
 
 __all__ = ["within_groups"]
 
@@ -59,8 +59,8 @@ def within_groups(contents: Contents, facet: Facet) -> Iterator[Safe]:
         others = names.references.get(facet.name, "")
         if value in (pair := names.pairs.get(facet.name, ())):
             others = next(one for one in pair if one != value)
-        other = value_in_words(others) if others else "all others"
-        told = value_in_words(value)
+        other = called(facet.name, others) if others else "all others"
+        told = called(facet.name, value)
         what = "Share predicted positive" if predicts else f"Share whose {names.positive}"
         row = contents.by_key[facet.name, value, metric.symbol]
         finding = contents.told_within(facet, value, metric)

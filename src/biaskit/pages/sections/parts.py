@@ -16,7 +16,7 @@ from biaskit.pages.contents import Contents
 from biaskit.pages.figures import figure, headed
 from biaskit.pages.markup import Safe, el, table
 from biaskit.pages.numbers import interval, number
-from biaskit.reports.words import name_in_words, value_in_words
+from biaskit.reports.words import called, name_in_words, value_in_words
 
 __all__ = ["dependence_by_value", "parts_of_gap"]
 
@@ -40,7 +40,7 @@ def parts_of_gap(contents: Contents, facet: Facet) -> Iterator[Safe]:
 
 
 def _waterfall(facet: Facet, value: str, output: str, rows: Sequence[GapRow]) -> Safe:
-    told, name = value_in_words(value), name_in_words(facet.name)
+    told, name = called(facet.name, value), name_in_words(facet.name)
     total = next(row for row in rows if row.feature == TOTAL)
     features = [row for row in rows if row.feature != TOTAL]
     largest = max(features, key=lambda row: row.gap if total.gap >= 0 else -row.gap)
@@ -52,7 +52,7 @@ def _waterfall(facet: Facet, value: str, output: str, rows: Sequence[GapRow]) ->
     )
     if not total.gap:
         finding = f"The model's mean output{of_output} is the same for {told} and the others"
-    title = f"Parts of the gap in the model's output{of_output}, {name}: {told}"
+    title = f"Parts of the gap in the model's output{of_output}, {name}: {value_in_words(value)}"
     head = headed(title, "waterfall", facet.name, value, output)
     drawn = waterfall(
         [
