@@ -111,17 +111,43 @@ def test_the_interval_of_the_difference_holds() -> None:
         held = 0
         for _ in range(300):
             positive = rng.binomial(sizes, rate)
-            df = pd.DataFrame(
-                {
-                    "g": np.repeat([f"v{i}" for i in range(len(rate))], 2),
-                    "y": np.tile([1, 0], len(rate)),
-                    "n": np.ravel(np.column_stack([positive, sizes - positive])),
-                }
-            )
+            df = frequencies(positive.tolist(), sizes.tolist())
             counts = biaskit.count(df, facet="g", label="y", frequency="n")
             apart = next(row for row in rate_rows(counts) if row.value == APART)
             held += apart.low <= rate.max() - rate.min() + 1e-12 <= apart.high + 2e-12
         assert held >= 0.925 * 300, truth
+
+
+def frequencies(positive: list[int], rows: list[int]) -> pd.DataFrame:
+    """Positive and negative rows of some values, each as one row and how often it occurs."""
+    return pd.DataFrame(
+        {
+            "g": np.repeat([f"v{i}" for i in range(len(rows))], 2),
+            "y": np.tile([1, 0], len(rows)),
+            "n": np.ravel(np.column_stack([positive, np.subtract(rows, positive)])),
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("positive", "rows"),
+    [([1, 500], [2, 1000]), ([3, 8, 20, 1], [30, 40, 50, 4]), ([10, 30, 40, 20], [100] * 4)],
+)
+def test_the_difference_is_below_the_high_end_of_a_pair(
+    positive: list[int], rows: list[int]
+) -> None:
+    """One pair is truly the farthest apart: no pair's own high end is exceeded, nor widened."""
+    roles = {"facet": "g", "label": "y", "frequency": "n"}
+    df = frequencies(positive, rows)
+    apart = biaskit.rates(df, **roles).set_index("value").loc[APART]
+    pairs = []
+    for one in df["g"].unique():
+        for other in df["g"].unique():
+            if one != other:
+                two = df[df["g"].isin([one, other])]
+                gap = biaskit.report(two, **roles, metrics="DPL", facet_values=one).iloc[0]
+                pairs.append(gap["high"])
+    assert apart["high"] == pytest.approx(max(pairs))
 
 
 def test_what_cannot_be_is_undefined() -> None:

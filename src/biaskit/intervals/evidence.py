@@ -210,7 +210,12 @@ class OfDifference(Evidence):
 
 
 class OfStrata(Evidence):
-    """The shares of either outcome are combined over the strata, and then with each other."""
+    """The shares of either outcome are combined over the strata, and then with each other.
+
+    The reach of a share ends at 0 or 1, so where strata have few rows, the root of the sum of the
+    squares of their reaches never gets as far as their mean may truly be. So a mean reaches at
+    least as far as a single proportion that is as large and varies as much.
+    """
 
     def __init__(self, form: forms.Strata, estimate: Array):
         super().__init__(estimate)
@@ -222,18 +227,24 @@ class OfStrata(Evidence):
             for i in (0, 1)
         )
         # Below and above: the counted rows, and the others.
-        of = np.arange(len(self.weight))[:, np.newaxis]
-        self._asks(np.stack([count, rows - count]), np.stack([rows, rows]), of)
-        self.all_of_them = self.shape
+        self.all_of_them = (2, *count.shape)
+        of = np.zeros(self.all_of_them) + np.arange(len(self.weight))[:, np.newaxis]
+        both = np.stack([count, rows - count])
+        flat = np.stack([both, np.stack([rows, rows]), of]).reshape(3, -1)
         self.where: Any = slice(None)
         if self.weight.shape[-1] > _MANY_STRATA:
-            flat = np.stack([self.x, self.n, self.of])
             flat, self.where = np.unique(flat, axis=1, return_inverse=True)
-            self._asks(flat[0], flat[1], flat[2].astype(np.intp))
+        # And the same of the means.
+        means, size = _as_one(both, rows, self.weight)
+        means = np.stack([means, np.stack([size, size]), of[..., 0]])
+        flat = np.concatenate([flat, means.reshape(3, -1)], axis=1)
+        self._asks(flat[0], flat[1], flat[2].astype(np.intp))
 
     def _ends(self, reaches: Array, tail: Array) -> tuple[Array, Array]:
-        found = reaches[self.where].reshape(self.all_of_them)
-        (plus_down, minus_down), (plus_up, minus_up) = self._over_strata(*found)
+        parts, means = np.split(reaches, [-4 * len(self.weight)])
+        over = self._over_strata(*parts[self.where].reshape(self.all_of_them))
+        means = self.weight.sum(axis=-1) * means.reshape(2, 2, -1)
+        (plus_down, minus_down), (plus_up, minus_up) = map(np.fmax, over, means)
         low = np.sqrt(plus_down * plus_down + minus_up * minus_up)
         high = np.sqrt(plus_up * plus_up + minus_down * minus_down)
         return self.estimate - low, self.estimate + high
@@ -256,6 +267,22 @@ class OfStrata(Evidence):
             np.maximum(made[0], (made[0] + wide - lean) / 2),
             np.maximum(made[1], (made[1] + wide + lean) / 2),
         )
+
+
+def _as_one(both: Array, rows: Array, weight: Array) -> tuple[Array, Array]:
+    """Counts and rows of a proportion that is as large and varies as much as a mean over strata.
+
+    `both` has the counted rows and the others, and the last axis has the strata. The variance of a
+    stratum is that of its share, drawn to the mean as if by one more row.
+    """
+    total, square = weight.sum(axis=-1), weight**2
+    mean = divide((weight * both / rows).sum(axis=-1), total)
+    alike = divide(total**2, (square / rows).sum(axis=-1))  # rows, if all shares were the same
+    drawn = (alike * mean + 1) / (alike + 2)
+    share = (both + drawn[..., np.newaxis]) / (rows + 1)
+    variance = share[0] * share[1] / rows / (1 - rows / (rows + 1) ** 2)
+    size = divide(drawn[0] * drawn[1] * total**2, (square * variance).sum(axis=-1))
+    return mean * size, size
 
 
 class OfQuotient(Evidence):

@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-import numpy as np
-
 from biaskit.counts.levels import show
 from biaskit.counts.references import Reference
 from biaskit.metrics import Metric
 from biaskit.reports.numbers import Asked, Compared, Numbers, not_given
+from biaskit.reports.within import DISAPPEARS, REVERSES, Gap, change_within
 
 __all__ = ["NOT_COMPUTED", "notes_of", "of_outcome"]
 
@@ -38,10 +37,13 @@ def notes_of(
     notes = _of_counts(metric, own, of, asked)
     without = next((one for one in found if one.symbol == metric.without_groups), None)
     if without is not None:
-        for i, change in enumerate(_changes_within_groups(found[without], own)):
-            if change:
-                told = f"the disparity of {metric.without_groups} {change} within groups"
-                notes[i] = _joined(told, notes[i])
+        gaps = zip(_gaps(own), _gaps(found[without]), strict=True)
+        for i, (within, whole) in enumerate(gaps):
+            sure = _is_apart(within), _is_apart(whole)
+            change = change_within(within, whole, without, *sure)
+            if change in (DISAPPEARS, REVERSES):
+                told = f"by their own intervals, the disparity of {without.symbol} {change}"
+                notes[i] = _joined(f"{told} within groups", notes[i])
     return [_joined(note, against) for note in notes]
 
 
@@ -109,13 +111,14 @@ def _few(side: str, n: int) -> str:
     return f"{['no rows', 'one row'][n] if n < 2 else f'only {n} rows'} on side {side}"
 
 
-def _changes_within_groups(whole: Numbers, within: Numbers) -> list[str]:
-    """How disparities that are beyond chance change within groups."""
-    told = (whole.low > 0) | (whole.high < 0)
-    disappears = (within.low <= 0) & (within.high >= 0)
-    reverses = np.sign(within.estimate) == -np.sign(whole.estimate)
-    changes = np.where(disappears, "disappears", np.where(reverses, "reverses", ""))
-    return [str(one) for one in np.where(told, changes, "")]
+def _gaps(of: Numbers) -> list[Gap]:
+    """Numbers of each comparison, as `change_within` takes them."""
+    columns = (of.estimate, of.low, of.high, *of.rates, of.n_a, of.n_d)
+    return [Gap(*numbers) for numbers in zip(*(one.tolist() for one in columns), strict=True)]
+
+
+def _is_apart(gap: Gap) -> bool:
+    return gap.low > 0 or gap.high < 0
 
 
 def _joined(*notes: str) -> str:

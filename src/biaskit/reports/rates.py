@@ -116,9 +116,11 @@ predicted_positive, facet_values, reference, facet_above, facet_at_most, facet_e
     Notes
     -----
     Intervals of rates are mid-p, as in `biaskit.report` (docs/intervals.md). The interval of the
-    difference is made of those of all pairs, each at the level that Z. Sidak ("Rectangular
-    confidence regions for the means of multivariate normal distributions", JASA 62, 1967) gives for
-    as many: its ends are the largest low end and the largest high end of any pair.
+    difference is made of those of all pairs. Its low end is the largest of theirs, each at the
+    level that Z. Sidak ("Rectangular confidence regions for the means of multivariate normal
+    distributions", JASA 62, 1967) gives for as many. Its high end is the largest of theirs, too, at
+    the level of one: it is above the difference of the two values that truly are the extremes
+    wherever that of this pair is.
 
     Examples
     --------
@@ -218,9 +220,12 @@ def _apart(
     p, x, n = estimate[defined], count[defined], rows[defined]
     if len(p) < 2:
         return math.nan, math.nan, math.nan
+    gaps = np.subtract.outer(p, p)
     pairs = len(p) * (len(p) - 1) / 2
     down, up = both_reaches(x, n, -math.expm1(math.log(confidence) / pairs) / 2)
-    gaps = np.subtract.outer(p, p)
     low = gaps - np.sqrt(np.add.outer(down**2, up**2))
+    # One pair is truly the farthest apart, whatever was drawn: its own high end is allowed for.
+    down, up = both_reaches(x, n, (1 - confidence) / 2)
     high = gaps + np.sqrt(np.add.outer(up**2, down**2))
+    np.fill_diagonal(high, -math.inf)  # a value is no pair with itself
     return float(gaps.max()), max(float(low.max()), 0.0), min(float(high.max()), 1.0)

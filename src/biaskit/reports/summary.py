@@ -124,7 +124,7 @@ def summary(
 together (95 %).'
     >>> told[2]
     'Where department is the same, the difference disappears for those whose gender is female: \
-what is left could be chance (CDDL, 95 % interval: minus 5.2 to 1.4 points).'
+what is left could be chance (CDDL, 95 % interval: minus 5.3 to 1.4 points).'
     """
     rows = rows_of(report)
     made = summarised(rows, given_counts(counts), chosen(metrics), _where(report, rows))

@@ -4,16 +4,42 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from biaskit.metrics import Metric
-from biaskit.reports.report import Row
 
-__all__ = ["APPEARS", "DISAPPEARS", "REVERSES", "STAYS", "UNCLEAR", "Change", "changes_within"]
+if TYPE_CHECKING:
+    from biaskit.reports.report import Row
+
+__all__ = [
+    "APPEARS",
+    "DISAPPEARS",
+    "REVERSES",
+    "STAYS",
+    "UNCLEAR",
+    "Change",
+    "Gap",
+    "change_within",
+    "changes_within",
+]
 
 STAYS, DISAPPEARS, REVERSES = "stays", "disappears", "reverses"
 #: It is sure within groups only; or it is sure over all rows, and within groups nothing is.
 APPEARS, UNCLEAR = "appears", "unclear"
+
+
+class Gap(NamedTuple):
+    """A difference with its interval and what it was computed from, as in a row of a report."""
+
+    estimate: float
+    low: float
+    high: float
+    rate_a: float
+    rate_d: float
+    of_a: float
+    of_d: float
+    n_a: int
+    n_d: int
 
 
 class Change(NamedTuple):
@@ -28,11 +54,7 @@ class Change(NamedTuple):
 def changes_within(
     rows: Sequence[Row], known: Mapping[str, Metric], table: Sequence[int], is_sure: Sequence[bool]
 ) -> Iterator[Change]:
-    """What each difference does within groups, as far as intervals show it.
-
-    It stays or reverses where both numbers are sure. It disappears where only that over all rows is
-    sure, and the interval within groups holds parity and ends before that over all rows begins;
-    where the two overlap, it is unclear.
+    """What each difference does within groups; see `change_within`.
 
     Parameters
     ----------
@@ -54,7 +76,8 @@ def changes_within(
         for symbol in (metric.without_groups, *_same_proportions(metric, known)):
             whole = places.get((at, row.facet, row.value, symbol))
             if whole is not None and not math.isnan(rows[whole].estimate + rows[whole].low):
-                what = _what(row, rows[whole], known[symbol], is_sure[i], is_sure[whole])
+                sure = is_sure[i], is_sure[whole]
+                what = change_within(_gap(row), _gap(rows[whole]), known[symbol], *sure)
                 if what:
                     yield Change(i, whole, what)
                 break
@@ -68,19 +91,40 @@ def _same_proportions(metric: Metric, known: Mapping[str, Metric]) -> Iterator[s
             yield symbol
 
 
-def _what(row: Row, whole: Row, metric: Metric, is_sure: bool, whole_is_sure: bool) -> str:
+def change_within(
+    within: Gap, whole: Gap, metric: Metric, is_sure: bool, whole_is_sure: bool
+) -> str:
+    """What a difference does within groups, as far as intervals show it; empty where it is nowhere.
+
+    It stays or reverses where both numbers are sure. It disappears where only that over all rows is
+    sure, and the interval within groups holds parity and ends before that over all rows begins;
+    where the two overlap, it is unclear.
+
+    Parameters
+    ----------
+    within, whole
+        The difference within groups and over all rows.
+    metric
+        Metric of the difference over all rows.
+    is_sure, whole_is_sure
+        Whether the one and the other leave parity surely.
+    """
     if is_sure and whole_is_sure:
-        return STAYS if (row.estimate > 0) == (whole.estimate > 0) else REVERSES
+        return STAYS if (within.estimate > 0) == (whole.estimate > 0) else REVERSES
     if is_sure:
         return APPEARS
     if not whole_is_sure:
         return ""
     near = min(abs(whole.low), abs(whole.high)) * _unit(whole, metric)
-    far = row.high if whole.estimate > 0 else -row.low
-    return DISAPPEARS if row.low <= 0 <= row.high and far < near else UNCLEAR
+    far = within.high if whole.estimate > 0 else -within.low
+    return DISAPPEARS if within.low <= 0 <= within.high and far < near else UNCLEAR
 
 
-def _unit(whole: Row, metric: Metric) -> float:
+def _gap(row: Row) -> Gap:
+    return Gap(*(getattr(row, name) for name in Gap._fields))
+
+
+def _unit(whole: Gap, metric: Metric) -> float:
     """What a difference of proportions is multiplied by to be one of the shares of side d.
 
     The share of d among the negatives minus that among the positives is the difference of the
