@@ -387,9 +387,13 @@ def _paths(*given: Any) -> tuple[str, ...]:
 
 
 def _drift(counts: Counts, baseline: Any, confidence: float, seed: int) -> Sequence[Drift]:
+    """Changes since a baseline, of the facets that the page shows."""
     if baseline is None:
         return ()
     now, then = counts_of_both(counts, baseline)
+    facets = now.roles.facet
+    if {*facets} < {*then.roles.facet}:
+        then = then.choosing(facet=[one.given for one in facets])
     return compare_rows(now, then, allowed_changes(0.0), confidence=confidence, seed=seed)
 
 

@@ -57,8 +57,8 @@ def within_groups(contents: Contents, facet: Facet) -> Iterator[Safe]:
             float(a.n),
         )
         others = names.references.get(facet.name, "")
-        if contents.is_mirrored(facet):
-            others = next(one for one in contents.values(facet) if one != value)
+        if value in (pair := names.pairs.get(facet.name, ())):
+            others = next(one for one in pair if one != value)
         other = value_in_words(others) if others else "all others"
         told = value_in_words(value)
         what = "Share predicted positive" if predicts else f"Share whose {names.positive}"
