@@ -46,7 +46,7 @@ def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["README.md", "docs/scale.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/scale.md", "docs/pages.md"])
 def test_console_blocks_run(name: str, tmp_path: Path) -> None:
     """In an empty folder, each command prints what the page says it does."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -65,7 +65,7 @@ def test_console_blocks_run(name: str, tmp_path: Path) -> None:
             )
             assert done.stdout == expected, command
             ran += 1
-    assert ran >= {"README.md": 6, "docs/scale.md": 4}[name]
+    assert ran >= {"README.md": 6, "docs/scale.md": 4, "docs/pages.md": 5}[name]
 
 
 def test_the_set_up_is_two_commands_of_one_line() -> None:
