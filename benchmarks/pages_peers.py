@@ -124,7 +124,7 @@ def main() -> None:
         browser.close()
     lines.append(f"| {' | '.join(CLARIFY)} |")
     if args.write:
-        packages = ["biaskit", "numpy", "pandas", "playwright"]
+        packages = ["numpy", "pandas", "playwright"]
         write_section("pages beside peers", "\n".join(lines), packages=packages)
 
 
