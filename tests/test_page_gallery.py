@@ -8,9 +8,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from markdown_it import MarkdownIt
 
 import biaskit
 from biaskit.cli import main
+from biaskit.pages.page import Page
+from support.browser import ADDRESS, chromium, opened
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "pages.md"
 PEOPLE = pd.DataFrame(
@@ -64,3 +67,46 @@ def test_the_jobs_of_the_document_make_the_page_that_they_keep(
         Path(kept).unlink(missing_ok=True)
         assert main(arguments) == 1
         assert "people" in Path(kept).read_text("utf-8")
+
+
+HOSTILE = (
+    """</script><img src=x onerror=alert(1)>'" onload='alert(2)' &amp;#39; &quot;""",
+    "[click](javascript:alert(1)) **bold** `code` <b>\u202etxt.exe\x1b[31m",
+)
+
+
+def hostile() -> Page:
+    """Page whose facet, values, group and name would break out wherever they are not escaped."""
+    frame = PEOPLE.assign(sex=[HOSTILE[i % 2] for i in range(len(PEOPLE))])
+    frame = frame.rename(columns={"sex": HOSTILE[0], "place": HOSTILE[1]})
+    return biaskit.page(
+        frame, facet=HOSTILE[0], label="paid", group=HOSTILE[1], name=" ".join(HOSTILE)
+    )
+
+
+@pytest.mark.browser
+def test_a_notebook_shows_the_page_in_a_frame_as_it_is() -> None:
+    made = hostile()
+    notebook = f"<!DOCTYPE html><title>n</title><p id=before>{made._repr_html_()}<p id=after>end"
+    with chromium() as browser:
+        with opened(browser, made.html) as alone:
+            expected = alone.page.inner_text("main")
+        with opened(browser, notebook) as shown:
+            shown.page.locator("iframe").scroll_into_view_if_needed()
+            inside = shown.page.frame_locator("iframe")
+            inside.locator("#origin").wait_for()
+            assert inside.locator("main").inner_text().split() == expected.split()
+            assert shown.page.locator("iframe").count() == 1
+            assert shown.page.inner_text("#after") == "end"
+            assert shown.requests == [ADDRESS]
+            assert shown.said == []
+            inside.locator("#open-all").click()
+            assert inside.locator("details:not([open])").count() == 0
+
+
+def test_the_summary_in_a_notebook_without_frames_is_words_alone() -> None:
+    made = hostile()
+    bundle = made._repr_mimebundle_(include=None, exclude=None)
+    rendered = MarkdownIt().render(bundle["text/markdown"])
+    assert {*re.findall(r"</?([a-z]+)", rendered)} == {"p", "strong", "ul", "li"}
+    assert not re.search("[\x00-\x09\x0b-\x1f\u202e]", bundle["text/plain"])
