@@ -69,6 +69,14 @@ def test_the_jobs_of_the_document_make_the_page_that_they_keep(
         assert "people" in Path(kept).read_text("utf-8")
 
 
+def test_a_page_of_dated_counts_says_which_rows_it_is_about(tmp_path: Path) -> None:
+    for month, rows in enumerate((240, 200, 160), 1):
+        biaskit.count(PEOPLE[:rows], **ROLES).save(tmp_path / f"2026-{month:02}.counts")
+    html = biaskit.page(str(tmp_path / "2026-*.counts")).html
+    assert "All is about the 160 rows of 2026-03, the last of 3 dated counts" in html
+    assert "rows were read" not in html
+
+
 HOSTILE = (
     """</script><img src=x onerror=alert(1)>'" onload='alert(2)' &amp;#39; &quot;""",
     "[click](javascript:alert(1)) **bold** `code` <b>\u202etxt.exe\x1b[31m",
