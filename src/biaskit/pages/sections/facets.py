@@ -251,7 +251,11 @@ def _ways(number_of: int, against: int, favour: int, told: str) -> str:
     ]
     if number_of == 1:
         return f"By its own interval, this is {sides[0][1]} {told}"
-    ways = " and ".join(f"{some:,} {side} {told}" for some, side in sides)
-    return (
-        f"Of {number_of:,}, each by its own interval, {'is' if sides[0][0] == 1 else 'are'} {ways}"
-    )
+    (first, side), *others = sides
+    told_first = f"{first:,} of {number_of:,} {_are(first)} {side} {told}"
+    ways = [told_first, *(f"{some:,} {_are(some)} {side} {told}" for some, side in others)]
+    return f"By their own intervals, {' and '.join(ways)}"
+
+
+def _are(some: int) -> str:
+    return "is" if some == 1 else "are"
