@@ -21,12 +21,17 @@ ROLES: dict[str, Any] = {
     "predicted": "scored",
     "positive": 1,
 }
+GALLERY = Path(__file__).parent.parent / "docs" / "pages"
+ATTRIBUTIONS = biaskit.Attributions.load(GALLERY / "adult.attributions")
 COMPAS = biaskit.datasets.compas()
 COUNTS = biaskit.count(COMPAS, **ROLES)
 THEN = biaskit.count(COMPAS[::2], **ROLES)
 REPORT = biaskit.report(COUNTS)
 RATES = biaskit.rates(COUNTS)
 ONE = "African-American"
+DEPENDENCE = biaskit.partial_dependence(
+    lambda rows: rows["scored"] * 0.5, COMPAS[::7], ["scored"], facet="race", columns=["scored"]
+)
 STACKED = pd.concat(
     [biaskit.report(one).assign(year=2025 + i) for i, one in enumerate([THEN, COUNTS])]
 )
@@ -62,6 +67,18 @@ def lengths(svg: str) -> list[str]:
             lambda: biaskit.chart(STACKED, kind="time", value=ONE),
             lambda: biaskit.page([THEN, COUNTS], facet_values=ONE),
             id="time",
+        ),
+        pytest.param(
+            lambda: biaskit.chart(
+                biaskit.explain(ATTRIBUTIONS, facet="sex", facet_values="Female")
+            ),
+            lambda: biaskit.page(GALLERY / "adult.counts", attributions=ATTRIBUTIONS),
+            id="gap",
+        ),
+        pytest.param(
+            lambda: biaskit.chart(DEPENDENCE),
+            lambda: biaskit.page(COUNTS, dependence=DEPENDENCE),
+            id="dependence",
         ),
     ],
 )

@@ -300,9 +300,11 @@ def _gap(frame: Any, asked: _Asked) -> tuple[str, Safe]:
 
 
 def _dependence(frame: Any, asked: _Asked) -> tuple[str, Safe]:
-    rows = _only(_rows(frame, DependenceRow), "facet", asked.facet)
-    kept = _only(rows, "output", asked.output)
-    by = f", by {name_in_words(kept[0].facet)}" if kept[0].facet else ""
+    rows = _rows(frame, DependenceRow)
+    if asked.facet is None:  # all rows together are drawn where there is nothing else
+        rows = [one for one in rows if one.facet != ALL] or rows
+    kept = _only(_only(rows, "facet", asked.facet), "output", asked.output)
+    by = "" if kept[0].facet == ALL else f", by {name_in_words(kept[0].facet)}"
     title = f"The model's mean output as one feature is set{by}"
     return title, drawn_dependence(kept, _headed(title))
 
