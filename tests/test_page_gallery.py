@@ -69,6 +69,16 @@ def test_the_jobs_of_the_document_make_the_page_that_they_keep(
         assert "people" in Path(kept).read_text("utf-8")
 
 
+@pytest.mark.parametrize("path", sorted(DOCUMENT.parent.glob("pages/*.html")), ids=lambda p: p.stem)
+def test_each_region_and_drawing_of_a_page_has_a_name_of_its_own(path: Path) -> None:
+    html = path.read_text(encoding="utf-8")
+    regions = re.findall(r' role="region"[^>]* aria-label="([^"]*)"', html)
+    ids = re.findall(r' id="([^"]*)"', html)
+    assert len(regions) >= 4
+    assert len({*regions}) == len(regions)
+    assert len({*ids}) == len(ids)
+
+
 def test_a_page_of_dated_counts_says_which_rows_it_is_about(tmp_path: Path) -> None:
     for month, rows in enumerate((240, 200, 160), 1):
         biaskit.count(PEOPLE[:rows], **ROLES).save(tmp_path / f"2026-{month:02}.counts")

@@ -15,7 +15,7 @@ from biaskit.pages.contents import Contents
 from biaskit.pages.figures import figure, headed
 from biaskit.pages.markup import Safe, el, table
 from biaskit.pages.numbers import interval, number, percent, whole
-from biaskit.reports.words import value_in_words
+from biaskit.reports.words import name_in_words, value_in_words
 
 __all__ = ["within_groups"]
 
@@ -64,7 +64,7 @@ def within_groups(contents: Contents, facet: Facet) -> Iterator[Safe]:
         what = "Share predicted positive" if predicts else f"Share whose {names.positive}"
         row = contents.by_key[facet.name, value, metric.symbol]
         finding = contents.told_within(facet, value, metric)
-        title = f"{what}, by {group}"
+        title = f"{what}, by {name_in_words(facet.name)} and {group}"
         head = headed(title, "strata", facet.name, metric.symbol)
         drawn = strata(
             rows,
