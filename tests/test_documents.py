@@ -103,7 +103,7 @@ def test_pages_that_are_made_of_the_code() -> None:
 def test_the_gallery_is_small_and_of_aggregates() -> None:
     """No rows of people are in the repository, and few cells of 1 to 10 of them."""
     folder = ROOT / "docs" / "pages"
-    assert sum(one.stat().st_size for one in folder.iterdir()) < 600_000
+    assert sum(one.stat().st_size for one in folder.iterdir()) < 450_000
     for path in folder.glob("*.counts"):
         for facet, table in biaskit.Counts.load(path).tables.items():
             assert table.n.size <= 48, (path, facet)
