@@ -246,16 +246,10 @@ def _forest(
 def _ways(number_of: int, against: int, favour: int, told: str) -> str:
     if not against and not favour:
         return f"Every interval holds parity: these differences for {told} could be chance"
-    sides = [
-        (some, side) for some, side in ((against, "against"), (favour, "in favour of")) if some
-    ]
-    if number_of == 1:
-        return f"By its own interval, this is {sides[0][1]} {told}"
-    (first, side), *others = sides
-    told_first = f"{first:,} of {number_of:,} {_are(first)} {side} {told}"
-    ways = [told_first, *(f"{some:,} {_are(some)} {side} {told}" for some, side in others)]
-    return f"By their own intervals, {' and '.join(ways)}"
-
-
-def _are(some: int) -> str:
-    return "is" if some == 1 else "are"
+    sides = [(against, "against"), (favour, "in favour of")]
+    (first, _), *others = counted = [one for one in sides if one[0]]
+    ways = " and ".join(f"{some:,} {side} {told}" for some, side in others)
+    are = "is" if first == 1 else "are"
+    own = "each by its own interval" if first > 1 or others else "by its own interval"
+    most = f"{first:,} of {number_of:,} {are} {counted[0][1]} {told}"
+    return f"{most}{' and ' + ways if ways else ''}, {own}"
