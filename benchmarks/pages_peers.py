@@ -1,8 +1,8 @@
 """The page beside Evidently's report of the same table, as a browser sees them.
 
 Evidently is no dependency. It lives in an environment of its own, since 0.7 does not run with
-pandas 3: ``python -m venv /tmp/evidently && /tmp/evidently/bin/pip install evidently 'pandas<3'
-pyarrow``. ``python benchmarks/pages_peers.py /tmp/evidently/bin/python`` prints the table;
+pandas 3: ``python -m venv peers && peers/bin/pip install evidently 'pandas<3' pyarrow``.
+``python benchmarks/pages_peers.py peers/bin/python`` prints the table;
 ``--write`` also puts it into docs/benchmarks.md. Chromium is needed, too.
 """
 
