@@ -1,4 +1,4 @@
-"""Pages made of the code: metrics, findings, rooms: ``python docs/generate.py``.
+"""Pages made of the code: metrics, findings, rooms, a gallery: ``python docs/generate.py``.
 
 A test holds that the pages in the repository are what this makes of the code.
 """
@@ -6,10 +6,14 @@ A test holds that the pages in the repository are what this makes of the code.
 from __future__ import annotations
 
 import ast
+import contextlib
+import io
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import biaskit
+from biaskit.cli import main as run
 from biaskit.counts.roles import Roles
 from biaskit.gate.findings import CODES, Code
 from biaskit.metrics import FROM_ROWS, METRICS, Metric, needs_rows
@@ -49,7 +53,38 @@ def pages() -> dict[str, dict[str, str]]:
         "metrics": {**metrics, "README.md": overview()},
         "findings": {**findings, "README.md": overview_of_findings()},
         ".": {"rooms.md": rooms(), "design.md": design()},
+        "pages": gallery(),
     }
+
+
+def gallery() -> dict[str, str]:
+    """Pages of real tables, by file name; docs/pages/README.md has their sources."""
+    at = DOCS / "pages"
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        berkeley = Path(folder) / "berkeley.html"
+        if run(["demo", "-o", str(berkeley)]):
+            raise SystemExit("biaskit demo failed")
+        made = {berkeley.name: berkeley.read_text(encoding="utf-8")}
+    adult, compas = at / "adult.counts", at / "compas.counts"
+    of_adult = {"positive": ">50K", "limits": {"DPPL": 0.1, "RD": 0.1}}
+    after = at / "adult-after.counts"
+    pages_of = {
+        "adult.html": biaskit.page(
+            adult,
+            **of_adult,
+            attributions=at / "adult.attributions",
+            name="Incomes of the US census, 1994",
+        ),
+        "compas.html": biaskit.page(compas, name="COMPAS, Broward County"),
+        "drift.html": biaskit.page(
+            after,
+            **of_adult,
+            facet="sex",
+            baseline=at / "adult-before.counts",
+            name="Incomes of the US census, 1994: another model",
+        ),
+    }
+    return {**made, **{name: one.html for name, one in pages_of.items()}}
 
 
 def folders() -> str:
@@ -303,12 +338,18 @@ def cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
+def written_in(folder: str) -> list[Path]:
+    """Files of a folder that are made of the code, but for those in the one above."""
+    kind = {"pages": "*.html", ".": ""}.get(folder, "*.md")
+    return [*(DOCS / folder).glob(kind)] if kind else []
+
+
 def main() -> None:
     """Write the pages, and delete those of what is gone."""
     for folder, made in pages().items():
         (DOCS / folder).mkdir(exist_ok=True)
-        for old in (DOCS / folder).glob("*.md"):
-            if folder != "." and old.name not in made:
+        for old in written_in(folder):
+            if old.name not in made:
                 old.unlink()
         for name, text in made.items():
             (DOCS / folder / name).write_text(text, encoding="utf-8")

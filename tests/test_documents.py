@@ -46,7 +46,7 @@ def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["README.md", "docs/scale.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/scale.md", "docs/pages.md"])
 def test_console_blocks_run(name: str, tmp_path: Path) -> None:
     """In an empty folder, each command prints what the page says it does."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -65,7 +65,7 @@ def test_console_blocks_run(name: str, tmp_path: Path) -> None:
             )
             assert done.stdout == expected, command
             ran += 1
-    assert ran >= {"README.md": 6, "docs/scale.md": 4}[name]
+    assert ran >= {"README.md": 6, "docs/scale.md": 4, "docs/pages.md": 5}[name]
 
 
 def test_the_set_up_is_two_commands_of_one_line() -> None:
@@ -93,10 +93,21 @@ def generator() -> ModuleType:
 
 
 def test_pages_that_are_made_of_the_code() -> None:
-    for folder, made in generator().pages().items():
-        pages = (ROOT / "docs" / folder).glob("*.md")
-        found = {p.name: p.read_text("utf-8") for p in pages if folder != "." or p.name in made}
+    made_of_code = generator()
+    for folder, made in made_of_code.pages().items():
+        there = {one.name for one in made_of_code.written_in(folder)} or {*made}
+        found = {name: (ROOT / "docs" / folder / name).read_text("utf-8") for name in there}
         assert found == made, "run `python docs/generate.py`"
+
+
+def test_the_gallery_is_small_and_of_aggregates() -> None:
+    """No rows of people are in the repository, and few cells of 1 to 10 of them."""
+    folder = ROOT / "docs" / "pages"
+    assert sum(one.stat().st_size for one in folder.iterdir()) < 450_000
+    for path in folder.glob("*.counts"):
+        for facet, table in biaskit.Counts.load(path).tables.items():
+            assert table.n.size <= 48, (path, facet)
+            assert ((table.n > 0) & (table.n <= 10)).sum() <= 4, (path, facet)
 
 
 def test_the_drawing_of_the_folders_has_each() -> None:

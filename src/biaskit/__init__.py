@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from biaskit.gate.compare import compare
     from biaskit.gate.ranking import ndcg
     from biaskit.metrics import METRICS, lp_norm, metric
+    from biaskit.pages.chart import chart
     from biaskit.pages.exports.show import show
     from biaskit.pages.page import page
     from biaskit.reports.rates import rates
@@ -36,6 +37,7 @@ __all__ = [
     "Roles",
     "__version__",
     "attribute",
+    "chart",
     "check",
     "compare",
     "compat",
@@ -63,6 +65,7 @@ _HOME = {
     "Counts": "biaskit.counts.counts",
     "Roles": "biaskit.counts.roles",
     "attribute": "biaskit.explanations.explain",
+    "chart": "biaskit.pages.chart",
     "check": "biaskit.gate.check",
     "compare": "biaskit.gate.compare",
     "count": "biaskit.sources.counting",

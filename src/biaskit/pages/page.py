@@ -16,6 +16,7 @@ from biaskit.errors import DataError, RolesError, in_short, refuse_level, refuse
 from biaskit.explanations.attributions import Attributions
 from biaskit.explanations.dependence import DependenceRow
 from biaskit.explanations.gaps import GapRow, gap_rows
+from biaskit.formats import markdown
 from biaskit.gate.check import check_rows
 from biaskit.gate.compare import Drift, compare_rows, counts_of_both
 from biaskit.gate.limits import allowed_changes, limits_of
@@ -117,11 +118,16 @@ class Page:
             f"height='{_IN_NOTEBOOK}' loading='lazy' title='Bias report'></iframe>"
         )
 
+    def _repr_markdown_(self) -> str:
+        """The headline and the summary, in which no name is markup."""
+        first, _, *told = map(markdown, self.text.split("\n"))
+        return "\n".join([f"**{first}**", "", *(f"* {one}" for one in told)])
+
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         """Show the summary where a notebook drops frames."""
         return {
             "text/html": self._repr_html_(),
-            "text/markdown": self.text.replace("\n", "\n\n"),
+            "text/markdown": self._repr_markdown_(),
             "text/plain": self.text,
         }
 
@@ -402,9 +408,13 @@ def _paths(*given: Any) -> tuple[str, ...]:
 
 
 def _drift(counts: Counts, baseline: Any, confidence: float, seed: int) -> Sequence[Drift]:
+    """Changes since a baseline, of the facets that the page shows."""
     if baseline is None:
         return ()
     now, then = counts_of_both(counts, baseline)
+    facets = now.roles.facet
+    if {*facets} < {*then.roles.facet}:
+        then = then.choosing(facet=[one.given for one in facets])
     return compare_rows(now, then, allowed_changes(0.0), confidence=confidence, seed=seed)
 
 

@@ -13,7 +13,10 @@ from biaskit.reports.report import Row
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["rows_of"]
+__all__ = ["OF_CHECKS", "rows_of"]
+
+#: Columns that `biaskit.check` adds to a report.
+OF_CHECKS = ("limit_low", "limit_high", "verdict", "reason")
 
 # Columns that reports of 0.1.0 do not have, and what stands for them.
 _LATER = {

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from biaskit.counts.counts import Counts
 from biaskit.errors import keywords_checked
 from biaskit.metrics import LEADING, Metric, chosen
-from biaskit.reports.reading import rows_of
+from biaskit.reports.reading import OF_CHECKS, rows_of
 from biaskit.reports.repeated import tables
 from biaskit.reports.report import Row
 from biaskit.reports.sentences import given_counts
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Finding", "Summary", "each_within", "summarised", "summary", "summary_of"]
-
-# Columns that `biaskit.check` adds.
-_OF_CHECKS = ("limit_low", "limit_high", "verdict", "reason")
 
 # Most names in an enumeration.
 _MOST_NAMED = 3
@@ -135,7 +132,7 @@ def _where(report: pd.DataFrame, rows: Sequence[Row]) -> list[str]:
     """What tells the tables of stacked reports apart, in other columns than those of a report."""
     if not any(tables(rows)):
         return []
-    others = [name for name in report.columns if name not in (*Row._fields, *_OF_CHECKS)]
+    others = [name for name in report.columns if name not in (*Row._fields, *OF_CHECKS)]
     parts = [[f"{name} {value}" for value in report[name].tolist()] for name in others]
     return [name_in_words(", ".join(one)) for one in zip(*parts, strict=True)]
 

@@ -34,6 +34,8 @@ COLOURS = {
     "fn": "#7a3fa0",
     "bg": "#ffffff",
 }
+# Colour of texts, and the margin, of a drawing by itself.
+_INK, _MARGIN = "#1b1d21", 16
 # What is fainter, as a colour and its opacity: it has to be faint in the dark, too.
 _FAINT = {"grid": ("currentColor", "0.17"), "band": ("#0072b2", "0.14")}
 # Attributes of texts that matter less.
@@ -86,8 +88,20 @@ def drawing(head: Head, height: float, *children: Safe | None) -> Safe:
 
 
 def standalone(drawn: Safe) -> str:
-    """Text of a file that holds a drawing by itself."""
-    return drawn.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1) + "\n"
+    """Text of a file that holds a drawing by itself, with a margin, on a white ground."""
+    _, _, wide, high = drawn.partition('viewBox="')[2].partition('"')[0].split()
+    width, height = (float(size) + 2 * _MARGIN for size in (wide, high))
+    made = el(
+        "svg",
+        el("rect", width=width, height=height, fill="#ffffff"),
+        el("g", drawn, transform=f"translate({_MARGIN} {_MARGIN})"),
+        xmlns="http://www.w3.org/2000/svg",
+        viewBox=f"0 0 {coordinate(width)} {coordinate(height)}",
+        width=width,
+        height=height,
+        color=_INK,
+    )
+    return f"{made}\n"
 
 
 def said(head: Head, words: str) -> Safe:

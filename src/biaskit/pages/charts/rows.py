@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from biaskit.pages.charts.drawing import MUTED, WIDTH, path, point, stroke
@@ -63,7 +63,10 @@ def rows(
     ]
     widths = _within(
         _MOST_COLUMNS,
-        [max(width_of(one) for one in (*column, name)) + _GAP for column, name, _ in named],
+        [
+            max(width_of(name, _SMALL), *(width_of(one, _size(look)) for one in column)) + _GAP
+            for column, name, look in named
+        ],
     )
     right = WIDTH - (sum(widths) + _GAP if widths else 2 * _GAP)
     room = min(_MOST_LABEL, right - _LEAST_AXIS)
@@ -81,14 +84,19 @@ def rows(
     x = right + _GAP
     for (column, name, look), width in zip(named, widths, strict=True):
         x += width
-        above = [text(x, top - 6, cut(name, width - _GAP), **MUTED)] if name else []
+        above = [text(x, top - 6, cut(name, width - _GAP, _SMALL), **MUTED)] if name else []
         shown = (
-            text(x, middle + SIZE * 0.35, cut(one, width - _GAP))
+            text(x, middle + SIZE * 0.35, cut(one, width - _GAP, _size(look)))
             for middle, one in zip(middles, column, strict=True)
             if one
         )
         made.append(el("g", *above, *shown, text_anchor="end", **look))
     return Rows(middles, top, y, left, right, made)
+
+
+def _size(look: Mapping[str, object]) -> float:
+    """Height of the letters of texts that look so."""
+    return _SMALL if look else SIZE
 
 
 def _within(most: float, widths: Sequence[float]) -> list[float]:

@@ -14,7 +14,7 @@ from biaskit.gate.compare import Drift
 from biaskit.pages.markup import Safe, el, escaped, table
 from biaskit.pages.numbers import interval, number, whole
 from biaskit.reports.rates import RateRow
-from biaskit.reports.reading import rows_of
+from biaskit.reports.reading import OF_CHECKS, rows_of
 from biaskit.reports.repeated import known_metrics, tables
 from biaskit.reports.report import Row
 from biaskit.reports.surely import Judged
@@ -27,7 +27,6 @@ __all__ = ["View", "show"]
 # Most columns of a block, most of its rows, most blocks and most notes below one.
 _MOST_VALUES, _MOST_METRICS, _MOST_BLOCKS, _MOST_NOTES = 12, 50, 12, 50
 # Columns that `biaskit.check` adds to those of a report.
-_OF_CHECKS = ("limit_low", "limit_high", "verdict", "reason")
 _TEXTS = ("stage", "facet", "value", "metric", "rate", "verdict", "note")
 _SURELY = "* beyond chance, with all distinct comparisons judged together"
 
@@ -157,7 +156,7 @@ def show(report: pd.DataFrame) -> View:
 def _of_report(report: pd.DataFrame) -> tuple[list[_Cell], list[str]]:
     rows = rows_of(report)
     known = known_metrics()
-    abouts = _abouts(report, (*Row._fields, *_OF_CHECKS), rows)
+    abouts = _abouts(report, (*Row._fields, *OF_CHECKS), rows)
     verdicts = _texts(report, "verdict", len(rows))
     reasons = _texts(report, "reason", len(rows))
     sure = [False] * len(rows) if any(verdicts) else Judged(rows, None, None).is_sure

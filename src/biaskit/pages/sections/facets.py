@@ -8,20 +8,26 @@ from collections.abc import Iterator, Sequence
 from biaskit.counts.counts import Counts
 from biaskit.counts.facets import Facet
 from biaskit.counts.levels import MISSING, show
-from biaskit.metrics import LEADING, Metric
-from biaskit.pages.charts.forest import ForestRow, forest, forest_scale
+from biaskit.metrics import LEADING
+from biaskit.pages.charts.forest import ForestRow, forest_scale
 from biaskit.pages.charts.scales import Scale
-from biaskit.pages.charts.shares import ShareRow, shares
 from biaskit.pages.contents import Contents
+from biaskit.pages.drawn import (
+    Judgement,
+    drawn_forest,
+    drawn_shares,
+    has_direction,
+    of_values,
+    turned,
+)
 from biaskit.pages.figures import figure, folded, headed
 from biaskit.pages.markup import Safe, el, ident, table
-from biaskit.pages.numbers import interval, number, percent, whole
+from biaskit.pages.numbers import number, percent, whole
 from biaskit.pages.sections.first import headline
 from biaskit.pages.sections.groups import within_groups
 from biaskit.pages.sections.predictions import right_and_wrong
 from biaskit.pages.sections.tables import metrics_by_value
 from biaskit.reports.rates import ALL, APART, RateRow
-from biaskit.reports.report import Row
 from biaskit.reports.words import called, name_in_words, value_in_words
 
 __all__ = ["facet_section", "lonely_section", "the_one_value"]
@@ -101,8 +107,7 @@ def _share_figure(contents: Contents, facet: Facet, rows: Sequence[RateRow], wha
     name = name_in_words(facet.name)
     everyone = next(one for one in rows if one.value == ALL)
     apart = next(one for one in rows if one.value == APART)
-    each = [one for one in rows if one.value not in (ALL, APART)]
-    each = sorted(each, key=lambda one: -one.estimate if one.n else math.inf)
+    each = of_values(rows)
     known = [one for one in each if not math.isnan(one.estimate)]
     finding = f"{what}, by {name}"
     if len(known) > 1:
@@ -126,14 +131,7 @@ def _share_figure(contents: Contents, facet: Facet, rows: Sequence[RateRow], wha
         half = _MOST_SHARES // 2
         kept = [*each[:half], *each[-half:]]
         which = f": the {half} largest and the {half} smallest of {len(each):,}"
-    drawn = shares(
-        [
-            ShareRow(value_in_words(one.value), one.estimate, one.low, one.high, one.n)
-            for one in each
-        ],
-        head=head,
-        overall=everyone.estimate,
-    )
+    drawn = drawn_shares(each, everyone.estimate, head)
     numbers = table(
         f"{what}, by {name}{which}",
         ["Value", "Share", "Interval", "Rows"],
@@ -156,16 +154,16 @@ def _share_figure(contents: Contents, facet: Facet, rows: Sequence[RateRow], wha
 def _values(contents: Contents, facet: Facet) -> Iterator[Safe | None]:
     """The values that differ most: sentences and a forest of metrics for each."""
     values = contents.foremost(facet)[:_FORESTS]
-    turned = {
+    by_value = {
         value: _turned(contents, facet, value, is_short=place > 0)
         for place, value in enumerate(values)
     }
-    plain = [one for rows, _ in turned.values() for one in rows]
-    ratios = [one for _, rows in turned.values() for one in rows]
+    plain = [one for rows, _ in by_value.values() for one in rows]
+    ratios = [one for _, rows in by_value.values() for one in rows]
     scale = forest_scale(plain) if plain else None
     log_scale = forest_scale(ratios, log=True) if ratios else None
     for place, value in enumerate(values):
-        rows, logs = turned[value]
+        rows, logs = by_value[value]
         sentences = _sentences(contents, facet, value)
         parts = [
             *(el("p", sentence) for sentence in sentences[1 if place else 0 :]),
@@ -204,54 +202,19 @@ def _turned(
 ) -> tuple[list[ForestRow], list[ForestRow]]:
     """Metrics that have a direction, turned against the value: differences, and ratios.
 
-    A short forest has symbols for names, and leaves its intervals to the table.
-
-    CI compares numbers of rows, metrics without bounds would stretch the scale, and some restate
-    others; they are in the table only, as distances are, which have no direction.
+    What restates another metric is in the table only, as what has no direction is.
     """
     plain: list[ForestRow] = []
     ratios: list[ForestRow] = []
     for metric in contents.metrics:
-        is_ratio = metric.kind == "ratio"
-        is_bounded = metric.bounds == (-1.0, 1.0) and bool(metric.needs)
         key = facet.name, value, metric.symbol
-        if metric.against_d not in ("<", ">") or not (is_ratio or is_bounded):
+        if not has_direction(metric) or key in contents.restated:
             continue
-        if key in contents.restated:
-            continue
-        row = contents.by_key[key]
-        (ratios if is_ratio else plain).append(
-            _forest_row(contents, metric, row, is_short=is_short)
-        )
+        found = contents.verdicts.get(key)
+        judged = found and Judgement(found.verdict, (found.limit_low, found.limit_high))
+        row = turned(metric, contents.by_key[key], judged, is_short=is_short)
+        (ratios if metric.kind == "ratio" else plain).append(row)
     return plain, ratios
-
-
-def _forest_row(contents: Contents, metric: Metric, row: Row, *, is_short: bool) -> ForestRow:
-    judged = contents.verdicts.get((row.facet, row.value, row.metric))
-    at, low, high = row.estimate, row.low, row.high
-    limits = (judged.limit_low, judged.limit_high) if judged else None
-    if metric.against_d == "<":
-        at, low, high = _mirrored(metric, at), _mirrored(metric, high), _mirrored(metric, low)
-        limits = limits and (_mirrored(metric, limits[1]), _mirrored(metric, limits[0]))
-    title = metric.title.partition(":")[0].partition(",")[0]
-    return ForestRow(
-        metric.symbol if is_short else f"{metric.symbol}, {title[0].lower()}{title[1:]}",
-        at,
-        low,
-        high,
-        number(row.estimate),
-        "" if is_short else interval(row.low, row.high),
-        judged.verdict if judged else "",
-        limits,
-    )
-
-
-def _mirrored(metric: Metric, value: float) -> float:
-    if metric.kind != "ratio":
-        return -value
-    if value == 0:
-        return math.inf
-    return 1 / value
 
 
 def _forest(
@@ -269,13 +232,7 @@ def _forest(
     what = "Ratios" if log else "Metrics"
     title = f"{what} of {name_in_words(facet.name)} {value_in_words(value)}"
     head = headed(title, "forest", facet.name, value, what)
-    drawn = forest(
-        rows,
-        head=head,
-        log=log,
-        scale=scale,
-        ends=(f"in favour of {told}", f"against {told}"),
-    )
+    drawn = drawn_forest(rows, told, head, scale=scale, log=log)
     against = [one for one in rows if one.low > (1 if log else 0)]
     favour = [one for one in rows if one.high < (1 if log else 0)]
     finding = _ways(len(rows), len(against), len(favour), told)

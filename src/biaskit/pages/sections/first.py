@@ -132,6 +132,12 @@ def _gate(contents: Contents) -> Safe | None:
 def _what_was_read(contents: Contents) -> str:
     counts = contents.whole
     roles, parts = counts.roles, [f"{counts.rows:,} rows were read."]
+    if contents.dated:
+        last = name_in_words(contents.dated[-1].name)
+        told = (
+            f"the {counts.rows:,} rows of {last}, the last of {len(contents.dated):,} dated counts"
+        )
+        parts = [f"All is about {told}, but for the charts over time."]
     table = next(iter(counts.tables.values()))
     positive = positive_labels(table.levels, roles)
     if positive:

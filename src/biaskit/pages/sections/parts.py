@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import numbers
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from biaskit.counts.facets import Facet
 from biaskit.explanations.attributions import TOTAL
-from biaskit.explanations.dependence import DependenceRow
 from biaskit.explanations.gaps import GapRow
-from biaskit.pages.charts.dependence import Curve, Feature, dependence
-from biaskit.pages.charts.waterfall import Part, waterfall
 from biaskit.pages.contents import Contents
+from biaskit.pages.drawn import drawn_dependence, drawn_gap
 from biaskit.pages.figures import figure, headed
 from biaskit.pages.markup import Safe, el, table
 from biaskit.pages.numbers import interval, number
 from biaskit.reports.words import called, name_in_words, value_in_words
 
 __all__ = ["dependence_by_value", "parts_of_gap"]
-
-_ITSELF = "this feature is the facet itself"
 
 
 def parts_of_gap(contents: Contents, facet: Facet) -> Iterator[Safe]:
@@ -54,21 +49,7 @@ def _waterfall(facet: Facet, value: str, output: str, rows: Sequence[GapRow]) ->
         finding = f"The model's mean output{of_output} is the same for {told} and the others"
     title = f"Parts of the gap in the model's output{of_output}, {name}: {value_in_words(value)}"
     head = headed(title, "waterfall", facet.name, value, output)
-    drawn = waterfall(
-        [
-            Part(
-                name_in_words(row.feature),
-                row.gap,
-                row.low,
-                row.high,
-                is_facet=_ITSELF in row.note.split("; "),
-            )
-            for row in features
-        ],
-        head=head,
-        total=Part("the gap", total.gap, total.low, total.high),
-        ends=(f"raises the output for {told}", f"lowers the output for {told}"),
-    )
+    drawn = drawn_gap(rows, head)
     table_of = table(
         title,
         ["Feature", "Part of the gap", "Interval", "Mean, others", f"Mean, {told}", "Note"],
@@ -104,11 +85,7 @@ def dependence_by_value(contents: Contents, facet: Facet) -> Iterator[Safe]:
         of_output = f" for {name_in_words(output)}" if output else ""
         title = f"The model's mean output{of_output} as one feature is set, by {name}"
         head = headed(title, "dependence", facet.name, output)
-        drawn = dependence(
-            [_feature([row for row in rows if row.feature == one]) for one in _features(rows)],
-            head=head,
-            shares=rows[0].scale == "probability",
-        )
+        drawn = drawn_dependence(rows, head)
         measure = (
             "Each line is the mean over the rows of one value, with the feature set alike in all; "
             "below it, where the rows are. Lines that are not parallel: the model treats the "
@@ -131,30 +108,3 @@ def dependence_by_value(contents: Contents, facet: Facet) -> Iterator[Safe]:
             texts=(1, 2),
         )
         yield figure(drawn, title, measure, numbers_of, label=title, name=head.described_by)
-
-
-def _features(rows: Sequence[DependenceRow]) -> list[str]:
-    return list(dict.fromkeys(row.feature for row in rows))
-
-
-def _feature(rows: Sequence[DependenceRow]) -> Feature:
-    values = list(dict.fromkeys(row.value for row in rows))
-    points = list(dict.fromkeys(row.at for row in rows))
-    means = {(row.value, row.at): row.mean for row in rows}
-    nearest: dict[object, float] = defaultdict(float)
-    for row in rows:
-        nearest[row.at] += row.share * row.n
-    total = sum(nearest.values())
-    return Feature(
-        name_in_words(rows[0].feature),
-        [float(one) if _is_number(one) else name_in_words(str(one)) for one in points],
-        [
-            Curve(value_in_words(value), [means.get((value, one), float("nan")) for one in points])
-            for value in values
-        ],
-        [nearest[one] / total if total else 0.0 for one in points],
-    )
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from biaskit.counts.facets import Facet
-from biaskit.pages.charts.outcomes import OutcomeRow, outcomes
 from biaskit.pages.contents import Contents
+from biaskit.pages.drawn import drawn_outcomes
 from biaskit.pages.figures import figure, headed
 from biaskit.pages.markup import Safe, el, table
 from biaskit.pages.numbers import percent, whole
-from biaskit.reports.rates import ALL, APART, RateRow
+from biaskit.reports.rates import ALL, APART
 from biaskit.reports.words import name_in_words, value_in_words
 
 __all__ = ["right_and_wrong"]
@@ -26,15 +26,7 @@ def right_and_wrong(contents: Contents, facet: Facet) -> Iterator[Safe]:
     values = [one for one, rate in rates if rate == "TP" and one not in (ALL, APART)]
     if not values:
         return
-    rows = [
-        OutcomeRow(
-            value_in_words(value),
-            _four(rates, value),
-            _three(rates[value, "TPR"]),
-            _three(rates[value, "FPR"]),
-        )
-        for value in [one for one in contents.by_distance(facet) if one in values][:_DRAWN]
-    ]
+    drawn_of = [one for one in contents.by_distance(facet) if one in values][:_DRAWN]
     names, name = contents.names, name_in_words(facet.name)
     finding = "Right and wrong predictions"
     every = {one: rates[one, "TPR"] for one in values if rates[one, "TPR"].n}
@@ -47,20 +39,7 @@ def right_and_wrong(contents: Contents, facet: Facet) -> Iterator[Safe]:
         )
     title = f"Right and wrong predictions, by {name}"
     head = headed(title, "outcomes", facet.name)
-    drawn = outcomes(
-        rows,
-        head=head,
-        names=(
-            "positive, and predicted so",
-            "positive, predicted negative",
-            "negative, predicted positive",
-            "negative, and predicted so",
-        ),
-        questions=(
-            f"Predicted positive, of those whose {names.positive}",
-            f"Predicted positive, of those whose {names.negative}",
-        ),
-    )
+    drawn = drawn_outcomes(rates, drawn_of, head, positive=names.positive, negative=names.negative)
     numbers = table(
         title,
         ["Value", "TP", "FN", "FP", "TN", "TPR", "FPR", "Precision", "Accuracy"],
@@ -78,19 +57,10 @@ def right_and_wrong(contents: Contents, facet: Facet) -> Iterator[Safe]:
         label=title,
     )
     which = (
-        f" The {len(rows)} that differ most; all are in the table."
-        if len(rows) < len(values)
+        f" The {len(drawn_of)} that differ most; all are in the table."
+        if len(drawn_of) < len(values)
         else ""
     )
     measure = f"All rows in four parts, by {name}, then the two shares that they answer.{which}"
     yield el("h3", "Right and wrong predictions")
     yield figure(drawn, finding, measure, numbers, label=title, name=head.described_by)
-
-
-def _four(rates: dict[tuple[str, str], RateRow], value: str) -> tuple[float, float, float, float]:
-    tp, fn, fp, tn = (rates[value, one].estimate for one in ("TP", "FN", "FP", "TN"))
-    return tp, fn, fp, tn
-
-
-def _three(row: RateRow) -> tuple[float, float, float]:
-    return row.estimate, row.low, row.high

@@ -9,8 +9,8 @@ from biaskit.gate.compare import Drift
 from biaskit.gate.verdicts import FAIL
 from biaskit.metrics import LEADING
 from biaskit.pages.charts.drift import DriftRow, drift
-from biaskit.pages.charts.over_time import Moment, over_time
 from biaskit.pages.contents import Contents
+from biaskit.pages.drawn import FACET_SHARE, drawn_drift, drawn_over_time, drifts_on_an_axis
 from biaskit.pages.figures import figure, headed
 from biaskit.pages.markup import Safe, el, table
 from biaskit.pages.numbers import interval, number, percent, whole
@@ -21,10 +21,9 @@ __all__ = ["over_dates", "since_baseline"]
 
 def since_baseline(contents: Contents, facet: Facet) -> Iterator[Safe]:
     """Metrics of the foremost value and shares of all values, in the baseline and now."""
-    shares = [
-        one for one in contents.drift if one.metric == "facet share" and one.facet == facet.name
-    ]
-    metrics = [one for one in contents.drift if one.facet == facet.name and one not in shares]
+    mine = [one for one in contents.drift if one.facet == facet.name]
+    shares = [one for one in mine if one.metric == FACET_SHARE]
+    metrics = [one for one in mine if one.metric != FACET_SHARE]
     if not metrics and not shares:
         return
     values = list(dict.fromkeys(one.value for one in metrics))
@@ -38,12 +37,7 @@ def since_baseline(contents: Contents, facet: Facet) -> Iterator[Safe]:
 
 def _metrics(contents: Contents, facet: Facet, value: str, rows: Sequence[Drift]) -> Safe:
     told, name = value_in_words(value), name_in_words(facet.name)
-    directed = [
-        one
-        for one in rows
-        if contents.known[one.metric].kind == "difference"
-        and contents.known[one.metric].bounds == (-1.0, 1.0)
-    ]
+    directed = [one for one in rows if drifts_on_an_axis(contents.known[one.metric])]
     grown = [one.metric for one in directed if one.verdict == FAIL]
     finding = (
         f"Surely farther from parity than in the baseline: {', '.join(grown)}"
@@ -52,20 +46,7 @@ def _metrics(contents: Contents, facet: Facet, value: str, rows: Sequence[Drift]
     )
     title = f"Metrics of {name} {told}, in the baseline and now"
     head = headed(title, "drift", facet.name, value)
-    drawn = drift(
-        [
-            DriftRow(
-                one.metric,
-                one.baseline,
-                one.current,
-                fails=one.verdict == FAIL,
-                more=interval(one.low, one.high),
-            )
-            for one in directed
-        ],
-        head=head,
-        parity=0.0,
-    )
+    drawn = drawn_drift(directed, head)
     numbers = table(
         title,
         ["Metric", "Baseline", "Now", "Change of distance", "Interval", "Note"],
@@ -153,20 +134,14 @@ def _over_time(contents: Contents, facet: Facet, value: str, symbol: str) -> Saf
         for row in dated.rows
         if (row.facet, row.value, row.metric) == (facet.name, value, symbol)
     ]
-    moments = [Moment(when, row.estimate, row.low, row.high) for when, row in found]
     title = f"{symbol} of {name} {told} over {len(contents.dated):,} dates"
     finding = (
-        f"{symbol} of {told}: {number(moments[0].estimate)} in {moments[0].label}, "
-        f"{number(moments[-1].estimate)} in {moments[-1].label}"
+        f"{symbol} of {told}: {number(found[0][1].estimate)} in {found[0][0]}, "
+        f"{number(found[-1][1].estimate)} in {found[-1][0]}"
     )
-    metric = contents.known[symbol]
     head = headed(title, "time", facet.name, value, symbol)
-    drawn = over_time(
-        moments,
-        head=head,
-        parity=metric.parity,
-        limits=(contents.limits or {}).get(symbol),
-    )
+    limits = (contents.limits or {}).get(symbol)
+    drawn = drawn_over_time(found, contents.known[symbol], head, limits)
     numbers = table(
         title,
         ["Date", symbol, "Interval", f"Rows of {told}"],
