@@ -75,8 +75,9 @@ def refuse_no_page(args: argparse.Namespace) -> None:
 
 def write_page(args: argparse.Namespace, asked: Sequence[Metric] | None) -> None:
     """Write the page of a report."""
+    from biaskit.pages.inputs import dated_counts
     from biaskit.pages.origin import file_names  # only where a page is made
-    from biaskit.pages.page import dated_counts, page_of
+    from biaskit.pages.page import page_of
 
     if args.confidence is None:
         raise RolesError("a page shows intervals; leave out --confidence none")

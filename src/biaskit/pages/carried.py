@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,9 @@ __all__ = ["block_of", "what_is_carried"]
 
 # Choices that travel with the counts, besides the roles.
 _CHOICES = ("name", "limits", "confidence", "seed")
-# More cells than this make a page too large to send.
+# More cells or letters than this make a page too large to send.
 _MOST_CELLS = 20_000
+_MOST_LETTERS = 250_000
 # Cells of this many people or fewer may tell who they are.
 _FEW = 10
 
@@ -24,13 +26,16 @@ def block_of(contents: Contents) -> dict[str, Any] | None:
     if contents.given.get("counts") is False or _cells(contents) > _MOST_CELLS:
         return None
     chosen = {name: contents.given[name] for name in _CHOICES if name in contents.given}
-    return to_block(contents.whole, chosen)
+    block = to_block(contents.whole, chosen)
+    return block if len(json.dumps(block)) <= _MOST_LETTERS else None
 
 
 def what_is_carried(contents: Contents, block: dict[str, Any] | None) -> str:
     """One or two sentences on the counts in a page, for those who pass it on."""
     if block is None:
-        why = "" if contents.given.get("counts") is False else ", since they are too many"
+        why = (
+            "" if contents.given.get("counts") is False else ", since they would make it too large"
+        )
         return f"This page carries no counts{why}: nothing but what it shows."
     tables = contents.whole.tables.values()
     few = sum(int(np.count_nonzero((table.n > 0) & (table.n <= _FEW))) for table in tables)

@@ -5,26 +5,30 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from biaskit import metrics as room
 from biaskit.counts.counts import Counts, same_roles
-from biaskit.counts.embedded import asked_of
 from biaskit.counts.roles import RoleArguments, Roles, roles_of, takes_roles
-from biaskit.errors import DataError, RolesError, in_short, refuse_level, refuse_seed
+from biaskit.errors import refuse_level, refuse_seed
 from biaskit.explanations.attributions import Attributions
-from biaskit.explanations.dependence import DependenceRow
-from biaskit.explanations.gaps import GapRow, gap_rows
 from biaskit.formats import markdown
 from biaskit.gate.check import check_rows
-from biaskit.gate.compare import Drift, compare_rows, counts_of_both
-from biaskit.gate.limits import allowed_changes, limits_of
+from biaskit.gate.limits import limits_of
 from biaskit.metrics import Metric, needs_rows
 from biaskit.pages.carried import block_of, what_is_carried
 from biaskit.pages.contents import Contents, Dated
 from biaskit.pages.document import document
 from biaskit.pages.exports.cards import evaluation_details, model_card
+from biaskit.pages.inputs import (
+    asked_before,
+    comparable,
+    dated_counts,
+    dependence_of,
+    drift_of,
+    gaps_of,
+    paths_read,
+)
 from biaskit.pages.markup import Safe
 from biaskit.pages.origin import call_of, command_of, file_names, given_beside_roles
 from biaskit.pages.sections.facets import facet_section, lonely_section, the_one_value
@@ -34,22 +38,18 @@ from biaskit.pages.sections.reading import how_to_read, where_from
 from biaskit.pages.sections.tables import limits as limits_section
 from biaskit.pages.sections.times import over_dates, since_baseline
 from biaskit.pages.settled import settled
-from biaskit.reports.numbers import references
 from biaskit.reports.report import measured
 from biaskit.reports.summary import summary_of
 from biaskit.reports.surely import Judged
 from biaskit.sources.counting import counted
 from biaskit.sources.dispatch import opened
-from biaskit.sources.files.finding import expanded, files_of
 from biaskit.sources.sample import Sample
 from biaskit.store import written
-from biaskit.store.addresses import is_address
-from biaskit.store.blocks import is_named_page
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Page", "dated_counts", "made_of", "page", "page_of"]
+__all__ = ["Page", "made_of", "page", "page_of"]
 
 # Height of a page in a notebook, in pixels.
 _IN_NOTEBOOK = 720
@@ -209,7 +209,7 @@ lower than the 44.5 % for those whose gender is male.
     '<!DOCTYPE html>'
     """
     asked = room.chosen(metrics)
-    before = _asked_before(data)
+    before = asked_before(data)
     confidence = before.get("confidence", 0.95) if confidence is None else confidence
     seed = before.get("seed", 0) if seed is None else seed
     refuse_level(confidence)
@@ -237,7 +237,7 @@ lower than the 44.5 % for those whose gender is male.
         files=file_names(data),
         carried=counts,
         dated=each,
-        read=_paths(None if filesystem is not None else data, baseline, attributions),
+        read=paths_read(None if filesystem is not None else data, baseline, attributions),
         confidence=confidence,
         seed=seed,
     )
@@ -263,7 +263,7 @@ def page_of(
     """Page of some counts; see `page`. `files` are the names of the files that they are of."""
     allowed = limits_of(limits) if limits is not None else []
     whole = settled(counts)
-    counts = _comparable(whole)
+    counts = comparable(whole)
     found = []
     if counts.rows or not whole.rows:  # no rows at all are refused
         found = measured(counts, metrics, confidence, seed, sample)
@@ -294,9 +294,9 @@ def page_of(
         seed=seed,
         checked=check_rows(rows, allowed, confidence=confidence) if rows else (),
         limits={one.metric.symbol: (one.low, one.high) for one in allowed} if allowed else None,
-        drift=_drift(counts, baseline, confidence, seed),
-        gaps=_gaps(attributions, counts, confidence),
-        dependence=_dependence(dependence),
+        drift=drift_of(counts, baseline, confidence, seed),
+        gaps=gaps_of(attributions, counts, confidence),
+        dependence=dependence_of(dependence),
         dated=[*_of_dates(dated, whole.roles, metrics, confidence, seed)],
     )
     return Page(made_of(contents), contents, read)
@@ -312,7 +312,7 @@ def _of_dates(
     """Rows of each of several dated counts; those that compare nothing have none."""
     for name, counts in dated:
         same = same_roles(roles, counts.roles, f"({dated[-1][0]} and {name}) cannot share a page")
-        counts = _comparable(replace(counts, roles=same))
+        counts = comparable(replace(counts, roles=same))
         found = measured(counts, metrics, confidence, seed) if counts.rows else []
         yield Dated(name, [one.row for one in found])
 
@@ -322,17 +322,6 @@ def _name_of(files: Sequence[str]) -> str:
         return "data"
     more = len(files) - 1
     return f"{files[0]} and {more:,} more file{'s' if more > 1 else ''}" if more else files[0]
-
-
-def _comparable(counts: Counts) -> Counts:
-    """Counts without the facets of one value, which is compared with nothing."""
-    lonely = {facet for facet in counts.roles.facet if the_one_value(counts, facet) is not None}
-    if not counts.rows or not lonely:
-        return counts
-    others = [facet.given for facet in counts.roles.facet if facet not in lonely]
-    if others:
-        return counts.choosing(facet=others)
-    return Counts.empty(counts.roles.replaced(facet_values=None, reference=None))
 
 
 def made_of(contents: Contents) -> str:
@@ -366,94 +355,3 @@ def made_of(contents: Contents) -> str:
         meta={"biaskit:counts": "none" if block is None else block["sha256"]},
         counts=block,
     )
-
-
-def _asked_before(data: Any) -> Mapping[str, Any]:
-    """What was asked of a page that is read back; nothing of any other data."""
-    is_path = isinstance(data, (str, os.PathLike))
-    return asked_of(data) if is_path and is_named_page(data) else {}
-
-
-def dated_counts(data: Any, filesystem: Any = None) -> list[tuple[str, Counts]]:
-    """Several saved counts by name, if `data` are several; none for one table."""
-    if filesystem is not None:
-        return []
-    if isinstance(data, (list, tuple)) and data and all(isinstance(one, Counts) for one in data):
-        return [(str(place), one) for place, one in enumerate(data, 1)]
-    several = isinstance(data, (list, tuple))
-    if not several and not (isinstance(data, str) and any(char in data for char in "*?[")):
-        return []
-    if several and not all(isinstance(one, (str, os.PathLike)) for one in data):
-        return []
-    paths = [str(one) for one in files_of(list(data) if several else [data])]
-    if len(paths) < 2 or not isinstance(opened(paths[0]), Counts):
-        return []
-    made = []
-    for path in sorted(map(Path, paths), key=lambda one: one.name):
-        found = opened(path)
-        if not isinstance(found, Counts):
-            raise DataError(
-                f"{str(path)!r} is no counts file, and others are; give either, not both"
-            )
-        made.append((path.stem, found))
-    return made
-
-
-def _paths(*given: Any) -> tuple[str, ...]:
-    """Local files among what a page was made of."""
-    each = [one for data in given for one in (data if isinstance(data, (list, tuple)) else [data])]
-    paths = [os.fspath(one) for one in each if isinstance(one, (str, os.PathLike))]
-    local = [one for one in paths if not is_address(one)]
-    return tuple(map(str, expanded(local))) if local else ()
-
-
-def _drift(counts: Counts, baseline: Any, confidence: float, seed: int) -> Sequence[Drift]:
-    """Changes since a baseline, of the facets that the page shows."""
-    if baseline is None:
-        return ()
-    now, then = counts_of_both(counts, baseline)
-    facets = now.roles.facet
-    if {*facets} < {*then.roles.facet}:
-        then = then.choosing(facet=[one.given for one in facets])
-    return compare_rows(now, then, allowed_changes(0.0), confidence=confidence, seed=seed)
-
-
-def _gaps(attributions: Any, counts: Counts, confidence: float) -> Sequence[GapRow]:
-    """Parts of the gaps between the very sides that the report compares."""
-    if attributions is None:
-        return ()
-    found = attributions
-    if isinstance(attributions, (str, os.PathLike)):
-        found = Attributions.load(attributions)
-    if not isinstance(found, Attributions):
-        raise RolesError(
-            f"attributions takes what biaskit.attribute returns, or its file, not "
-            f"{in_short(attributions)}"
-        )
-    roles = counts.roles
-    both = [facet for facet in roles.facet if facet in found.roles.facet]
-    if not both:
-        names = ", ".join(repr(facet.name) for facet in roles.facet)
-        raise RolesError(f"the attributions have no facet of the report ({names})")
-    given = {facet.given for facet in both}
-    values = {facet.given: [*of_it] for facet, of_it in (roles.facet_values or {}).items()}
-    chosen = found.roles.chosen(
-        facet=[facet.given for facet in both],
-        facet_values={one: of_it for one, of_it in values.items() if one in given} or None,
-        reference={one: of_it for one, of_it in references(counts).items() if one in given} or None,
-    )
-    return gap_rows(found, chosen, confidence)
-
-
-def _dependence(frame: Any) -> Sequence[DependenceRow]:
-    if frame is None:
-        return ()
-    columns = list(getattr(frame, "columns", ()))
-    lacking = [one for one in DependenceRow._fields if one not in columns]
-    if lacking:
-        raise RolesError(
-            "dependence takes what biaskit.partial_dependence returns; it lacks the column "
-            f"{lacking[0]!r}"
-        )
-    parts = (frame[one].tolist() for one in DependenceRow._fields)
-    return [DependenceRow(*row) for row in zip(*parts, strict=True)]
