@@ -209,7 +209,7 @@ def test_a_value_over_several_lines_stands_once(data: Path) -> None:
 def test_long_notes_are_footnotes(data: Path) -> None:
     shown = on_a_terminal(80, "report", *BY_GENDER)
     assert table(shown)[-1][-1] == "[1]"
-    assert "\n[1] the disparity of DD disappears within groups\n" in shown
+    assert "\n[1] by their own intervals, the disparity of DD disappears within groups\n" in shown
 
 
 # -- rows that repeat others ---------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from biaskit.counts.counts import Counts
 from biaskit.counts.embedded import asked_of
@@ -21,9 +21,6 @@ from biaskit.sources.dispatch import opened
 from biaskit.sources.files.finding import expanded, files_of
 from biaskit.store.addresses import is_address
 from biaskit.store.blocks import is_named_page
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = [
     "asked_before",

@@ -23,6 +23,7 @@ from biaskit.pages.drawn import (
 from biaskit.pages.figures import figure, folded, headed
 from biaskit.pages.markup import Safe, el, ident, table
 from biaskit.pages.numbers import number, percent, whole
+from biaskit.pages.sections.extremes import from_to
 from biaskit.pages.sections.first import headline
 from biaskit.pages.sections.groups import within_groups
 from biaskit.pages.sections.predictions import right_and_wrong
@@ -109,13 +110,8 @@ def _share_figure(contents: Contents, facet: Facet, rows: Sequence[RateRow], wha
     apart = next(one for one in rows if one.value == APART)
     each = of_values(rows)
     known = [one for one in each if not math.isnan(one.estimate)]
-    finding = f"{what}, by {name}"
-    if len(known) > 1:
-        least, most = known[-1], known[0]
-        finding = (
-            f"{what}: from {percent(least.estimate, 1)} ({value_in_words(least.value)}) to "
-            f"{percent(most.estimate, 1)} ({value_in_words(most.value)})"
-        )
+    told, chance = from_to(rows)
+    finding = f"{what}: {told}{chance}" if told else f"{what}, by {name}"
     level = f"{100 * contents.confidence:g} %"
     measure = f"By {name}, with {level} intervals. The dashed line is the share of all."
     if not math.isnan(apart.estimate):

@@ -13,6 +13,7 @@ from biaskit.pages.drawn import drawn_dependence, drawn_gap
 from biaskit.pages.figures import figure, headed
 from biaskit.pages.markup import Safe, el, table
 from biaskit.pages.numbers import interval, number
+from biaskit.pages.sections.extremes import CHANCE
 from biaskit.reports.words import called, name_in_words, value_in_words
 
 __all__ = ["dependence_by_value", "parts_of_gap"]
@@ -41,10 +42,14 @@ def _waterfall(facet: Facet, value: str, output: str, rows: Sequence[GapRow]) ->
     largest = max(features, key=lambda row: row.gap if total.gap >= 0 else -row.gap)
     of_output = f" for {name_in_words(output)}" if output else ""
     less = "lower" if total.gap > 0 else "higher"
-    finding = (
-        f"The model's output{of_output} is {number(abs(total.gap))} {less} for {told}; "
-        f"{name_in_words(largest.feature)} makes the largest part of it ({number(largest.gap)})"
-    )
+    finding = f"The model's output{of_output} is {number(abs(total.gap))} {less} for {told}"
+    if _could_be_0(total):
+        finding += CHANCE
+    elif not _could_be_0(largest):
+        finding += (
+            f"; {name_in_words(largest.feature)} makes the largest part of it "
+            f"({number(largest.gap)})"
+        )
     if not total.gap:
         finding = f"The model's mean output{of_output} is the same for {told} and the others"
     title = f"Parts of the gap in the model's output{of_output}, {name}: {value_in_words(value)}"
@@ -72,6 +77,10 @@ def _waterfall(facet: Facet, value: str, output: str, rows: Sequence[GapRow]) ->
         f"({total.method}; scale: {total.scale}); {total.n_d:,} rows and {total.n_a:,} others"
     )
     return figure(drawn, finding, measure, table_of, label=title, name=head.described_by)
+
+
+def _could_be_0(row: GapRow) -> bool:
+    return row.low <= 0 <= row.high
 
 
 def dependence_by_value(contents: Contents, facet: Facet) -> Iterator[Safe]:

@@ -10,6 +10,7 @@ from biaskit.pages.drawn import drawn_outcomes
 from biaskit.pages.figures import figure, headed
 from biaskit.pages.markup import Safe, el, table
 from biaskit.pages.numbers import percent, whole
+from biaskit.pages.sections.extremes import from_to
 from biaskit.reports.rates import ALL, APART
 from biaskit.reports.words import name_in_words, value_in_words
 
@@ -29,14 +30,9 @@ def right_and_wrong(contents: Contents, facet: Facet) -> Iterator[Safe]:
     drawn_of = [one for one in contents.by_distance(facet) if one in values][:_DRAWN]
     names, name = contents.names, name_in_words(facet.name)
     finding = "Right and wrong predictions"
-    every = {one: rates[one, "TPR"] for one in values if rates[one, "TPR"].n}
-    if len(every) > 1:
-        most, least = (of(every.values(), key=lambda one: one.estimate) for of in (max, min))
-        finding = (
-            f"Of those whose {names.positive}, from {percent(least.estimate, 1)} "
-            f"({value_in_words(least.value)}) to {percent(most.estimate, 1)} "
-            f"({value_in_words(most.value)}) are predicted positive"
-        )
+    told, chance = from_to([one for (_, rate), one in rates.items() if rate == "TPR"])
+    if told:
+        finding = f"Of those whose {names.positive}, {told} are predicted positive{chance}"
     title = f"Right and wrong predictions, by {name}"
     head = headed(title, "outcomes", facet.name)
     drawn = drawn_outcomes(rates, drawn_of, head, positive=names.positive, negative=names.negative)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from biaskit.counts.facets import Facet
@@ -14,6 +15,8 @@ from biaskit.pages.drawn import FACET_SHARE, drawn_drift, drawn_over_time, drift
 from biaskit.pages.figures import figure, headed
 from biaskit.pages.markup import Safe, el, table
 from biaskit.pages.numbers import interval, number, percent, whole
+from biaskit.pages.sections.extremes import CHANCE
+from biaskit.reports.report import Row
 from biaskit.reports.words import name_in_words, value_in_words
 
 __all__ = ["over_dates", "since_baseline"]
@@ -73,13 +76,14 @@ def _metrics(contents: Contents, facet: Facet, value: str, rows: Sequence[Drift]
 
 def _shares(facet: Facet, rows: Sequence[Drift]) -> Safe:
     name = name_in_words(facet.name)
-    most = max(rows, key=lambda one: abs(one.change))
+    sure = [one for one in rows if not one.low <= 0 <= one.high]
+    most = max(sure or rows, key=lambda one: abs(one.change))
     finding = (
         f"{value_in_words(most.value)} changed most: from {percent(most.baseline, 1)} to "
         f"{percent(most.current, 1)} of the rows"
     )
-    if all(one.low <= 0 <= one.high for one in rows):
-        finding += "; that could be chance"
+    if not sure:
+        finding += CHANCE
     title = f"Shares of the rows by {name}, in the baseline and now"
     head = headed(title, "drift", facet.name, "(shares)")
     drawn = drift(
@@ -139,6 +143,8 @@ def _over_time(contents: Contents, facet: Facet, value: str, symbol: str) -> Saf
         f"{symbol} of {told}: {number(found[0][1].estimate)} in {found[0][0]}, "
         f"{number(found[-1][1].estimate)} in {found[-1][0]}"
     )
+    if _may_be_no_change(found[0][1], found[-1][1]):
+        finding += "; the change could be chance"
     head = headed(title, "time", facet.name, value, symbol)
     limits = (contents.limits or {}).get(symbol)
     drawn = drawn_over_time(found, contents.known[symbol], head, limits)
@@ -155,3 +161,11 @@ def _over_time(contents: Contents, facet: Facet, value: str, symbol: str) -> Saf
         f"Each of the counts, in the order of names, with {100 * contents.confidence:g} % intervals"
     )
     return figure(drawn, finding, measure, numbers, label=title, name=head.described_by)
+
+
+def _may_be_no_change(first: Row, last: Row) -> bool:
+    """Whether numbers differ, and the interval of their difference holds 0 (MOVER, as of DPL)."""
+    change = last.estimate - first.estimate
+    below = math.hypot(last.estimate - last.low, first.high - first.estimate)
+    above = math.hypot(last.high - last.estimate, first.estimate - first.low)
+    return change != 0 and change - below <= 0 <= change + above
