@@ -24,10 +24,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        (
-            [*REPORT, "--limit", "DPL=0.1"],
-            "--limit goes with --format html or model-card; `biaskit check`",
-        ),
+        ([*REPORT, "--limit", "DPL=0.1"], "`biaskit check` judges limits"),
         ([*REPORT, "--name", "x"], "--name goes with --format html"),
         ([*REPORT, "--baseline", "x", "-o", "x.csv"], "--baseline goes with --format html"),
         ([*REPORT, "--attributions", "x"], "--attributions goes with --format html"),

@@ -24,6 +24,9 @@ def settled(counts: Counts) -> Counts:
     if roles.positive is not None:
         known = next(iter(counts.tables.values())).levels.label
         chosen["positive"] = [_found(one, known) for one in roles.positive]
+    if roles.predicted_positive is not None:
+        known = next(iter(counts.tables.values())).levels.predicted
+        chosen["predicted_positive"] = [_found(one, known) for one in roles.predicted_positive]
     if roles.facet_values is not None:
         chosen["facet_values"] = {
             facet.given: [_found(one, counts.tables[facet].levels.facet) for one in ones]
