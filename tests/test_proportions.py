@@ -164,3 +164,11 @@ def test_limits_by_the_million_are_found_in_parts(monkeypatch: pytest.MonkeyPatc
     in_parts = solve(asked, [root])
     for one, other in zip([*together[0], *together[1]], [*in_parts[0], *in_parts[1]], strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("tail", [0.025, 5e-4, 1e-9])
+def test_a_small_part_of_a_row_reaches_down_to_0(tail: float) -> None:
+    """One light row of many is a small effective count, of which no level is too high."""
+    x, n = 0.008, 13.9
+    assert reach(x, n, tail) == pytest.approx(x / n)
+    assert x / n < reach(n - x, n, tail) < 1

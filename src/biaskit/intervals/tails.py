@@ -77,7 +77,8 @@ class Laws:
         """
         if not len(at):
             return at
-        low, high = self.share - at, self.other + at
+        # Of a small part of a row, the limit is nearer to 0 than a number can be told from it.
+        low, high = np.maximum(self.share - at, 1e-16 * self.share), self.other + at
         value, times = self._tail(at, low, high)
         odds = self.rest * low / high
         sum_ = self.x + odds
