@@ -521,7 +521,7 @@ def _claims(metric: Metric, sides: Sequence[Tally], limits: tuple[float, float])
 def _rows(symbol: str, *columns: Array) -> list[Row]:
     blank = (math.nan,) * 4
     return [
-        Row("", "", "", symbol, *map(float, one), math.nan, LEVEL, *blank, 0, 0, 0, "")
+        Row("", "", "", symbol, *map(float, one), math.nan, LEVEL, *blank, 0, 0, 0, 0, "")
         for one in zip(*columns, strict=True)
     ]
 
