@@ -79,7 +79,7 @@ def test_flags_are_roles_are_keyword_arguments() -> None:
 def test_flags_are_the_options_of_a_csv_wherever_rows_are_read() -> None:
     assert [*OPTIONS] == [field.name for field in fields(Dialect)]
     _, verbs = _parser()
-    for verb in ("report", "rates", "count", "check", "explain"):
+    for verb in ("report", "rates", "count", "check", "compare", "explain"):
         flags = {flag: one for one in verbs[verb]._actions for flag in one.option_strings}
         for name, (_, said) in OPTIONS.items():
             assert flags[f"--{name.replace('_', '-')}"].help == said
@@ -88,6 +88,7 @@ def test_flags_are_the_options_of_a_csv_wherever_rows_are_read() -> None:
         biaskit.report,
         biaskit.rates,
         biaskit.page,
+        biaskit.compare,
         biaskit.explain,
         biaskit.attribute,
         biaskit.shap_values,

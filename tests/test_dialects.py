@@ -193,6 +193,17 @@ def test_ten_thousand_columns(tmp_path: Path) -> None:
         ('sex,y\nF,"1\nM,2\n', {"strip": True, "comment": "#"}, "line 2: a quotation mark is n"),
         ("sex,y\nF,1\n", {"delimiter": ";"}, "that looks like columns separated by ','"),
         ("F,39.5\n", {}, "give the names of its columns, csv={'columns': 'a,b,c'}"),
+        ("sex y\nF  1\n", {"delimiter": " "}, "if several blanks separate, give csv={'strip': Tru"),
+        (
+            b"sex,y\n" + b"F,1\n" * 200_000 + b"\xe4,1\n",
+            {"encoding": "ascii"},
+            "line 200,002: the byte 0xe4 is not ascii",
+        ),
+        (
+            b"sex,y\n" + b"F,1\n" * 200_000 + b'F,"' + b"a" * (1 << 24) + b'"\n',
+            {"strip": True},
+            "has a line of more than 8,388,608 characters",
+        ),
         (b"sex,y\n\xe4,1\n", {"strip": True}, "such as csv={'encoding': 'latin-1'}"),
     ],
 )
@@ -352,6 +363,8 @@ def test_flags_keywords_and_configuration_read_alike(
     assert [row["estimate"] for row in told] == report["estimate"].tolist() == [0.5, -0.5]
     assert main(["check", "x.data", *roles, *FLAGS, "--limit", "DPL=0.1", "--min-rows", "0"]) == 0
     assert main(["rates", "x.data", *roles, *FLAGS]) == 0
+    assert main(["compare", "x.data", "x.counts", *FLAGS]) == 0
+    assert biaskit.compare("x.data", "x.counts", csv=FORM)["verdict"].ne("fail").all()
     assert main(["count", "x.data", *roles, *FLAGS, "--plan"]) == 0
     (tmp_path / "biaskit.toml").write_text(
         '[[data]]\nfiles = "x.data"\nfacet = "sex"\nlabel = "y"\npositive = "yes"\n'

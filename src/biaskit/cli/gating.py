@@ -149,6 +149,7 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
     compare.add_argument(
         "--strict", action="store_true", help="uncertain verdicts make the exit code 1 too"
     )
+    add_csv(compare)
     add_seed(compare)
     add_output(compare)
 
@@ -313,7 +314,7 @@ def _compare(args: argparse.Namespace) -> int:
     limits = allowed_changes(limits_given(args.limit) if args.limit else 0.0)
     choices = roles_given(args)
     with progress_line() as progress:
-        now, then = drift.counts_of_both(args.current, args.baseline, progress)
+        now, then = drift.counts_of_both(args.current, args.baseline, progress, dialect_given(args))
     unwanted = (FAIL, UNCERTAIN) if args.strict else (FAIL,)
     rows = drift.compare_rows(
         now, then, limits, choices, confidence=args.confidence, seed=args.seed

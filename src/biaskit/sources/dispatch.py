@@ -135,6 +135,8 @@ def file_source(data: Any, filesystem: Any = None, dialect: Dialect | None = Non
 
 def is_csv(data: Any) -> bool:
     """Whether data are paths of CSV files, or of files that are CSV where a dialect is given."""
+    if isinstance(data, LocalBytes):
+        data = data.path
     if not _are_paths(data):
         return False
     files = files_of(data if isinstance(data, (list, tuple)) else [data])
@@ -164,7 +166,8 @@ def refuse_unfit(data: Any, roles: Roles, dialect: Dialect | None = None) -> Non
     for file in [data] if isinstance(data, LocalBytes) else files_of([data]):
         where = str(file.path if isinstance(file, LocalBytes) else file)
         names = file_source(file, dialect=dialect).names()
-        refuse_missing_columns(roles.columns(), names, where, instead_of_names(names))
+        hint = instead_of_names(names) if is_csv(file) else ""
+        refuse_missing_columns(roles.columns(), names, where, hint)
 
 
 def opened(data: Any, filesystem: Any = None, dialect: Dialect | None = None) -> Any:

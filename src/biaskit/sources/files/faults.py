@@ -53,15 +53,9 @@ def instead_of_names(cells: Sequence[str]) -> str:
     ''
     """
     first = cells[0] if len(cells) == 1 else ""
-    if first[:1] in {*"#%"}:
-        return (
-            (
-                "; that looks like a comment: give "
-                f"{option('comment', first[0])}, or remove the lines before the names"
-            )
-            if first
-            else ""
-        )
+    if first.startswith(("#", "%")):
+        reads = option("comment", first[0])
+        return f"; that looks like a comment: give {reads}, or remove the lines before the names"
     if separator := next((one for one in ";\t|, " if one in first.strip()), ""):
         return (
             f"; that looks like columns separated by {separator!r}: give "

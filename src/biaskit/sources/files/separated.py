@@ -202,6 +202,11 @@ def _csv_batches(
         if unfit := unfit_cell(error, head.names, str(file.path)):
             raise unfit from error
         if "straddling" not in str(error):
+            if file.delimiter == " " and "Expected" in str(error):
+                raise DataError(
+                    f"{file.path}: {error}; if several blanks separate, give "
+                    f"{option('strip', True)}"
+                ) from error
             raise
         raise DataError(
             f"{str(file.path)!r} has a row of more than {block >> 20} MB, perhaps because a "
