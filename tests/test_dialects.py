@@ -152,6 +152,15 @@ def test_quoted_cells_are_left_alone_whatever_the_blocks(block: int) -> None:
     assert cleaned(utf16, Dialect(encoding="utf-16"), ",", "x", block).read().decode() == QUOTED
 
 
+@given(st.text(st.sampled_from("ab \t\r\n,;"), max_size=40), st.sampled_from(",; \t"))
+def test_lines_without_quotes_are_stripped_as_those_with_them(text: str, delimiter: str) -> None:
+    def made(text: str) -> str:
+        dialect, data = Dialect(strip=True), io.BytesIO(text.encode())
+        return cleaned(data, dialect, delimiter, "x").read().decode()
+
+    assert made(text + '\n"') == made(text + "\n") + '"'
+
+
 def test_comments_and_values_in_quotes(tmp_path: Path) -> None:
     text = '#"\nsex,y\nF,"two\n# lines"\n#,"\n"#M", "  1"\n'
     found = biaskit.count(written(tmp_path, text), **ROLES, csv={"comment": "#", "strip": True})
@@ -193,7 +202,7 @@ def test_ten_thousand_columns(tmp_path: Path) -> None:
         ('sex,y\nF,"1\nM,2\n', {"strip": True, "comment": "#"}, "line 2: a quotation mark is n"),
         ("sex,y\nF,1\n", {"delimiter": ";"}, "that looks like columns separated by ','"),
         ("F,39.5\n", {}, "give the names of its columns, csv={'columns': 'a,b,c'}"),
-        ("sex y\nF  1\n", {"delimiter": " "}, "if several blanks separate, give csv={'strip': Tru"),
+        ("sex y\nF  1\n", {"delimiter": " "}, "if several blanks separate, give csv={'strip': "),
         (
             b"sex,y\n" + b"F,1\n" * 200_000 + b"\xe4,1\n",
             {"encoding": "ascii"},
@@ -263,7 +272,7 @@ def test_a_file_of_unknown_name_names_an_option(tmp_path: Path) -> None:
             ({"encoding": one}, "is not read here")
             for one in ("utf-7", "unicode_escape", "idna", "iso2022_jp", "hz")
         ),
-        ({"delimitor": ";"}, "csv has no option 'delimitor'; did you mean 'delimiter'?"),
+        ({"delim": ";"}, "csv has no option 'delim'; did you mean 'delimiter'?"),
     ],
 )
 def test_an_invalid_option_is_refused_when_it_is_given(

@@ -118,8 +118,12 @@ def _lines(texts: Iterator[str], where: str) -> Iterator[str]:
 def _tidied(lines: Iterator[str], dialect: Dialect, delimiter: str) -> Iterator[str]:
     """Lines without comments and blanks around values, quoted cells as they are."""
     dropped, quoted = _dropped(dialect, delimiter), _quoted(delimiter)
+    special = ('"',) if dialect.comment is None else ('"', dialect.comment)
     is_open = False
     for text in lines:
+        if not is_open and not any(one in text for one in special):  # as most lines are
+            yield _stripped(text, delimiter) if dialect.strip else text
+            continue
         # A cell that is still open goes on as if its quotation mark stood here.
         text = f'"{text}' if is_open else text
         made = dropped.sub(r"\1", text)
@@ -128,6 +132,28 @@ def _tidied(lines: Iterator[str], dialect: Dialect, delimiter: str) -> Iterator[
         for cell in cells:
             is_open = not cell["end"]
         yield made[was_open:]
+
+
+def _stripped(text: str, delimiter: str) -> str:
+    r"""Lines without blanks around values, none of which is quoted.
+
+    >>> _stripped(" a , b c\t\r\n,  ,", ","), _stripped("  a   b  \n c", " ")
+    ('a,b c\r\n,,', 'a b\nc')
+    """
+    blanks = _blanks(delimiter)
+    if delimiter == " ":
+        text = " ".join([part for part in text.split(" ") if part])
+        separators = "\n\r"
+    else:
+        separators = f"{delimiter}\n\r"
+    for separator in separators:
+        text = separator.join([part.strip(blanks) for part in text.split(separator)])
+    return text
+
+
+def _blanks(delimiter: str) -> str:
+    """Characters that are blanks: a tab that separates is none."""
+    return " " if delimiter in " \t" else " \t"
 
 
 def _quoted(delimiter: str) -> re.Pattern[str]:
@@ -149,8 +175,7 @@ def _dropped(dialect: Dialect, delimiter: str) -> re.Pattern[str]:
     """
     separator = re.escape(delimiter)
     cell, line = rf"(?:\A|(?<=[{separator}\r\n]))", r"(?:\A|(?<=[\r\n]))"
-    # A tab that separates is no blank, and blanks that separate leave the first of them.
-    blank = "[ ]" if delimiter in " \t" else "[ \t]"
+    blank = f"[{_blanks(delimiter)}]"  # of blanks that separate, the first is left
     before = rf"{blank}*+" if dialect.strip else ""
     kinds = [rf'{cell}{before}("(?:[^"]++|"")*+"?)']
     if dialect.comment is not None:
