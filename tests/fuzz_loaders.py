@@ -209,6 +209,16 @@ DPL = 0.1
 PLAIN = {"": ""}
 PACKED = {"": "", ".gz": "gzip", ".zst": "zstd"}
 CSV = "g,y,w\n" + 'F,1,0.5\nM,0,1\n,1,2\n"a, b",0,1e3\n' * 9
+#: Options of CSV files, and values for each, some of them invalid.
+DIALECTS: dict[str, list[Any]] = {
+    "delimiter": [";", "\t", " ", "|"],
+    "columns": ["g,y,w", "g,y,w", "g,y", ["y", "w", "g"]],
+    "encoding": ["utf-16", "latin-1", "utf-16-le", "cp500", "gb18030", "utf-7"],
+    "comment": ["#", "F", ",", "\ufffd"],
+    "decimal": [",", "."],
+    "strip": [True],
+    "na_values": ["0,F", ["a, b"]],
+}
 JSON_LINES = '{"g": "F", "y": 1, "w": 2}\n{"g": "M", "y": 0, "w": 1}\n{"y": 1, "w": 1}\n' * 9
 
 
@@ -376,6 +386,22 @@ def loaders(folder: Path) -> dict[str, Callable[[random.Random], Any]]:
     def of_rows(path: Path) -> Any:
         return biaskit.count(path, facet="g", label="y", weight="w")
 
+    def of_dialect(rand: random.Random) -> Any:
+        chosen = {name: rand.choice(values) for name, values in DIALECTS.items()}
+        form = {name: value for name, value in chosen.items() if rand.random() < 0.25}
+        form.setdefault("strip", rand.random() < 0.5)
+        text = CSV
+        if is_early := rand.random() < 0.5:
+            text = damaged(CSV.encode(), rand).decode("utf-8", "replace")
+        text = text.replace(",", form.get("delimiter", ","))
+        if "columns" in form and not form.setdefault("header", rand.random() < 0.5):
+            text = text.partition("\n")[2]
+        content = text.encode(form.get("encoding", "utf-8"), "replace")
+        path = folder / f"x.data{(suffix := rand.choice([*PACKED]))}"
+        content = content if is_early else damaged(content, rand)
+        path.write_bytes(packed(content, PACKED[suffix]))
+        return biaskit.count(path, facet="g", label="y", weight="w", csv=form)
+
     return {
         "counts": of_biaskit("whole.counts", lambda path: report(Counts.load(path))),
         "pages": of_page,
@@ -387,6 +413,7 @@ def loaders(folder: Path) -> dict[str, Callable[[random.Random], Any]]:
         "LightGBM's text": of_lightgbm,
         "TOML": of_text("biaskit.toml", CONFIG, read_config),
         "CSV": of_text("x.csv", CSV, of_rows, PACKED),
+        "CSV in a dialect": of_dialect,
         "JSON Lines": of_text("x.jsonl", JSON_LINES, of_rows, PACKED),
     }
 

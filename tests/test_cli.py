@@ -24,7 +24,9 @@ import pytest
 import biaskit
 from biaskit.cli import _parser, main
 from biaskit.counts.roles import Roles
+from biaskit.gate.config import DataSet
 from biaskit.metrics import FROM_ROWS
+from biaskit.sources.files.dialect import OPTIONS, Dialect
 from biaskit.sources.parquet.source import ParquetFiles
 
 DATA = pd.DataFrame(
@@ -66,11 +68,34 @@ def test_flags_are_roles_are_keyword_arguments() -> None:
     names = {field.name for field in fields(Roles)}
     for verb in ("report", "count", "check"):
         flags = {action.dest for action in verbs[verb]._actions}
-        others = {"help", "data", "format", "output", *CHOICES, *CHECKS, *PAGES}
+        others = {"help", "data", "format", "output", *CHOICES, *CHECKS, *PAGES, *OPTIONS}
         assert names == flags - others
-    assert names == set(signature(biaskit.count).parameters) - {"data", "roles", "filesystem"}
+    others = {"data", "roles", "csv", "filesystem"}
+    assert names == set(signature(biaskit.count).parameters) - others
     shown = set(signature(biaskit.report).parameters)
-    assert names == shown - {*CHOICES, "data", "roles", "filesystem"}
+    assert names == shown - {*CHOICES, *others}
+
+
+def test_flags_are_the_options_of_a_csv_wherever_rows_are_read() -> None:
+    assert [*OPTIONS] == [field.name for field in fields(Dialect)]
+    _, verbs = _parser()
+    for verb in ("report", "rates", "count", "check", "compare", "explain"):
+        flags = {flag: one for one in verbs[verb]._actions for flag in one.option_strings}
+        for name, (_, said) in OPTIONS.items():
+            assert flags[f"--{name.replace('_', '-')}"].help == said
+    for function in (
+        biaskit.count,
+        biaskit.report,
+        biaskit.rates,
+        biaskit.page,
+        biaskit.compare,
+        biaskit.explain,
+        biaskit.attribute,
+        biaskit.shap_values,
+        biaskit.partial_dependence,
+    ):
+        assert "csv" in signature(function).parameters
+    assert "csv" in {field.name for field in fields(DataSet)}
 
 
 def test_report_prints_a_table(data: Path, capsys: Any) -> None:

@@ -28,10 +28,10 @@ def written(folder: Path, name: str, text: str | bytes) -> Path:
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("x.csv", "sex;y\nF;1\n", "looks like columns separated by ';'"),
+        ("x.csv", "sex;y\nF;1\n", "separated by ';': give csv={'delimiter': ';'}"),
         ("x.csv", "sex\ty\nF\t1\n", r"looks like columns separated by '\t'"),
         ("x.tsv", "sex|y\nF|1\n", "looks like columns separated by '|'"),
-        ("x.csv", "# made today\nsex,y\nF,1\n", "looks like a comment: remove the lines"),
+        ("x.csv", "# made today\nsex,y\nF,1\n", "looks like a comment: give csv={'comment': '#'}"),
         ("x.csv", "F, 39.5,1\nM, 7,0\n", "' 39.5' looks like a value: if the file has no header"),
         ("x.csv", "sex,y\nF,1\n".encode("utf-16"), "is UTF-16 text by its first bytes"),
         ("x.jsonl", '{"sex": "F"}'.encode("utf-16"), "is UTF-16 text by its first bytes"),

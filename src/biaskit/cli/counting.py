@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 
 from biaskit import formats
-from biaskit.cli.flags import Parser, add_data, add_roles, roles_given
+from biaskit.cli.flags import Parser, add_csv, add_data, add_roles, dialect_given, roles_given
 from biaskit.cli.output import progress_line, refuse_overwriting
 from biaskit.cli.streams import say
 from biaskit.counts.counts import Counts
@@ -27,6 +27,7 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
     count = verb("count", _count, "Read the rows once and save their counts.")
     add_data(count)
     add_roles(count)
+    add_csv(count)
     # A plan counts nothing, so there is nothing to write.
     either = count.add_mutually_exclusive_group(required=True)
     either.add_argument("-o", "--output", metavar="FILE", help="counts file to write")
@@ -72,9 +73,11 @@ def _count(args: argparse.Namespace) -> None:
 def _resume(args: argparse.Namespace) -> None:
     from biaskit.sources.resume import count_resumed  # most calls do not resume
 
-    roles = Roles(**roles_given(args))
+    roles, dialect = Roles(**roles_given(args)), dialect_given(args)
     with progress_line() as progress:
-        found = count_resumed(args.data, roles, args.output, progress, by_file=args.replace)
+        found = count_resumed(
+            args.data, roles, args.output, progress, by_file=args.replace, dialect=dialect
+        )
     anew = f" and {found.anew:,} recounted" if found.anew else ""
     _say(
         f"{found.counts.rows:,} rows of {found.files:,} files, {found.before:,} of them counted "
@@ -97,10 +100,11 @@ def _cells(counts: Counts) -> int:
 
 
 def _plan(args: argparse.Namespace) -> None:
-    table = opened(args.data[0] if len(args.data) == 1 else args.data)
+    dialect = dialect_given(args)
+    table = opened(args.data[0] if len(args.data) == 1 else args.data, dialect=dialect)
     if isinstance(table, Counts):
         return _say(f"{args.data[0]} is a file of saved counts: there are no rows to read")
-    rows = paths_of(table, Roles(**roles_given(args)))
+    rows = paths_of(table, Roles(**roles_given(args)), dialect)
     columns = [name.replace("_", " ") for name in ColumnPath._fields]
     return say(f"BIASKIT_KERNELS is {kernels_choice()}\n\n{formats.as_table(columns, rows)}")
 
@@ -121,10 +125,11 @@ def counts_of(args: argparse.Namespace, asked: Sequence[Metric] | None) -> Count
 
     Saved counts are taken as they are.
     """
-    table = opened(args.data[0] if len(args.data) == 1 else args.data)
+    dialect = dialect_given(args)
+    table = opened(args.data[0] if len(args.data) == 1 else args.data, dialect=dialect)
     if isinstance(table, Counts):
         return Counted(table.choosing(**roles_given(args)))
     roles = Roles(**roles_given(args))
     keep_rows = needs_rows(roles, asked)
     with progress_line() as progress:
-        return counted(table, roles, keep_rows=keep_rows, progress=progress)
+        return counted(table, roles, keep_rows=keep_rows, progress=progress, dialect=dialect)

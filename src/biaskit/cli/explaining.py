@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from biaskit.cli.flags import Once, Parser, add_roles, roles_given
+from biaskit.cli.flags import Once, Parser, add_csv, add_roles, dialect_given, roles_given
 from biaskit.cli.output import (
     about,
     add_output,
@@ -56,6 +56,7 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
         ),
         required=("facet",),
     )
+    add_csv(explain)
     explain.add_argument(
         "--background",
         action="append",
@@ -148,6 +149,7 @@ def _explain(args: argparse.Namespace) -> None:
         trust_model=args.trust_model,
         values_to=args.values,
         key=args.key,
+        dialect=dialect_given(args),
     )
     with progress_line() as progress:
         found = attributions_of(explained(request), progress)

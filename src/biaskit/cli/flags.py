@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import re
+import shlex
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -11,15 +13,18 @@ from biaskit.cli.streams import say
 from biaskit.counts.arguments import Kind
 from biaskit.counts.roles import ROLES
 from biaskit.errors import RolesError, listed
+from biaskit.sources.files.dialect import OPTIONS, Dialect, Option, dialect_of, flags_of
 
 __all__ = [
     "Once",
     "Parser",
     "above_of",
+    "add_csv",
     "add_data",
     "add_roles",
     "add_seed",
     "confidence_or_none",
+    "dialect_given",
     "edges_of",
     "in_flags",
     "limit_of",
@@ -61,6 +66,22 @@ def add_data(parser: argparse.ArgumentParser) -> None:
         help="Parquet, CSV or JSON Lines files, globs or folders; or one file of saved counts, "
         "or a page that carries them",
     )
+
+
+def add_csv(parser: argparse.ArgumentParser) -> None:
+    """Add a flag for each option that says how a CSV file is written."""
+    group = parser.add_argument_group("CSV files that are written in another way")
+    for name, (takes, help_) in OPTIONS.items():
+        flag = f"--{name.replace('_', '-')}"
+        group.add_argument(flag, help=help_, **_OF_CSV[takes])
+
+
+def dialect_given(args: argparse.Namespace) -> Dialect | None:
+    """How CSV files are written, by the flags of a call; None where none is given."""
+    given = {name: getattr(args, name) for name in OPTIONS}
+    if given["delimiter"] == r"\t":  # what people type for a tab
+        given["delimiter"] = "\t"
+    return dialect_of({name: value for name, value in given.items() if value is not None})
 
 
 def add_roles(
@@ -183,6 +204,16 @@ _FLAGS: Mapping[Kind, dict[str, Any]] = {
     "features": {"metavar": "COLUMN", "action": "append"},
 }
 
+#: How an option of each kind is given as a flag.
+_OF_CSV: Mapping[Option, dict[str, Any]] = {
+    "text": {"action": Once, "metavar": "TEXT"},
+    "texts": {"action": Once, "metavar": "A,B"},
+    "true": {"action": "store_const", "const": True},
+    "true or false": {"action": argparse.BooleanOptionalAction},
+}
+_QUOTED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
+_CSV = re.compile(rf"csv=\{{'(?P<option>[a-z_]+)': (?P<value>True|False|{_QUOTED})\}}")
+
 #: Python's arguments in an error message, or a quoted text, which stays as it is.
 _ARGUMENTS = "|".join([*ROLES, "metrics", "confidence", "seed", "min_rows"])
 # Arguments that are not English words.
@@ -204,6 +235,8 @@ def in_flags(message: str) -> str:
     "give --positive 'yes', or cut it with --facet-edges; --metrics leaves it out"
     >>> in_flags("give a mapping: facet_edges={'AGE': [25.0, 40.0]}; 'facet_above' is a column")
     "name the facet: --facet-edges AGE=25,40; 'facet_above' is a column"
+    >>> in_flags("give csv={'delimiter': ';'}, csv={'header': False} or csv={'strip': True}")
+    "give --delimiter ';', --no-header or --strip"
     """
 
     def flag(found: re.Match[str]) -> str:
@@ -218,6 +251,15 @@ def in_flags(message: str) -> str:
         word = found["given"] or found["said"] or found["role"] or found["word"]
         return f"--{word.replace('_', '-')}" if word else found[0]
 
+    message = _CSV.sub(_csv_flag, message)
     return re.sub(_PYTHON, flag, message, flags=re.VERBOSE).replace(
         "give a mapping: --", "name the facet: --"
     )
+
+
+def _csv_flag(found: re.Match[str]) -> str:
+    value = ast.literal_eval(found["value"])
+    if value == "...":
+        return f"--{found['option']}"
+    first, *rest = flags_of({found["option"]: value})
+    return f"{first} {shlex.quote(rest[0])}" if rest else first

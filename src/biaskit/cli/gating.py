@@ -13,8 +13,10 @@ from biaskit import formats
 from biaskit.cli.flags import (
     Once,
     Parser,
+    add_csv,
     add_roles,
     add_seed,
+    dialect_given,
     in_flags,
     limit_of,
     limits_given,
@@ -55,6 +57,7 @@ from biaskit.gate.outcomes import (
 from biaskit.gate.people import conclusion, markdown_summary
 from biaskit.gate.verdicts import FAIL, UNCERTAIN
 from biaskit.sources.dispatch import opened
+from biaskit.sources.files.dialect import OPTIONS
 from biaskit.sources.files.finding import expanded
 from biaskit.sources.files.local import LocalBytes
 from biaskit.store import written
@@ -121,6 +124,7 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
     )
     add_seed(check)
     add_roles(check)
+    add_csv(check)
     add_output(check, _FORMS, "text")
 
     compare = verb("compare", _compare, "What has changed since a baseline.")
@@ -145,6 +149,7 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
     compare.add_argument(
         "--strict", action="store_true", help="uncertain verdicts make the exit code 1 too"
     )
+    add_csv(compare)
     add_seed(compare)
     add_output(compare)
 
@@ -189,11 +194,12 @@ def _outcomes(args: argparse.Namespace) -> tuple[list[Outcome], int, bool]:
         refuse_overwriting(args.output, args.data)
         data, table = _by_hand(args)
         return [_in_flags(_outcome(args, data, None, args.strict, table))], 0, args.strict
-    for flag in ("required", "min_rows", "confidence"):
+    for flag in ("required", "min_rows", "confidence", *OPTIONS):
         if getattr(args, flag) is not None:
+            key = f"{flag} in its table csv" if flag in OPTIONS else f"{flag} as a key"
             raise RolesError(
                 f"--{flag.replace('_', '-')} goes with --facet and --limit; "
-                f"a configuration has {flag} as a key"
+                f"a configuration has {key}"
             )
     config = _config(args)
     chosen = _chosen(config, args.only)
@@ -260,7 +266,8 @@ def _by_hand(args: argparse.Namespace) -> tuple[DataSet, Table | None]:
             "--limit is needed: what to check the data against, such as --limit DPL=0.1"
         )
     roles = {name: value for name, value in roles_given(args).items() if value is not None}
-    table = opened(args.data[0]) if len(args.data) == 1 else None
+    dialect = dialect_given(args)
+    table = opened(args.data[0], dialect=dialect) if len(args.data) == 1 else None
     if isinstance(table, Counts):
         roles = {**table.roles.given(), **roles}
     given = {flag: getattr(args, flag) for flag in ("required", "min_rows", "confidence")}
@@ -269,6 +276,7 @@ def _by_hand(args: argparse.Namespace) -> tuple[DataSet, Table | None]:
             "files": args.data,
             "limits": limits_given(args.limit),
             "seed": args.seed,
+            "csv": dialect,
             **{name: value for name, value in given.items() if value is not None},
             **roles,
         }
@@ -306,7 +314,7 @@ def _compare(args: argparse.Namespace) -> int:
     limits = allowed_changes(limits_given(args.limit) if args.limit else 0.0)
     choices = roles_given(args)
     with progress_line() as progress:
-        now, then = drift.counts_of_both(args.current, args.baseline, progress)
+        now, then = drift.counts_of_both(args.current, args.baseline, progress, dialect_given(args))
     unwanted = (FAIL, UNCERTAIN) if args.strict else (FAIL,)
     rows = drift.compare_rows(
         now, then, limits, choices, confidence=args.confidence, seed=args.seed

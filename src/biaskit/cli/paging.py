@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from biaskit.cli.counting import counts_of
-from biaskit.cli.flags import Once, Parser, limit_of, limits_given, roles_given
+from biaskit.cli.flags import Once, Parser, dialect_given, limit_of, limits_given, roles_given
 from biaskit.cli.output import Form, refuse_overwriting, write
 from biaskit.cli.screen import Records
 from biaskit.counts.counts import Counts
@@ -88,7 +88,9 @@ def write_page(args: argparse.Namespace, asked: Sequence[Metric] | None) -> None
     given = roles_given(args)
     limits: dict[str | Metric, Any] = dict(limits_given(args.limit or []).items())
     data = args.data[0] if len(args.data) == 1 else args.data
-    dated = [(name, one.choosing(**given)) for name, one in dated_counts(data)]
+    dialect = dialect_given(args)
+    found = dated_counts(data, dialect=dialect)
+    dated = [(name, one.choosing(**given)) for name, one in found]
     counts, sample = (dated[-1][1], None) if dated else counts_of(args, asked)
     made = page_of(
         counts,
@@ -101,6 +103,7 @@ def write_page(args: argparse.Namespace, asked: Sequence[Metric] | None) -> None
         files=file_names(args.data),
         carried=not args.no_counts,
         dated=dated,
+        dialect=dialect,
         confidence=args.confidence,
         seed=args.seed,
     )

@@ -14,6 +14,7 @@ from biaskit.cli.counting import counts_of
 from biaskit.cli.flags import (
     Once,
     Parser,
+    add_csv,
     add_data,
     add_roles,
     add_seed,
@@ -65,6 +66,7 @@ _LINE = 100
 _EXAMPLES = """examples:
   biaskit report loans.parquet --facet gender --label paid
   biaskit report loans.csv --facet age --facet-above 40 --label status --positive approved
+  biaskit report people.data --columns age,sex,income --strip --facet sex --label income
   biaskit report 'day-*.parquet' --facet gender --facet race --label paid --group branch -o bias.csv
 """
 
@@ -74,6 +76,7 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
     report = verb("report", _report, "Every metric for every facet value.", epilog=_EXAMPLES)
     add_data(report)
     add_roles(report)
+    add_csv(report)
     report.add_argument(
         "--metrics",
         metavar="CI,DPL",
@@ -114,6 +117,7 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
     rates = verb("rates", _rates, "Rates of outcomes of every facet value, with intervals.")
     add_data(rates)
     add_roles(rates)
+    add_csv(rates)
     rates.add_argument(
         "--confidence", type=float, default=0.95, metavar="LEVEL", help="level of the intervals"
     )

@@ -203,7 +203,13 @@ def _found(role: str, wanted: Iterable[Level], known: Sequence[Level], column: s
         except LookupError:
             shown = [show(level) for level in known]
             near = nearest(show(value), shown)
-            meant = "" if near is None else f"did you mean {near!r}? "
+            if padded := [one for one in shown if one.strip() == show(value).strip() != one]:
+                meant = (
+                    f"values begin or end with a blank; did you mean {padded[0]!r}? Or drop the "
+                    "blanks of a CSV: csv={'strip': True}. "
+                )
+            else:
+                meant = "" if near is None else f"did you mean {near!r}? "
             raise RolesError(
                 f"{role}: {show(value)!r} does not occur in {column!r}; {meant}"
                 f"{'The' if meant else 'the'} values are {listed(shown)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -24,6 +24,7 @@ from biaskit.explanations.outputs import Walked, spread
 from biaskit.explanations.request import Request, sides_of
 from biaskit.explanations.rows import Rows
 from biaskit.explanations.samples import tickets
+from biaskit.sources.files.dialect import dialect_of
 from biaskit.sources.reservoirs import array_reservoir
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def partial_dependence(
     columns: Sequence[str] | None = None,
     output_class: Any = None,
     scale: str = "auto",
+    csv: Mapping[str, Any] | None = None,
     trust_model: bool = False,
     trust_pickle: bool = False,
 ) -> pd.DataFrame:
@@ -75,7 +77,7 @@ def partial_dependence(
 
     Parameters
     ----------
-    model, data, output_class, scale, trust_model, trust_pickle
+    model, data, output_class, scale, csv, trust_model, trust_pickle
         As for `biaskit.explain`.
     features
         Features to set, each by itself; by default all that the model takes.
@@ -136,6 +138,7 @@ def partial_dependence(
         output_class=output_class,
         scale=scale,
         trust_model=trust_model or trust_pickle,
+        dialect=dialect_of(csv),
     )
     task = task_of(request)
     names = task.rows.features

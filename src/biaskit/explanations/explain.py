@@ -27,6 +27,7 @@ from biaskit.explanations.methods.shap_rows import imported_shap
 from biaskit.explanations.request import Request, sides_of
 from biaskit.explanations.samples import Medians
 from biaskit.explanations.summing import attributions_of
+from biaskit.sources.files.dialect import dialect_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,6 +55,7 @@ def explain(
     scale: str = "auto",
     confidence: float = 0.95,
     seed: int = 0,
+    csv: Mapping[str, Any] | None = None,
     trust_model: bool = False,
     trust_pickle: bool = False,
 ) -> pd.DataFrame:
@@ -92,6 +94,8 @@ def explain(
         Level of the intervals, between 0 and 1.
     seed
         Seed of the random draws.
+    csv
+        How CSV files are written, as for `biaskit.count`: those of the data, and of the background.
     trust_model
         Whether a library may open a model file that biaskit does not read itself: a pickle runs the
         code that it contains, and crafted files can crash the loaders of ONNX, skops and
@@ -143,12 +147,25 @@ def explain(
         "frequency": frequency,
     }
     if isinstance(model, Attributions):
+        if dialect := dialect_of(csv):
+            raise dialect.refused("these are attributions")
         asked = given if roles is None else sides_of(roles, given).given()
         rows = gap_rows(model, model.roles.chosen(**asked), confidence)
         return formats.frame(_columns(GapRow._fields, rows))
     roles = sides_of(roles, given)
     trust = trust_model or trust_pickle
-    request = Request(model, data, roles, background, features, output_class, scale, seed, trust)
+    request = Request(
+        model,
+        data,
+        roles,
+        background,
+        features,
+        output_class,
+        scale,
+        seed,
+        trust,
+        dialect=dialect_of(csv),
+    )
     medians = None if roles.facet else Medians()
     found = attributions_of(explained(request), medians=medians)
     if medians is not None:
@@ -176,6 +193,7 @@ def attribute(
     output_class: Any = None,
     scale: str = "auto",
     seed: int = 0,
+    csv: Mapping[str, Any] | None = None,
     trust_model: bool = False,
     trust_pickle: bool = False,
 ) -> Attributions:
@@ -209,7 +227,18 @@ def attribute(
     }
     roles = sides_of(roles, given)
     trust = trust_model or trust_pickle
-    request = Request(model, data, roles, background, features, output_class, scale, seed, trust)
+    request = Request(
+        model,
+        data,
+        roles,
+        background,
+        features,
+        output_class,
+        scale,
+        seed,
+        trust,
+        dialect=dialect_of(csv),
+    )
     return attributions_of(explained(request))
 
 
@@ -224,6 +253,7 @@ def shap_values(
     output_class: Any = None,
     scale: str = "auto",
     seed: int = 0,
+    csv: Mapping[str, Any] | None = None,
     trust_model: bool = False,
     trust_pickle: bool = False,
 ) -> shap.Explanation:
@@ -257,7 +287,18 @@ def shap_values(
     library = imported_shap()
     roles = Roles(frequency=frequency)
     trust = trust_model or trust_pickle
-    request = Request(model, data, roles, background, features, output_class, scale, seed, trust)
+    request = Request(
+        model,
+        data,
+        roles,
+        background,
+        features,
+        output_class,
+        scale,
+        seed,
+        trust,
+        dialect=dialect_of(csv),
+    )
     values, rows = [], []
     _, about, batches = explained(request)
     for batch, found in batches:

@@ -9,6 +9,7 @@ from typing import Any
 
 from biaskit.counts.roles import RoleArguments, Roles, roles_of
 from biaskit.errors import RolesError, did_you_mean, refuse_seed
+from biaskit.sources.files.dialect import Dialect
 
 __all__ = ["Request", "sides_of"]
 
@@ -46,6 +47,8 @@ class Request:
     #: Parquet file for the values of each row, and the column with the rows' keys.
     values_to: str | os.PathLike[str] | None = None
     key: str | None = None
+    #: How the data are written, and the background, where they are CSV files.
+    dialect: Dialect | None = None
 
     def __post_init__(self) -> None:
         refuse_seed(self.seed)

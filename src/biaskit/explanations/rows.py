@@ -19,7 +19,8 @@ from biaskit.explanations.models.model import Model
 from biaskit.explanations.request import Request
 from biaskit.explanations.samples import drawn
 from biaskit.sources.batches import Batch, Source, rows_of
-from biaskit.sources.dispatch import source_of
+from biaskit.sources.dispatch import is_csv, source_of
+from biaskit.sources.files.dialect import Dialect
 from biaskit.sources.repeats import repeated
 
 __all__ = ["Compared", "Rows"]
@@ -114,7 +115,10 @@ class Rows:
         return Compared(batch, f"{batch.rows} rows of the {of}")
 
     def _of_the_data(self) -> _Table:
-        return _Table(_source(self._request.data, self._named), self._request.roles.frequency)
+        return _Table(
+            _source(self._request.data, self._named, self._request.dialect),
+            self._request.roles.frequency,
+        )
 
     @cached_property
     def _batches(self) -> Iterator[Batch]:
@@ -158,15 +162,18 @@ def _background(request: Request, features: Sequence[str]) -> _Table | None:
     """Rows that the caller gives to compare with; repeated if they have the frequency as well."""
     if request.background is None:
         return None
-    source, frequency = _source(request.background, features), request.roles.frequency
+    dialect = request.dialect if is_csv(request.background) else None
+    source, frequency = _source(request.background, features, dialect), request.roles.frequency
     has_it = frequency is not None and frequency in source.names()
     return _Table(source, frequency if has_it else None)
 
 
-def _source(data: Any, named: Sequence[str]) -> Source:
+def _source(data: Any, named: Sequence[str], dialect: Dialect | None) -> Source:
     """Source of the rows of a table, or of an array whose columns are the model's, in its order."""
     if not isinstance(data, np.ndarray):
-        return source_of(data)
+        return source_of(data, dialect=dialect)
+    if dialect is not None:
+        raise dialect.refused("data is an array")
     if data.ndim != 2:
         raise DataError(f"an array of rows has two dimensions, not {data.ndim}")
     names = [*named] or [f"x{i}" for i in range(data.shape[1])]

@@ -35,6 +35,7 @@ from biaskit.reports.numbers import Numbers, not_given, references
 from biaskit.reports.report import Measured, Row, measured
 from biaskit.sources.counting import Progress, count_roles
 from biaskit.sources.dispatch import opened, saved_counts
+from biaskit.sources.files.dialect import Dialect, dialect_of
 from biaskit.store.addresses import is_address, said
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def compare(
     confidence: float = 0.95,
     seed: int = 0,
     correction: str | None = "holm",
+    csv: Mapping[str, Any] | None = None,
 ) -> pd.DataFrame:
     """How far bias has drifted from a baseline, metric by metric.
 
@@ -101,6 +103,8 @@ def compare(
         Level of the intervals, and seed of the random draws for metrics of your own.
     correction
         ``"holm"`` or None, as in `biaskit.check`.
+    csv
+        How CSV files of the current data are written, as for `biaskit.count`.
 
     Returns
     -------
@@ -142,7 +146,7 @@ def compare(
         raise RolesError(f'correction must be "holm" or None, not {correction!r}')
     refuse_level(confidence)
     refuse_seed(seed)
-    now, then = counts_of_both(current, baseline)
+    now, then = counts_of_both(current, baseline, dialect=dialect_of(csv))
     choices = {"facet": facet, "positive": positive, "facet_values": facet_values}
     choices["reference"] = reference
     rows = compare_rows(
@@ -158,7 +162,10 @@ def compare(
 
 
 def counts_of_both(
-    current: Any, baseline: Any, progress: Progress | None = None
+    current: Any,
+    baseline: Any,
+    progress: Progress | None = None,
+    dialect: Dialect | None = None,
 ) -> tuple[Counts, Counts]:
     """Counts of today and of the baseline; data of today are counted by the baseline's roles.
 
@@ -177,8 +184,10 @@ def counts_of_both(
         raise DataError(
             f"the baseline {what} not a counts file; `biaskit count -o` or Counts.save makes one"
         )
-    now = opened(current)
-    return (now if isinstance(now, Counts) else count_roles(now, then.roles, progress)), then
+    now = opened(current, dialect=dialect)
+    if not isinstance(now, Counts):
+        now = count_roles(now, then.roles, progress, dialect=dialect)
+    return now, then
 
 
 def compare_rows(

@@ -29,6 +29,7 @@ from biaskit.gate.limits import (
     required_of,
 )
 from biaskit.gate.mistakes import Mistakes, MistakesError, lines_of_keys
+from biaskit.sources.files.dialect import Dialect, dialect_of
 from biaskit.sources.files.globs import matches_here
 from biaskit.store.addresses import (
     in_one_line,
@@ -65,6 +66,8 @@ class DataSet:
     seed: int = 0
     #: Whether the files may be missing.
     optional: bool = False
+    #: How CSV files are written.
+    csv: Dialect | None = None
     #: Folder that relative paths start from.
     folder: Path = Path()
 
@@ -400,4 +403,5 @@ _READERS: Mapping[str, Callable[[Mapping[str, Any], str], Any]] = {
     "confidence": _plain(float, 0.95, refuse_level),
     "seed": _plain(int, 0, refuse_seed),
     "optional": _plain(bool, False),
+    "csv": lambda given, key: dialect_of(given.get(key)),
 }

@@ -137,8 +137,8 @@ def dry_run(
     try:
         paths = list(files) if files is not None else data.paths()
         for held in paths if table is None else [table]:
-            if not isinstance(one := opened(held), Counts):
-                refuse_unfit(one, data.roles)
+            if not isinstance(one := opened(held, dialect=data.csv), Counts):
+                refuse_unfit(one, data.roles, data.csv)
         if data.baseline is not None:
             same_roles(data.roles, _baseline(data.baseline).roles, "cannot be compared")
     except Exception as error:  # noqa: BLE001 - the other data sets are checked all the same
@@ -185,11 +185,11 @@ def _counted(
     progress: Progress | None,
     table: Table | None = None,
 ) -> Counted:
-    held = table or opened(paths[0] if len(paths) == 1 else paths)
+    held = table or opened(paths[0] if len(paths) == 1 else paths, dialect=data.csv)
     if isinstance(held, Counts):
         return Counted(held.choosing(**data.roles.given()))
     keep_rows = needs_rows(data.roles, [limit.metric for limit in data.limits])
-    return counted(held, data.roles, keep_rows=keep_rows, progress=progress)
+    return counted(held, data.roles, keep_rows=keep_rows, progress=progress, dialect=data.csv)
 
 
 def _baseline(path: Path | str) -> Counts:

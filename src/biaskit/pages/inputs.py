@@ -18,6 +18,7 @@ from biaskit.gate.limits import allowed_changes
 from biaskit.pages.sections.facets import the_one_value
 from biaskit.reports.numbers import references
 from biaskit.sources.dispatch import opened
+from biaskit.sources.files.dialect import Dialect
 from biaskit.sources.files.finding import expanded, files_of
 from biaskit.store.addresses import is_address
 from biaskit.store.blocks import is_named_page
@@ -50,19 +51,21 @@ def asked_before(data: Any) -> Mapping[str, Any]:
     return asked_of(data) if is_path and is_named_page(data) else {}
 
 
-def dated_counts(data: Any, filesystem: Any = None) -> list[tuple[str, Counts]]:
+def dated_counts(
+    data: Any, filesystem: Any = None, dialect: Dialect | None = None
+) -> list[tuple[str, Counts]]:
     """Several saved counts by name, if `data` are several; none for one table."""
     if filesystem is not None:
         return []
     if isinstance(data, (list, tuple)) and data and all(isinstance(one, Counts) for one in data):
-        return [(str(place), one) for place, one in enumerate(data, 1)]
+        return [(str(at), opened(one, dialect=dialect)) for at, one in enumerate(data, 1)]
     several = isinstance(data, (list, tuple))
     if not several and not (isinstance(data, str) and any(char in data for char in "*?[")):
         return []
     if several and not all(isinstance(one, (str, os.PathLike)) for one in data):
         return []
     paths = [str(one) for one in files_of(list(data) if several else [data])]
-    if len(paths) < 2 or not isinstance(opened(paths[0]), Counts):
+    if len(paths) < 2 or not isinstance(opened(paths[0], dialect=dialect), Counts):
         return []
     made = []
     for path in sorted(map(Path, paths), key=lambda one: one.name):

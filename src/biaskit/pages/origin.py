@@ -12,6 +12,7 @@ from biaskit.counts.levels import level, show
 from biaskit.counts.roles import ROLES, Roles
 from biaskit.formats import printable
 from biaskit.metrics import FROM_ROWS, METRICS, Metric
+from biaskit.sources.files.dialect import Dialect, flags_of
 
 __all__ = ["IN_MEMORY", "call_of", "command_of", "file_names", "given_beside_roles"]
 
@@ -40,6 +41,7 @@ def given_beside_roles(
     confidence: float,
     seed: int,
     counts: bool,
+    csv: Dialect | None = None,
     **files: Any,
 ) -> Mapping[str, Any]:
     """Keyword arguments of a page besides its roles, but those that it has by default.
@@ -59,6 +61,8 @@ def given_beside_roles(
     for one, value in files.items():
         if value is not None:
             given[one] = next(iter(file_names(value)), IN_MEMORY)
+    if csv is not None:
+        given["csv"] = csv.given()
     if confidence != 0.95:
         given["confidence"] = float(confidence)
     if seed:
@@ -89,6 +93,7 @@ def command_of(files: Sequence[str], roles: Roles, given: Mapping[str, Any]) -> 
     for flag, value in [*_flags(roles), *_more_flags(given)]:
         name = f"--{flag.replace('_', '-')}"
         parts += [f"{name}={value}"] if value.startswith("-") else [name, value]
+    parts += flags_of(given.get("csv", {}))
     if given.get("counts") is False:
         parts.append("--no-counts")
     command = " ".join(map(shlex.quote, ["biaskit", "report", *parts, "--format", "html"]))
@@ -100,7 +105,7 @@ def _more_flags(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if name == "limits":
             for metric, limit in value.items():
                 yield "limit", f"{metric}={_joined(limit)}"
-        elif name != "counts":
+        elif name not in ("counts", "csv"):
             yield name, _joined(value)
 
 

@@ -43,6 +43,7 @@ from biaskit.reports.summary import summary_of
 from biaskit.reports.surely import Judged
 from biaskit.sources.counting import counted
 from biaskit.sources.dispatch import opened
+from biaskit.sources.files.dialect import Dialect, dialect_of
 from biaskit.sources.sample import Sample
 from biaskit.store import written
 
@@ -146,6 +147,7 @@ def page(
     counts: bool = True,
     confidence: float | None = None,
     seed: int | None = None,
+    csv: Mapping[str, Any] | None = None,
     filesystem: Any = None,
     **given: Unpack[RoleArguments],
 ) -> Page:
@@ -181,6 +183,8 @@ predicted_positive, facet_values, reference, facet_above, facet_at_most, facet_e
     confidence, seed
         Level of the intervals (by default 0.95), and seed of the random draws for metrics of your
         own; by default those of the page that is read back, as are its limits and its name.
+    csv
+        How CSV files are written, as for `biaskit.count`.
     filesystem
         Filesystem of pyarrow or fsspec that holds the paths.
 
@@ -214,17 +218,20 @@ lower than the 44.5 % for those whose gender is male.
     seed = before.get("seed", 0) if seed is None else seed
     refuse_level(confidence)
     refuse_seed(seed)
+    dialect = dialect_of(csv)
     chosen = given if roles is None else roles_of(roles, given).given()
-    each = [(one, of.choosing(**chosen)) for one, of in dated_counts(data, filesystem)]
+    each = [(one, of.choosing(**chosen)) for one, of in dated_counts(data, filesystem, dialect)]
     sample = None
     if each:
         whole = each[-1][1]
-    elif isinstance(table := opened(data, filesystem), Counts):
+    elif isinstance(table := opened(data, filesystem, dialect), Counts):
         whole = table.choosing(**chosen)
     else:
         roles = roles_of(roles, given)
         keep_rows = needs_rows(roles, asked)
-        whole, sample = counted(table, roles, keep_rows=keep_rows, filesystem=filesystem)
+        whole, sample = counted(
+            table, roles, keep_rows=keep_rows, filesystem=filesystem, dialect=dialect
+        )
     return page_of(
         whole,
         sample,
@@ -237,6 +244,7 @@ lower than the 44.5 % for those whose gender is male.
         files=file_names(data),
         carried=counts,
         dated=each,
+        dialect=dialect,
         read=paths_read(None if filesystem is not None else data, baseline, attributions),
         confidence=confidence,
         seed=seed,
@@ -257,6 +265,7 @@ def page_of(
     carried: bool = True,
     dated: Sequence[tuple[str, Counts]] = (),
     read: tuple[str, ...] = (),
+    dialect: Dialect | None = None,
     confidence: float = 0.95,
     seed: int = 0,
 ) -> Page:
@@ -282,6 +291,7 @@ def page_of(
             baseline=baseline,
             attributions=attributions,
             dependence=dependence,
+            csv=dialect,
             counts=carried,
         ),
         whole=whole,

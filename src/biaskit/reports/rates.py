@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
@@ -21,6 +21,7 @@ from biaskit.intervals.figures import share_of
 from biaskit.intervals.proportions import Array, both_reaches
 from biaskit.sources.counting import counted
 from biaskit.sources.dispatch import opened
+from biaskit.sources.files.dialect import dialect_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,6 +73,7 @@ def rates(
     roles: Roles | None = None,
     *,
     confidence: float = 0.95,
+    csv: Mapping[str, Any] | None = None,
     filesystem: Any = None,
     **given: Unpack[RoleArguments],
 ) -> pd.DataFrame:
@@ -90,6 +92,8 @@ predicted_positive, facet_values, reference, facet_above, facet_at_most, facet_e
         whatever is compared with what.
     confidence
         Level of the intervals, between 0 and 1.
+    csv
+        How CSV files are written, as for `biaskit.count`.
     filesystem
         Filesystem of pyarrow or fsspec that holds the paths.
 
@@ -136,12 +140,14 @@ predicted_positive, facet_values, reference, facet_above, facet_at_most, facet_e
     3  (largest - smallest)  selection     0.142  0.113  0.170  4526
     """
     refuse_level(confidence)
-    table = opened(data, filesystem)
+    dialect = dialect_of(csv)
+    table = opened(data, filesystem, dialect)
     if isinstance(table, Counts):
         chosen = given if roles is None else roles_of(roles, given).given()
         counts = table.choosing(**chosen)
     else:
-        counts, _ = counted(table, roles_of(roles, given), filesystem=filesystem)
+        made = roles_of(roles, given)
+        counts, _ = counted(table, made, filesystem=filesystem, dialect=dialect)
     rows = rate_rows(counts, confidence)
     return formats.frame({name: [getattr(row, name) for row in rows] for name in RateRow._fields})
 

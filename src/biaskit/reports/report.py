@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 import numpy as np
@@ -20,6 +20,7 @@ from biaskit.reports.notes import notes_of
 from biaskit.reports.numbers import Asked, Compared, Numbers, compared, not_given, numbers_of
 from biaskit.sources.counting import counted
 from biaskit.sources.dispatch import opened
+from biaskit.sources.files.dialect import dialect_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,6 +80,7 @@ def report(
     metrics: Iterable[str | Metric] | str | None = None,
     confidence: float | None = 0.95,
     seed: int = 0,
+    csv: Mapping[str, Any] | None = None,
     filesystem: Any = None,
     **given: Unpack[RoleArguments],
 ) -> pd.DataFrame:
@@ -102,6 +104,8 @@ predicted_positive, facet_values, reference, facet_above, facet_at_most, facet_e
     seed
         Seed of the random draws for intervals of metrics of your own that do not declare their
         proportions; no other number depends on it.
+    csv
+        How CSV files are written, as for `biaskit.count`.
     filesystem
         Filesystem of pyarrow or fsspec that holds the paths.
 
@@ -137,14 +141,17 @@ predicted_positive, facet_values, reference, facet_above, facet_at_most, facet_e
     """
     asked = room.chosen(metrics)
     refuse_choices(confidence, seed)
-    table = opened(data, filesystem)
+    dialect = dialect_of(csv)
+    table = opened(data, filesystem, dialect)
     if isinstance(table, Counts):
         chosen = given if roles is None else roles_of(roles, given).given()
         counts, sample = table.choosing(**chosen), None
     else:
         roles = roles_of(roles, given)
         keep_rows = needs_rows(roles, asked)
-        counts, sample = counted(table, roles, keep_rows=keep_rows, filesystem=filesystem)
+        counts, sample = counted(
+            table, roles, keep_rows=keep_rows, filesystem=filesystem, dialect=dialect
+        )
     rows = report_rows(counts, asked, confidence, seed, sample)
     columns = {name: [getattr(row, name) for row in rows] for name in Row._fields}
     return formats.frame(columns)

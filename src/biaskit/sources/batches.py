@@ -145,33 +145,18 @@ def of_another_type(values: Iterable[Any]) -> int:
     return -1
 
 
-def refuse_missing_columns(wanted: Collection[str], names: Iterable[str], where: str) -> None:
-    """Refuse data without a column that a role names, or with two columns of its name."""
-    given = list(names)
-    found = [str(name) for name in given]  # pandas allows names of any type
+def refuse_missing_columns(
+    wanted: Collection[str], names: Iterable[Any], where: str, hint: str = ""
+) -> None:
+    """Refuse data without a column that a role names, or with two columns of its name.
+
+    `hint` is appended where a column is missing.
+    """
+    found = [str(name) for name in names]  # pandas allows names of any type
     for column in wanted:
         if column not in found:
-            raise DataError(
-                f"{where}: no column {column!r}; {did_you_mean(column, found)}{_no_names(given)}"
-            )
+            raise DataError(f"{where}: no column {column!r}; {did_you_mean(column, found)}{hint}")
         if found.count(column) > 1:
             raise DataError(
                 f"{where}: {found.count(column)} columns are named {column!r}; rename all but one"
             )
-
-
-def _no_names(names: Sequence[Any]) -> str:
-    """What a first line looks like instead of names, to append to a message; mostly nothing."""
-    texts = [name for name in names if isinstance(name, str)]
-    first = texts[0] if len(names) == len(texts) == 1 else ""
-    if first.startswith("#"):
-        return "; that looks like a comment: remove the lines before the names"
-    if separator := next((one for one in ";\t|" if one in first), ""):
-        return (
-            f"; that looks like columns separated by {separator!r}: a .csv separates them by "
-            "commas and a .tsv by tabs, so save it as one of these"
-        )
-    numbers = (name for name in texts if name.strip().replace(".", "", 1).isdecimal())
-    if number := next(numbers, ""):
-        return f"; {number!r} looks like a value: if the file has no header, add one"
-    return ""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Unpack
 
 from biaskit.counts.counts import Counts
 from biaskit.counts.roles import RoleArguments, Roles, refuse_no_facet, roles_of, takes_roles
 from biaskit.sources.batches import Ask, Counting
 from biaskit.sources.dispatch import refuse_counts, source_of
+from biaskit.sources.files.dialect import Dialect, dialect_of
 from biaskit.sources.grids import encoders_of
 from biaskit.sources.histogram import Histograms
 
@@ -33,10 +34,11 @@ def count(
     data: Any,
     roles: Roles | None = None,
     *,
+    csv: Mapping[str, Any] | None = None,
     filesystem: Any = None,
     **given: Unpack[RoleArguments],
 ) -> Counts:
-    """Counts of the rows of any table, read once, in pieces.
+    r"""Counts of the rows of any table, read once, in pieces.
 
     Parameters
     ----------
@@ -51,6 +53,15 @@ def count(
 predicted_positive, facet_values, reference, facet_above, facet_at_most, facet_edges, features
         The roles of the columns, as `Roles` takes them. `features` are not counted: counts have no
         rows. They are accepted so that the same roles serve `biaskit.report` as well.
+    csv
+        How CSV files are written, where that is not as their names say; with it, files of any other
+        name are CSV too. A mapping of ``delimiter`` (one character), ``header`` (whether the first
+        row has names; without names the columns are ``"0"``, ``"1"`` ...), ``columns`` (names of
+        all of them, for files without a header, or with ``header=True`` in place of it),
+        ``encoding``, ``comment`` (character that begins lines to be left out), ``decimal`` (``","``
+        for numbers such as ``31500,5``), ``strip`` (whether blanks around unquoted values are
+        dropped; between values that a blank separates, several are as one) and ``na_values`` (what
+        is missing besides the empty cell). Several texts are a list, or a text with commas.
     filesystem
         Filesystem of pyarrow or fsspec that holds the paths.
 
@@ -75,15 +86,29 @@ predicted_positive, facet_values, reference, facet_above, facet_at_most, facet_e
     >>> cells = pd.DataFrame({"sex": ["F", "M"], "hired": [0, 1], "people": [40, 60]})
     >>> biaskit.count(cells, facet="sex", label="hired", frequency="people").rows
     100
+
+    A file without a header, whose values are padded with blanks, and ``?`` where one is missing:
+
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "people.data")
+    >>> _ = path.write_text("F, no\nF, yes\nM, ?\n")
+    >>> form = dict(columns=["sex", "hired"], strip=True, na_values=["?"])
+    >>> biaskit.count(path, facet="sex", label="hired", csv=form).rows
+    3
     """
-    return count_roles(data, roles_of(roles, given), filesystem=filesystem)
+    dialect = dialect_of(csv)
+    return count_roles(data, roles_of(roles, given), filesystem=filesystem, dialect=dialect)
 
 
 def count_roles(
-    data: Any, roles: Roles, progress: Progress | None = None, filesystem: Any = None
+    data: Any,
+    roles: Roles,
+    progress: Progress | None = None,
+    filesystem: Any = None,
+    dialect: Dialect | None = None,
 ) -> Counts:
     """Counts of the rows of any table, for roles already made; they have no features."""
-    return counted(data, roles, progress=progress, filesystem=filesystem).counts
+    return counted(data, roles, progress=progress, filesystem=filesystem, dialect=dialect).counts
 
 
 def counted(
@@ -93,6 +118,7 @@ def counted(
     keep_rows: bool = False,
     progress: Progress | None = None,
     filesystem: Any = None,
+    dialect: Dialect | None = None,
 ) -> Counted:
     """Counts of the rows of any table, and with `keep_rows` a sample of them, from one pass.
 
@@ -108,7 +134,7 @@ def counted(
     refuse_counts(data)
     refuse_no_facet(roles)
     encoders = encoders_of(roles)
-    source = source_of(data, filesystem)
+    source = source_of(data, filesystem, dialect)
     columns = [*roles.columns()]
     if not keep_rows:
         sampler, ask = None, Ask(columns, roles.numeric, Counting(roles, encoders))

@@ -11,6 +11,7 @@ from biaskit.counts.counts import Counts, loaded
 from biaskit.counts.roles import Roles, refuse_no_facet
 from biaskit.errors import DataError, RolesError
 from biaskit.sources.batches import Counting, Source, refuse_missing_columns
+from biaskit.sources.files.faults import instead_of_names
 from biaskit.sources.files.finding import files_of
 from biaskit.sources.files.local import LocalBytes, refuse_dvc, refuse_small_pointers
 from biaskit.sources.files.places import File, RemoteFile
@@ -21,11 +22,13 @@ from biaskit.store import blocks, saved
 from biaskit.store.addresses import is_address, said
 
 if TYPE_CHECKING:
+    from biaskit.sources.files.dialect import Dialect
     from biaskit.sources.files.turns import Known
 
 __all__ = [
     "SOURCES",
     "file_source",
+    "is_csv",
     "opened",
     "paths_of",
     "refuse_counts",
@@ -50,7 +53,7 @@ class _FileSource(Source, Protocol):
     def paths(self, counting: Counting) -> Iterator[ColumnPath]: ...
 
 
-def source_of(data: Any, filesystem: Any = None) -> Source:
+def source_of(data: Any, filesystem: Any = None, dialect: Dialect | None = None) -> Source:
     """Source of the rows of any table that biaskit reads, or of a file that `opened` gave.
 
     Raises
@@ -58,14 +61,16 @@ def source_of(data: Any, filesystem: Any = None) -> Source:
     DataError
         The data are not such a table.
     RolesError
-        A filesystem is given for data that are not paths.
+        A filesystem is given for data that are not paths, or a dialect for data that are not CSV.
     """
     if isinstance(data, LocalBytes) or _are_paths(data):
-        return file_source(data, filesystem)
+        return file_source(data, filesystem, dialect)
     if filesystem is not None:
         raise RolesError(
             f"filesystem= applies to paths only, but data is a {type(data).__name__}; remove it"
         )
+    if dialect is not None:
+        raise dialect.refused(f"data is a {type(data).__name__}")
     refuse_counts(data)
     for of_kind in SOURCES:
         if (source := of_kind(data)) is not None:
@@ -92,13 +97,17 @@ def refuse_counts(data: Any) -> None:
         )
 
 
-def file_source(data: Any, filesystem: Any = None) -> _FileSource:
+def file_source(data: Any, filesystem: Any = None, dialect: Dialect | None = None) -> _FileSource:
     """Source of the rows of files, all of one format: a path, several, or what `opened` gave.
+
+    With a dialect, files whose names say no format are CSV.
 
     Raises
     ------
     DataError
         A file is missing or has no known format, or the formats differ.
+    RolesError
+        There is a dialect, but the files are not CSV.
     """
     known: Known = {data.path: data} if isinstance(data, LocalBytes) else {}
     files = files_of([*known] or (data if isinstance(data, (list, tuple)) else [data]), filesystem)
@@ -106,7 +115,8 @@ def file_source(data: Any, filesystem: Any = None) -> _FileSource:
     refuse_dvc(str(path) for path in here if path.suffix == ".dvc")
     if len(here) > 1:  # a single file is checked when it is opened
         refuse_small_pointers(here)
-    formats = {format_of(path): path for path in reversed(files)}
+    otherwise = None if dialect is None else "csv"
+    formats = {format_of(path, otherwise): path for path in reversed(files)}
     if len(formats) > 1:
         (one, first), (other, second), *_ = formats.items()
         raise DataError(
@@ -114,10 +124,26 @@ def file_source(data: Any, filesystem: Any = None) -> _FileSource:
             "count each format by itself and add the counts"
         )
     (format_,) = formats
+    if format_ == "csv":
+        from biaskit.sources.files.separated import CsvFiles
+
+        return CsvFiles(files, known, dialect)
+    if dialect is not None:
+        raise dialect.refused(f"{str(files[0])!r} is {format_}")
     return _reader_of(format_)(files, known)
 
 
-def paths_of(data: Any, roles: Roles) -> list[ColumnPath]:
+def is_csv(data: Any) -> bool:
+    """Whether data are paths of CSV files, or of files that are CSV where a dialect is given."""
+    if isinstance(data, LocalBytes):
+        data = data.path
+    if not _are_paths(data):
+        return False
+    files = files_of(data if isinstance(data, (list, tuple)) else [data])
+    return {format_of(file, "csv") for file in files} == {"csv"}
+
+
+def paths_of(data: Any, roles: Roles, dialect: Dialect | None = None) -> list[ColumnPath]:
     """How each column of some files would be read for counting, and why.
 
     Raises
@@ -126,10 +152,10 @@ def paths_of(data: Any, roles: Roles) -> list[ColumnPath]:
         A file is missing, cannot be read or lacks a column, or the formats differ.
     """
     refuse_no_facet(roles)
-    return list(file_source(data).paths(Counting(roles, encoders_of(roles))))
+    return list(file_source(data, dialect=dialect).paths(Counting(roles, encoders_of(roles))))
 
 
-def refuse_unfit(data: Any, roles: Roles) -> None:
+def refuse_unfit(data: Any, roles: Roles, dialect: Dialect | None = None) -> None:
     """Refuse files that lack a column that roles name, from their footers and headers alone.
 
     Raises
@@ -139,10 +165,12 @@ def refuse_unfit(data: Any, roles: Roles) -> None:
     """
     for file in [data] if isinstance(data, LocalBytes) else files_of([data]):
         where = str(file.path if isinstance(file, LocalBytes) else file)
-        refuse_missing_columns(roles.columns(), file_source(file).names(), where)
+        names = file_source(file, dialect=dialect).names()
+        hint = instead_of_names(names) if is_csv(file) else ""
+        refuse_missing_columns(roles.columns(), names, where, hint)
 
 
-def opened(data: Any, filesystem: Any = None) -> Any:
+def opened(data: Any, filesystem: Any = None, dialect: Dialect | None = None) -> Any:
     """Counts, if `data` are counts or the path of saved ones; else the data, for `source_of`.
 
     A page that carries counts is a file of saved ones.
@@ -153,7 +181,16 @@ def opened(data: Any, filesystem: Any = None) -> Any:
     ------
     DataError
         The file cannot be read, or is cut short.
+    RolesError
+        There is a dialect, but the data are counts.
     """
+    found = _opened(data, filesystem)
+    if dialect is not None and isinstance(found, Counts):
+        raise dialect.refused("these are counts")
+    return found
+
+
+def _opened(data: Any, filesystem: Any) -> Any:
     if not isinstance(data, (str, os.PathLike)) or filesystem is not None:
         return data
     if is_address(os.fspath(data)):  # checking every remote file would take requests
@@ -190,9 +227,9 @@ def _reader_of(format_: str) -> Callable[[list[File], Known], _FileSource]:
         from biaskit.sources.parquet.source import ParquetFiles
 
         return ParquetFiles
-    from biaskit.sources.files.texts import CsvFiles, JsonLinesFiles
+    from biaskit.sources.files.texts import JsonLinesFiles
 
-    return CsvFiles if format_ == "csv" else JsonLinesFiles
+    return JsonLinesFiles
 
 
 def _are_paths(data: Any) -> bool:

@@ -28,16 +28,21 @@ Cell: TypeAlias = "tuple[Any, ...]"
 Amounts: TypeAlias = "tuple[Any, ...]"
 
 _FILES, _CELLS = "biaskit.files", "biaskit.cells"
-_SCHEMA = 1
+# Version 2 says how CSV files are written, for which version 1 has no place.
+_SCHEMAS = (1, 2)
+# Entries of a file's state in the record, besides its name and its cells.
+_STATE = 3
 _MAX_RECORD = 1 << 27
 _CELL = ("table", *AXES)
 
 
 class Seen(NamedTuple):
-    """A file when it was counted: size, time of its last change, and its cells, where kept."""
+    """A file when it was counted, and how it was read; and its cells, where kept."""
 
     size: int
     changed: int | None
+    #: How it was written, as `Dialect.text` says it.
+    dialect: str = ""
     cells: Mapping[Cell, Amounts] | None = None
 
 
@@ -57,12 +62,15 @@ def record_in(path: str | os.PathLike[str]) -> Record | None:
     if found is None:
         return None
     try:
-        if found["schema"] != _SCHEMA:
+        if found["schema"] not in _SCHEMAS:
             raise DataError(
                 f"{said(path)} has a record of files of schema {found['schema']!r}; this version "
-                f"reads schema {_SCHEMA}: install a newer biaskit"
+                f"reads schema {_SCHEMAS[-1]}: install a newer biaskit"
             )
-        record = {name: Seen(size, changed) for name, size, changed in found["files"]}
+        states = {name: state for name, *state in found["files"]}
+        if any(len(state) != _STATE - 2 + found["schema"] for state in states.values()):
+            raise ValueError("the state of a file has another form")
+        record = {name: Seen(*state) for name, state in states.items()}
         kept = saved.extra(path, _CELLS, _MAX_RECORD)
         if kept is not None:
             return _with_cells(record, kept["cells"], kept["files"])
@@ -84,8 +92,10 @@ def save_with(record: Record | None, counts: Counts, path: str | os.PathLike[str
     if record is None:
         return counts.save(path)
     columns, header = cells_and_header(counts)
-    files = [[name, seen.size, seen.changed] for name, seen in record.items()]
-    extra: dict[str, Any] = {_FILES: {"schema": _SCHEMA, "files": files}}
+    in_dialects = any(seen.dialect for seen in record.values())
+    kept = _STATE if in_dialects else _STATE - 1
+    files = [[name, *seen[:kept]] for name, seen in record.items()]
+    extra: dict[str, Any] = {_FILES: {"schema": _SCHEMAS[in_dialects], "files": files}}
     if any(seen.cells is not None for seen in record.values()):
         cells = _rows_of(columns, _CELL)
         place = {cell: i for i, cell in enumerate(cells)}

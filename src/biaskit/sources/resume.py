@@ -20,6 +20,7 @@ from biaskit.errors import BiaskitError, DataError
 from biaskit.sources.counting import Progress, count_roles
 from biaskit.sources.dispatch import file_source
 from biaskit.sources.files.ahead import in_order
+from biaskit.sources.files.dialect import Dialect
 from biaskit.sources.files.finding import files_of
 from biaskit.sources.files.places import File, RemoteFile, stamp_of, stands_for
 from biaskit.sources.record import Record, Seen, cells_of, record_in, save_with, sum_of
@@ -54,6 +55,7 @@ def count_resumed(
     progress: Progress | None = None,
     *,
     by_file: bool = False,
+    dialect: Dialect | None = None,
 ) -> Resumed:
     """Counts of files, written to `output`; files already in it or its partial are skipped.
 
@@ -67,11 +69,11 @@ def count_resumed(
         `output`, or `output` does not say which files are in it.
     """
     files = files_of(paths)
-    file_source(files)  # refuses formats that differ before any work is done
+    file_source(files, dialect=dialect)  # refuses formats that differ before any work is done
     saved.refuse_unwritable(output)
     written.refuse_inputs(output, [file for file in files if isinstance(file, Path)])
     with written.locked(output):
-        found = _counted_into(Path(output), files, roles, progress, by_file=by_file)
+        found = _counted_into(Path(output), files, roles, progress, by_file, dialect)
     return found._replace(gone=_gone(found.gone, paths, files))
 
 
@@ -80,8 +82,8 @@ def _counted_into(
     files: Sequence[File],
     roles: Roles,
     progress: Progress | None,
-    *,
     by_file: bool,
+    dialect: Dialect | None,
 ) -> Resumed:
     partial = output.with_name(f"{output.name}.partial")
     if partial.is_symlink():  # only this command creates it, and this command creates no links
@@ -92,7 +94,8 @@ def _counted_into(
     roles = roles.replaced(features=None)
     total, record = _kept(output, partial, roles)
     recorded = tuple(record)
-    rewritten = _rewritten(files, record, output, by_file=by_file)
+    written_as = "" if dialect is None else dialect.text
+    rewritten = _rewritten(files, record, output, written_as, by_file=by_file)
     for name in rewritten:
         del record[name]
     if rewritten:
@@ -106,10 +109,15 @@ def _counted_into(
 
     def counted(file: File) -> tuple[File, Counts, str, Seen]:
         name, size, changed = stamp_of(file)
-        made = count_roles([file], roles)
+        made = count_roles([file], roles, dialect=dialect)
         if stamp_of(file, again=True) != (name, size, changed):
             raise DataError(f"{file} changed while it was being read; count it when it is complete")
-        return file, made, name, Seen(size, changed, cells_of(made) if by_file else None)
+        return (
+            file,
+            made,
+            name,
+            Seen(size, changed, written_as, cells_of(made) if by_file else None),
+        )
 
     # Counting a remote file is mostly waiting; a local one is counted by all threads.
     threads = _AT_ONCE if any(isinstance(file, RemoteFile) for file in fresh) else 1
@@ -157,8 +165,12 @@ def _kept(output: Path, partial: Path, roles: Roles) -> tuple[Counts, Record]:
     return best
 
 
-def _rewritten(files: Sequence[File], record: Record, output: Path, *, by_file: bool) -> list[str]:
+def _rewritten(
+    files: Sequence[File], record: Record, output: Path, written_as: str, *, by_file: bool
+) -> list[str]:
     """Names of the files that have changed since they were counted and can be recounted.
+
+    A file that is to be read in another dialect than it was has changed, too.
 
     Raises
     ------
@@ -169,17 +181,21 @@ def _rewritten(files: Sequence[File], record: Record, output: Path, *, by_file: 
     for file in files:
         name, size, changed = stamp_of(file)
         seen = record.get(name)
-        if seen is None or seen[:2] == (size, changed):
+        if seen is None or seen[:3] == (size, changed, written_as):
             continue
         told = f"{file} has changed since it was counted ({seen.size:,} bytes then, {size:,} now)"
+        back = "put the old file back"
+        if seen[:2] == (size, changed):
+            then, now = (f"csv={text}" if text else "no options" for text in (seen[2], written_as))
+            told, back = f"{file} was counted with {then}, now with {now}", "give the same options"
         if any(one.cells is None for one in record.values()):
             raise DataError(
                 f"{told}, and its rows cannot be taken out of {str(output)!r} again; remove that "
                 f"file (and {output.name}.partial) and count again, with --resume --replace if "
-                "files may change; or put the old file back"
+                f"files may change; or {back}"
             )
         if not by_file:
-            raise DataError(f"{told}; give --replace to recount it, or put the old file back")
+            raise DataError(f"{told}; give --replace to recount it, or {back}")
         found.append(name)
     return found
 

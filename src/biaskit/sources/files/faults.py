@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable, Sequence
 
 from biaskit.errors import DataError
+from biaskit.sources.files.dialect import option
 
-__all__ = ["line_of_open_quote", "unfit_cell"]
+__all__ = ["instead_of_names", "line_of_open_quote", "unfit_cell"]
 
 # How pyarrow says that a cell is not what its column must be; it has no other form of this.
 _UNFIT = re.compile(
@@ -28,12 +29,45 @@ def unfit_cell(error: Exception, names: Sequence[str], where: str) -> DataError 
     column = names[int(found["column"])]
     if found["value"] is None:
         return DataError(
-            f"{where}: column {column!r} holds text that is not UTF-8; save the file as UTF-8"
+            f"{where}: column {column!r} holds text that is not UTF-8; give the encoding of the "
+            f"file, such as {option('encoding', 'latin-1')}"
+        )
+    comma = found["value"].strip().replace(",", ".", 1).replace(".", "", 1).isdecimal()
+    if "," in found["value"] and "." not in found["value"] and comma:
+        return DataError(
+            f"{where}: column {column!r} must be numbers to be cut or summed, but it holds "
+            f"{found['value'][:60]!r}; if that is a decimal comma, give {option('decimal', ',')}"
         )
     return DataError(
         f"{where}: column {column!r} must be numbers to be cut or summed, but it holds "
         f"{found['value'][:60]!r}; choose another column, or write numbers such as 31500.5"
     )
+
+
+def instead_of_names(cells: Sequence[str]) -> str:
+    """What a first row looks like instead of names, to append to a message; mostly nothing.
+
+    >>> instead_of_names(["sex;y"])
+    "; that looks like columns separated by ';': give csv={'delimiter': ';'}"
+    >>> instead_of_names(["sex", "y"])
+    ''
+    """
+    first = cells[0] if len(cells) == 1 else ""
+    if first.startswith(("#", "%")):
+        reads = option("comment", first[0])
+        return f"; that looks like a comment: give {reads}, or remove the lines before the names"
+    if separator := next((one for one in ";\t|, " if one in first.strip()), ""):
+        return (
+            f"; that looks like columns separated by {separator!r}: give "
+            f"{option('delimiter', separator)}"
+        )
+    numbers = (cell for cell in cells if cell.strip().replace(".", "", 1).isdecimal())
+    if number := next(numbers, ""):
+        return (
+            f"; {number!r} looks like a value: if the file has no header, give the names of its "
+            f"columns, {option('columns', 'a,b,c')}"
+        )
+    return ""
 
 
 def line_of_open_quote(lines: Iterable[str], delimiter: str) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from biaskit.errors import BiaskitError, DataError, listed
+from biaskit.sources.files.dialect import option
 from biaskit.sources.files.places import File, RemoteFile, size_of
 from biaskit.store.addresses import without_secrets
 
@@ -40,8 +41,11 @@ class ColumnPath(NamedTuple):
     why: str
 
 
-def format_of(path: File) -> str:
-    """Format of a file by its name: ``parquet``, ``csv`` or ``jsonl``."""
+def format_of(path: File, otherwise: str | None = None) -> str:
+    """Format of a file by its name: ``parquet``, ``csv`` or ``jsonl``.
+
+    Where its name does not say, it is `otherwise`, or an error.
+    """
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes and suffixes[-1] in COMPRESSIONS:
         suffixes.pop()
@@ -51,9 +55,12 @@ def format_of(path: File) -> str:
             "alone where they can stand (`biaskit merge` adds several)"
         )
     if not suffixes or suffixes[-1] not in FORMATS:
+        if otherwise is not None:
+            return otherwise
         raise DataError(
             f"{str(path)!r} has no known format; names end in {listed([*FORMATS])}, "
-            f"the text formats also in {listed([*COMPRESSIONS])} after it"
+            f"the text formats also in {listed([*COMPRESSIONS])} after it; for a CSV of another "
+            f"name say how it is written, such as {option('delimiter', ',')}"
         )
     return FORMATS[suffixes[-1]]
 
@@ -77,9 +84,9 @@ def readable(path: File) -> Iterator[None]:
         address = [path.path] if isinstance(path, RemoteFile) else []
         said = str(error) or type(error).__name__  # a time limit often says nothing
         reason = " ".join(without_secrets(said, address).split())
-        raise DataError(f"{str(path)!r} cannot be read as {format_of(path)}: {reason[:300]}") from (
-            None if is_far else error
-        )  # a store's message may hold a signed address
+        raise DataError(
+            f"{str(path)!r} cannot be read as {format_of(path, 'csv')}: {reason[:300]}"
+        ) from (None if is_far else error)  # a store's message may hold a signed address
 
 
 class Sizes:

@@ -1,9 +1,8 @@
-"""Text files as sources: CSV, TSV and JSON Lines, plain or compressed."""
+"""Text files, plain or compressed, and JSON Lines as a source."""
 
 from __future__ import annotations
 
 import codecs
-import csv
 import io
 import itertools
 import json
@@ -19,23 +18,19 @@ from biaskit.sources.batches import (
     Batch,
     Counting,
     of_another_type,
-    of_record_batch,
     refuse_missing_columns,
 )
-from biaskit.sources.files.ahead import elsewhere
-from biaskit.sources.files.faults import line_of_open_quote, unfit_cell
+from biaskit.sources.files.cleaning import cleaned
+from biaskit.sources.files.dialect import Dialect, option
 from biaskit.sources.files.partitions import names_with_folders, of_folders, with_folders
 from biaskit.sources.files.places import File
 from biaskit.sources.files.ranges import Bytes, Fetcher, RemoteBytes
 from biaskit.sources.files.reading import COMPRESSIONS, ColumnPath, Sizes, readable
 from biaskit.sources.files.turns import Known, looked_into, open_bytes, opened_in_turn
 
-__all__ = ["CsvFiles", "JsonLinesFiles"]
+__all__ = ["JsonLinesFiles", "OpenText", "opening", "paths"]
 
 _ROWS = 1 << 17
-# Bytes of CSV parsed at a time; more where the header is long, since rows may then be long too.
-_BLOCK = 1 << 20
-_HEADERS_IN_BLOCK = 8
 # Most characters of lines read at a time, and of one line.
 _LETTERS = 1 << 25
 _LINE = 1 << 23
@@ -45,123 +40,18 @@ _MAGIC = {
     b"BZh": "bzip2",
     b"\x28\xb5\x2f\xfd": "Zstandard",
 }
+# Marks of the byte order, and the encodings of files that begin with them.
+_MARKS = {
+    codecs.BOM_UTF8: ("utf-8",),
+    codecs.BOM_UTF16_LE: ("utf-16", "utf-16-le", "utf-32", "utf-32-le"),
+    codecs.BOM_UTF16_BE: ("utf-16", "utf-16-be"),
+}
 
 
-class CsvFiles:
-    """CSV and TSV files as a source."""
-
-    def __init__(self, files: list[File], known: Known):
-        self._files = files
-        self._known = known
-
-    def names(self) -> list[str]:
-        """Names of the columns of the first file, and of its folders' values."""
-        first = self._files[0]
-        with readable(first), looked_into(first, self._known, from_start=True) as data:
-            return names_with_folders(_csv_header(_OpenText(first, data)), first)
-
-    def paths(self, counting: Counting) -> Iterator[ColumnPath]:
-        """How each file would be read, and why."""
-        return _paths(self._files, "Arrow", "CSV has no encoded form")
-
-    def parts(self, ask: Ask) -> Iterator[Batch]:
-        """Batches of the named columns."""
-        import pyarrow as pa
-        import pyarrow.csv as pv
-
-        columns, numeric = ask.columns, ask.numeric
-        types = {
-            name: pa.float64() if name in numeric else pa.dictionary(pa.int32(), pa.string())
-            for name in columns
-        }
-        texts = frozenset(name for name in columns if name not in numeric)
-        sizes = Sizes(self._files)
-        with opened_in_turn(self._files, _opening(self._known)) as files:
-            for file in files:
-                path = file.path
-                names = _csv_header(file)
-                refuse_missing_columns(columns, names_with_folders(names, path), str(path))
-                folders = of_folders(columns, names, path)
-                own = [name for name in columns if name not in folders]
-                # An empty cell is missing, quoted or not; anything else is a value.
-                # The last column is read too, as bytes where it has no role: it shows whether a
-                # quotation mark is never closed.
-                last = _last_column(names)
-                included = dict.fromkeys([*own, *last]) or names[:1]
-                convert = pv.ConvertOptions(
-                    include_columns=[*included],
-                    column_types={name: types.get(name, pa.binary()) for name in included},
-                    null_values=[""],
-                    strings_can_be_null=True,
-                    quoted_strings_can_be_null=True,
-                )
-                parse = pv.ParseOptions(delimiter=_delimiter(path), newlines_in_values=True)
-                with readable(path), closing(file):
-                    file.fetch()
-                    batches = _csv_batches(file, names, last, parse, convert)
-                    for batch in elsewhere(batches) if file.is_far else batches:
-                        done = sizes.done(path, file.bytes_read / sizes.of(path))
-                        made = of_record_batch(batch, own, str(path), done, texts)
-                        yield with_folders(made, folders, numeric)
-
-
-def _paths(files: Sequence[File], path: str, why: str) -> Iterator[ColumnPath]:
+def paths(files: Sequence[File], path: str, why: str) -> Iterator[ColumnPath]:
+    """How each of some files would be read, and why."""
     for file in files:
         yield ColumnPath(str(file), "(all)", "", 0, path, why)
-
-
-def _block_of(names: Sequence[str]) -> int:
-    """Bytes that Arrow parses at a time, the limit for the length of a row."""
-    return max(_BLOCK, _HEADERS_IN_BLOCK * sum(len(name) + 1 for name in names))
-
-
-def _last_column(names: Sequence[str]) -> list[str]:
-    """Name of the last column, where Arrow finds it by its name."""
-    return [name for name in names[-1:] if name.isprintable() and names.count(name) == 1]
-
-
-def _csv_batches(
-    file: _OpenText, names: Sequence[str], last: Sequence[str], parse: Any, convert: Any
-) -> Iterator[Any]:
-    import pyarrow as pa
-    import pyarrow.csv as pv
-
-    block = _block_of(names)
-    read = pv.ReadOptions(block_size=block)
-    cell = None
-    try:
-        for batch in pv.open_csv(file.text(), read, parse, convert):
-            if last and batch.num_rows:
-                cell = batch.column(last[0])[-1]
-            yield batch
-    except pa.ArrowInvalid as error:
-        if unfit := unfit_cell(error, names, str(file.path)):
-            raise unfit from error
-        if "straddling" not in str(error):
-            raise
-        raise DataError(
-            f"{str(file.path)!r} has a row of more than {block >> 20} MB, perhaps because a "
-            "quotation mark is never closed; close it, leave out the column of long texts, or "
-            "write Parquet"
-        ) from error
-    if cell is not None:
-        _refuse_open_quote(file, cell.as_py())
-
-
-def _refuse_open_quote(file: _OpenText, cell: object) -> None:
-    """Refuse a file whose last cell may be the rest of the file after a quotation mark.
-
-    Arrow ends such a cell with the file. Where the cell is in another column, the row is too short
-    for Arrow, and where it is longer than a block, too long.
-    """
-    text = cell.decode(errors="replace") if isinstance(cell, bytes) else cell
-    if not isinstance(text, str) or len(text.splitlines()) < 2:
-        return
-    if line := line_of_open_quote(file.first_lines(errors="replace"), _delimiter(file.path)):
-        raise DataError(
-            f"{file.path}, line {line:,}: a quotation mark is never closed, so the rows after it "
-            "are lost; close it, or double it if it is part of the text"
-        )
 
 
 class JsonLinesFiles:
@@ -176,7 +66,7 @@ class JsonLinesFiles:
         path, found = self._files[0], dict[str, None]()
         with readable(path), looked_into(path, self._known, from_start=True) as data:
             letters = 0
-            lines = _OpenText(path, data).first_lines()
+            lines = OpenText(path, data).first_lines()
             for line, record in enumerate(itertools.islice(lines, _ROWS), 1):
                 if record.strip():
                     found.update(dict.fromkeys(_record(record, str(path), line)))
@@ -187,19 +77,19 @@ class JsonLinesFiles:
 
     def paths(self, counting: Counting) -> Iterator[ColumnPath]:
         """How each file would be read, and why."""
-        return _paths(self._files, "json", "JSON Lines have no encoded form")
+        return paths(self._files, "json", "JSON Lines have no encoded form")
 
     def parts(self, ask: Ask) -> Iterator[Batch]:
         """Batches of the named columns."""
         sizes = Sizes(self._files)
-        with opened_in_turn(self._files, _opening(self._known)) as files:
+        with opened_in_turn(self._files, opening(self._known)) as files:
             for file in files:
                 with readable(file.path), closing(file):
                     yield from _json_batches(file, ask.columns, ask.numeric, sizes)
 
 
 def _json_batches(
-    file: _OpenText, columns: Collection[str], numeric: Collection[str], sizes: Sizes
+    file: OpenText, columns: Collection[str], numeric: Collection[str], sizes: Sizes
 ) -> Iterator[Batch]:
     path, where = file.path, str(file.path)
     seen: set[str] = set()
@@ -266,7 +156,7 @@ def _json_array(values: Sequence[Any], name: str, where: str, at: Sequence[int])
         ) from error
 
 
-class _OpenText:
+class OpenText:
     """An open text file, and the streams of its text.
 
     Raises
@@ -275,14 +165,20 @@ class _OpenText:
         The file is empty, or begins like a binary file.
     """
 
-    def __init__(self, path: File, data: Bytes):
+    def __init__(self, path: File, data: Bytes, dialect: Dialect | None = None):
         self.path = path
         self.data = data
+        self.dialect = dialect
         self.is_closed = False
         self._raw: Any = None
         self._text: Any = None
         self._lines: Any = None
         self._refuse_mislabelled(bytes(data.read(0, 4)))
+
+    @property
+    def delimiter(self) -> str:
+        """Character between values."""
+        return (self.dialect or Dialect()).delimiter_of(self.path)
 
     @property
     def bytes_read(self) -> int:
@@ -300,9 +196,12 @@ class _OpenText:
             self.data.plan_all()
 
     def text(self) -> Any:
-        """Stream of the text, decompressed according to the name; it is read once."""
+        """Stream of the text, decompressed according to the name; it is read once.
+
+        That of a CSV in another dialect is plain CSV in UTF-8.
+        """
         self._raw = self.data.source(once=True)
-        self._text = self._decompressed(self._raw)  # kept, since it closes the file when collected
+        self._text = self._plain(self._raw)  # kept, since it closes the file when collected
         return self._text
 
     def lines(self) -> Iterator[str]:
@@ -311,7 +210,7 @@ class _OpenText:
 
     def first_lines(self, **options: Any) -> Iterator[str]:
         """Lines from the start, for a look at them before the text is read."""
-        return self._lines_of(self._decompressed(self.data.beginning()), **options)
+        return self._lines_of(self._plain(self.data.beginning()), **options)
 
     def close(self) -> None:
         """Close the file."""
@@ -320,11 +219,14 @@ class _OpenText:
             self._raw.close()
         self.data.close()
 
-    def _decompressed(self, raw: Any) -> Any:
+    def _plain(self, raw: Any) -> Any:
         import pyarrow as pa
 
         compression = COMPRESSIONS.get(self.path.suffix.lower())
-        return pa.CompressedInputStream(raw, compression) if compression else raw
+        made = pa.CompressedInputStream(raw, compression) if compression else raw
+        if self.dialect is None or not self.dialect.is_cleaned:
+            return made
+        return cleaned(made, self.dialect, self.delimiter, str(self.path))
 
     def _lines_of(self, stream: Any, **options: Any) -> Iterator[str]:
         text = io.TextIOWrapper(stream, encoding="utf-8-sig", **options)
@@ -348,40 +250,29 @@ class _OpenText:
                 raise DataError(
                     f"{str(self.path)!r} is a {name} file by its first bytes; rename it"
                 )
-        if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            raise DataError(
-                f"{str(self.path)!r} is UTF-16 text by its first bytes; save it as UTF-8"
-            )
+        encoding = "utf-8" if self.dialect is None else self.dialect.encoding
+        for mark, names in _MARKS.items():
+            if start.startswith(mark) and encoding not in names:
+                reads = option("encoding", names[0])
+                raise DataError(
+                    f"{str(self.path)!r} is {names[0].upper()} text by its first bytes; "
+                    + ("save it as UTF-8" if self.dialect is None else f"give {reads}")
+                )
 
 
-def _opening(known: Known) -> Callable[[File, Fetcher], _OpenText]:
+def opening(known: Known, dialect: Dialect | None = None) -> Callable[[File, Fetcher], OpenText]:
     """Opener of text files, for `opened_in_turn`; a local file may be open already."""
 
-    def open_one(path: File, fetcher: Fetcher) -> _OpenText:
+    def open_one(path: File, fetcher: Fetcher) -> OpenText:
         with readable(path):
             data = open_bytes(path, known, fetcher, from_start=True)
             try:
-                return _OpenText(path, data)
+                return OpenText(path, data, dialect)
             except BaseException:
                 data.close()
                 raise
 
     return open_one
-
-
-def _delimiter(path: File) -> str:
-    return "\t" if ".tsv" in path.suffixes else ","
-
-
-def _csv_header(file: _OpenText) -> list[str]:
-    with readable(file.path):
-        # Invalid UTF-8 matters only in the columns that are read, where Arrow refuses it.
-        lines = file.first_lines(errors="surrogateescape", newline="")
-        try:
-            rows = csv.reader(lines, delimiter=_delimiter(file.path))
-            return next(filter(None, rows), [])  # Arrow skips empty lines, too
-        except csv.Error as error:
-            raise DataError(f"{str(file.path)!r} has no readable header: {error}") from error
 
 
 def _record(text: str, where: str, line: int) -> dict[str, Any]:
