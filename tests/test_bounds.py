@@ -30,7 +30,7 @@ from biaskit.explanations.models.lightgbm_text import from_lightgbm
 from biaskit.explanations.models.ubjson import from_ubjson
 from biaskit.explanations.models.xgboost_json import from_xgboost
 from biaskit.formats import as_csv, as_json, as_markdown, as_table
-from biaskit.sources.files import texts
+from biaskit.sources.files import records
 from biaskit.sources.files.globs import matcher
 
 MEGABYTE = 1 << 20
@@ -189,7 +189,7 @@ def test_batches_of_json_lines_are_bounded_by_letters(
     rows = [{"g": "FM"[i % 2], "y": i % 3, "z": None} for i in range(1_000)]
     path.write_text("".join(json.dumps(row) + "\n\n" for row in rows))
     whole = biaskit.count(path, facet="g", label="y")
-    monkeypatch.setattr(texts, "_LETTERS", 500)
+    monkeypatch.setattr(records, "LETTERS", 500)
     assert biaskit.count(path, facet="g", label="y") == whole
 
 

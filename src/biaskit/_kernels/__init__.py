@@ -28,6 +28,7 @@ __all__ = [
     "as_double",
     "as_single",
     "fits",
+    "inlined",
     "inner",
     "int64",
     "jit",
@@ -90,6 +91,16 @@ def inner(function: _F) -> _F:
     if config.DISABLE_JIT:
         return jit(function)
     return njit(_nrt=False, **_FLAGS)(function)  # type: ignore[no-any-return]
+
+
+def inlined(function: _F) -> _F:
+    """As `inner`, but never called: where it is used, the compiler puts its code.
+
+    A call copies all lengths and strides of each array among its arguments.
+    """
+    if config.DISABLE_JIT:
+        return jit(function)
+    return njit(_nrt=False, forceinline=True, **_FLAGS)(function)  # type: ignore[no-any-return]
 
 
 @inner

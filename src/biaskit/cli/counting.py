@@ -15,8 +15,7 @@ from biaskit.errors import RolesError
 from biaskit.metrics import Metric, needs_rows
 from biaskit.sources.counting import Counted, counted
 from biaskit.sources.dispatch import opened, paths_of
-from biaskit.sources.files.reading import ColumnPath
-from biaskit.sources.parquet.choice import kernels_choice
+from biaskit.sources.files.reading import ColumnPath, kernels_choice
 from biaskit.store import saved, written
 
 __all__ = ["add_verbs", "counts_of"]

@@ -5,15 +5,26 @@ from __future__ import annotations
 import contextlib
 import csv
 import itertools
+import os
+import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from biaskit.errors import BiaskitError, DataError, listed
+from biaskit.errors import BiaskitError, DataError, RolesError, listed
 from biaskit.sources.files.dialect import option
 from biaskit.sources.files.places import File, RemoteFile, size_of
 from biaskit.store.addresses import without_secrets
 
-__all__ = ["COMPRESSIONS", "FORMATS", "ColumnPath", "Sizes", "format_of", "readable"]
+__all__ = [
+    "COMPRESSIONS",
+    "FORMATS",
+    "ColumnPath",
+    "Sizes",
+    "format_of",
+    "kernels_choice",
+    "kernels_run",
+    "readable",
+]
 
 FORMATS = {
     ".parquet": "parquet",
@@ -97,7 +108,8 @@ class Sizes:
         self._before = dict(
             zip(files, itertools.accumulate(self._size.values(), initial=0), strict=False)
         )
-        self._total = max(1, sum(self._size.values()))
+        #: Size of all files in bytes.
+        self.total = sum(self._size.values())
 
     def of(self, path: File) -> int:
         """Size of one file."""
@@ -105,4 +117,23 @@ class Sizes:
 
     def done(self, path: File, share: float) -> float:
         """Share of all bytes read so far, from the share of one file."""
-        return (self._before[path] + min(1.0, share) * self._size[path]) / self._total
+        return (self._before[path] + min(1.0, share) * self._size[path]) / max(1, self.total)
+
+
+def kernels_choice() -> str:
+    """Value of ``BIASKIT_KERNELS``: ``auto``, ``always`` or ``never``.
+
+    Raises
+    ------
+    RolesError
+        It is something else.
+    """
+    choice = os.environ.get("BIASKIT_KERNELS", "auto")
+    if choice not in {"auto", "always", "never"}:
+        raise RolesError(f"BIASKIT_KERNELS is {choice!r}; set it to auto, always or never")
+    return choice
+
+
+def kernels_run() -> bool:
+    """Whether the kernels run on this system."""
+    return sys.byteorder == "little" and os.name == "posix"

@@ -5,35 +5,38 @@ from __future__ import annotations
 import codecs
 import io
 import itertools
-import json
-import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+import os
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import closing
-from typing import Any
+from typing import Any, ClassVar
 
-from biaskit.counts.levels import level
 from biaskit.errors import DataError
-from biaskit.sources.batches import (
-    Ask,
-    Batch,
-    Counting,
-    of_another_type,
-    refuse_missing_columns,
-)
+from biaskit.sources.batches import Ask, Batch, Counting, refuse_missing_columns
+from biaskit.sources.files.ahead import in_order
 from biaskit.sources.files.cleaning import cleaned
 from biaskit.sources.files.dialect import Dialect, option
 from biaskit.sources.files.partitions import names_with_folders, of_folders, with_folders
 from biaskit.sources.files.places import File
 from biaskit.sources.files.ranges import Bytes, Fetcher, RemoteBytes
 from biaskit.sources.files.reading import COMPRESSIONS, ColumnPath, Sizes, readable
+from biaskit.sources.files.records import (
+    LETTERS,
+    LINE,
+    ROWS,
+    SPARE,
+    Block,
+    Finish,
+    Kernel,
+    by_library,
+    kernels_pay,
+    record_of,
+)
 from biaskit.sources.files.turns import Known, looked_into, open_bytes, opened_in_turn
 
 __all__ = ["JsonLinesFiles", "OpenText", "opening", "paths"]
 
-_ROWS = 1 << 17
-# Most characters of lines read at a time, and of one line.
-_LETTERS = 1 << 25
-_LINE = 1 << 23
+# Bytes of JSON Lines parsed at a time.
+_JSON_BLOCK = 1 << 21
 _MAGIC = {
     b"PAR1": "Parquet",
     b"\x1f\x8b": "gzip",
@@ -57,6 +60,9 @@ def paths(files: Sequence[File], path: str, why: str) -> Iterator[ColumnPath]:
 class JsonLinesFiles:
     """Files with one JSON object per line as a source."""
 
+    #: Bytes that the standard library has parsed in this process.
+    bytes_by_library: ClassVar[int] = 0
+
     def __init__(self, files: list[File], known: Known):
         self._files = files
         self._known = known
@@ -67,11 +73,11 @@ class JsonLinesFiles:
         with readable(path), looked_into(path, self._known, from_start=True) as data:
             letters = 0
             lines = OpenText(path, data).first_lines()
-            for line, record in enumerate(itertools.islice(lines, _ROWS), 1):
+            for line, record in enumerate(itertools.islice(lines, ROWS), 1):
                 if record.strip():
-                    found.update(dict.fromkeys(_record(record, str(path), line)))
+                    found.update(dict.fromkeys(record_of(record, str(path), line)))
                 letters += len(record)
-                if letters > _LETTERS:
+                if letters > LETTERS:
                     break
         return names_with_folders(list(found), path)
 
@@ -82,78 +88,69 @@ class JsonLinesFiles:
     def parts(self, ask: Ask) -> Iterator[Batch]:
         """Batches of the named columns."""
         sizes = Sizes(self._files)
+        size = JsonLinesFiles.bytes_by_library + sizes.total
         with opened_in_turn(self._files, opening(self._known)) as files:
             for file in files:
                 with readable(file.path), closing(file):
-                    yield from _json_batches(file, ask.columns, ask.numeric, sizes)
+                    yield from _json_batches(file, ask, sizes, size)
 
 
-def _json_batches(
-    file: OpenText, columns: Collection[str], numeric: Collection[str], sizes: Sizes
-) -> Iterator[Batch]:
+def _json_batches(file: OpenText, ask: Ask, sizes: Sizes, size: int) -> Iterator[Batch]:
+    """Rows of a file; `size` is the bytes that the process will have read after this source."""
+    import pyarrow as pa
+
+    columns, numeric = ask.columns, ask.numeric
     path, where = file.path, str(file.path)
     seen: set[str] = set()
     names: dict[str, None] = {}
     folders: dict[str, str | None] | None = None
     line = 0
     file.fetch()
-    for chunk in _chunks(file.lines()):
-        # Only the needed keys of a record are kept: it may have a thousand.
-        at: list[int] = []
-        values: dict[str, list[Any]] = {name: [] for name in columns}
-        for number, text in enumerate(chunk, line + 1):
-            if not text.strip():
-                continue
-            record = _record(text, where, number)
-            if not at:
-                names.update(dict.fromkeys(record))
-            at.append(number)
-            for name, column in values.items():
-                if name in record:
-                    seen.add(name)
-                column.append(record.get(name))
-        line += len(chunk)
-        if folders is None:
-            folders = of_folders(columns, seen, path)
-        arrays = {
-            name: _json_array(column, name, where, at)
-            for name, column in values.items()
-            if name not in folders
-        }
-        done = sizes.done(path, file.bytes_read / sizes.of(path))
-        yield with_folders(Batch(arrays, len(at), where, done), folders, numeric)
+    with closing(_found(file, columns, numeric, size)) as blocks:
+        for block, read, found in blocks:
+            made = found(where, line) if found else None
+            if made is None:
+                JsonLinesFiles.bytes_by_library += block.size
+            lines = file.lines_in(block, line)
+            for part in [made] if made else by_library(lines, columns, where, line):
+                line += part.lines
+                names.update(dict.fromkeys(part.names))
+                seen.update(part.arrays)
+                if folders is None:
+                    folders = of_folders(columns, seen, path)
+                arrays = {
+                    name: part.arrays.get(name, pa.nulls(part.rows))
+                    for name in columns
+                    if name not in folders
+                }
+                done = sizes.done(path, read / sizes.of(path))
+                yield with_folders(Batch(arrays, part.rows, where, done), folders, numeric)
     if line:
         unseen = [name for name in columns if name not in seen and name not in (folders or ())]
         refuse_missing_columns(unseen, names_with_folders([*names], path), where)
 
 
-def _chunks(lines: Iterator[str]) -> Iterator[list[str]]:
-    """Lines in lists of bounded number and length."""
-    chunk, letters = list[str](), 0
-    for line in lines:
-        chunk.append(line)
-        letters += len(line)
-        if len(chunk) == _ROWS or letters > _LETTERS:
-            yield chunk
-            chunk, letters = [], 0
-    if chunk:
-        yield chunk
+def _found(
+    file: OpenText, columns: Sequence[str], numeric: Collection[str], size: int
+) -> Generator[tuple[Block, int, Finish | None], None, None]:
+    """Blocks of a file, the bytes read so far, and what a kernel found in each."""
+    blocks = ((block, file.bytes_read) for block in file.blocks())
+    for block, read in blocks:
+        if kernels_pay(max(size, JsonLinesFiles.bytes_by_library)):  # the file may be compressed
+            rest = itertools.chain([(block, read)], blocks)
+            yield from _found_by(Kernel(columns, numeric), rest)
+        else:
+            yield block, read, None
 
 
-def _json_array(values: Sequence[Any], name: str, where: str, at: Sequence[int]) -> Any:
-    """Array of the values under a name in some records; `at` are their lines."""
-    import pyarrow as pa
-
-    try:
-        return pa.array(values)
-    except UnicodeEncodeError:  # an unpaired surrogate, which Arrow cannot hold
-        return pa.array([level(one) if isinstance(one, str) else one for one in values])
-    except (pa.ArrowException, OverflowError) as error:
-        line = at[of_another_type(values)]
-        raise DataError(
-            f"{where}: column {name!r} holds values of different types up to "
-            f"line {line:,}: {error}; make it one type"
-        ) from error
+def _found_by(
+    kernel: Kernel, blocks: Iterator[tuple[Block, int]]
+) -> Generator[tuple[Block, int, Finish | None], None, None]:
+    """Blocks, the bytes read so far, and what the kernel found in each, by all processors."""
+    threads = os.cpu_count() or 1
+    tried = in_order(lambda one: (*one, kernel.found(one[0])), blocks, threads, 2 * threads)
+    with closing(tried):
+        yield from tried
 
 
 class OpenText:
@@ -204,9 +201,27 @@ class OpenText:
         self._text = self._plain(self._raw)  # kept, since it closes the file when collected
         return self._text
 
-    def lines(self) -> Iterator[str]:
-        """Lines of `text`, none of them longer than `_LINE`."""
-        return self._lines_of(self.text())
+    def blocks(self) -> Iterator[Block]:
+        """Whole lines of `text`, some `_JSON_BLOCK` bytes at a time; a line too long is cut."""
+        stream = self.text()
+        parts: list[bytes | memoryview] = []
+        size, is_first = 0, True
+        while fresh := stream.read(_JSON_BLOCK):
+            # A "\r" at the end may be half of an end of a line.
+            end = max(fresh.rfind(b"\n"), fresh.rfind(b"\r", 0, len(fresh) - 1)) + 1
+            size += len(fresh)
+            if end == 0 and size <= 4 * LINE:
+                parts.append(fresh)
+                continue
+            end = end or len(fresh)
+            yield _block([*parts, memoryview(fresh)[:end]], is_first=is_first)
+            parts, size, is_first = [fresh[end:]], len(fresh) - end, False
+        if size:
+            yield _block(parts, is_first=is_first)
+
+    def lines_in(self, block: Block, before: int) -> Iterator[str]:
+        """Lines in a block, none of them longer than `LINE`; `before` lines precede it."""
+        return self._lines_of(io.BytesIO(block.text[: block.size]), before, encoding="utf-8")
 
     def first_lines(self, **options: Any) -> Iterator[str]:
         """Lines from the start, for a look at them before the text is read."""
@@ -228,15 +243,16 @@ class OpenText:
             return made
         return cleaned(made, self.dialect, self.delimiter, str(self.path))
 
-    def _lines_of(self, stream: Any, **options: Any) -> Iterator[str]:
-        text = io.TextIOWrapper(stream, encoding="utf-8-sig", **options)
+    def _lines_of(
+        self, stream: Any, number: int = 0, *, encoding: str = "utf-8-sig", **options: Any
+    ) -> Iterator[str]:
+        text = io.TextIOWrapper(stream, encoding=encoding, **options)
         self._lines = text  # it would close the stream when it is collected
-        number = 0
-        while line := text.readline(_LINE):
+        while line := text.readline(LINE):
             number += 1
-            if len(line) == _LINE:
+            if len(line) == LINE:
                 raise DataError(
-                    f"{str(self.path)!r} has more than {_LINE:,} letters in line {number:,}; "
+                    f"{str(self.path)!r} has more than {LINE:,} letters in line {number:,}; "
                     "it must have one row per line"
                 )
             yield line
@@ -260,6 +276,14 @@ class OpenText:
                 )
 
 
+def _block(parts: Sequence[bytes | memoryview], *, is_first: bool) -> Block:
+    """Block of bytes that follow each other, without a mark of UTF-8 at the start of the text."""
+    text = b"".join([*parts, SPARE])
+    if is_first:
+        text = text.removeprefix(codecs.BOM_UTF8)
+    return Block(text, len(text) - len(SPARE))
+
+
 def opening(known: Known, dialect: Dialect | None = None) -> Callable[[File, Fetcher], OpenText]:
     """Opener of text files, for `opened_in_turn`; a local file may be open already."""
 
@@ -273,23 +297,3 @@ def opening(known: Known, dialect: Dialect | None = None) -> Callable[[File, Fet
                 raise
 
     return open_one
-
-
-def _record(text: str, where: str, line: int) -> dict[str, Any]:
-    try:
-        record = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise DataError(
-            f"{where}, line {line:,}: not JSON: {error}; give one object per line"
-        ) from error
-    except ValueError as error:  # Python's limit for the digits of an integer
-        raise DataError(
-            f"{where}, line {line:,}: an integer of more than {sys.get_int_max_str_digits():,} "
-            "digits; write it as a text, or leave the key out"
-        ) from error
-    if not isinstance(record, dict):
-        raise DataError(
-            f"{where}, line {line:,}: a {type(record).__name__} where an object should be; "
-            "give one object per line"
-        )
-    return record

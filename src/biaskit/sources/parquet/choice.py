@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
-from biaskit.errors import RolesError
+from biaskit.sources.files.reading import kernels_choice, kernels_run
 
-__all__ = ["CROSSOVER", "CROSSOVER_LOADED", "against_kernels", "kernels_choice"]
+__all__ = ["CROSSOVER", "CROSSOVER_LOADED", "against_kernels"]
 
 #: Rows from which reading with kernels pays for importing them. Measured on two
 #: cores: import and load take 0.46 s, and Arrow 28 ms for a million rows of two columns.
@@ -24,7 +23,7 @@ def against_kernels(rows: int, before: int = 0) -> str:
     many rows; `before` is the number that Arrow has read for it so far.
     """
     choice = kernels_choice()
-    if sys.byteorder != "little" or os.name != "posix":
+    if not kernels_run():
         return "the kernels do not run on this system"
     if choice == "never":
         return "BIASKIT_KERNELS is never"
@@ -35,17 +34,3 @@ def against_kernels(rows: int, before: int = 0) -> str:
     if before + rows >= CROSSOVER:
         return ""
     return f"fewer than {CROSSOVER:,} rows: kernels would take longer to load"
-
-
-def kernels_choice() -> str:
-    """Value of ``BIASKIT_KERNELS``: ``auto``, ``always`` or ``never``.
-
-    Raises
-    ------
-    RolesError
-        It is something else.
-    """
-    choice = os.environ.get("BIASKIT_KERNELS", "auto")
-    if choice not in {"auto", "always", "never"}:
-        raise RolesError(f"BIASKIT_KERNELS is {choice!r}; set it to auto, always or never")
-    return choice
