@@ -9,9 +9,9 @@ import importlib.resources
 from collections.abc import Mapping
 from typing import Any
 
-import biaskit
 from biaskit.pages.markup import Safe, el, json_block
 from biaskit.store.blocks import ID
+from biaskit.store.version import __version__
 
 __all__ = ["document", "policy"]
 
@@ -70,7 +70,7 @@ def document(
     facts = {
         "viewport": "width=device-width, initial-scale=1",
         "color-scheme": "light dark",
-        "generator": f"biaskit {biaskit.__version__}",
+        "generator": f"biaskit {__version__}",
         "description": description,
         **(meta or {}),
     }
