@@ -9,8 +9,6 @@ from biaskit.cli.output import Form
 from biaskit.cli.screen import Records
 from biaskit.counts.counts import Counts
 from biaskit.formats import as_json
-from biaskit.gate.check import check_rows
-from biaskit.gate.limits import limits_of
 from biaskit.reports.report import Row
 from biaskit.reports.summary import Summary
 
@@ -29,6 +27,8 @@ class Reported(NamedTuple):
 
 
 def _model_card(made: Records) -> str:
+    from biaskit.gate.check import check_rows  # few reports are cards
+    from biaskit.gate.limits import limits_of
     from biaskit.pages.exports.cards import model_card
 
     of: Reported = made.source

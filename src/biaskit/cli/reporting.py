@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from biaskit import datasets, formats
+from biaskit import formats
 from biaskit.cli.cards import CARDS, Reported
 from biaskit.cli.counting import counts_of
 from biaskit.cli.flags import (
@@ -40,7 +40,6 @@ from biaskit.counts.spellings import spelled_alike
 from biaskit.errors import RolesError, refuse_level
 from biaskit.intervals.figures import LEAST_P
 from biaskit.metrics import FROM_ROWS, METRICS, Metric, chosen, named
-from biaskit.reports.rates import RateRow, rate_rows
 from biaskit.reports.report import (
     Row,
     refuse_choices,
@@ -187,6 +186,8 @@ def _records(counts: Counts, rows: Sequence[Row], said: Summary, **more: Any) ->
 
 
 def _rates(args: argparse.Namespace) -> None:
+    from biaskit.reports.rates import RateRow, rate_rows  # a report has no use for it
+
     refuse_level(args.confidence)
     settle_output(args)
     refuse_overwriting(args.output, args.data)
@@ -268,6 +269,8 @@ def _told(metric: Metric, width: int | None) -> str:
 
 def _demo(args: argparse.Namespace) -> None:
     import tempfile
+
+    from biaskit import datasets
 
     is_page = args.output is not None and Path(args.output).suffix.lower() == ".html"
     if is_page:
