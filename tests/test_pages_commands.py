@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import biaskit
 from biaskit.cli import main
 from support.loans import loans
 from support.pages import paragraphs, read, tables
@@ -172,3 +175,20 @@ def test_two_hundred_data_sets_are_on_one_page(
     assert code == 1
     assert paragraphs(html)[1] == "1 of 200 did not pass: set 0"
     assert len(html.encode()) < 400_000
+
+
+def test_a_page_that_is_read_back_brings_its_level(folder: Path, capsys: Any) -> None:
+    made = [*REPORT, "--confidence", "0.9", "--limit", "DPL=0.3", "--format", "html"]
+    assert main([*made, "-o", "first.html"]) == 0
+    assert main(["report", "first.html", "--format", "csv"]) == 0
+    levels = {row["confidence"] for row in csv.DictReader(capsys.readouterr().out.splitlines())}
+    assert levels == {"0.9"}
+    assert main(["report", "first.html", "--confidence", "0.8", "--format", "csv"]) == 0
+    levels = {row["confidence"] for row in csv.DictReader(capsys.readouterr().out.splitlines())}
+    assert levels == {"0.8"}
+    assert main(["report", "first.html", "--format", "html", "-o", "second.html"]) == 0
+    first, second = ((folder / name).read_text("utf-8") for name in ("first.html", "second.html"))
+    assert "Of 2 numbers with limits" in second
+    assert biaskit.Counts.load("second.html").roles == biaskit.Counts.load("first.html").roles
+    assert second.count('class="fail"') == first.count('class="fail"')
+    assert "90 % interval" in second

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from biaskit.cli.counting import counts_of
@@ -13,13 +13,17 @@ from biaskit.cli.screen import Records
 from biaskit.counts.counts import Counts
 from biaskit.errors import RolesError
 from biaskit.metrics import Metric
+from biaskit.store.blocks import is_named_page
 
-__all__ = ["PAGE", "add_page", "refuse_no_page", "save_demo", "write_page"]
+__all__ = ["PAGE", "UNSAID", "add_page", "refuse_no_page", "save_demo", "take_over", "write_page"]
 
 
 def _unused(_: Records) -> str:
     raise AssertionError("a page is made of counts, not of rows")
 
+
+#: Level of intervals where the call names none.
+UNSAID: Any = object()
 
 #: Form of a page, for `--format`.
 PAGE = {"html": Form(".html", _unused)}
@@ -71,6 +75,24 @@ def refuse_no_page(args: argparse.Namespace) -> None:
     if given:
         also = " or model-card; `biaskit check` judges limits" if given[0] == "limit" else ""
         raise RolesError(f"--{given[0]} goes with --format html{also}")
+
+
+def take_over(args: argparse.Namespace) -> None:
+    """Take the level from a page that is read back, and its limits and name for another page.
+
+    What the call gives itself holds; without either, the level is 0.95.
+    """
+    before: Mapping[str, Any] = {}
+    if len(args.data) == 1 and is_named_page(args.data[0]):
+        from biaskit.counts.embedded import asked_of  # only where a page is read
+
+        before = asked_of(args.data[0])
+    if args.confidence is UNSAID:
+        args.confidence = before.get("confidence", 0.95)
+    if args.format == "html":
+        args.name = before.get("name") if args.name is None else args.name
+        if args.limit is None and "limits" in before:
+            args.limit = [*before["limits"].items()]
 
 
 def write_page(args: argparse.Namespace, asked: Sequence[Metric] | None) -> None:

@@ -30,7 +30,15 @@ from biaskit.cli.output import (
     settle_output,
     write,
 )
-from biaskit.cli.paging import PAGE, add_page, refuse_no_page, save_demo, write_page
+from biaskit.cli.paging import (
+    PAGE,
+    UNSAID,
+    add_page,
+    refuse_no_page,
+    save_demo,
+    take_over,
+    write_page,
+)
 from biaskit.cli.screen import Records, screen, width_of_terminal
 from biaskit.cli.shortening import of_largest, shown
 from biaskit.cli.streams import say
@@ -90,9 +98,10 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
     report.add_argument(
         "--confidence",
         type=confidence_or_none,
-        default=0.95,
+        default=UNSAID,
         metavar="LEVEL",
-        help="level of the intervals, or 'none' to leave them out (default: 0.95)",
+        help="level of the intervals, or 'none' to leave them out (default: that of the page that "
+        "is read back, else 0.95)",
     )
     add_seed(report)
     report.add_argument(
@@ -140,9 +149,10 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
 
 def _report(args: argparse.Namespace) -> None:
     asked = chosen(args.metrics)
-    refuse_choices(args.confidence, args.seed)
     settle_output(args, _FORMS)
     refuse_no_page(args)
+    take_over(args)
+    refuse_choices(args.confidence, args.seed)
     if args.format == "html":
         return write_page(args, asked)
     refuse_overwriting(args.output, args.data)
