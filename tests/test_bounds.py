@@ -404,4 +404,4 @@ def test_damaged_files_raise_what_they_should() -> None:
     done = subprocess.run([sys.executable, program, "600"], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
-    assert len(found) == 22, found  # of each kind some are read, and some are refused
+    assert len(found) == 24, found  # of each kind some are read, and some are refused
