@@ -467,3 +467,9 @@ def test_a_drawing_can_stand_by_itself() -> None:
     for _, chart in gallery.ordinary():
         root = ET.fromstring(standalone(chart))
         assert root.tag == "{http://www.w3.org/2000/svg}svg"
+
+
+def test_endless_shares_have_bars_that_end() -> None:
+    feature = Feature("age", [0.0, 1.0], [Curve("f", [0.1, 0.2])], [8.98846567431158e306, 1.0])
+    drawn = dependence([feature], head=Head("c", "Chart"))
+    assert "inf" not in drawn

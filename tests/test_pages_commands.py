@@ -192,3 +192,11 @@ def test_a_page_that_is_read_back_brings_its_level(folder: Path, capsys: Any) ->
     assert biaskit.Counts.load("second.html").roles == biaskit.Counts.load("first.html").roles
     assert second.count('class="fail"') == first.count('class="fail"')
     assert "90 % interval" in second
+
+
+def test_a_pattern_of_pages_is_dated_counts(folder: Path) -> None:
+    for month in ("2026-01", "2026-02"):
+        assert main([*HTML, "-o", f"{month}.html"]) == 0
+    assert main(["report", "2026-*.html", "--format", "html", "-o", "both.html"]) == 0
+    assert "How has it changed over time?" in (folder / "both.html").read_text("utf-8")
+    assert "over time" in biaskit.page("2026-*.html").html

@@ -84,9 +84,9 @@ def take_over(args: argparse.Namespace) -> None:
     """
     before: Mapping[str, Any] = {}
     if len(args.data) == 1 and is_named_page(args.data[0]):
-        from biaskit.counts.embedded import asked_of  # only where a page is read
+        from biaskit.counts.embedded import asked_before  # only where a page is read
 
-        before = asked_of(args.data[0])
+        before = asked_before(args.data[0])
     if args.confidence is UNSAID:
         args.confidence = before.get("confidence", 0.95)
     if args.format == "html":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,11 +16,12 @@ from biaskit.counts.levels import from_json, to_json
 from biaskit.counts.roles import AXES
 from biaskit.counts.tables import MAX_CELLS, Table
 from biaskit.store import blocks, saved
+from biaskit.store.addresses import is_address
 
 if TYPE_CHECKING:
     from biaskit.counts.counts import Counts
 
-__all__ = ["FORM", "asked_of", "cells_in", "to_block"]
+__all__ = ["FORM", "asked_before", "asked_of", "cells_in", "to_block"]
 
 #: Form of the block of counts in a page.
 FORM = blocks.Form("counts", 1, "make the page again")
@@ -78,6 +80,20 @@ def asked_of(path: str | os.PathLike[str]) -> dict[str, Any]:
             return {}
         asked: dict[str, Any] = blocks.load(source, path, FORM)["asked"]
         return asked
+
+
+def asked_before(data: Any) -> dict[str, Any]:
+    """What was asked of a page, if `data` is the path of one; nothing of patterns and other data.
+
+    Raises
+    ------
+    DataError
+        As for `asked_of`.
+    """
+    if not isinstance(data, (str, os.PathLike)) or not blocks.is_named_page(data):
+        return {}
+    is_there = is_address(os.fspath(data)) or Path(data).is_file()
+    return asked_of(data) if is_there else {}
 
 
 def _told(table: Table) -> dict[str, Any]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from biaskit.counts.counts import Counts
-from biaskit.counts.embedded import asked_of
 from biaskit.errors import DataError, RolesError, in_short
 from biaskit.explanations.attributions import Attributions
 from biaskit.explanations.dependence import DependenceRow
@@ -21,10 +20,8 @@ from biaskit.sources.dispatch import opened
 from biaskit.sources.files.dialect import Dialect
 from biaskit.sources.files.finding import expanded, files_of
 from biaskit.store.addresses import is_address
-from biaskit.store.blocks import is_named_page
 
 __all__ = [
-    "asked_before",
     "comparable",
     "dated_counts",
     "dependence_of",
@@ -43,12 +40,6 @@ def comparable(counts: Counts) -> Counts:
     if others:
         return counts.choosing(facet=others)
     return Counts.empty(counts.roles.replaced(facet_values=None, reference=None))
-
-
-def asked_before(data: Any) -> Mapping[str, Any]:
-    """What was asked of a page that is read back; nothing of any other data."""
-    is_path = isinstance(data, (str, os.PathLike))
-    return asked_of(data) if is_path and is_named_page(data) else {}
 
 
 def dated_counts(

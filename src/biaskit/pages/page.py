@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from biaskit import metrics as room
 from biaskit.counts.counts import Counts, same_roles
+from biaskit.counts.embedded import asked_before
 from biaskit.counts.roles import RoleArguments, Roles, roles_of, takes_roles
 from biaskit.errors import refuse_level, refuse_seed
 from biaskit.explanations.attributions import Attributions
@@ -21,7 +22,6 @@ from biaskit.pages.contents import Contents, Dated
 from biaskit.pages.document import document
 from biaskit.pages.exports.cards import evaluation_details, model_card
 from biaskit.pages.inputs import (
-    asked_before,
     comparable,
     dated_counts,
     dependence_of,

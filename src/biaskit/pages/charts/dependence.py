@@ -233,7 +233,7 @@ def _strip(panel: _Panel, xs: Sequence[float]) -> Iterator[str]:
     most = max(shares, default=0.0)
     base = panel.bottom + _STRIP
     for x, share in zip(xs, shares, strict=False):
-        high = (_STRIP - 6) * share / most if most > 0 else 0.0
+        high = (_STRIP - 6) * (share / most) if most > 0 else 0.0
         if high >= 0.05:
             yield f"M{point(x, base)}v{coordinate(-high)}"
 
