@@ -19,6 +19,7 @@ from biaskit.cli.screen import Records
 from biaskit.counts.roles import Roles
 from biaskit.errors import RolesError, refuse_level, refuse_seed
 from biaskit.explanations.models import kinds_of_files
+from biaskit.explanations.request import SIDES
 from biaskit.store import written
 
 __all__ = ["add_verbs"]
@@ -43,19 +44,7 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
         help=f"{kinds_of_files(risky=False)}, module:function; with --trust-model "
         f"{kinds_of_files(risky=True)}",
     )
-    add_roles(
-        explain,
-        (
-            "facet",
-            "facet_values",
-            "reference",
-            "facet_above",
-            "facet_at_most",
-            "facet_edges",
-            "frequency",
-        ),
-        required=("facet",),
-    )
+    add_roles(explain, SIDES, required=("facet",))
     add_csv(explain)
     explain.add_argument(
         "--background",

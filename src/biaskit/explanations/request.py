@@ -11,9 +11,10 @@ from biaskit.counts.roles import RoleArguments, Roles, roles_of
 from biaskit.errors import RolesError, did_you_mean, refuse_seed
 from biaskit.sources.files.dialect import Dialect
 
-__all__ = ["Request", "sides_of"]
+__all__ = ["SIDES", "Request", "sides_of"]
 
-_SIDES = (
+#: Roles of an explanation: who is compared, and how often each row counts.
+SIDES = (
     "facet",
     "facet_values",
     "reference",
@@ -75,6 +76,6 @@ def sides_of(roles: Roles | None, given: RoleArguments) -> Roles:
             "the roles without it (whole numbers of rows are a frequency)"
         )
     kept: RoleArguments = {  # type: ignore[assignment]
-        name: value for name, value in made.given().items() if name in _SIDES
+        name: value for name, value in made.given().items() if name in SIDES
     }
     return Roles(**kept)
