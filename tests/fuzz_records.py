@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from biaskit.errors import DataError
-from biaskit.sources.files.records import SPARE, Block, Kernel, by_library
+from biaskit.sources.text.records import SPARE, Block, Kernel, by_library
 
 COLUMNS, NUMERIC = ["g", "y", "w", "né", "a.b"], ["w"]
 # Values of each kind that a column may have, and of no kind.

@@ -22,8 +22,8 @@ from biaskit.cli import main
 from biaskit.counts.levels import typed
 from biaskit.errors import DataError, RolesError
 from biaskit.gate.config import DataSet
-from biaskit.sources.files.cleaning import cleaned
 from biaskit.sources.files.dialect import Dialect, dialect_of
+from biaskit.sources.text.cleaning import cleaned
 
 ROLES: dict[str, Any] = {"facet": "sex", "label": "y"}
 ROWS = "F,no,1.5\nF,yes,2\nM,yes,3.25\nM,,4\n"

@@ -16,8 +16,8 @@ import biaskit
 from biaskit._kernels import BAD
 from biaskit._kernels.records import Found, Wanted, records
 from biaskit.errors import BiaskitError
-from biaskit.sources.files import texts
-from biaskit.sources.files.records import SPARE, Block, Kernel, kernels_pay
+from biaskit.sources.text import texts
+from biaskit.sources.text.records import SPARE, Block, Kernel, kernels_pay
 
 MUTANTS = 60 if os.environ.get("NUMBA_DISABLE_JIT") == "1" else 1_500
 

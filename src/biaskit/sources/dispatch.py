@@ -11,13 +11,13 @@ from biaskit.counts.counts import Counts, loaded
 from biaskit.counts.roles import Roles, refuse_no_facet
 from biaskit.errors import DataError, RolesError
 from biaskit.sources.batches import Counting, Source, refuse_missing_columns
-from biaskit.sources.files.faults import instead_of_names
 from biaskit.sources.files.finding import files_of
 from biaskit.sources.files.local import LocalBytes, refuse_dvc, refuse_small_pointers
 from biaskit.sources.files.places import File, RemoteFile
 from biaskit.sources.files.reading import ColumnPath, format_of
 from biaskit.sources.frames import frame_source
 from biaskit.sources.grids import encoders_of
+from biaskit.sources.text.faults import instead_of_names
 from biaskit.store import blocks, saved
 from biaskit.store.addresses import is_address, said
 
@@ -125,7 +125,7 @@ def file_source(data: Any, filesystem: Any = None, dialect: Dialect | None = Non
         )
     (format_,) = formats
     if format_ == "csv":
-        from biaskit.sources.files.separated import CsvFiles
+        from biaskit.sources.text.separated import CsvFiles
 
         return CsvFiles(files, known, dialect)
     if dialect is not None:
@@ -227,7 +227,7 @@ def _reader_of(format_: str) -> Callable[[list[File], Known], _FileSource]:
         from biaskit.sources.parquet.source import ParquetFiles
 
         return ParquetFiles
-    from biaskit.sources.files.texts import JsonLinesFiles
+    from biaskit.sources.text.texts import JsonLinesFiles
 
     return JsonLinesFiles
 

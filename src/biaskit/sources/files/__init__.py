@@ -1,1 +1,1 @@
-"""Files: their bytes, local or remote, and text formats."""
+"""Files: where their bytes lie, local or remote, and how they are opened."""

@@ -13,13 +13,14 @@ from typing import Any, ClassVar
 from biaskit.errors import DataError
 from biaskit.sources.batches import Ask, Batch, Counting, refuse_missing_columns
 from biaskit.sources.files.ahead import in_order
-from biaskit.sources.files.cleaning import cleaned
 from biaskit.sources.files.dialect import Dialect, option
 from biaskit.sources.files.partitions import names_with_folders, of_folders, with_folders
 from biaskit.sources.files.places import File
 from biaskit.sources.files.ranges import Bytes, Fetcher, RemoteBytes
 from biaskit.sources.files.reading import COMPRESSIONS, ColumnPath, Sizes, readable
-from biaskit.sources.files.records import (
+from biaskit.sources.files.turns import Known, looked_into, open_bytes, opened_in_turn
+from biaskit.sources.text.cleaning import cleaned
+from biaskit.sources.text.records import (
     LETTERS,
     LINE,
     ROWS,
@@ -31,7 +32,6 @@ from biaskit.sources.files.records import (
     kernels_pay,
     record_of,
 )
-from biaskit.sources.files.turns import Known, looked_into, open_bytes, opened_in_turn
 
 __all__ = ["JsonLinesFiles", "OpenText", "opening", "paths"]
 

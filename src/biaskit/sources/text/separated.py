@@ -13,12 +13,12 @@ from biaskit.errors import DataError
 from biaskit.sources.batches import Ask, Batch, Counting, of_record_batch, refuse_missing_columns
 from biaskit.sources.files.ahead import elsewhere
 from biaskit.sources.files.dialect import Dialect, option
-from biaskit.sources.files.faults import instead_of_names, line_of_open_quote, unfit_cell
 from biaskit.sources.files.partitions import names_with_folders, of_folders, with_folders
 from biaskit.sources.files.places import File
 from biaskit.sources.files.reading import ColumnPath, Sizes, readable
-from biaskit.sources.files.texts import OpenText, opening, paths
 from biaskit.sources.files.turns import Known, looked_into, opened_in_turn
+from biaskit.sources.text.faults import instead_of_names, line_of_open_quote, unfit_cell
+from biaskit.sources.text.texts import OpenText, opening, paths
 
 __all__ = ["CsvFiles"]
 

@@ -1,0 +1,1 @@
+"""Text formats: CSV in any dialect and JSON Lines, as columns."""
