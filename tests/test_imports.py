@@ -62,8 +62,8 @@ def test_a_report_on_the_command_line_does_without_pandas(suffix: str, tmp_path:
 @pytest.mark.parametrize(
     ("suffix", "reader", "others"),
     [
-        ("parquet", "parquet.source", ("files.texts", "engines")),
-        ("csv", "files.texts", ("parquet.source", "engines")),
+        ("parquet", "parquet.source", ("text.texts", "engines")),
+        ("csv", "text.texts", ("parquet.source", "engines")),
     ],
 )
 def test_a_call_loads_the_reader_of_its_data_alone(
