@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Unpack
 
 from biaskit.counts.counts import Counts
 from biaskit.counts.roles import RoleArguments, Roles, refuse_no_facet, roles_of, takes_roles
-from biaskit.sources.batches import Ask, Counting
+from biaskit.sources.batches import Ask, Counting, Source
 from biaskit.sources.dispatch import refuse_counts, source_of
 from biaskit.sources.files.dialect import Dialect, dialect_of
 from biaskit.sources.grids import encoders_of
@@ -16,7 +16,7 @@ from biaskit.sources.histogram import Histograms
 if TYPE_CHECKING:
     from biaskit.sources.sample import Sample
 
-__all__ = ["Counted", "Progress", "count", "count_roles", "counted"]
+__all__ = ["Counted", "Progress", "count", "count_roles", "counted", "counted_from"]
 
 #: Called after each part with the rows counted so far and the share of the source, if known.
 Progress: TypeAlias = "Callable[[int, float | None], None]"
@@ -133,8 +133,23 @@ def counted(
     """
     refuse_counts(data)
     refuse_no_facet(roles)
-    encoders = encoders_of(roles)
     source = source_of(data, filesystem, dialect)
+    return counted_from(source, roles, keep_rows=keep_rows, progress=progress)
+
+
+def counted_from(
+    source: Source,
+    roles: Roles,
+    *,
+    keep_rows: bool = False,
+    progress: Progress | None = None,
+    literal: bool = False,
+) -> Counted:
+    """Counts of the rows of a source, as from `counted`.
+
+    If `literal`, texts of a CSV stay as they are written, even where all could be numbers.
+    """
+    encoders = encoders_of(roles, literal=literal)
     columns = [*roles.columns()]
     if not keep_rows:
         sampler, ask = None, Ask(columns, roles.numeric, Counting(roles, encoders))

@@ -53,11 +53,20 @@ class Encoder:
     own. So arrays indexed by code are enlarged before each use, and `levels` is read at the end.
     """
 
-    def __init__(self, column: str, role: str, bins: tuple[Level, ...], edges: tuple[float, ...]):
+    def __init__(
+        self,
+        column: str,
+        role: str,
+        bins: tuple[Level, ...],
+        edges: tuple[float, ...],
+        *,
+        literal: bool = False,
+    ):
         self.column = column
         self.role = role
         self.keep = bins
         self.edges = edges
+        self._is_literal = literal  # texts stay texts, whatever they could stand for
         self._codes: dict[Level, int] = {}
         for value in (*bins, MISSING) if bins else ():
             self._code(value)
@@ -79,7 +88,8 @@ class Encoder:
     def levels(self) -> tuple[Level, ...]:
         """Level of each code; texts become numbers or booleans if all of them can."""
         raw = tuple(self._codes)
-        return typed(raw) if self._is_text and not self.keep else raw  # type: ignore[arg-type]
+        is_typed = self._is_text and not self.keep and not self._is_literal
+        return typed(raw) if is_typed else raw  # type: ignore[arg-type]
 
     def codes(self, batch: Batch) -> NDArray[np.intp]:
         """Codes of the column's values in a batch."""

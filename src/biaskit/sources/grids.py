@@ -19,10 +19,12 @@ from biaskit.sources.encode import Encoder
 __all__ = ["Grid", "encoders_of", "grown"]
 
 
-def encoders_of(roles: Roles) -> dict[str, Encoder]:
-    """Encoder of each counted column."""
+def encoders_of(roles: Roles, *, literal: bool = False) -> dict[str, Encoder]:
+    """Encoder of each counted column; if `literal`, texts are never read as numbers."""
     return {
-        column: Encoder(column, role, roles.bins(column), roles.cuts.get(column, ()))
+        column: Encoder(
+            column, role, roles.bins(column), roles.cuts.get(column, ()), literal=literal
+        )
         for column, role in roles.counted_columns().items()
     }
 

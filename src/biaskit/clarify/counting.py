@@ -1,0 +1,275 @@
+"""Counting: the columns of a job's bias metrics, in one pass, typed by what was found.
+
+A column with more different values than are counted (ages in days, incomes) takes two passes: one
+that finds its type, the number of its values and the largest, and one that counts it cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from biaskit.clarify.columns import Column, Dtype, column_of
+from biaskit.counts.levels import MISSING, Interval, Level
+from biaskit.counts.roles import Roles
+from biaskit.counts.tables import MAX_LEVELS, Table
+from biaskit.errors import DataError, RolesError
+from biaskit.sources.batches import Ask, Batch, Source, rows_of
+from biaskit.sources.counting import Progress, counted_from
+from biaskit.sources.encode import numbers
+
+if TYPE_CHECKING:
+    from biaskit.clarify.datasets import Dataset
+
+__all__ = ["Parts", "Tables", "aliased", "tables_of"]
+
+
+class Parts(NamedTuple):
+    """Columns that play a part in bias metrics, and the values that the job gives for each."""
+
+    label: str
+    facets: tuple[str, ...]
+    predicted: str | None = None
+    group: str | None = None
+    positive: Sequence[Any] = ()
+    of_facet: Mapping[str, Sequence[Any]] = {}
+
+    def given(self) -> dict[str, list[Sequence[Any]]]:
+        """Lists of values that are given for each column."""
+        made: dict[str, list[Sequence[Any]]] = {one: [] for one in self.facets}
+        for facet, values in self.of_facet.items():
+            made[facet].append(values)
+        for column in (self.label, self.predicted):
+            if column is not None:
+                made.setdefault(column, []).append(self.positive)
+        if self.group is not None:
+            made.setdefault(self.group, [])
+        return made
+
+
+class Tables(NamedTuple):
+    """What was counted: a table for each facet, and the columns as pandas would type them."""
+
+    of_facet: Mapping[str, Table]
+    facets: Mapping[str, Column]
+    label: Column
+    predicted: Column | None
+    group: Column | None
+    rows: int
+
+
+class _Many(NamedTuple):
+    """What is known of a column with too many values to be counted."""
+
+    dtype: Dtype
+    distinct: int
+    most: float
+    #: The largest value up to the threshold.
+    floor: float
+    threshold: float
+
+
+class aliased:  # noqa: N801 - a source, made as by a function
+    """Source in which columns have other names, so that one may play several parts."""
+
+    def __init__(self, source: Source, name_of: Mapping[str, str]):
+        self._source = source
+        self._name_of = name_of
+
+    def names(self) -> list[str]:
+        """Names of the columns, the further ones last."""
+        return [*self._source.names(), *self._name_of]
+
+    def parts(self, ask: Ask) -> Iterator[Batch]:
+        """Batches of the named columns, by their names here."""
+        real = {name: self._name_of.get(name, name) for name in ask.columns}
+        numeric = {real[name] for name in ask.columns if name in ask.numeric}
+        clash = numeric & {real[name] for name in ask.columns if name not in ask.numeric}
+        if clash:
+            raise RolesError(
+                f"column {min(clash)!r} is cut in one part and compared in another, and has too "
+                "many values to be counted; leave out one of the two"
+            )
+        columns = list(dict.fromkeys(real.values()))
+        for batch in rows_of(self._source, columns, numeric):
+            made = {name: batch.columns[real[name]] for name in ask.columns}
+            texts = frozenset(name for name in ask.columns if real[name] in batch.texts)
+            yield replace(batch, columns=made, texts=texts)
+
+
+def tables_of(dataset: Dataset, parts: Parts, progress: Progress | None = None) -> Tables:
+    """Tables of the rows of a data set.
+
+    Raises
+    ------
+    DataError
+        The data cannot be read, or a column that cannot be cut has too many values.
+    """
+    try:
+        return _counted(dataset, parts, {}, progress)
+    except DataError as error:
+        many = _with_many_values(dataset, parts, error)
+    return _counted(dataset, parts, many, progress)
+
+
+def _counted(
+    dataset: Dataset, parts: Parts, many: Mapping[str, _Many], progress: Progress | None
+) -> Tables:
+    # Each part has a name of its own, since a column may play several.
+    plays = [*(("facet", one) for one in parts.facets), ("label", parts.label)]
+    if parts.predicted is not None:
+        plays.append(("predicted", parts.predicted))
+    if parts.group is not None:
+        plays.append(("group", parts.group))
+    names: list[str] = []
+    name_of: dict[str, str] = {}
+    for part, column in plays:
+        own = column
+        while own in names or (own != column and own in dataset.names):
+            own = f"{own} ({part})"
+        names.append(own)
+        if own != column:
+            name_of[own] = column
+    facets = names[: len(parts.facets)]
+    of_part = dict(zip((part for part, _ in plays), names, strict=True))
+    cuts: dict[str, Any] = {}
+    above = {
+        own: many[column].threshold
+        for own, column in zip(facets, parts.facets, strict=True)
+        if column in many
+    }
+    if above:
+        cuts["facet_above"] = above
+    for role, outcome in (("positive_above", parts.label), ("predicted_above", parts.predicted)):
+        if outcome is not None and outcome in many:
+            cuts[role] = many[outcome].threshold
+    roles = Roles(
+        facet=[(own,) for own in facets],
+        label=of_part["label"],
+        predicted=of_part.get("predicted"),
+        group=of_part.get("group"),
+        **cuts,
+    )
+    source = aliased(dataset.source, name_of) if name_of else dataset.source
+    counts = counted_from(source, roles, progress=progress, literal=True).counts
+    by_name = dict(zip(parts.facets, counts.tables.values(), strict=True))
+    first = next(iter(by_name.values()))
+
+    def typed(name: str, table: Table, axis: int) -> Column:
+        return _column(dataset, name, table, axis, many.get(name))
+
+    return Tables(
+        of_facet=by_name,
+        facets={name: typed(name, table, 0) for name, table in by_name.items()},
+        label=typed(parts.label, first, 1),
+        predicted=None if parts.predicted is None else typed(parts.predicted, first, 2),
+        group=None if parts.group is None else typed(parts.group, first, 3),
+        rows=counts.rows,
+    )
+
+
+def _column(dataset: Dataset, name: str, table: Table, axis: int, many: _Many | None) -> Column:
+    others = tuple(i for i in range(4) if i != axis)
+    levels = table.levels[axis]
+    rows: dict[Level, int] = dict(zip(levels, table.n.sum(axis=others).tolist(), strict=True))
+    if many is None:
+        return column_of(name, rows, dataset.dtype(name), is_json=dataset.is_json)
+    value: dict[Level, Any] = {}
+    for level in levels:
+        if isinstance(level, Interval):
+            value[level] = many.most if level.high == np.inf else many.floor
+        elif level is MISSING and rows[level]:
+            value[level] = None
+    kept = {level: n for level, n in rows.items() if level in value}
+    return Column(name, many.dtype, value, kept, many.distinct)
+
+
+def _with_many_values(dataset: Dataset, parts: Parts, cause: DataError) -> dict[str, _Many]:
+    """Columns of numbers with too many values to be counted, and what a pass says of each.
+
+    Raises
+    ------
+    DataError
+        The cause, if it is not that a column has too many values, or if such a column is compared
+        rather than cut.
+    """
+    found: dict[str, _Many] = {}
+    for name, given in parts.given().items():
+        values = _distinct(dataset, name)
+        if values is None or len(values.distinct) <= MAX_LEVELS["label"]:
+            continue
+        thresholds = {float(one) for each in given for one in each if _is_number(one)}
+        is_cut = all(len(each) == 1 for each in given) and len(thresholds) == 1
+        is_whole = values.dtype == "int64" and len(values.distinct) < 0.05 * values.rows
+        if not is_cut or is_whole:
+            raise cause
+        (threshold,) = thresholds
+        if values.dtype == "int64":
+            threshold = float(int(threshold))  # as the value is cast
+        below = values.distinct[values.distinct <= threshold]
+        found[name] = _Many(
+            values.dtype,
+            len(values.distinct),
+            _plain(values.dtype, values.distinct[-1]),
+            _plain(values.dtype, below[-1]) if len(below) else -np.inf,
+            threshold,
+        )
+    if not found:
+        raise cause
+    return found
+
+
+class _Values(NamedTuple):
+    dtype: Dtype
+    distinct: np.ndarray[Any, np.dtype[np.float64]]
+    rows: int
+
+
+def _distinct(dataset: Dataset, name: str) -> _Values | None:
+    """Different numbers of a column, ascending; None if it does not hold numbers."""
+    declared = dataset.dtype(name)
+    if declared in ("object", "category", "bool"):
+        return None
+    distinct, rows, is_whole = np.empty(0), 0, True
+    try:
+        for batch in rows_of(dataset.source, [name], {name}):
+            values = numbers(batch.columns[name], name, "column", batch.where)
+            rows += len(values)
+            is_whole &= not np.isnan(values).any()
+            distinct = np.union1d(distinct, values[~np.isnan(values)])
+    except (DataError, ValueError):
+        return None
+    if declared is None:
+        is_whole = is_whole and not _has_points(dataset, name)
+    else:
+        is_whole = is_whole and declared == "int64"
+    return _Values("int64" if is_whole else "float64", distinct, rows)
+
+
+def _has_points(dataset: Dataset, name: str) -> bool:
+    """Whether a text of a column of numbers is written as a float."""
+    for batch in rows_of(dataset.source, [name]):
+        array = batch.columns[name]
+        texts = array.dictionary if hasattr(array, "dictionary") else array
+        if any(
+            not text.strip().lstrip("+-").isdigit()
+            for text in texts.to_pylist()
+            if text is not None
+        ):
+            return True
+    return False
+
+
+def _plain(dtype: Dtype, value: Any) -> Any:
+    return int(value) if dtype == "int64" else float(value)
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
