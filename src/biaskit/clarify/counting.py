@@ -6,25 +6,25 @@ that finds its type, the number of its values and the largest, and one that coun
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from biaskit.clarify.columns import Column, Dtype, column_of
+from biaskit.clarify.tables.aliases import Aliased
+from biaskit.clarify.tables.columns import Column, Dtype, column_of
 from biaskit.counts.levels import MISSING, Interval, Level
 from biaskit.counts.roles import Roles
 from biaskit.counts.tables import MAX_LEVELS, Table
-from biaskit.errors import DataError, RolesError
-from biaskit.sources.batches import Ask, Batch, Source, rows_of
+from biaskit.errors import DataError
+from biaskit.sources.batches import rows_of
 from biaskit.sources.counting import Progress, counted_from
 from biaskit.sources.encode import numbers
 
 if TYPE_CHECKING:
-    from biaskit.clarify.datasets import Dataset
+    from biaskit.clarify.tables.datasets import Dataset
 
-__all__ = ["Parts", "Tables", "aliased", "tables_of"]
+__all__ = ["Parts", "Tables", "tables_of"]
 
 
 class Parts(NamedTuple):
@@ -70,34 +70,6 @@ class _Many(NamedTuple):
     #: The largest value up to the threshold.
     floor: float
     threshold: float
-
-
-class aliased:  # noqa: N801 - a source, made as by a function
-    """Source in which columns have other names, so that one may play several parts."""
-
-    def __init__(self, source: Source, name_of: Mapping[str, str]):
-        self._source = source
-        self._name_of = name_of
-
-    def names(self) -> list[str]:
-        """Names of the columns, the further ones last."""
-        return [*self._source.names(), *self._name_of]
-
-    def parts(self, ask: Ask) -> Iterator[Batch]:
-        """Batches of the named columns, by their names here."""
-        real = {name: self._name_of.get(name, name) for name in ask.columns}
-        numeric = {real[name] for name in ask.columns if name in ask.numeric}
-        clash = numeric & {real[name] for name in ask.columns if name not in ask.numeric}
-        if clash:
-            raise RolesError(
-                f"column {min(clash)!r} is cut in one part and compared in another, and has too "
-                "many values to be counted; leave out one of the two"
-            )
-        columns = list(dict.fromkeys(real.values()))
-        for batch in rows_of(self._source, columns, numeric):
-            made = {name: batch.columns[real[name]] for name in ask.columns}
-            texts = frozenset(name for name in ask.columns if real[name] in batch.texts)
-            yield replace(batch, columns=made, texts=texts)
 
 
 def tables_of(dataset: Dataset, parts: Parts, progress: Progress | None = None) -> Tables:
@@ -153,7 +125,7 @@ def _counted(
         group=of_part.get("group"),
         **cuts,
     )
-    source = aliased(dataset.source, name_of) if name_of else dataset.source
+    source = Aliased(dataset.source, name_of) if name_of else dataset.source
     counts = counted_from(source, roles, progress=progress, literal=True).counts
     by_name = dict(zip(parts.facets, counts.tables.values(), strict=True))
     first = next(iter(by_name.values()))

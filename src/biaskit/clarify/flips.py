@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from biaskit.clarify.counting import aliased
-from biaskit.clarify.datasets import Dataset
+from biaskit.clarify.tables.aliases import Aliased
+from biaskit.clarify.tables.datasets import Dataset
 from biaskit.counts.facets import facets_of
 from biaskit.counts.levels import Level
 from biaskit.counts.roles import Roles
@@ -42,7 +42,7 @@ def flips_of(
     label = dataset.label if dataset.label != facet else None
     source, predicted = dataset.source, dataset.predicted
     if predicted in (facet, label):
-        source = aliased(source, {f"{predicted} (predicted)": str(predicted)})
+        source = Aliased(source, {f"{predicted} (predicted)": str(predicted)})
         predicted = f"{predicted} (predicted)"
     roles = Roles(facet=[(facet,)], label=label, predicted=predicted, features=features)
     sample = counted_from(source, roles, keep_rows=True, literal=True).sample

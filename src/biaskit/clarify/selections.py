@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from biaskit.clarify.columns import Column
+from biaskit.clarify.tables.columns import Column
 from biaskit.counts.levels import MISSING, Level
 from biaskit.errors import RolesError, did_you_mean, listed
 
@@ -36,7 +36,7 @@ class Selection(NamedTuple):
 def kind_of(column: Column, given: Sequence[Any]) -> str:
     """Whether given values are thresholds, with the reason.
 
-    >>> from biaskit.clarify.columns import column_of
+    >>> from biaskit.clarify.tables.columns import column_of
     >>> kind_of(column_of("y", {"0.0": 900, "1.0": 100}, None), [0])
     'continuous: floats'
     """

@@ -23,6 +23,7 @@ _MODULES = {
     "counting": ("count", "merge"),
     "gating": ("check", "compare", "baseline"),
     "explaining": ("explain",),
+    "clarifying": ("clarify",),
 }
 
 

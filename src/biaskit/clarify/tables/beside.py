@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from biaskit.clarify.datasets import Read
+from biaskit.clarify.tables.read import Read
 from biaskit.errors import DataError, RolesError
 from biaskit.sources.batches import Ask, Batch, Source, rows_of
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from biaskit.clarify.columns import is_missing
 from biaskit.clarify.configuration import Configuration
-from biaskit.clarify.datasets import Read
-from biaskit.clarify.expressions import Expression, expression
+from biaskit.clarify.tables.columns import is_missing
+from biaskit.clarify.tables.expressions import Expression, expression
+from biaskit.clarify.tables.read import Read
 from biaskit.errors import DataError, RolesError, in_short
 from biaskit.sources.batches import Ask, Batch, refuse_missing_columns
 from biaskit.store.addresses import said

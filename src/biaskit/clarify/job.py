@@ -1,0 +1,253 @@
+"""Jobs: a Clarify processing job from its configuration to its result files."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from biaskit.clarify.analysis import analysis_of, as_text
+from biaskit.clarify.configuration import Configuration, configured, read_configuration
+from biaskit.clarify.places import CONTAINER, Places, mapping_of, places_of, resolved
+from biaskit.clarify.tables.datasets import Dataset, dataset_of
+from biaskit.errors import BiaskitError, RolesError
+from biaskit.formats import json_value
+from biaskit.sources.counting import Progress
+from biaskit.store import written
+from biaskit.store.addresses import in_one_line
+from biaskit.store.version import __version__
+
+if TYPE_CHECKING:
+    from biaskit.clarify.bias import Bias
+
+__all__ = ["Result", "run"]
+
+_COMPLETED = "Completed: SageMaker XAI Analyzer ran successfully"
+# What an earlier run may have left, which would pass for the result of one that failed.
+_OLD = ("analysis.json", "failure.json", "constraint_violations.json", "biaskit.json")
+# Most bytes of a message of SageMaker's.
+_MOST_MESSAGE = 1_024
+
+
+@dataclass(frozen=True)
+class Result:
+    """Results of a job.
+
+    Attributes
+    ----------
+    analysis
+        Content of ``analysis.json``.
+    warnings
+        What Clarify would not have said, in sentences.
+    files
+        Files that were written, by their paths within the output.
+    """
+
+    analysis: dict[str, Any]
+    warnings: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+
+
+@dataclass
+class _Phase:
+    """The step of a job that is being done, which a failure names."""
+
+    name: str = "configuration"
+
+
+@dataclass
+class _Job:
+    """A job while it runs: what was asked, what was found, and what was written."""
+
+    configuration: Configuration
+    dataset: Dataset
+    output: Path
+    bias: Bias | None = None
+    explanations: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    #: What biaskit adds, for ``biaskit.json``.
+    added: dict[str, Any] = field(default_factory=dict)
+    files: list[str] = field(default_factory=list)
+
+    def write(self, name: str, text: str) -> None:
+        """Write a file of the results, whole or not at all."""
+        path = self.output / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with written.atomically(path) as file:
+            file.write(text.encode())
+        self.files.append(name)
+
+
+def run(
+    config: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    data: Any = None,
+    output: str | os.PathLike[str] | None = None,
+    *,
+    typing: str = "clarify",
+    mapping: Mapping[str, Any] | Sequence[str] = (),
+    facet_data: Any = None,
+    predicted_data: Any = None,
+    progress: Progress | None = None,
+) -> Result:
+    """Run a SageMaker Clarify processing job, and write its result files.
+
+    Parameters
+    ----------
+    config
+        The analysis configuration: a file, a folder that has it, or the object itself.
+    data
+        The job's data: a file, a folder, an address, or a table in memory. By default what the
+        configuration names.
+    output
+        Folder that the result files are written to.
+    typing
+        ``"clarify"`` reads a given value as Clarify does, perhaps as a threshold; ``"literal"``
+        compares it with the column's values.
+    mapping
+        Local folders that stand for prefixes of addresses: ``{"s3://bucket/prefix": "./dir"}``.
+    facet_data, predicted_data
+        Files of facets and of predicted labels, in place of those that the configuration names.
+    progress
+        Called after each part of the data with the rows read so far and the share, if known.
+
+    Returns
+    -------
+    Result
+        What was written.
+
+    Raises
+    ------
+    BiaskitError
+        The job is invalid or its data cannot be read. The output then has no ``analysis.json``, but
+        a ``failure.json`` with the step and the cause.
+
+    Examples
+    --------
+    >>> import pandas as pd, tempfile
+    >>> from biaskit import clarify
+    >>> rows = pd.DataFrame({"sex": ["F", "F", "M", "M"] * 50, "hired": [0, 1, 1, 1] * 50})
+    >>> job = {"dataset_type": "text/csv", "label": "hired", "label_values_or_threshold": [1],
+    ...        "facet": [{"name_or_index": "sex", "value_or_threshold": ["F"]}],
+    ...        "methods": {"pre_training_bias": {"methods": ["DPL"]}}}
+    >>> result = clarify.run(job, rows, tempfile.mkdtemp())
+    >>> result.analysis["pre_training_bias_metrics"]["facets"]["sex"][0]["metrics"][0]["value"]
+    0.5
+    """
+    if typing not in ("clarify", "literal"):
+        raise RolesError(f"typing is 'clarify' or 'literal', not {typing!r}")
+    phase = _Phase()
+    given = isinstance(config, Mapping)
+    places = places_of("." if given else config, data, output, CONTAINER)  # type: ignore[arg-type]
+    folders = mapping_of(mapping)
+    with _told(places, phase):
+        job = configured(dict(config)) if given else read_configuration(places.config)  # type: ignore[arg-type]
+        _refuse_unsupported(job)
+        phase.name = "data"
+        dataset = dataset_of(
+            job,
+            _data_of(job, data, places, folders),
+            _further(facet_data, job.facet_dataset_uri, folders),
+            _further(predicted_data, job.predicted_label_dataset_uri, folders),
+        )
+        made = _Job(job, dataset, places.output)
+        if job.has_bias:
+            phase.name = "bias"
+            _measure(made, typing, progress)
+        phase.name = "files"
+        made.write("analysis.json", as_text(analysis_of(made.bias, made.explanations)))
+        _write_extras(made, None if given else places.config)
+    return Result(
+        analysis_of(made.bias, made.explanations), tuple(made.warnings), tuple(made.files)
+    )
+
+
+def _refuse_unsupported(job: Configuration) -> None:
+    """Refuse text and images, which are not explained here."""
+    for what, is_asked in (
+        ("images", job.dataset_type == "application/x-image"),
+        ("images", job.shap is not None and job.shap.image_config is not None),
+        ("text", job.shap is not None and job.shap.text_config is not None),
+    ):
+        if is_asked:
+            raise RolesError(
+                f"SHAP values of {what} are not computed here: they need a model that splits "
+                f"{what} into parts, which biaskit does not have. Run the job's tabular methods "
+                f"without {'image_config' if what == 'images' else 'text_config'}"
+            )
+
+
+def _data_of(job: Configuration, data: Any, places: Places, folders: Mapping[str, str]) -> Any:
+    """The job's data: those given, those that the configuration names, those of the container."""
+    if data is not None:
+        return resolved(os.fspath(data), folders) if isinstance(data, (str, os.PathLike)) else data
+    if job.dataset_uri is not None:
+        return resolved(job.dataset_uri, folders)
+    if places.data is None:
+        raise RolesError("give --data: neither the configuration nor a container has the data set")
+    return str(places.data)
+
+
+def _further(given: Any, uri: str | None, folders: Mapping[str, str]) -> Any:
+    place = uri if given is None else given
+    return resolved(place, folders) if isinstance(place, str) else place
+
+
+def _measure(job: _Job, typing: Any, progress: Progress | None) -> None:
+    from biaskit.clarify.bias import bias_of
+
+    job.bias = bias_of(job.configuration, job.dataset, typing, progress)
+    job.warnings += job.bias.warnings
+    job.added["columns"] = list(job.bias.assumed)
+    job.added["rows"] = job.bias.tables.rows
+    job.added["groups"] = [
+        {"facet": facet, "group": one.shown, "rows": one.n_d, "all_other_rows": one.n_a}
+        for facet, groups in job.bias.facets.items()
+        for one in groups
+    ]
+
+
+def _write_extras(job: _Job, config: Path | None) -> None:
+    """Write the configuration, and what biaskit adds, beside the results."""
+    given = job.configuration.given
+    if config is None or not (job.output / "analysis_config.json").exists():
+        job.write("analysis_config.json", json.dumps(given, indent=4) + "\n")
+    added = {
+        "biaskit": {"version": __version__, "schema": 1},
+        "warnings": [*job.configuration.warnings, *job.warnings],
+        "assumed": list(job.dataset.notes),
+        **job.added,
+    }
+    job.write("biaskit.json", json.dumps(json_value(added), indent=4, ensure_ascii=False) + "\n")
+
+
+@contextmanager
+def _told(places: Places, phase: _Phase) -> Iterator[None]:
+    """Files that say how a job ended, in the output and where SageMaker reads its message."""
+    places.output.mkdir(parents=True, exist_ok=True)
+    for name in _OLD:
+        (places.output / name).unlink(missing_ok=True)
+    shutil.rmtree(places.output / "explanations_shap", ignore_errors=True)
+    try:
+        yield
+    except BaseException as error:
+        for name in _OLD:
+            (places.output / name).unlink(missing_ok=True)
+        cause = in_one_line(error) or type(error).__name__
+        is_theirs = isinstance(error, BiaskitError)
+        failure = {"phase": phase.name, "error": type(error).__name__, "cause": cause}
+        text = json.dumps(failure, indent=4, ensure_ascii=False) + "\n"
+        (places.output / "failure.json").write_text(text, encoding="utf-8")
+        _tell(places, f"Customer Error: {cause}" if is_theirs else f"Internal Error: {cause}")
+        raise
+    _tell(places, _COMPLETED)
+
+
+def _tell(places: Places, message: str) -> None:
+    if places.message is not None:
+        text = message.encode()[:_MOST_MESSAGE].decode(errors="ignore")
+        places.message.write_text(text, encoding="utf-8")
