@@ -32,14 +32,7 @@ _FLOAT = re.compile(
     r"\s*[+-]?(\d+\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|inf|infinity)\s*",
     re.ASCII | re.IGNORECASE,
 )
-_BOOLEAN = {
-    "True": True,
-    "TRUE": True,
-    "true": True,
-    "False": False,
-    "FALSE": False,
-    "false": False,
-}
+_BOOLEAN = {"true": True, "false": False}  # in any case
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -136,8 +129,8 @@ def _of_csv(texts: Sequence[str]) -> tuple[Dtype, list[Any]]:
         return "object", list(texts)
     if all(map(_FLOAT.fullmatch, texts)):
         return "float64", [float(text) for text in texts]
-    if all(text in _BOOLEAN for text in texts):
-        return "bool", [_BOOLEAN[text] for text in texts]
+    if all(text.lower() in _BOOLEAN for text in texts):
+        return "bool", [_BOOLEAN[text.lower()] for text in texts]
     return "object", list(texts)
 
 
