@@ -118,16 +118,22 @@ def dataset_of(
     extra: list[str] = []
     joined = job.joinsource_name_or_index
     join = columns.of(joined, "joinsource_name_or_index")
-    for other, headers, key in (
-        (facet_data, job.facet_headers, "facet"),
-        (predicted_data, job.predicted_label_headers, "predicted_label"),
+    of_facets = [one.name_or_index for one in job.facet]
+    for other, headers, key, mentioned in (
+        (facet_data, job.facet_headers, "facet", of_facets),
+        (
+            predicted_data,
+            job.predicted_label_headers,
+            "predicted_label",
+            [job.predicted_label or "predicted_label"],
+        ),
     ):
         if other is None:
             continue
         from biaskit.clarify.tables.beside import beside
         from biaskit.clarify.tables.separated import csv_read
 
-        more = csv_read(other, headers, ())
+        more = csv_read(other, headers, _texts(mentioned))
         notes += more.notes
         source, added = beside(source, more, join, what=f"{key}_dataset_uri")
         extra += added.values()
@@ -192,4 +198,9 @@ def _named(job: Configuration) -> tuple[str, ...]:
         *(one.name_or_index for one in job.facet),
         *(job.excluded_columns or ()),
     ]
+    return _texts(mentioned)
+
+
+def _texts(mentioned: Sequence[Any]) -> tuple[str, ...]:
+    """Columns that are mentioned by their names."""
     return tuple(one for one in mentioned if isinstance(one, str) and not one.isdigit())
