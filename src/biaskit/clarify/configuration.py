@@ -6,35 +6,17 @@ The keys, their types and their defaults are those of SageMaker Clarify's proces
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from biaskit.clarify.schema import (
-    Findings,
-    Key,
-    Kind,
-    anything,
-    either,
-    exact_number,
-    flag,
-    list_of,
-    name,
-    object_of,
-    one_of,
-    text,
-    texts,
-    values,
-    whole,
-)
-from biaskit.errors import DataError, RolesError
-from biaskit.store.addresses import said
+from biaskit.clarify.json_text import json_of
+from biaskit.clarify.keys import JOB
+from biaskit.clarify.schema import Findings
+from biaskit.errors import RolesError
 
 __all__ = [
-    "POSTTRAINING",
-    "PRETRAINING",
     "Asymmetric",
     "Configuration",
     "FacetAsked",
@@ -45,16 +27,6 @@ __all__ = [
     "configured",
     "read_configuration",
 ]
-
-#: Metrics that Clarify computes on labels, and those on predictions, as it names them.
-PRETRAINING = ("CDDL", "CI", "DPL", "JS", "KL", "KS", "LP", "TVD")
-POSTTRAINING = (
-    "AD", "CDDPL", "DAR", "DCA", "DCR", "DI", "DPPL", "DRR", "FT", "GE", "RD", "SD", "TE"
-)  # fmt: skip
-
-# A configuration of more is a mistake, or an attack.
-_MOST_BYTES = 16 << 20
-_MOST_DEPTH = 100
 
 _Made = TypeVar("_Made")
 
@@ -179,142 +151,6 @@ class Configuration:
         return self.pre_training is not None or self.post_training is not None
 
 
-def _methods(every: tuple[str, ...]) -> Kind:
-    def read(value: Any, place: str, found: Findings) -> tuple[str, ...] | None:
-        if value == "all":
-            return every
-        names = list_of(text)(value, place, found)
-        upper = [one.upper() for one in names if one is not None]
-        for one, given in zip(upper, names, strict=False):
-            if one not in every:
-                found.faults.append(f"{place}: no metric {given!r}; there are {', '.join(every)}")
-        if not upper:
-            found.faults.append(f'{place} names no metric; "all" stands for every one')
-        return tuple(one for one in every if one in upper)
-
-    return read
-
-
-_NAMES = list_of(name)
-_BASELINE_OF_SERIES = object_of(
-    {
-        "target_time_series": Key(one_of("zero", "mean")),
-        "related_time_series": Key(one_of("zero", "mean")),
-        "static_covariates": Key(anything),
-    }
-)
-_SHAP = object_of(
-    {
-        "baseline": Key(either((str, text), (list, anything), (dict, anything))),
-        "num_clusters": Key(whole()),
-        "num_samples": Key(whole()),
-        "agg_method": Key(one_of("mean_abs", "median", "mean_sq")),
-        "use_logit": Key(flag),
-        "save_local_shap_values": Key(flag),
-        "seed": Key(whole(0)),
-        "features_to_explain": Key(_NAMES),
-        "text_config": Key(either((dict, anything))),
-        "image_config": Key(either((dict, anything))),
-    }
-)
-_PDP = object_of(
-    {
-        "features": Key(_NAMES),
-        "top_k_features": Key(whole()),
-        "grid_resolution": Key(whole(2)),
-    }
-)
-_ASYMMETRIC = object_of(
-    {
-        "direction": Key(one_of("chronological", "anti_chronological", "bidirectional"), True),
-        "granularity": Key(one_of("timewise", "fine_grained"), True),
-        "num_samples": Key(whole()),
-        "baseline": Key(either((str, text), (dict, _BASELINE_OF_SERIES))),
-    }
-)
-_METHODS = object_of(
-    {
-        "pre_training_bias": Key(object_of({"methods": Key(_methods(PRETRAINING), True)})),
-        "post_training_bias": Key(object_of({"methods": Key(_methods(POSTTRAINING), True)})),
-        "shap": Key(_SHAP),
-        "pdp": Key(_PDP),
-        "asymmetric_shapley_value": Key(_ASYMMETRIC),
-        "report": Key(object_of({"name": Key(text), "title": Key(text)})),
-    }
-)
-_TYPES = ("text/csv", "application/jsonlines", "application/json")
-_PREDICTOR = object_of(
-    {
-        "endpoint_name": Key(text),
-        "model_name": Key(text),
-        "instance_type": Key(text),
-        "initial_instance_count": Key(whole()),
-        "endpoint_name_prefix": Key(text),
-        "target_model": Key(text),
-        "accelerator_type": Key(text),
-        "content_type": Key(
-            one_of(*_TYPES, "image/jpeg", "image/jpg", "image/png", "application/x-npy")
-        ),
-        "accept_type": Key(one_of(*_TYPES)),
-        "content_template": Key(either((str, text), (dict, anything))),
-        "record_template": Key(text),
-        "custom_attributes": Key(text),
-        "label": Key(name),
-        "probability": Key(name),
-        "label_headers": Key(list_of(either((str, text), (int, whole(0))))),
-        "time_series_predictor_config": Key(object_of({"forecast": Key(text, True)})),
-    }
-)
-_SERIES = object_of(
-    {
-        "item_id": Key(name, True),
-        "timestamp": Key(name, True),
-        "target_time_series": Key(name, True),
-        "related_time_series": Key(_NAMES),
-        "static_covariates": Key(_NAMES),
-        "dataset_format": Key(one_of("columns", "item_records", "timestamp_records")),
-    }
-)
-_JOB = object_of(
-    {
-        "version": Key(text),
-        "dataset_type": Key(
-            one_of(
-                *_TYPES,
-                "application/x-parquet",
-                "application/x-image",
-                "application/sagemakercapturejson",
-                aliases={"application/parquet": "application/x-parquet"},
-            ),
-            True,
-        ),
-        "dataset_uri": Key(text),
-        "headers": Key(texts),
-        "label": Key(name),
-        "predicted_label": Key(name),
-        "features": Key(text),
-        "predicted_label_dataset_uri": Key(text),
-        "predicted_label_headers": Key(texts),
-        "facet_dataset_uri": Key(text),
-        "facet_headers": Key(texts),
-        "joinsource_name_or_index": Key(name),
-        "excluded_columns": Key(_NAMES),
-        "probability_threshold": Key(exact_number),
-        "label_values_or_threshold": Key(values),
-        "facet": Key(
-            list_of(
-                object_of({"name_or_index": Key(name, True), "value_or_threshold": Key(values)})
-            )
-        ),
-        "group_variable": Key(name),
-        "segment_config": Key(anything),
-        "time_series_data_config": Key(_SERIES),
-        "methods": Key(_METHODS, True),
-        "predictor": Key(_PREDICTOR),
-    }
-)
-
-
 def read_configuration(path: Path) -> Configuration:
     """Configuration in a file, or in the only JSON file of a folder.
 
@@ -325,16 +161,7 @@ def read_configuration(path: Path) -> Configuration:
     RolesError
         A key or a value is invalid; the message names all that are.
     """
-    file = _file_of(path)
-    try:
-        if file.stat().st_size > _MOST_BYTES:
-            raise DataError(
-                f"{said(file)} has more than {_MOST_BYTES >> 20} MB; {_NO_CONFIGURATION}"
-            )
-        written = file.read_bytes()
-    except OSError as error:
-        raise DataError(f"cannot read {said(file)}: {error.strerror}") from error
-    return configured(_parsed(written, said(file)))
+    return configured(json_of(path))
 
 
 def configured(given: Any) -> Configuration:
@@ -352,7 +179,7 @@ def configured(given: Any) -> Configuration:
         A key or a value is invalid; the message names all that are.
     """
     found = Findings()
-    read = _JOB(given, "", found)
+    read = JOB(given, "", found)
     methods = read.pop("methods") or {}
     bias = {
         "pre_training": (methods.get("pre_training_bias") or {}).get("methods"),
@@ -388,94 +215,12 @@ def configured(given: Any) -> Configuration:
     return made
 
 
-_NO_CONFIGURATION = "give the analysis configuration of a Clarify job"
-
-
 def _made(type_: type[_Made], read: dict[str, Any] | None) -> Any:
     """Record of what was read, with its own defaults; None if there is nothing."""
     if read is None:
         return None
     names = {one.name for one in fields(type_)}  # type: ignore[arg-type]
     return type_(**{key: one for key, one in read.items() if key in names and one is not None})
-
-
-def _file_of(path: Path) -> Path:
-    if not path.is_dir():
-        if not path.exists():
-            raise DataError(f"no configuration {said(path)}; {_NO_CONFIGURATION}")
-        return path
-    found = sorted(one for one in path.iterdir() if one.suffix == ".json" and one.is_file())
-    if len(found) > 1:
-        found = [one for one in found if one.name == "analysis_config.json"]
-    if not found:
-        raise DataError(
-            f"the folder {said(path)} has no analysis_config.json, nor a single other file *.json; "
-            f"{_NO_CONFIGURATION}"
-        )
-    return found[0]
-
-
-class _TooDeepError(ValueError):
-    """Objects within objects, deeper than any configuration."""
-
-
-def _parsed(written: bytes, where: str) -> Any:
-    """Value of a JSON text of bounded depth."""
-    cause = f"Unable to load analysis configuration as JSON. {where}"
-    try:
-        decoded = written.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{cause} is not UTF-8 (byte {error.start:,}); save it as UTF-8") from error
-    try:
-        _refuse_deep(decoded)
-        return json.loads(decoded, object_pairs_hook=_once, parse_constant=_no_constant)
-    except json.JSONDecodeError as error:
-        raise DataError(
-            f"{cause}, line {error.lineno}, column {error.colno}: {_said(error, decoded)}"
-        ) from error
-    except ValueError as error:
-        raise DataError(f"{cause}: {error}") from error
-
-
-def _said(error: json.JSONDecodeError, written: str) -> str:
-    """Cause of an error as people make it: commas and quotes."""
-    rest = written[error.pos :].lstrip()
-    before = written[: error.pos].rstrip()
-    if rest[:1] == "'":
-        return "a text begins with ' where JSON needs \""
-    if before[-1:] == "," and rest[:1] in ("}", "]"):
-        return f"a comma stands before {rest[0]!r}; remove it"
-    if "',' delimiter" in error.msg:
-        return "a comma is missing before this place"
-    return f"{error.msg[:1].lower()}{error.msg[1:]}"
-
-
-def _refuse_deep(written: str) -> None:
-    depth, quoted, escaped = 0, False, False
-    for one in written:
-        if quoted:
-            escaped, quoted = one == "\\" and not escaped, one != '"' or escaped
-        elif one == '"':
-            quoted = True
-        elif one in "[{":
-            depth += 1
-            if depth > _MOST_DEPTH:
-                raise _TooDeepError(f"it is deeper than {_MOST_DEPTH} levels")
-        elif one in "]}":
-            depth -= 1
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise ValueError(f"the key {twice!r} occurs twice in an object")
-    return made
-
-
-def _no_constant(word: str) -> float:
-    raise ValueError(f"{word} is not a value of JSON")
 
 
 class _Rule(NamedTuple):
