@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 
 from biaskit import clarify
 from biaskit.clarify.configuration import configured, read_configuration
+from biaskit.clarify.monitor.violations import drift_of
+from biaskit.clarify.places import places_of
 from biaskit.clarify.tables.datasets import dataset_of
 from biaskit.clarify.tables.frames import frame_of
 from biaskit.errors import BiaskitError, DataError, RolesError
@@ -529,3 +531,105 @@ def test_a_place_does_not_lead_out_of_its_folder(tmp_path: Path) -> None:
     given = job(dataset_uri="s3://b/in/../../etc/passwd")
     with pytest.raises(RolesError, match="leads out of its folder"):
         clarify.run(given, None, tmp_path / "out", mapping={"s3://b/in": tmp_path})
+
+
+def window(tmp_path: Path, **more: Any) -> Any:
+    """Result of the published monitoring window, beside the published baseline."""
+    frame = pd.read_csv(JOBS / "adult_linear_window_merged.csv").drop(columns="score")
+    given = job(
+        label="ground_truth",
+        predicted_label="predicted_label",
+        facet=[{"name_or_index": "Sex", "value_or_threshold": [0]}],
+        group_variable="Age",
+        methods={
+            "pre_training_bias": {"methods": "all"},
+            "post_training_bias": {"methods": "all"},
+        },
+    )
+    baseline = JOBS / "outputs/adult_linear_bias_analysis.json"
+    return clarify.run(given, frame, tmp_path, baseline=baseline, **more)
+
+
+def test_the_published_window_has_the_published_violations(tmp_path: Path) -> None:
+    window(tmp_path)
+    ours = json.loads((tmp_path / "constraint_violations.json").read_text())
+    theirs = json.loads((JOBS / "outputs/bias_violations_batch_json_2024.json").read_text())
+    assert [*ours] == [*theirs]
+    for one, other in zip(ours["violations"], theirs["violations"], strict=True):
+        assert [*one] == [*other]
+        for key in other.keys() - {"description"}:
+            assert one[key] == other[key]
+        numbers = [
+            [
+                float(word)
+                for word in each["description"].split()
+                if word[-1].isalnum() and _is_float(word)
+            ]
+            for each in (one, other)
+        ]
+        assert numbers[0] == pytest.approx(numbers[1], rel=1e-12)
+        words = [re.sub(r"-?\d+\.\d+", "", each["description"]) for each in (one, other)]
+        assert words[0] == words[1]
+
+
+def _is_float(word: str) -> bool:
+    return bool(re.fullmatch(r"-?(\d+\.\d+|Infinity)", word))
+
+
+def test_intervals_say_which_violations_are_certain(tmp_path: Path) -> None:
+    result = window(tmp_path, rule="intervals")
+    assert {one["metric_name"] for one in result.violations} == {"DCA", "GE"}
+    drift = json.loads((tmp_path / "biaskit.json").read_text())["drift"]
+    assert any(one.startswith("RD of Sex 0: its interval reaches") for one in drift["undecided"])
+
+
+def test_attributions_that_change_their_order_are_violations() -> None:
+    def analysis(**values: float) -> dict[str, Any]:
+        shap = {"label0": {"global_shap_values": values, "expected_value": 0.5}}
+        return {"version": "1.0", "explanations": {"kernel_shap": shap}}
+
+    then = analysis(SAT=0.7, GPA=0.5, rank=0.05)
+    drift = drift_of(then, analysis(SAT=0.1, GPA=0.2, rank=0.7), None)
+    (violation,) = drift.violations
+    assert violation["description"].startswith("Feature attribution drift 0.687")
+    assert violation["constraint_check_type"] == "feature_attribution_drift_check"
+    assert drift_of(then, then, None).violations == []
+
+
+def test_a_baseline_of_another_job_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RolesError, match="have no number in common"):
+        clarify.run(job(), people(), tmp_path, baseline=JOBS / "outputs/fraud_bias_1_analysis.json")
+    with pytest.raises(DataError, match="neither bias metrics nor explanations"):
+        clarify.run(job(), people(), tmp_path, baseline=JOBS / "counts.json")
+    assert json.loads((tmp_path / "failure.json").read_text())["phase"] == "drift check"
+
+
+def test_violations_end_the_command_with_1(tmp_path: Path) -> None:
+    frame = people(2_000)
+    frame.to_csv(tmp_path / "x.csv", index=False)
+    (tmp_path / "analysis_config.json").write_text(json.dumps(job()))
+    clarify.run(job(), frame.assign(hired=1), tmp_path / "then")
+    command = [sys.executable, "-m", "biaskit", "clarify", "--config", str(tmp_path)]
+    command += ["--data", str(tmp_path / "x.csv"), "--output", str(tmp_path / "out")]
+    command += ["--baseline", str(tmp_path / "then/analysis.json")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    assert "violation: DPL" in done.stderr
+
+
+def test_a_container_has_its_places_and_its_message(tmp_path: Path) -> None:
+    ml = tmp_path / "ml"
+    for folder in ("processing/input/config", "processing/input/data", "output", "config"):
+        (ml / folder).mkdir(parents=True)
+    places = places_of(None, None, None, ml)
+    assert places.config == ml / "processing/input/config"
+    assert places.output == ml / "processing/output"
+    assert places.message == ml / "output/message"
+    inputs = [{"InputName": "dataset", "S3Input": {"LocalPath": str(ml / "processing/input")}}]
+    request = {"ProcessingInputs": inputs, "Environment": {"baseline_constraints": "x"}}
+    (ml / "config/processingjobconfig.json").write_text(json.dumps(request))
+    places = places_of(None, None, None, ml)
+    assert places.data == str(ml / "processing/input")
+    assert places.environment["baseline_constraints"] == "x"
+    with pytest.raises(RolesError, match="give --config"):
+        places_of(None, None, None, tmp_path / "elsewhere")

@@ -13,6 +13,7 @@ import numpy as np
 
 from biaskit.clarify.tables.aliases import Aliased
 from biaskit.clarify.tables.columns import Column, Dtype, column_of
+from biaskit.counts.counts import Counts
 from biaskit.counts.levels import MISSING, Interval, Level
 from biaskit.counts.roles import Roles
 from biaskit.counts.tables import MAX_LEVELS, Table
@@ -58,7 +59,12 @@ class Tables(NamedTuple):
     label: Column
     predicted: Column | None
     group: Column | None
-    rows: int
+    counts: Counts
+
+    @property
+    def rows(self) -> int:
+        """Rows of the data set."""
+        return self.counts.rows
 
 
 class _Many(NamedTuple):
@@ -139,7 +145,7 @@ def _counted(
         label=typed(parts.label, first, 1),
         predicted=None if parts.predicted is None else typed(parts.predicted, first, 2),
         group=None if parts.group is None else typed(parts.group, first, 3),
-        rows=counts.rows,
+        counts=counts,
     )
 
 

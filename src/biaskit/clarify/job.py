@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Result", "run"]
 
-_COMPLETED = "Completed: SageMaker XAI Analyzer ran successfully"
 # What an earlier run may have left, which would pass for the result of one that failed.
 _OLD = ("analysis.json", "failure.json", "constraint_violations.json", "biaskit.json")
 # Most bytes of a message of SageMaker's.
@@ -46,11 +45,16 @@ class Result:
         What Clarify would not have said, in sentences.
     files
         Files that were written, by their paths within the output.
+    violations
+        Numbers that are farther from parity than the baseline's, as Clarify writes them.
     """
 
     analysis: dict[str, Any]
     warnings: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    violations: tuple[dict[str, str], ...] = ()
+    #: Whether SageMaker's container runs the job, which completes with its violations.
+    is_contained: bool = False
 
 
 @dataclass
@@ -58,6 +62,8 @@ class _Phase:
     """The step of a job that is being done, which a failure names."""
 
     name: str = "configuration"
+    #: What is said when the job has ended well.
+    ending: str = "Completed: SageMaker XAI Analyzer ran successfully"
 
 
 @dataclass
@@ -70,6 +76,7 @@ class _Job:
     bias: Bias | None = None
     explanations: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    violations: list[dict[str, str]] = field(default_factory=list)
     #: What biaskit adds, for ``biaskit.json``.
     added: dict[str, Any] = field(default_factory=dict)
     files: list[str] = field(default_factory=list)
@@ -92,6 +99,8 @@ def run(
     mapping: Mapping[str, Any] | Sequence[str] = (),
     facet_data: Any = None,
     predicted_data: Any = None,
+    baseline: str | os.PathLike[str] | None = None,
+    rule: str = "clarify",
     progress: Progress | None = None,
 ) -> Result:
     """Run a SageMaker Clarify processing job, and write its result files.
@@ -112,6 +121,12 @@ def run(
         Local folders that stand for prefixes of addresses: ``{"s3://bucket/prefix": "./dir"}``.
     facet_data, predicted_data
         Files of facets and of predicted labels, in place of those that the configuration names.
+    baseline
+        The ``analysis.json`` of an earlier job, with which the numbers are compared; by default
+        what the container's variable ``baseline_constraints`` names.
+    rule
+        ``"clarify"``: a number is violated where it is larger in size than the baseline's.
+        ``"intervals"``: where its whole interval is farther from parity.
     progress
         Called after each part of the data with the rows read so far and the share, if known.
 
@@ -138,8 +153,12 @@ def run(
     >>> result.analysis["pre_training_bias_metrics"]["facets"]["sex"][0]["metrics"][0]["value"]
     0.5
     """
-    if typing not in ("clarify", "literal"):
-        raise RolesError(f"typing is 'clarify' or 'literal', not {typing!r}")
+    for name, value, choices in (
+        ("typing", typing, ("clarify", "literal")),
+        ("rule", rule, ("clarify", "intervals")),
+    ):
+        if value not in choices:
+            raise RolesError(f"{name} is {' or '.join(map(repr, choices))}, not {value!r}")
     phase = _Phase()
     given = isinstance(config, Mapping)
     places = places_of("." if given else config, data, output, CONTAINER)  # type: ignore[arg-type]
@@ -158,11 +177,28 @@ def run(
         if job.has_bias:
             phase.name = "bias"
             _measure(made, typing, progress)
+        analysis = analysis_of(made.bias, made.explanations)
+        before = baseline or places.environment.get("baseline_constraints")
+        if before:
+            phase.name = "drift check"
+            _compare(made, analysis, resolved(os.fspath(before), folders), rule)
         phase.name = "files"
-        made.write("analysis.json", as_text(analysis_of(made.bias, made.explanations)))
-        _write_extras(made, None if given else places.config)
+        made.write("analysis.json", as_text(analysis))
+        _write_extras(made)
+        if made.violations:
+            found = {"version": "1.0", "violations": made.violations}
+            made.write("constraint_violations.json", as_text(found))
+            n = len(made.violations)
+            phase.ending = (
+                f"CompletedWithViolations: Job completed successfully with {n} "
+                f"violation{'s' if n > 1 else ''}."
+            )
     return Result(
-        analysis_of(made.bias, made.explanations), tuple(made.warnings), tuple(made.files)
+        analysis,
+        tuple(made.warnings),
+        tuple(made.files),
+        tuple(made.violations),
+        places.message is not None,
     )
 
 
@@ -211,11 +247,18 @@ def _measure(job: _Job, typing: Any, progress: Progress | None) -> None:
     ]
 
 
-def _write_extras(job: _Job, config: Path | None) -> None:
+def _compare(job: _Job, analysis: Mapping[str, Any], baseline: str, rule: Any) -> None:
+    from biaskit.clarify.monitor.violations import baseline_of, drift_of
+
+    drift = drift_of(baseline_of(baseline), analysis, job.bias, rule)
+    job.violations += drift.violations
+    job.added["drift"] = {"rule": rule, "undecided": drift.undecided}
+
+
+def _write_extras(job: _Job) -> None:
     """Write the configuration, and what biaskit adds, beside the results."""
     given = job.configuration.given
-    if config is None or not (job.output / "analysis_config.json").exists():
-        job.write("analysis_config.json", json.dumps(given, indent=4) + "\n")
+    job.write("analysis_config.json", json.dumps(given, indent=4) + "\n")
     added = {
         "biaskit": {"version": __version__, "schema": 1},
         "warnings": [*job.configuration.warnings, *job.warnings],
@@ -244,7 +287,7 @@ def _told(places: Places, phase: _Phase) -> Iterator[None]:
         (places.output / "failure.json").write_text(text, encoding="utf-8")
         _tell(places, f"Customer Error: {cause}" if is_theirs else f"Internal Error: {cause}")
         raise
-    _tell(places, _COMPLETED)
+    _tell(places, phase.ending)
 
 
 def _tell(places: Places, message: str) -> None:

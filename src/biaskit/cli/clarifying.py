@@ -46,6 +46,24 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
         help="whether a given value is read as Clarify does, perhaps as a threshold, or compared "
         "as it is written (default: clarify)",
     )
+    clarify.add_argument(
+        "--baseline",
+        metavar="FILE",
+        help="analysis.json of an earlier job to compare with; violations end with the exit code 1",
+    )
+    clarify.add_argument(
+        "--rule",
+        choices=("clarify", "intervals"),
+        default="clarify",
+        help="whether a number is violated where it is larger in size than the baseline's, or "
+        "where its whole interval is farther from parity (default: clarify)",
+    )
+    clarify.add_argument(
+        "--fail-on-violation",
+        action="store_true",
+        help="end with the exit code 1 in SageMaker's container, too, where a job otherwise "
+        "completes with its violations",
+    )
 
 
 def _clarify(args: argparse.Namespace) -> int:
@@ -58,9 +76,14 @@ def _clarify(args: argparse.Namespace) -> int:
             args.output,
             typing=args.typing,
             mapping=args.map,
+            baseline=args.baseline,
+            rule=args.rule,
             progress=progress,
         )
     for warning in result.warnings:
         complain(f"note: {warning}")
     say("\n".join(result.files))
-    return 0
+    for one in result.violations:
+        complain(f"violation: {one['metric_name']}: {one['description']}")
+    fails = args.fail_on_violation or not result.is_contained
+    return 1 if result.violations and fails else 0
