@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,6 +99,7 @@ def run(
     mapping: Mapping[str, Any] | Sequence[str] = (),
     facet_data: Any = None,
     predicted_data: Any = None,
+    endpoint: str | None = None,
     baseline: str | os.PathLike[str] | None = None,
     rule: str = "clarify",
     progress: Progress | None = None,
@@ -121,6 +122,8 @@ def run(
         Local folders that stand for prefixes of addresses: ``{"s3://bucket/prefix": "./dir"}``.
     facet_data, predicted_data
         Files of facets and of predicted labels, in place of those that the configuration names.
+    endpoint
+        Address of a server that speaks ``/invocations``, in place of the configuration's endpoint.
     baseline
         The ``analysis.json`` of an earlier job, with which the numbers are compared; by default
         what the container's variable ``baseline_constraints`` names.
@@ -173,6 +176,9 @@ def run(
             _further(facet_data, job.facet_dataset_uri, folders),
             _further(predicted_data, job.predicted_label_dataset_uri, folders),
         )
+        if job.post_training is not None and dataset.predicted is None:
+            phase.name = "predictions"
+            dataset = _predicted(job, dataset, endpoint)
         made = _Job(job, dataset, places.output)
         if job.has_bias:
             phase.name = "bias"
@@ -231,6 +237,16 @@ def _data_of(job: Configuration, data: Any, places: Places, folders: Mapping[str
 def _further(given: Any, uri: str | None, folders: Mapping[str, str]) -> Any:
     place = uri if given is None else given
     return resolved(place, folders) if isinstance(place, str) else place
+
+
+def _predicted(job: Configuration, dataset: Dataset, endpoint: str | None) -> Dataset:
+    """Data set with the labels that the job's model predicts."""
+    from biaskit.clarify.predictors.opening import predictor_of
+    from biaskit.clarify.predictors.predicted import with_predictions
+
+    predictor = predictor_of(job, dataset.features, endpoint=endpoint)
+    with closing(predictor):
+        return with_predictions(dataset, predictor)
 
 
 def _measure(job: _Job, typing: Any, progress: Progress | None) -> None:

@@ -47,6 +47,11 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
         "as it is written (default: clarify)",
     )
     clarify.add_argument(
+        "--endpoint",
+        metavar="URL",
+        help="server that speaks /invocations, in place of the configuration's endpoint",
+    )
+    clarify.add_argument(
         "--baseline",
         metavar="FILE",
         help="analysis.json of an earlier job to compare with; violations end with the exit code 1",
@@ -76,6 +81,7 @@ def _clarify(args: argparse.Namespace) -> int:
             args.output,
             typing=args.typing,
             mapping=args.map,
+            endpoint=args.endpoint,
             baseline=args.baseline,
             rule=args.rule,
             progress=progress,

@@ -35,6 +35,10 @@ class Predictor(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """End connections and the like."""
+        ...
+
     def labels(self, rows: pd.DataFrame) -> list[Any]:
         """Predicted label of each row, for bias metrics.
 

@@ -12,7 +12,7 @@ from biaskit.clarify.tables.read import Read
 from biaskit.errors import RolesError, listed
 from biaskit.sources.batches import Source, rows_of
 
-__all__ = ["typed_read"]
+__all__ = ["dtypes_of_frame", "typed_read"]
 
 
 def typed_read(job: Configuration, source: Source, data: Any = None) -> Read:
@@ -34,12 +34,17 @@ def typed_read(job: Configuration, source: Source, data: Any = None) -> Read:
 def _dtypes(source: Source, names: Sequence[str], data: Any) -> dict[str, Dtype]:
     """Type of each column of data that have types, as pandas sees it."""
     if hasattr(data, "dtypes") and hasattr(data, "iloc"):
-        return {name: _of_pandas(data.dtypes.iloc[i]) for i, name in enumerate(names)}
+        return dtypes_of_frame(data)
     for batch in rows_of(source, list(names)):
         found = {name: dtype_of_arrow(batch.columns[name].type) for name in names}
         # A dictionary of a file is how its texts are stored.
         return {name: "object" if one == "category" else one for name, one in found.items()}
     return dict.fromkeys(names, "object")
+
+
+def dtypes_of_frame(frame: Any) -> dict[str, Dtype]:
+    """Type of each column of a pandas frame."""
+    return {str(name): _of_pandas(dtype) for name, dtype in frame.dtypes.items()}
 
 
 def _of_pandas(dtype: Any) -> Dtype:

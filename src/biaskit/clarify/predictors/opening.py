@@ -1,0 +1,78 @@
+"""Opening: the predictor of a job, from what the caller gives in place of Clarify's endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from biaskit.clarify.configuration import Configuration
+from biaskit.clarify.predictors.endpoint import Endpoint, Limits
+from biaskit.clarify.predictors.predictor import Predictor
+from biaskit.clarify.predictors.responses import reader_of
+from biaskit.clarify.predictors.templates import bodies_of
+from biaskit.errors import RolesError
+
+__all__ = ["predictor_of"]
+
+_MOST_ATTRIBUTES = 1_024
+
+
+def predictor_of(
+    job: Configuration,
+    features: Sequence[str],
+    *,
+    endpoint: str | None = None,
+    limits: Limits | None = None,
+) -> Predictor:
+    """Predictor of a job.
+
+    Parameters
+    ----------
+    job
+        The configuration, whose predictor says how requests and answers are written.
+    features
+        Columns that the model takes.
+    endpoint
+        Address of a server that speaks ``/invocations``.
+
+    Raises
+    ------
+    RolesError
+        Nothing stands for the configuration's endpoint, or its templates are invalid.
+    """
+    asked = job.predictor
+    if asked is None:
+        raise RolesError("predictor is missing, which says how the model is asked")
+    if endpoint is None:
+        name = asked.endpoint_name or asked.model_name or "the job's model"
+        raise RolesError(
+            f"where is {name!r}? Give --endpoint with the address of a server that speaks "
+            "/invocations, or --model with a model file or module:function"
+        )
+    bodies = bodies_of(job, asked, features)
+    names = None if asked.label_headers is None else [str(one) for one in asked.label_headers]
+    return Endpoint(
+        endpoint,
+        bodies,
+        reader_of(asked, bodies.accept),
+        names,
+        job.probability_threshold,
+        _headers(asked.custom_attributes, asked.target_model),
+        limits or Limits(),
+    )
+
+
+def _headers(attributes: str | None, target: str | None) -> dict[str, str]:
+    """Headers of SageMaker's that a configuration asks for."""
+    made: dict[str, str] = {}
+    for header, value in (
+        ("X-Amzn-SageMaker-Custom-Attributes", attributes),
+        ("X-Amzn-SageMaker-Target-Model", target),
+    ):
+        if value is None:
+            continue
+        if len(value) > _MOST_ATTRIBUTES or not (value.isascii() and value.isprintable()):
+            raise RolesError(
+                f"the header {header} takes {_MOST_ATTRIBUTES:,} visible ASCII characters at most"
+            )
+        made[header] = value
+    return made
