@@ -24,6 +24,7 @@ from biaskit.store.version import __version__
 
 if TYPE_CHECKING:
     from biaskit.clarify.bias import Bias
+    from biaskit.clarify.predictors.predictor import Predictor
 
 __all__ = ["Result", "run"]
 
@@ -80,6 +81,8 @@ class _Job:
     #: What biaskit adds, for ``biaskit.json``.
     added: dict[str, Any] = field(default_factory=dict)
     files: list[str] = field(default_factory=list)
+    #: Texts of further files, by their names.
+    texts: dict[str, str] = field(default_factory=dict)
 
     def write(self, name: str, text: str) -> None:
         """Write a file of the results, whole or not at all."""
@@ -100,6 +103,9 @@ def run(
     facet_data: Any = None,
     predicted_data: Any = None,
     endpoint: str | None = None,
+    model: Any = None,
+    trust_model: bool = False,
+    sampled: bool = False,
     baseline: str | os.PathLike[str] | None = None,
     rule: str = "clarify",
     progress: Progress | None = None,
@@ -124,6 +130,13 @@ def run(
         Files of facets and of predicted labels, in place of those that the configuration names.
     endpoint
         Address of a server that speaks ``/invocations``, in place of the configuration's endpoint.
+    model
+        The job's model, in place of the configuration's endpoint: an object, a function of a frame,
+        a model file, or ``module:function``.
+    trust_model
+        Whether a library may open a model file that biaskit cannot read itself.
+    sampled
+        Whether SHAP values are sampled, as Clarify's are, even where they could be exact.
     baseline
         The ``analysis.json`` of an earlier job, with which the numbers are compared; by default
         what the container's variable ``baseline_constraints`` names.
@@ -176,19 +189,25 @@ def run(
             _further(facet_data, job.facet_dataset_uri, folders),
             _further(predicted_data, job.predicted_label_dataset_uri, folders),
         )
-        if job.post_training is not None and dataset.predicted is None:
-            phase.name = "predictions"
-            dataset = _predicted(job, dataset, endpoint)
         made = _Job(job, dataset, places.output)
-        if job.has_bias:
-            phase.name = "bias"
-            _measure(made, typing, progress)
+        with closing(_Model(job, dataset, endpoint, model, trust_model)) as asked:
+            if job.post_training is not None and dataset.predicted is None:
+                phase.name = "predictions"
+                made.dataset = asked.predicted()
+            if job.has_bias:
+                phase.name = "bias"
+                _measure(made, typing, progress)
+            if job.shap is not None or job.pdp is not None:
+                phase.name = "explanations"
+                _explain(made, asked.predictor(), folders, sampled=sampled, progress=progress)
         analysis = analysis_of(made.bias, made.explanations)
         before = baseline or places.environment.get("baseline_constraints")
         if before:
             phase.name = "drift check"
             _compare(made, analysis, resolved(os.fspath(before), folders), rule)
         phase.name = "files"
+        for name, text in made.texts.items():
+            made.write(name, text)
         made.write("analysis.json", as_text(analysis))
         _write_extras(made)
         if made.violations:
@@ -239,14 +258,74 @@ def _further(given: Any, uri: str | None, folders: Mapping[str, str]) -> Any:
     return resolved(place, folders) if isinstance(place, str) else place
 
 
-def _predicted(job: Configuration, dataset: Dataset, endpoint: str | None) -> Dataset:
-    """Data set with the labels that the job's model predicts."""
-    from biaskit.clarify.predictors.opening import predictor_of
-    from biaskit.clarify.predictors.predicted import with_predictions
+class _Model:
+    """The job's model, opened when it is first asked."""
 
-    predictor = predictor_of(job, dataset.features, endpoint=endpoint)
-    with closing(predictor):
-        return with_predictions(dataset, predictor)
+    def __init__(
+        self, job: Configuration, dataset: Dataset, endpoint: str | None, model: Any, trust: bool
+    ):
+        self._job = job
+        self._dataset = dataset
+        self._given = {"endpoint": endpoint, "model": model, "trust_model": trust}
+        self._opened: Predictor | None = None
+
+    def predictor(self) -> Predictor:
+        """The model as a predictor."""
+        if self._opened is None:
+            from biaskit.clarify.predictors.opening import predictor_of
+
+            self._opened = predictor_of(self._job, self._dataset.features, **self._given)
+        return self._opened
+
+    def predicted(self) -> Dataset:
+        """Data set with the labels that the model predicts."""
+        from biaskit.clarify.predictors.predicted import with_predictions
+
+        return with_predictions(self._dataset, self.predictor())
+
+    def close(self) -> None:
+        """End the model's connections."""
+        if self._opened is not None:
+            self._opened.close()
+
+
+def _explain(
+    job: _Job,
+    predictor: Predictor,
+    folders: Mapping[str, str],
+    *,
+    sampled: bool,
+    progress: Progress | None,
+) -> None:
+    from biaskit.clarify.explaining.explained import explanations_of
+
+    shap, held = job.configuration.shap, None
+    if shap is not None and isinstance(shap.baseline, str):
+        held = _baseline_of(job, resolved(shap.baseline, folders))
+
+    def told(share: float) -> None:
+        if progress is not None:
+            progress(0, share)
+
+    found = explanations_of(
+        job.configuration,
+        job.dataset,
+        predictor,
+        job.bias,
+        baseline=held,
+        sampled=sampled,
+        told=told,
+    )
+    job.explanations = found.content
+    job.texts |= found.files
+    job.added |= found.added
+
+
+def _baseline_of(job: _Job, place: str) -> Any:
+    """Rows of a file of the data set's type that has the baseline."""
+    from biaskit.clarify.tables.datasets import baseline_frame
+
+    return baseline_frame(job.configuration, job.dataset, place)
 
 
 def _measure(job: _Job, typing: Any, progress: Progress | None) -> None:

@@ -52,6 +52,23 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
         help="server that speaks /invocations, in place of the configuration's endpoint",
     )
     clarify.add_argument(
+        "--model",
+        metavar="MODEL",
+        help="the job's model, in place of the configuration's endpoint: a file, or "
+        "module:function",
+    )
+    clarify.add_argument(
+        "--trust-model",
+        action="store_true",
+        help="let its library open a model file that biaskit cannot read itself; this may run "
+        "code or crash, so use it only if you know who made the file",
+    )
+    clarify.add_argument(
+        "--sampled",
+        action="store_true",
+        help="sample SHAP values as Clarify does, even where they could be exact",
+    )
+    clarify.add_argument(
         "--baseline",
         metavar="FILE",
         help="analysis.json of an earlier job to compare with; violations end with the exit code 1",
@@ -82,6 +99,9 @@ def _clarify(args: argparse.Namespace) -> int:
             typing=args.typing,
             mapping=args.map,
             endpoint=args.endpoint,
+            model=args.model,
+            trust_model=args.trust_model,
+            sampled=args.sampled,
             baseline=args.baseline,
             rule=args.rule,
             progress=progress,

@@ -30,7 +30,7 @@ from biaskit.sources.reservoirs import array_reservoir
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["MOST_ROWS", "DependenceRow", "partial_dependence"]
+__all__ = ["MOST_ROWS", "DependenceRow", "outputs_of_task", "partial_dependence"]
 
 #: Most rows that are used; of more, a sample of this size.
 MOST_ROWS = 10_000
@@ -146,7 +146,7 @@ def partial_dependence(
     for name in asked:
         if name not in names:
             raise RolesError(f"the model takes no {name!r}; {did_you_mean(name, names)}")
-    table, outputs = first_that_does((_by_walks, _by_library), task)
+    table, outputs = outputs_of_task(task)
     sample = _Sample(task.rows, table, roles)
     made = [
         row
@@ -156,6 +156,19 @@ def partial_dependence(
     return formats.frame(
         {name: [getattr(row, name) for row in made] for name in DependenceRow._fields}
     )
+
+
+def outputs_of_task(task: Task) -> tuple[RowTable, Outputs]:
+    """Outputs of a task's model on its scale, and the table that makes floats of rows for them.
+
+    Raises
+    ------
+    RolesError
+        The model lacks the requested scale or class.
+    DataError
+        The model needs its library, which is not there.
+    """
+    return first_that_does((_by_walks, _by_library), task)
 
 
 def _by_walks(task: Task) -> tuple[RowTable, Outputs]:

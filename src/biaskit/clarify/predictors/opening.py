@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from biaskit.clarify.configuration import Configuration
 from biaskit.clarify.predictors.endpoint import Endpoint, Limits
@@ -21,6 +22,8 @@ def predictor_of(
     features: Sequence[str],
     *,
     endpoint: str | None = None,
+    model: Any = None,
+    trust_model: bool = False,
     limits: Limits | None = None,
 ) -> Predictor:
     """Predictor of a job.
@@ -31,8 +34,11 @@ def predictor_of(
         The configuration, whose predictor says how requests and answers are written.
     features
         Columns that the model takes.
-    endpoint
-        Address of a server that speaks ``/invocations``.
+    endpoint, model
+        Address of a server that speaks ``/invocations``; or a model, its file, or
+        ``module:function``.
+    trust_model
+        Whether a library may open a model file that biaskit's own readers have not checked.
 
     Raises
     ------
@@ -42,6 +48,15 @@ def predictor_of(
     asked = job.predictor
     if asked is None:
         raise RolesError("predictor is missing, which says how the model is asked")
+    if endpoint is not None and model is not None:
+        raise RolesError("give either --endpoint or --model, not both")
+    names = None if asked.label_headers is None else [str(one) for one in asked.label_headers]
+    if model is not None:
+        from biaskit.clarify.predictors.models import InProcess
+
+        return InProcess(
+            model, asked.label_headers, job.probability_threshold, trust_model=trust_model
+        )
     if endpoint is None:
         name = asked.endpoint_name or asked.model_name or "the job's model"
         raise RolesError(
@@ -49,7 +64,6 @@ def predictor_of(
             "/invocations, or --model with a model file or module:function"
         )
     bodies = bodies_of(job, asked, features)
-    names = None if asked.label_headers is None else [str(one) for one in asked.label_headers]
     return Endpoint(
         endpoint,
         bodies,

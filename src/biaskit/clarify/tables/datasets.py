@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from biaskit.errors import RolesError, did_you_mean
 from biaskit.sources.batches import Source
 from biaskit.sources.dispatch import source_of
 
-__all__ = ["Dataset", "dataset_of"]
+__all__ = ["Dataset", "baseline_frame", "dataset_of"]
 
 
 @dataclass(frozen=True)
@@ -167,6 +167,36 @@ def dataset_of(
         dtypes=read.dtypes,
         is_json=read.is_json,
         notes=tuple(notes),
+    )
+
+
+def baseline_frame(job: Configuration, dataset: Dataset, place: str) -> Any:
+    """Rows of a file of the data set's type that has the features alone, as a frame.
+
+    Raises
+    ------
+    DataError, RolesError
+        The file cannot be read, or has other columns.
+    """
+    from biaskit.clarify.tables.frames import frame_of
+
+    features = [*dataset.features]
+    like = replace(job, headers=features, label=None, predicted_label=None)
+    read = _read(like, place)
+    return frame_of(
+        Dataset(
+            source=read.source,
+            names=tuple(read.names),
+            label=None,
+            predicted=None,
+            group=None,
+            join=None,
+            facets=(),
+            features=tuple(features),
+            dtypes=read.dtypes,
+            is_json=read.is_json,
+        ),
+        features,
     )
 
 

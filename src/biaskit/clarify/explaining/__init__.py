@@ -1,0 +1,1 @@
+"""Explaining: Shapley values and partial dependence of a job's model, as Clarify reports them."""

@@ -1,0 +1,182 @@
+"""``kernel_shap``: global and local SHAP values of a job's model, with Clarify's names.
+
+Values are exact where they can be: by the trees or the formula of a model in this process on the
+scale that is explained, or by all coalitions of features where these are few enough. Otherwise they
+are those of KernelSHAP, with a stated error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biaskit.clarify.configuration import Shap
+from biaskit.clarify.explaining.coalitions import all_coalitions, drawn_coalitions, shapley
+from biaskit.clarify.explaining.mixtures import Mixtures
+from biaskit.clarify.predictors.models import InProcess
+from biaskit.clarify.predictors.predictor import Predictor
+from biaskit.errors import BiaskitError, DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Local", "global_values", "local_values"]
+
+# Mixtures of rows of a model in this process that are worth an exact value.
+_MOST_MIXTURES = 20_000_000
+_MOST_FEATURES = 16
+# Probabilities are kept this far from 0 and 1 before their log-odds are taken.
+_LEAST = 1e-9
+
+
+class Local(NamedTuple):
+    """Values of rows.
+
+    Attributes
+    ----------
+    labels
+        Names of the outputs.
+    values
+        Shape ``(outputs, rows, features)``.
+    expected
+        Mean output over the baseline, for each output.
+    method
+        How the values were found, in words.
+    error
+        Root mean square of their errors; 0 where they are exact.
+    """
+
+    labels: list[str]
+    values: NDArray[np.float64]
+    expected: NDArray[np.float64]
+    method: str
+    error: float
+
+
+def local_values(
+    predictor: Predictor,
+    rows: pd.DataFrame,
+    baseline: pd.DataFrame,
+    shap: Shap,
+    *,
+    sampled: bool = False,
+    told: Callable[[float], None] = lambda _: None,
+) -> Local:
+    """SHAP values of rows.
+
+    Parameters
+    ----------
+    predictor
+        The model.
+    rows, baseline
+        Rows to explain, and rows to compare with.
+    shap
+        Arguments of the method.
+    sampled
+        Whether to draw coalitions even where exact values are possible.
+    told
+        Called with the share of the rows that are explained.
+
+    Raises
+    ------
+    DataError
+        The model cannot be asked, or returns no finite scores.
+    """
+    if isinstance(predictor, InProcess) and not sampled:
+        found = _by_the_model(predictor, rows, baseline, use_logit=shap.use_logit)
+        if found is not None:
+            return found
+    features = rows.shape[1]
+    is_here = isinstance(predictor, InProcess)
+    most = shap.num_samples or 2 * features + 2_048
+    mixtures = len(rows) * len(baseline) * 2 ** min(features, 60)
+    is_exact = 2**features - 2 <= most or (
+        is_here and not sampled and features <= _MOST_FEATURES and mixtures <= _MOST_MIXTURES
+    )
+    coalitions = (
+        all_coalitions(features) if is_exact else drawn_coalitions(features, most, shap.seed or 0)
+    )
+    mixed = Mixtures(rows, baseline)
+
+    def score(
+        own: NDArray[np.intp], other: NDArray[np.intp], members: NDArray[np.bool_]
+    ) -> NDArray[np.float64]:
+        outputs = predictor.scores(mixed.frame(own, other, members))
+        return _log_odds(outputs) if shap.use_logit else outputs
+
+    made = shapley(score, len(rows), len(baseline), coalitions, told)
+    number = len(coalitions.members) - 2
+    how = (
+        f"exact, all {number + 2:,} coalitions of {features} features"
+        if is_exact
+        else f"KernelSHAP with {number:,} coalitions of {features} features"
+    )
+    return Local(predictor.names, made.values, made.base, how, made.error)
+
+
+def global_values(
+    local: Local, features: Sequence[str], shap: Shap, chosen: Sequence[str] | None = None
+) -> dict[str, Any]:
+    """Content of ``kernel_shap``: global values and the expected value of each label."""
+    made: dict[str, Any] = {}
+    for label, values, expected in zip(local.labels, local.values, local.expected, strict=True):
+        match shap.agg_method:
+            case "median":
+                whole = np.median(values, axis=0)
+            case "mean_sq":
+                whole = np.mean(np.square(values), axis=0)
+            case _:
+                whole = np.mean(np.abs(values), axis=0)
+        by_name = dict(zip(features, whole.tolist(), strict=True))
+        kept = [*features] if chosen is None else [one for one in features if one in chosen]
+        made[label] = {
+            "global_shap_values": {name: by_name[name] for name in kept},
+            "expected_value": float(expected),
+        }
+    return made
+
+
+def _by_the_model(
+    predictor: InProcess, rows: pd.DataFrame, baseline: pd.DataFrame, *, use_logit: bool
+) -> Local | None:
+    """Values by the model's own trees or formula; None where they are not exact on the scale."""
+    from biaskit.counts.roles import Roles
+    from biaskit.explanations.methods.choice import explained
+    from biaskit.explanations.request import Request
+
+    scale = "raw" if use_logit else "probability"
+    request = Request(
+        predictor.model,
+        rows,
+        Roles(),
+        background=baseline,
+        features=[str(name) for name in rows.columns],
+        scale=scale,
+    )
+    try:
+        _, about, batches = explained(request)
+        if "exact" not in about.method or (use_logit and about.unit != "log-odds"):
+            return None
+        found = [values.shapley[:, :-1] for _, values in batches]
+    except BiaskitError:
+        return None
+    values = np.concatenate(found, axis=2).transpose(0, 2, 1)
+    expected = np.array(about.base)
+    predictor.scores(rows.iloc[:1])  # which names the outputs
+    names = predictor.names
+    if len(names) != len(values):
+        return None
+    return Local(names, values, expected, about.method, 0.0)
+
+
+def _log_odds(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    if np.any((scores < 0) | (scores > 1)):
+        raise DataError(
+            "shap.use_logit needs scores between 0 and 1, but the model's answers go beyond; leave "
+            "it out"
+        )
+    kept = np.clip(scores, _LEAST, 1 - _LEAST)
+    return np.asarray(np.log(kept) - np.log1p(-kept))
