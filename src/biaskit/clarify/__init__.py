@@ -6,11 +6,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from biaskit.clarify.job import check as check
     from biaskit.clarify.job import run as run
 
-__all__ = ["run"]
+__all__ = ["check", "run"]
 
-_HOMES = {"run": "job"}
+_HOMES = {"check": "job", "run": "job"}
 
 
 def __getattr__(name: str) -> Any:

@@ -24,9 +24,10 @@ from biaskit.store.version import __version__
 
 if TYPE_CHECKING:
     from biaskit.clarify.bias import Bias
+    from biaskit.clarify.checking import Finding
     from biaskit.clarify.predictors.predictor import Predictor
 
-__all__ = ["Result", "run"]
+__all__ = ["Result", "check", "run"]
 
 # What an earlier run may have left, which would pass for the result of one that failed.
 _OLD = ("analysis.json", "failure.json", "constraint_violations.json", "biaskit.json")
@@ -183,12 +184,7 @@ def run(
         job = configured(dict(config)) if given else read_configuration(places.config)  # type: ignore[arg-type]
         _refuse_unsupported(job)
         phase.name = "data"
-        dataset = dataset_of(
-            job,
-            _data_of(job, data, places, folders),
-            _further(facet_data, job.facet_dataset_uri, folders),
-            _further(predicted_data, job.predicted_label_dataset_uri, folders),
-        )
+        dataset = _opened_data(job, data, places, folders, facet_data, predicted_data)
         made = _Job(job, dataset, places.output)
         with closing(_Model(job, dataset, endpoint, model, trust_model)) as asked:
             if job.post_training is not None and dataset.predicted is None:
@@ -224,6 +220,66 @@ def run(
         tuple(made.files),
         tuple(made.violations),
         places.message is not None,
+    )
+
+
+def check(
+    config: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    data: Any = None,
+    *,
+    typing: str = "clarify",
+    mapping: Mapping[str, Any] | Sequence[str] = (),
+    endpoint: str | None = None,
+    model: Any = None,
+    trust_model: bool = False,
+) -> list[Finding]:
+    """What a job would do, from its configuration and its first thousand rows; faults are last.
+
+    The arguments are those of `run`; nothing is written.
+
+    Raises
+    ------
+    BiaskitError
+        The configuration itself cannot be read.
+    """
+    from biaskit.clarify.checking import checked
+
+    given = isinstance(config, Mapping)
+    places = places_of("." if given else config, data, ".", CONTAINER)  # type: ignore[arg-type]
+    folders = mapping_of(mapping)
+    job = configured(dict(config)) if given else read_configuration(places.config)  # type: ignore[arg-type]
+    _refuse_unsupported(job)
+
+    def dataset() -> Dataset:
+        return _opened_data(job, data, places, folders)
+
+    models: list[_Model] = []
+
+    def predictor(found: Dataset) -> Predictor:
+        models.append(_Model(job, found, endpoint, model, trust_model))
+        return models[-1].predictor()
+
+    try:
+        return [*checked(job, dataset, predictor, typing)]  # type: ignore[arg-type]
+    finally:
+        for one in models:
+            one.close()
+
+
+def _opened_data(
+    job: Configuration,
+    data: Any,
+    places: Places,
+    folders: Mapping[str, str],
+    facet_data: Any = None,
+    predicted_data: Any = None,
+) -> Dataset:
+    """Data set of a job, from all of its files."""
+    return dataset_of(
+        job,
+        _data_of(job, data, places, folders),
+        _further(facet_data, job.facet_dataset_uri, folders),
+        _further(predicted_data, job.predicted_label_dataset_uri, folders),
     )
 
 

@@ -18,6 +18,12 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
         "clarify", _clarify, "Run a SageMaker Clarify processing job as its configuration says."
     )
     clarify.add_argument(
+        "--check",
+        action="store_true",
+        help="run nothing: read the configuration and the first thousand rows, and say what would "
+        "be compared, what the model answers to one row, and what is wrong",
+    )
+    clarify.add_argument(
         "--config",
         metavar="PATH",
         help="the job's analysis configuration, or the folder that has it (in SageMaker's "
@@ -89,6 +95,8 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
 
 
 def _clarify(args: argparse.Namespace) -> int:
+    if args.check:
+        return _check(args)
     from biaskit.clarify.job import run
 
     with progress_line() as progress:
@@ -113,3 +121,23 @@ def _clarify(args: argparse.Namespace) -> int:
         complain(f"violation: {one['metric_name']}: {one['description']}")
     fails = args.fail_on_violation or not result.is_contained
     return 1 if result.violations and fails else 0
+
+
+def _check(args: argparse.Namespace) -> int:
+    from biaskit.clarify.job import check
+
+    found = check(
+        args.config,
+        args.data,
+        typing=args.typing,
+        mapping=args.map,
+        endpoint=args.endpoint,
+        model=args.model,
+        trust_model=args.trust_model,
+    )
+    for one in found:
+        if one.is_fault:
+            complain(f"{one.part}: {one.said}")
+        else:
+            say(f"{one.part}: {one.said}")
+    return 2 if any(one.is_fault for one in found) else 0
