@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from biaskit import compat, datasets
+    from biaskit import clarify, compat, datasets
     from biaskit.counts.counts import Counts
     from biaskit.counts.roles import Roles
     from biaskit.errors import BiaskitError
@@ -39,6 +39,7 @@ __all__ = [
     "attribute",
     "chart",
     "check",
+    "clarify",
     "compare",
     "compat",
     "count",
@@ -93,7 +94,7 @@ if not TYPE_CHECKING:  # type checkers accept the names above and refuse all oth
             found = getattr(importlib.import_module(_HOME[name]), name)
             globals()[name] = found
             return found
-        if name in ("compat", "datasets"):
+        if name in ("clarify", "compat", "datasets"):
             return importlib.import_module(f"biaskit.{name}")
         raise AttributeError(f"module 'biaskit' has no attribute {name!r}")
 

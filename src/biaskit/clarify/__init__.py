@@ -6,21 +6,46 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from biaskit.clarify.job import check as check
-    from biaskit.clarify.job import run as run
+    from biaskit.clarify.job import check, run
+    from biaskit.clarify.sdk.configs import (
+        AsymmetricShapleyValueConfig,
+        BiasConfig,
+        DataConfig,
+        ModelConfig,
+        ModelPredictedLabelConfig,
+        PDPConfig,
+        SHAPConfig,
+        TimeSeriesDataConfig,
+        TimeSeriesModelConfig,
+    )
+    from biaskit.clarify.sdk.processor import SageMakerClarifyProcessor
 
-__all__ = ["check", "run"]
+__all__ = [
+    "AsymmetricShapleyValueConfig",
+    "BiasConfig",
+    "DataConfig",
+    "ModelConfig",
+    "ModelPredictedLabelConfig",
+    "PDPConfig",
+    "SHAPConfig",
+    "SageMakerClarifyProcessor",
+    "TimeSeriesDataConfig",
+    "TimeSeriesModelConfig",
+    "check",
+    "run",
+]
 
-_HOMES = {"check": "job", "run": "job"}
+_HOMES = {"check": "job", "run": "job", "SageMakerClarifyProcessor": "sdk.processor"}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    home = _HOMES.get(name, "sdk.configs")
+    value = getattr(importlib.import_module(f"{__name__}.{home}"), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+    return sorted({*globals(), *__all__})

@@ -106,7 +106,7 @@ def resolved(place: str, mapping: Mapping[str, str]) -> str:
     """Path or address of a place that a configuration names.
 
     >>> resolved("s3://bucket/data/x.csv", {"s3://bucket/data": "./data"})
-    './data/x.csv'
+    'data/x.csv'
 
     Raises
     ------
