@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from biaskit.clarify.analysis import analysis_of, as_text
 from biaskit.clarify.configuration import Configuration, configured, read_configuration
+from biaskit.clarify.endings import Phase, told
 from biaskit.clarify.places import CONTAINER, Places, mapping_of, places_of, resolved
 from biaskit.clarify.tables.datasets import Dataset, dataset_of
-from biaskit.errors import BiaskitError, RolesError
+from biaskit.errors import RolesError
 from biaskit.formats import json_value
 from biaskit.sources.counting import Progress
 from biaskit.store import written
-from biaskit.store.addresses import in_one_line
 from biaskit.store.version import __version__
 
 if TYPE_CHECKING:
@@ -28,11 +27,6 @@ if TYPE_CHECKING:
     from biaskit.clarify.predictors.predictor import Predictor
 
 __all__ = ["Result", "check", "run"]
-
-# What an earlier run may have left, which would pass for the result of one that failed.
-_OLD = ("analysis.json", "failure.json", "constraint_violations.json", "biaskit.json")
-# Most bytes of a message of SageMaker's.
-_MOST_MESSAGE = 1_024
 
 
 @dataclass(frozen=True)
@@ -60,15 +54,6 @@ class Result:
 
 
 @dataclass
-class _Phase:
-    """The step of a job that is being done, which a failure names."""
-
-    name: str = "configuration"
-    #: What is said when the job has ended well.
-    ending: str = "Completed: SageMaker XAI Analyzer ran successfully"
-
-
-@dataclass
 class _Job:
     """A job while it runs: what was asked, what was found, and what was written."""
 
@@ -77,6 +62,9 @@ class _Job:
     output: Path
     bias: Bias | None = None
     explanations: dict[str, Any] = field(default_factory=dict)
+    #: SHAP values of every row, and the rows.
+    local: Any = None
+    rows: Any = None
     warnings: list[str] = field(default_factory=list)
     violations: list[dict[str, str]] = field(default_factory=list)
     #: What biaskit adds, for ``biaskit.json``.
@@ -176,11 +164,11 @@ def run(
     ):
         if value not in choices:
             raise RolesError(f"{name} is {' or '.join(map(repr, choices))}, not {value!r}")
-    phase = _Phase()
+    phase = Phase()
     given = isinstance(config, Mapping)
     places = places_of("." if given else config, data, output, CONTAINER)  # type: ignore[arg-type]
     folders = mapping_of(mapping)
-    with _told(places, phase):
+    with told(places, phase):
         job = configured(dict(config)) if given else read_configuration(places.config)  # type: ignore[arg-type]
         _refuse_unsupported(job)
         phase.name = "data"
@@ -201,6 +189,9 @@ def run(
         if before:
             phase.name = "drift check"
             _compare(made, analysis, resolved(os.fspath(before), folders), rule)
+        if job.report is not None:
+            phase.name = "report"
+            made.texts[f"{_stem(job.report.name)}.html"] = _report(made)
         phase.name = "files"
         for name, text in made.texts.items():
             made.write(name, text)
@@ -373,6 +364,7 @@ def _explain(
         told=told,
     )
     job.explanations = found.content
+    job.local, job.rows = found.local, found.rows
     job.texts |= found.files
     job.added |= found.added
 
@@ -406,6 +398,29 @@ def _compare(job: _Job, analysis: Mapping[str, Any], baseline: str, rule: Any) -
     job.added["drift"] = {"rule": rule, "undecided": drift.undecided}
 
 
+def _stem(name: str) -> str:
+    """Name of the report's file, which leads to no other folder."""
+    kept = "".join(one if one.isalnum() or one in "._- " else "_" for one in name).strip(". ")
+    return kept or "report"
+
+
+def _report(job: _Job) -> str:
+    from biaskit.clarify.report import Reported, report_of
+
+    return report_of(
+        Reported(
+            job.configuration,
+            job.bias,
+            job.explanations,
+            job.violations,
+            job.local,
+            job.rows,
+            [*job.configuration.warnings, *job.warnings],
+            job.dataset.notes,
+        )
+    )
+
+
 def _write_extras(job: _Job) -> None:
     """Write the configuration, and what biaskit adds, beside the results."""
     given = job.configuration.given
@@ -417,31 +432,3 @@ def _write_extras(job: _Job) -> None:
         **job.added,
     }
     job.write("biaskit.json", json.dumps(json_value(added), indent=4, ensure_ascii=False) + "\n")
-
-
-@contextmanager
-def _told(places: Places, phase: _Phase) -> Iterator[None]:
-    """Files that say how a job ended, in the output and where SageMaker reads its message."""
-    places.output.mkdir(parents=True, exist_ok=True)
-    for name in _OLD:
-        (places.output / name).unlink(missing_ok=True)
-    shutil.rmtree(places.output / "explanations_shap", ignore_errors=True)
-    try:
-        yield
-    except BaseException as error:
-        for name in _OLD:
-            (places.output / name).unlink(missing_ok=True)
-        cause = in_one_line(error) or type(error).__name__
-        is_theirs = isinstance(error, BiaskitError)
-        failure = {"phase": phase.name, "error": type(error).__name__, "cause": cause}
-        text = json.dumps(failure, indent=4, ensure_ascii=False) + "\n"
-        (places.output / "failure.json").write_text(text, encoding="utf-8")
-        _tell(places, f"Customer Error: {cause}" if is_theirs else f"Internal Error: {cause}")
-        raise
-    _tell(places, phase.ending)
-
-
-def _tell(places: Places, message: str) -> None:
-    if places.message is not None:
-        text = message.encode()[:_MOST_MESSAGE].decode(errors="ignore")
-        places.message.write_text(text, encoding="utf-8")

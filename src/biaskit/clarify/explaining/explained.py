@@ -37,6 +37,9 @@ class Explanations(NamedTuple):
     content: dict[str, Any]
     files: dict[str, str]
     added: dict[str, Any]
+    #: SHAP values of every row, if asked for, and the rows.
+    local: Local | None
+    rows: pd.DataFrame
 
 
 def explanations_of(
@@ -96,7 +99,7 @@ def explanations_of(
         grid = job.pdp.grid_resolution
         content["pdp"] = partial_dependence_of(predictor, rows, asked, grid)
         added["pdp"] = {"rows": min(len(rows), MOST_ROWS)}
-    return Explanations(content, files, added)
+    return Explanations(content, files, added, local, rows)
 
 
 def _baseline(job: Configuration, rows: pd.DataFrame, held: Any) -> pd.DataFrame:

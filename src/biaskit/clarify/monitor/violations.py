@@ -27,6 +27,8 @@ Rule: TypeAlias = Literal["clarify", "intervals"]
 
 _STAGES = ("post_training_bias_metrics", "pre_training_bias_metrics")
 _LEAST_NDCG = 0.90
+# Sums in another order differ by this share, which is no drift.
+_ROUNDING = 1e-12
 _INFINITE = {"Infinity": math.inf, "-Infinity": -math.inf, "∞": math.inf, "-∞": -math.inf}
 
 
@@ -98,7 +100,9 @@ def drift_of(
             "labels differ; give the baseline of the same job"
         )
     if rule == "clarify" or bias is None:
-        violated = [pair for pair in pairs if abs(pair[1].value) > abs(pair[0].value)]
+        violated = [
+            (then, now) for then, now in pairs if abs(now.value) > abs(then.value) * (1 + _ROUNDING)
+        ]
         undecided: list[str] = []
     else:
         violated, undecided = _by_intervals(pairs, bias, confidence)
