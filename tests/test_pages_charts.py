@@ -18,17 +18,17 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from biaskit.pages.charts.dependence import Curve, Feature, dependence
 from biaskit.pages.charts.drawing import COLOURS, Head, standalone
 from biaskit.pages.charts.drift import DriftRow, drift
 from biaskit.pages.charts.forest import ForestRow, forest, forest_scale
+from biaskit.pages.charts.models.dependence import Curve, Feature, dependence
+from biaskit.pages.charts.models.waterfall import Part, waterfall
 from biaskit.pages.charts.outcomes import OutcomeRow, outcomes
 from biaskit.pages.charts.over_time import Moment, over_time
 from biaskit.pages.charts.scales import spanning
 from biaskit.pages.charts.shares import ShareRow, shares
 from biaskit.pages.charts.strata import StratumRow, strata
 from biaskit.pages.charts.texts import SIZE, cut, width_of, wrapped
-from biaskit.pages.charts.waterfall import Part, waterfall
 from biaskit.pages.document import document
 from biaskit.pages.markup import Safe, el
 from biaskit.pages.numbers import number

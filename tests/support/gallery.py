@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from biaskit.pages.charts.dependence import Curve, Feature, dependence
 from biaskit.pages.charts.drawing import Head
 from biaskit.pages.charts.drift import DriftRow, drift
 from biaskit.pages.charts.forest import ForestRow, forest
+from biaskit.pages.charts.models.dependence import Curve, Feature, dependence
+from biaskit.pages.charts.models.waterfall import Part, waterfall
 from biaskit.pages.charts.outcomes import OutcomeRow, outcomes
 from biaskit.pages.charts.over_time import Moment, over_time
 from biaskit.pages.charts.shares import ShareRow, shares
 from biaskit.pages.charts.strata import StratumRow, strata
-from biaskit.pages.charts.waterfall import Part, waterfall
 from biaskit.pages.document import document
 from biaskit.pages.figures import figure, opener
 from biaskit.pages.markup import Safe, el, ident, table

@@ -17,9 +17,9 @@ from biaskit.clarify.intervals import OURS, Places, intervals_of
 from biaskit.compat import SMCLARIFY
 from biaskit.counts.tables import divide
 from biaskit.metrics import METRICS
-from biaskit.pages.charts.bars import Bar, bars
-from biaskit.pages.charts.dependence import Curve, Feature, dependence
-from biaskit.pages.charts.swarm import Swarm, swarm
+from biaskit.pages.charts.models.bars import Bar, bars
+from biaskit.pages.charts.models.dependence import Curve, Feature, dependence
+from biaskit.pages.charts.models.swarm import Swarm, swarm
 from biaskit.pages.document import document
 from biaskit.pages.drawn import drawn_forest, has_direction, turned
 from biaskit.pages.figures import figure, folded, headed, opener

@@ -14,15 +14,15 @@ from biaskit.explanations.gaps import GapRow
 from biaskit.gate.compare import Drift
 from biaskit.gate.verdicts import FAIL
 from biaskit.metrics import Metric
-from biaskit.pages.charts.dependence import Curve, Feature, dependence
 from biaskit.pages.charts.drawing import Head
 from biaskit.pages.charts.drift import DriftRow, drift
 from biaskit.pages.charts.forest import ForestRow, forest
+from biaskit.pages.charts.models.dependence import Curve, Feature, dependence
+from biaskit.pages.charts.models.waterfall import Part, waterfall
 from biaskit.pages.charts.outcomes import OutcomeRow, outcomes
 from biaskit.pages.charts.over_time import Moment, over_time
 from biaskit.pages.charts.scales import Scale
 from biaskit.pages.charts.shares import ShareRow, shares
-from biaskit.pages.charts.waterfall import Part, waterfall
 from biaskit.pages.markup import Safe
 from biaskit.pages.numbers import interval, number
 from biaskit.reports.rates import ALL, APART, RateRow

@@ -1,0 +1,1 @@
+"""Charts of models: what their outputs rest on."""
