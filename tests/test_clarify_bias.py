@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from biaskit import clarify
-from biaskit.clarify.configuration import configured, read_configuration
+from biaskit.clarify.asked.configuration import configured, read_configuration
 from biaskit.clarify.monitor.violations import drift_of
 from biaskit.clarify.places import places_of
 from biaskit.clarify.tables.datasets import dataset_of

@@ -18,7 +18,7 @@ from tests.support.invocations import Reply, Server, serving
 from tests.test_clarify_bias import JOBS, is_as, job, people
 
 from biaskit import clarify
-from biaskit.clarify.configuration import Predictor, configured
+from biaskit.clarify.asked.configuration import Predictor, configured
 from biaskit.clarify.predictors.endpoint import Endpoint, Limits
 from biaskit.clarify.predictors.responses import reader_of
 from biaskit.clarify.predictors.templates import bodies_of

@@ -21,7 +21,7 @@ from biaskit.clarify import (
     SageMakerClarifyProcessor,
     SHAPConfig,
 )
-from biaskit.clarify.configuration import configured
+from biaskit.clarify.asked.configuration import configured
 from biaskit.errors import RolesError
 
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from biaskit.clarify.bias import Bias, Value
+from biaskit.clarify.measured.bias import Bias, Value
 
 __all__ = ["DESCRIPTIONS", "analysis_of", "as_text"]
 

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from biaskit.clarify.bias import Bias, bias_of
-from biaskit.clarify.configuration import Configuration
+from biaskit.clarify.asked.configuration import Configuration
+from biaskit.clarify.measured.bias import Bias, bias_of
+from biaskit.clarify.measured.selections import Typing
 from biaskit.clarify.predictors.predictor import Predictor
-from biaskit.clarify.selections import Typing
 from biaskit.clarify.tables.datasets import Dataset
 from biaskit.clarify.tables.frames import frame_of
 from biaskit.errors import BiaskitError

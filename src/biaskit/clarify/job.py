@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from biaskit.clarify.analysis import analysis_of, as_text
-from biaskit.clarify.configuration import Configuration, configured, read_configuration
+from biaskit.clarify.asked.configuration import Configuration, configured, read_configuration
 from biaskit.clarify.endings import Phase, told
 from biaskit.clarify.places import CONTAINER, Places, mapping_of, places_of, resolved
 from biaskit.clarify.tables.datasets import Dataset, dataset_of
@@ -22,8 +22,8 @@ from biaskit.store import written
 from biaskit.store.version import __version__
 
 if TYPE_CHECKING:
-    from biaskit.clarify.bias import Bias
     from biaskit.clarify.checking import Finding
+    from biaskit.clarify.measured.bias import Bias
     from biaskit.clarify.predictors.predictor import Predictor
 
 __all__ = ["Result", "check", "run"]
@@ -377,7 +377,7 @@ def _baseline_of(job: _Job, place: str) -> Any:
 
 
 def _measure(job: _Job, typing: Any, progress: Progress | None) -> None:
-    from biaskit.clarify.bias import bias_of
+    from biaskit.clarify.measured.bias import bias_of
 
     job.bias = bias_of(job.configuration, job.dataset, typing, progress)
     job.warnings += job.bias.warnings

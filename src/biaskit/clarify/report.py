@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from biaskit.clarify.analysis import DESCRIPTIONS
-from biaskit.clarify.bias import Bias, Group, Value
-from biaskit.clarify.configuration import Configuration
+from biaskit.clarify.asked.configuration import Configuration
 from biaskit.clarify.explaining.kernel_shap import Local
-from biaskit.clarify.intervals import OURS, Places, intervals_of
+from biaskit.clarify.measured.bias import Bias, Group, Value
+from biaskit.clarify.measured.intervals import OURS, Places, intervals_of
 from biaskit.compat import SMCLARIFY
 from biaskit.counts.tables import divide
 from biaskit.metrics import METRICS

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from biaskit.clarify.bias import Bias
-from biaskit.clarify.configuration import Configuration
+from biaskit.clarify.asked.configuration import Configuration
 from biaskit.clarify.explaining import baselines
 from biaskit.clarify.explaining.kernel_shap import Local, global_values, local_values
 from biaskit.clarify.explaining.partial import MOST_ROWS, partial_dependence_of
+from biaskit.clarify.measured.bias import Bias
 from biaskit.clarify.predictors.predictor import Predictor
 from biaskit.clarify.tables.datasets import Dataset
 from biaskit.clarify.tables.frames import frame_of
@@ -161,7 +161,7 @@ def _by_facet(local: Local, features: Sequence[str], dataset: Dataset, bias: Bia
     """Mean values of each group of a facet and of all other rows, and the gap between them."""
     import pandas as pd
 
-    from biaskit.clarify.groups import rows_of_groups
+    from biaskit.clarify.measured.groups import rows_of_groups
 
     made = []
     for facet, shown, inside in rows_of_groups(dataset, bias):

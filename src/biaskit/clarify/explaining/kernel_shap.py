@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from biaskit.clarify.configuration import Shap
+from biaskit.clarify.asked.configuration import Shap
 from biaskit.clarify.explaining.coalitions import all_coalitions, drawn_coalitions, shapley
 from biaskit.clarify.explaining.mixtures import Mixtures
 from biaskit.clarify.predictors.models import InProcess

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from biaskit.clarify.bias import Bias
-from biaskit.clarify.intervals import OURS, intervals_of
-from biaskit.clarify.json_text import json_of
+from biaskit.clarify.asked.json_text import json_of
+from biaskit.clarify.measured.bias import Bias
+from biaskit.clarify.measured.intervals import OURS, intervals_of
 from biaskit.errors import DataError, RolesError
 from biaskit.gate.ranking import ndcg
 from biaskit.metrics import METRICS

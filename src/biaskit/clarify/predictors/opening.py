@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from biaskit.clarify.configuration import Configuration
+from biaskit.clarify.asked.configuration import Configuration
 from biaskit.clarify.predictors.endpoint import Endpoint, Limits
 from biaskit.clarify.predictors.predictor import Predictor
 from biaskit.clarify.predictors.responses import reader_of

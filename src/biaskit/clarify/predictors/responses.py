@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from biaskit.clarify.configuration import Predictor
+from biaskit.clarify.asked.configuration import Predictor
 from biaskit.clarify.tables.expressions import expression
 from biaskit.errors import DataError, RolesError, in_short
 

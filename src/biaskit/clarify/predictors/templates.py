@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from biaskit.clarify.configuration import Configuration, Predictor
+from biaskit.clarify.asked.configuration import Configuration, Predictor
 from biaskit.errors import RolesError
 
 if TYPE_CHECKING:

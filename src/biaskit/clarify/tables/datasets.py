@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from biaskit.clarify.configuration import Configuration
+from biaskit.clarify.asked.configuration import Configuration
 from biaskit.clarify.tables.columns import Dtype
 from biaskit.clarify.tables.read import Read, files_of_type
 from biaskit.clarify.tables.typed import typed_read

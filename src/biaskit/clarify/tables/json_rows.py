@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from biaskit.clarify.configuration import Configuration
+from biaskit.clarify.asked.configuration import Configuration
 from biaskit.clarify.tables.columns import is_missing
 from biaskit.clarify.tables.expressions import Expression, expression
 from biaskit.clarify.tables.read import Read

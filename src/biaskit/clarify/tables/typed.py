@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from biaskit.clarify.configuration import Configuration
+from biaskit.clarify.asked.configuration import Configuration
 from biaskit.clarify.tables.aliases import Aliased
 from biaskit.clarify.tables.columns import Dtype, dtype_of_arrow
 from biaskit.clarify.tables.read import Read

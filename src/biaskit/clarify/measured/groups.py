@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from biaskit.clarify.bias import Bias
+from biaskit.clarify.measured.bias import Bias
 from biaskit.clarify.tables.datasets import Dataset
 from biaskit.sources.batches import rows_of
 from biaskit.sources.encode import Encoder

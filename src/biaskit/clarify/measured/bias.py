@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from biaskit.clarify.configuration import Configuration
-from biaskit.clarify.counting import Parts, Tables, tables_of
-from biaskit.clarify.selections import Selection, Typing, is_continuous, kind_of, selected
+from biaskit.clarify.asked.configuration import Configuration
+from biaskit.clarify.measured.counting import Parts, Tables, tables_of
+from biaskit.clarify.measured.selections import Selection, Typing, is_continuous, kind_of, selected
 from biaskit.clarify.tables.columns import Column
 from biaskit.clarify.tables.datasets import Dataset
 from biaskit.compat import SMCLARIFY
@@ -299,7 +299,7 @@ def _flips(
     positive_hat: frozenset[Level],
 ) -> tuple[list[Value], list[str]]:
     """FT of each group, and what it rests on where that is not all rows."""
-    from biaskit.clarify.flips import flips_of  # only FT needs rows
+    from biaskit.clarify.measured.flips import flips_of  # only FT needs rows
 
     found = flips_of(dataset, facet, sides, positive_hat)
     if found is None:

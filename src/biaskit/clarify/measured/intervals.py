@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from biaskit.clarify.bias import Bias, Group
+from biaskit.clarify.measured.bias import Bias, Group
 from biaskit.errors import BiaskitError
 from biaskit.metrics import METRICS
 from biaskit.reports.report import Row, report_rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from biaskit.clarify.schema import (
+from biaskit.clarify.asked.schema import (
     Findings,
     Key,
     Kind,

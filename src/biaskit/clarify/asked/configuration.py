@@ -11,9 +11,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from biaskit.clarify.json_text import json_of
-from biaskit.clarify.keys import JOB
-from biaskit.clarify.schema import Findings
+from biaskit.clarify.asked.json_text import json_of
+from biaskit.clarify.asked.keys import JOB
+from biaskit.clarify.asked.schema import Findings
 from biaskit.errors import RolesError
 
 __all__ = [
