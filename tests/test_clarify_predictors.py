@@ -14,8 +14,6 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.invocations import Reply, Server, serving
-from tests.test_clarify_bias import JOBS, is_as, job, people
 
 from biaskit import clarify
 from biaskit.clarify.asked.configuration import Predictor, configured
@@ -23,6 +21,8 @@ from biaskit.clarify.predictors.endpoint import Endpoint, Limits
 from biaskit.clarify.predictors.responses import reader_of
 from biaskit.clarify.predictors.templates import bodies_of
 from biaskit.errors import BiaskitError, DataError, RolesError
+from support.clarify_jobs import JOBS, is_as, job, people
+from support.invocations import Reply, Server, serving
 
 ROWS = pd.DataFrame({"age": [41, 33], "pay": [1.5, np.nan], "town": ['Ros"e', "a,b"]})
 

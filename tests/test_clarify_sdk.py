@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from tests.test_clarify_bias import people
 
 from biaskit import clarify
 from biaskit.clarify import (
@@ -23,6 +22,7 @@ from biaskit.clarify import (
 )
 from biaskit.clarify.asked.configuration import configured
 from biaskit.errors import RolesError
+from support.clarify_jobs import people
 
 
 def by_age(rows: pd.DataFrame) -> Any:
