@@ -59,6 +59,16 @@ def test_a_report_on_the_command_line_does_without_pandas(suffix: str, tmp_path:
     assert found == {"numpy", "pyarrow"}
 
 
+def test_a_report_loads_no_clients_of_stores_and_no_kernels(tmp_path: Path) -> None:
+    path = table_of_rows("parquet", tmp_path)
+    code = "from biaskit.cli import main; assert main(['report', *sys.argv[1:]]) == 0"
+    found = modules(code, path, "--facet", "sex", "--label", "y", "--group", "g")
+    assert not found & {
+        *("pyarrow.fs", "pyarrow.parquet", "ssl", "hashlib", "shutil", "concurrent.futures"),
+        *("biaskit.sources.parquet.encoded", "biaskit.cli.gating"),
+    }
+
+
 @pytest.mark.parametrize(
     ("suffix", "reader", "others"),
     [

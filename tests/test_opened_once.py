@@ -18,6 +18,8 @@ import pytest
 
 import biaskit
 from biaskit.cli import main
+from biaskit.sources.parquet import opening
+from biaskit.store import columns, readers, saved
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="inotify is of Linux")
 
@@ -57,14 +59,15 @@ def opens_of(path: Path) -> Iterator[list[str]]:
 def footers(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What Arrow has read footers from."""
     found: list[Any] = []
-    init = pq.ParquetFile.__init__
+    opened = readers.parquet_file
 
-    def counted(self: Any, source: Any, *rest: Any, metadata: Any = None, **options: Any) -> None:
+    def counted(source: Any, *, metadata: Any = None, **options: Any) -> Any:
         if metadata is None:
             found.append(source)
-        init(self, source, *rest, metadata=metadata, **options)
+        return opened(source, metadata=metadata, **options)
 
-    monkeypatch.setattr(pq.ParquetFile, "__init__", counted)
+    for module in (columns, opening, saved):
+        monkeypatch.setattr(module, "parquet_file", counted)
     return found
 
 

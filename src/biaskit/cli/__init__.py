@@ -81,20 +81,16 @@ def _parsed(argv: list[str]) -> argparse.Namespace:
 
 def _parser(first: str = "") -> tuple[Parser, dict[str, Parser]]:
     """Parser of a call that begins with some verb; of every verb where it begins with none."""
-    shape: dict[str, Any] = {
-        "formatter_class": argparse.RawDescriptionHelpFormatter,
-        "allow_abbrev": False,
-    }
-    parser = Parser(prog="biaskit", description="Measure bias in data and in models.", **shape)
+    parser = Parser(prog="biaskit", description="Measure bias in data and in models.")
     parser.add_argument("--version", action="version", version=f"biaskit {__version__}")
     verbs = parser.add_subparsers(metavar="VERB", required=True)
 
     def verb(name: str, run: Callable[[Any], int | None], help_: str, **more: Any) -> Parser:
-        made: Parser = verbs.add_parser(name, help=help_, description=help_, **shape, **more)
+        made: Parser = verbs.add_parser(name, help=help_, description=help_, **more)
         made.set_defaults(run=run)
         return made
 
-    known = [name for name, its in _MODULES.items() if first in its] or [*_MODULES]
-    for name in known:
-        importlib.import_module(f"biaskit.cli.{name}").add_verbs(verb)
+    homes = {name: module for module, names in _MODULES.items() for name in names}
+    for name in [first] if first in homes else homes:
+        importlib.import_module(f"biaskit.cli.{homes[name]}").VERBS[name](verb)
     return parser, verbs.choices

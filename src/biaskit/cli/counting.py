@@ -18,11 +18,10 @@ from biaskit.sources.dispatch import opened, paths_of
 from biaskit.sources.files.reading import ColumnPath, kernels_choice
 from biaskit.store import saved, written
 
-__all__ = ["add_verbs", "counts_of"]
+__all__ = ["VERBS", "counts_of"]
 
 
-def add_verbs(verb: Callable[..., Parser]) -> None:
-    """Add the verbs of this module to the command line."""
+def _add_count(verb: Callable[..., Parser]) -> None:
     count = verb("count", _count, "Read the rows once and save their counts.")
     add_data(count)
     add_roles(count)
@@ -48,11 +47,18 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
         help="with --resume: also keep the counts of each file, and recount files that have "
         "changed",
     )
+
+
+def _add_merge(verb: Callable[..., Parser]) -> None:
     merge = verb("merge", _merge, "Add saved counts of the same roles.")
     merge.add_argument(
         "counts", nargs="+", metavar="COUNTS", help="files that `count` wrote, or pages"
     )
     merge.add_argument("-o", "--output", required=True, metavar="FILE", help="counts file to write")
+
+
+#: Each verb, and what adds it to the command line.
+VERBS = {"count": _add_count, "merge": _add_merge}
 
 
 def _count(args: argparse.Namespace) -> None:

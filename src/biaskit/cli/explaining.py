@@ -22,7 +22,7 @@ from biaskit.explanations.models import kinds_of_files
 from biaskit.explanations.request import SIDES
 from biaskit.store import written
 
-__all__ = ["add_verbs"]
+__all__ = ["VERBS"]
 
 _EXPLAIN = "Split the gap between two sides' model outputs into the contributions of its features."
 _EXPLAIN_MORE = """examples:
@@ -32,8 +32,7 @@ _EXPLAIN_MORE = """examples:
 """
 
 
-def add_verbs(verb: Callable[..., Parser]) -> None:
-    """Add the verb of this module to the command line."""
+def _add_explain(verb: Callable[..., Parser]) -> None:
     explain = verb("explain", _explain, _EXPLAIN, epilog=_EXPLAIN_MORE)
     explain.add_argument("data", nargs="+", metavar="DATA", help="files, globs or folders of rows")
     explain.add_argument(
@@ -106,6 +105,10 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
         "code or crash, so use it only if you know who made the file",
     )
     add_output(explain)
+
+
+#: The verb, and what adds it to the command line.
+VERBS = {"explain": _add_explain}
 
 
 def _explain(args: argparse.Namespace) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import ast
+import functools
 import re
 import shlex
 from collections.abc import Collection, Mapping, Sequence
@@ -33,8 +33,26 @@ __all__ = [
 ]
 
 
+# Characters of a line of help where nobody sees it.
+_HELP_WIDTH = 78
+
+
+def _of_width(width: int) -> Any:
+    return functools.partial(argparse.RawDescriptionHelpFormatter, width=width)
+
+
 class Parser(argparse.ArgumentParser):
     """Parser whose errors are one line, like every other error."""
+
+    def __init__(self, **more: Any):
+        super().__init__(formatter_class=_of_width(_HELP_WIDTH), allow_abbrev=False, **more)
+
+    def format_help(self) -> str:
+        """Help in the width of the terminal."""
+        import shutil  # only here: a parser makes a formatter for each flag, too
+
+        self.formatter_class = _of_width(shutil.get_terminal_size().columns - 2)
+        return super().format_help()
 
     def error(self, message: str) -> NoReturn:
         """Refuse the call."""
@@ -212,12 +230,13 @@ _OF_CSV: Mapping[Option, dict[str, Any]] = {
     "true or false": {"action": argparse.BooleanOptionalAction},
 }
 _QUOTED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
-_CSV = re.compile(rf"csv=\{{'(?P<option>[a-z_]+)': (?P<value>True|False|{_QUOTED})\}}")
+_CSV = rf"csv=\{{'(?P<option>[a-z_]+)': (?P<value>True|False|{_QUOTED})\}}"
 
 #: Python's arguments in an error message, or a quoted text, which stays as it is.
-_ARGUMENTS = "|".join([*ROLES, "metrics", "confidence", "seed", "min_rows"])
+_NAMES = (*ROLES, "metrics", "confidence", "seed", "min_rows")
+_ARGUMENTS = "|".join(_NAMES)
 # Arguments that are not English words.
-_LONG = "|".join(name for name in _ARGUMENTS.split("|") if "_" in name)
+_LONG = "|".join(name for name in _NAMES if "_" in name)
 _PYTHON = rf"""(?P<by_facet>\b({_ARGUMENTS})=\{{['"](?P<facet>[^'"]+)['"]:\ (?P<value>[^{{}}]*)\}})
     | ['"][^'"]*['"]
     | \b(?P<name>{_ARGUMENTS})=(?P<any>\[?\.\.\.\]?)?
@@ -251,13 +270,17 @@ def in_flags(message: str) -> str:
         word = found["given"] or found["said"] or found["role"] or found["word"]
         return f"--{word.replace('_', '-')}" if word else found[0]
 
-    message = _CSV.sub(_csv_flag, message)
+    if not any(name in message for name in (*_NAMES, "csv")):
+        return message  # most notes, so that a call need not compile the patterns
+    message = re.sub(_CSV, _csv_flag, message)
     return re.sub(_PYTHON, flag, message, flags=re.VERBOSE).replace(
         "give a mapping: --", "name the facet: --"
     )
 
 
 def _csv_flag(found: re.Match[str]) -> str:
+    import ast
+
     value = ast.literal_eval(found["value"])
     if value == "...":
         return f"--{found['option']}"

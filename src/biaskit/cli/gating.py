@@ -63,7 +63,7 @@ from biaskit.sources.files.local import LocalBytes
 from biaskit.store import written
 from biaskit.store.addresses import in_one_line
 
-__all__ = ["add_verbs"]
+__all__ = ["VERBS"]
 
 _FOUND, _WRONG = 1, 2
 
@@ -83,8 +83,7 @@ exit codes: 0 nothing found, 1 a limit is breached, 2 something could not be che
 """
 
 
-def add_verbs(verb: Callable[..., Parser]) -> None:
-    """Add the verbs of this module to the command line."""
+def _add_check(verb: Callable[..., Parser]) -> None:
     check = verb("check", _check, "Check data against limits.", epilog=_EXAMPLES)
     check.add_argument("data", nargs="*", metavar="DATA", help="files, globs or folders")
     _add_config(check)
@@ -127,6 +126,8 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
     add_csv(check)
     add_output(check, _FORMS, "text")
 
+
+def _add_compare(verb: Callable[..., Parser]) -> None:
     compare = verb("compare", _compare, "What has changed since a baseline.")
     compare.add_argument(
         "current", metavar="CURRENT", help="saved counts or a page, or data to be counted"
@@ -153,8 +154,14 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
     add_seed(compare)
     add_output(compare)
 
+
+def _add_baseline(verb: Callable[..., Parser]) -> None:
     baseline = verb("baseline", _baseline, "Write the counts that data sets name as baselines.")
     _add_config(baseline)
+
+
+#: Each verb, and what adds it to the command line.
+VERBS = {"check": _add_check, "compare": _add_compare, "baseline": _add_baseline}
 
 
 def _add_config(parser: argparse.ArgumentParser) -> None:

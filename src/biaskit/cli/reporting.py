@@ -60,7 +60,7 @@ from biaskit.reports.summary import Summary, summarised
 from biaskit.sources.counting import count_roles
 from biaskit.store import saved, written
 
-__all__ = ["add_verbs"]
+__all__ = ["VERBS"]
 
 _FORMS = {**FORMS, **CARDS, **PAGE}
 
@@ -78,8 +78,7 @@ _EXAMPLES = """examples:
 """
 
 
-def add_verbs(verb: Callable[..., Parser]) -> None:
-    """Add the verbs of this module to the command line."""
+def _add_report(verb: Callable[..., Parser]) -> None:
     report = verb("report", _report, "Every metric for every facet value.", epilog=_EXAMPLES)
     add_data(report)
     add_roles(report)
@@ -122,6 +121,8 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
     add_page(report)
     add_output(report, _FORMS)
 
+
+def _add_rates(verb: Callable[..., Parser]) -> None:
     rates = verb("rates", _rates, "Rates of outcomes of every facet value, with intervals.")
     add_data(rates)
     add_roles(rates)
@@ -131,12 +132,16 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
     )
     add_output(rates)
 
+
+def _add_metrics(verb: Callable[..., Parser]) -> None:
     metrics = verb("metrics", _metrics, "Table of all metrics, or what some of them say.")
     metrics.add_argument(
         "metric", nargs="*", metavar="METRIC", help="symbols or names, such as DPL or 'recall'"
     )
     add_output(metrics)
 
+
+def _add_demo(verb: Callable[..., Parser]) -> None:
     demo = verb("demo", _demo, "Run the whole pipeline on a real table.")
     demo.add_argument(
         "-o",
@@ -145,6 +150,10 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
         help="keep the table in this Parquet file; if FILE ends in .html, write a page instead",
     )
     demo.set_defaults(all=False, top=None)
+
+
+#: Each verb, and what adds it to the command line.
+VERBS = {"report": _add_report, "rates": _add_rates, "metrics": _add_metrics, "demo": _add_demo}
 
 
 def _report(args: argparse.Namespace) -> None:

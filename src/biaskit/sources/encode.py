@@ -177,7 +177,10 @@ class Encoder:
         # The range is below 256, so the difference fits one byte, even where it wraps around in
         # int8.
         place = (values - values.dtype.type(least)).astype(np.uint8)
-        used = np.flatnonzero(np.bincount(place)).tolist()
+        # Of two neighbours, such as 0 and 1, both occur.
+        used = [*range(most - least + 1)]
+        if len(used) > 2:
+            used = np.flatnonzero(np.bincount(place)).tolist()
         codes = np.zeros(most - least + 1, dtype=np.intp)
         codes[used] = [self._code(level(least + distance)) for distance in used]
         return np.asarray(np.take(codes, place), dtype=np.intp)

@@ -28,15 +28,17 @@ _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 # A password may have any character; it ends before the last "@". Lengths are bounded, since a text
 # may be crafted to make the search slow. A password after a single slash is hidden too.
 _SCHEME = r"[A-Za-z][A-Za-z0-9+.-]{1,30}:/{1,3}"
-_PASSWORD = re.compile(rf"({_SCHEME})([^\s/@:]{{0,256}}:)\S{{0,1024}}@")
-_WHOLE_PASSWORD = re.compile(rf"({_SCHEME})([^/@:]*:)(.*)@", re.DOTALL)
+# The patterns are texts, compiled when they are used: most calls name no address.
+_PASSWORD = rf"({_SCHEME})([^\s/@:]{{0,256}}:)\S{{0,1024}}@"
+_WHOLE_PASSWORD = rf"(?s)({_SCHEME})([^/@:]*:)(.*)@"
 # A user's name may be a key as well; Azure has a container's name there, and Google's store has no
 # user.
-_USER = re.compile(
-    r"((?<![A-Za-z0-9+.-])(?!abfss?:|wasbs?:|gs:..anonymous@)[A-Za-z][A-Za-z0-9+.-]{1,30}:/{1,2})[^\s/@:]{1,256}@"
+_USER = (
+    r"((?<![A-Za-z0-9+.-])(?!abfss?:|wasbs?:|gs:..anonymous@)"
+    r"[A-Za-z][A-Za-z0-9+.-]{1,30}:/{1,2})[^\s/@:]{1,256}@"
 )
 # The options may include a signature.
-_OPTIONS = re.compile(r"(://[^\s?'\"]{0,2048})\?[^\s'\"]*")
+_OPTIONS = r"(://[^\s?'\"]{0,2048})\?[^\s'\"]*"
 # Options that decide neither where a request goes nor how it is protected.
 _HARMLESS = {"region", "retry_limit_seconds", "project_id"}
 _AZURE = ("windows.net", "chinacloudapi.cn", "usgovcloudapi.net", "cloudapi.de")
@@ -66,7 +68,9 @@ def without_secrets(text: str, known: Iterable[str] = ()) -> str:
     for address in addresses:
         if options := with_quoted_password(address).partition("?")[2]:
             text = text.replace(f"?{options}", "")
-    return _OPTIONS.sub(r"\1", _USER.sub(r"\1", _PASSWORD.sub(r"\1", text)))
+    for secret in (_PASSWORD, _USER, _OPTIONS):
+        text = re.sub(secret, r"\1", text)
+    return text
 
 
 def shown(path: str | os.PathLike[str]) -> str:
@@ -75,7 +79,9 @@ def shown(path: str | os.PathLike[str]) -> str:
     >>> shown("s3://bucket/x.csv?secret_key=a b"), shown("s3://key:se?c/r@t@bucket/x.csv")
     ('s3://bucket/x.csv', 's3://bucket/x.csv')
     """
-    text = _USER.sub(r"\1", _WHOLE_PASSWORD.sub(r"\1", os.fspath(path), count=1))
+    text = os.fspath(path)
+    if "@" in text:
+        text = re.sub(_USER, r"\1", re.sub(_WHOLE_PASSWORD, r"\1", text, count=1))
     return text.partition("?")[0] if is_address(text) else text
 
 
@@ -94,8 +100,11 @@ def with_quoted_password(address: str) -> str:
     >>> with_quoted_password("s3://key:sec/ret@bucket/x"), with_quoted_password("s3://bucket/x")
     ('s3://key:sec%2Fret@bucket/x', 's3://bucket/x')
     """
-    return _WHOLE_PASSWORD.sub(
-        lambda found: f"{found[1]}{found[2]}{quote(found[3], safe='%')}@", address, count=1
+    return re.sub(
+        _WHOLE_PASSWORD,
+        lambda found: f"{found[1]}{found[2]}{quote(found[3], safe='%')}@",
+        address,
+        count=1,
     )
 
 

@@ -7,7 +7,6 @@ nothing about who wrote the page.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -131,6 +130,8 @@ def _plain(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 def _digest(made: Mapping[str, Any]) -> str:
     """Digest of a block, whatever the order of its keys and the blanks between them."""
+    import hashlib  # it loads OpenSSL, and most files are no pages
+
     return hashlib.sha256(_canonical(made)).hexdigest()
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from biaskit.store.arrays import indices_of, missing_of, values_of
 from biaskit.store.footers import ROWS, groups_of, rows_at_once
+from biaskit.store.readers import parquet_file
 
 __all__ = ["MAX_METADATA", "Texts", "checksum", "columns_of", "of_arrow", "texts_of"]
 
@@ -73,14 +74,13 @@ def of_arrow(array: Any) -> Any:
 
 def columns_of(source: IO[bytes], opened: Any, names: Sequence[str]) -> dict[str, Any]:
     """Columns of a Parquet file, read in batches that are bounded by bytes."""
-    import pyarrow.parquet as pq
     import pyarrow.types as t
 
     size = opened.metadata.num_rows
     kinds = {name: opened.schema_arrow.field(name).type for name in names}
     texts = [name for name, kind in kinds.items() if t.is_string(_plain(kind))]
     rows = _rows_at_once(source, opened.metadata, names)
-    file = pq.ParquetFile(
+    file = parquet_file(
         source,
         read_dictionary=texts,
         page_checksum_verification=True,

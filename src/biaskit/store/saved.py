@@ -21,6 +21,7 @@ from biaskit.store.columns import (
     of_arrow,
     texts_of,
 )
+from biaskit.store.readers import parquet_file
 
 __all__ = [
     "Form",
@@ -221,12 +222,14 @@ def bytes_of(path: str | os.PathLike[str]) -> Any:
     DataError
         The file does not exist, cannot be read, or is a folder, a pipe or a device.
     """
-    from pyarrow import ArrowException, fs
+    from pyarrow import ArrowException
 
     _refuse_special(path)
     try:
         if not is_address(os.fspath(path)):
             return Path(path).open("rb")
+        from pyarrow import fs
+
         place, inner = fs.FileSystem.from_uri(os.fspath(path))
         return place.open_input_file(inner)
     except FileNotFoundError:
@@ -249,10 +252,9 @@ def parquet_of(source: Any, path: str | os.PathLike[str]) -> Any:
         It is not a complete Parquet file.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
-        return pq.ParquetFile(
+        return parquet_file(
             source,
             page_checksum_verification=True,
             thrift_string_size_limit=MAX_METADATA,

@@ -114,12 +114,14 @@ class Fetcher:
 
     def close(self) -> None:
         """Cancel pending requests and wake whoever waits for them."""
-        from concurrent.futures import InvalidStateError
-
         with self._lock:
             self._waiting.clear()
             self._is_closed = True
             asked = [*self._asked]
+        if not asked:
+            return  # as for local files, which no thread reads
+        from concurrent.futures import InvalidStateError
+
         for future in asked:
             if not future.cancel():
                 with suppress(InvalidStateError):

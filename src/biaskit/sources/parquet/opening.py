@@ -19,6 +19,7 @@ from biaskit.sources.files.turns import Known, open_bytes
 from biaskit.sources.parquet.pages import Pages
 from biaskit.store.arrays import is_bytes, is_unicode
 from biaskit.store.footers import ROWS, Group, Odd
+from biaskit.store.readers import parquet_file
 
 __all__ = ["OpenParquet", "open_parquet", "parquet_of"]
 
@@ -131,10 +132,8 @@ class OpenParquet:
         self.data.close()
 
     def _decoding(self, texts: Collection[str], *, pre_buffer: bool) -> Any:
-        import pyarrow.parquet as pq
-
         data = self.data
-        return pq.ParquetFile(
+        return parquet_file(
             data.ahead() if pre_buffer and isinstance(data, RemoteBytes) else data.source(),
             metadata=self.metadata,
             read_dictionary=texts,
@@ -212,11 +211,9 @@ def open_parquet(
 
 def parquet_of(data: Bytes) -> Any:
     """Open file as `pyarrow.parquet.ParquetFile` has it; its footer is read once."""
-    import pyarrow.parquet as pq
-
     if isinstance(data, LocalBytes) and data.parquet is not None:
         return data.parquet
-    made = pq.ParquetFile(data.source(), pre_buffer=False)
+    made = parquet_file(data.source())
     if isinstance(data, LocalBytes):
         data.parquet = made
     return made

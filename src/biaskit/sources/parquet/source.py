@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, closing
 from itertools import groupby
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from biaskit.counts.roles import Roles
 from biaskit.sources.batches import Ask, Batch, Counting, of_record_batch
@@ -15,8 +15,10 @@ from biaskit.sources.files.places import File, RemoteFile
 from biaskit.sources.files.reading import ColumnPath, Sizes, readable
 from biaskit.sources.files.turns import Known, looked_into, opened_in_turn
 from biaskit.sources.parquet.choice import against_kernels
-from biaskit.sources.parquet.encoded import Cells, counted, planned
 from biaskit.sources.parquet.opening import OpenParquet, open_parquet, parquet_of
+
+if TYPE_CHECKING:
+    from biaskit.sources.parquet.encoded import Cells
 
 __all__ = ["ParquetFiles"]
 
@@ -47,6 +49,8 @@ class ParquetFiles:
         with self._opened(ask.columns) as files:
             for threads, run in groupby(files, lambda file: self._threads(file, ask.counting)):
                 if threads and ask.counting is not None:
+                    from biaskit.sources.parquet.encoded import counted  # few files are so large
+
                     yield from counted(run, ask.counting, sizes.done, threads)
                 else:
                     for file in run:
@@ -56,6 +60,8 @@ class ParquetFiles:
 
     def paths(self, counting: Counting) -> Iterator[ColumnPath]:
         """How `parts` would read each column, and why."""
+        from biaskit.sources.parquet.encoded import planned
+
         roles = counting.roles
         by_column = roles.columns()
         with self._opened(by_column) as files:
