@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +42,28 @@ _SLOW = ("spark", "dask", "ibis", "sqlframe", "modin")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow whatever runs on an engine that is."""
+    """Mark as slow whatever runs on an engine that is, or in a browser."""
     for item in items:
+        if item.get_closest_marker("browser") is not None:
+            item.add_marker(pytest.mark.slow)
         case = getattr(item, "callspec", None)
         if case is not None and any(engine in case.id for engine in _SLOW):
             item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _examples_have_the_types_of_calls() -> Iterator[None]:
+    """After all tests: no kernel was compiled but for the types that `biaskit warm` knows."""
+    yield
+    if "biaskit._kernels" not in sys.modules:
+        return
+    from numba import config, typeof
+
+    from biaskit._kernels.warm import examples
+
+    for kernel, given in () if config.DISABLE_JIT else examples():
+        types = tuple(typeof(one) for one in given)
+        assert [one for one in kernel.nopython_signatures if one.args != types] == [], kernel
 
 
 @pytest.fixture(params=list(CONSTRUCTORS))

@@ -490,9 +490,16 @@ def test_sums_of_weights_are_the_twins(sizes, rows, random):
         assert joint_weights(codes, starts, places, weights, index, sums[:0], squares[:0]) == BAD
 
 
+def _of_lists():
+    """The field 3 as what is wanted, of the type that the kernel is called with."""
+    wanted = np.array([path(3)], np.int64)
+    wanted.setflags(write=False)
+    return wanted
+
+
 def test_a_list_in_a_list_shows_as_its_item():
     """Where a list of numbers should be, one of lists has as many items as it says."""
-    wanted = np.array([path(3)], np.int64)
+    wanted = _of_lists()
     for content, expected in (
         (b"\x39\x26\x02\x04\x00", [[0, 6, 1], [0, 6, 2]]),  # field 3: the numbers 1 and 2
         (b"\x39\x19\x06\x00", [[0, 9, 0]]),  # field 3: one list, which is empty
@@ -514,7 +521,7 @@ def test_a_list_in_a_list_shows_as_its_item():
 )
 def test_a_list_of_no_type_is_odd(content):
     events = np.zeros((5, 3), np.int64)
-    wanted, stack = np.array([path(3)], np.int64), np.zeros(STACK, np.int64)
+    wanted, stack = _of_lists(), np.zeros(STACK, np.int64)
     assert fields(padded(content), 0, len(content), wanted, stack, events)[0] == BAD
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from biaskit import clarify, compat, datasets
+    from biaskit._kernels.warm import warm
     from biaskit.counts.counts import Counts
     from biaskit.counts.roles import Roles
     from biaskit.errors import BiaskitError
@@ -56,6 +57,7 @@ __all__ = [
     "shap_values",
     "show",
     "summary",
+    "warm",
 ]
 
 _HOME = {
@@ -82,6 +84,7 @@ _HOME = {
     "shap_values": "biaskit.explanations.explain",
     "show": "biaskit.pages.exports.show",
     "summary": "biaskit.reports.summary",
+    "warm": "biaskit._kernels.warm",
 }
 
 

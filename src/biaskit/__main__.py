@@ -10,7 +10,7 @@ from typing import NoReturn
 __all__ = ["run"]
 
 # A model is the user's: what it does at exit, or with how many threads it computes, is not known.
-_RUN_MODELS = ("explain",)
+_RUN_MODELS = ("explain", "clarify")
 # Objects between two searches for cycles of them: importing makes many objects and no cycles.
 _BETWEEN_SEARCHES = 100_000
 

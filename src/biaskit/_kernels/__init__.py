@@ -5,8 +5,7 @@ from its input against the arrays it was given, and returns a negative number wh
 Buffers that words of eight bytes are read from or written to end in `SLACK` spare bytes.
 
 A kernel is called with arguments of the same types everywhere, so that it has one compiled form.
-Numba numbers the forms in the order in which a process compiles them, so two processes that fill
-one folder at once might confuse them.
+The `examples` of its module have arguments of these types, by which `warm` compiles it ahead.
 """
 
 from __future__ import annotations
@@ -78,11 +77,7 @@ def _compiled(function: _F, **flags: bool) -> _F:
     function.__qualname__ += f"-{_STAMP:x}"
     flags |= _FLAGS
     made = njit(**flags)(function)
-    try:
-        made._cache = Kept(function)  # as `cache=True` does, with a cache of Numba's own
-    except RuntimeError as error:
-        if "locator" not in str(error):
-            raise
+    made._cache = Kept(function)  # as `cache=True` does, with a cache of Numba's own
     return made  # type: ignore[no-any-return]
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
+
+import numpy as np
 
 from biaskit._kernels import BAD, SLACK, fits, inner, int64, jit
 from biaskit._kernels.hybrid import hybrid, hybrid_wide, level_bits, spread, spread_wide
@@ -12,6 +15,7 @@ from biaskit._kernels.pages import (
     DATA_2,
     DICTIONARY,
     ENCODING,
+    FIELDS,
     KIND,
     LEVELS,
     NULLS,
@@ -24,14 +28,7 @@ from biaskit._kernels.pages import (
 )
 from biaskit._kernels.snappy import snappy, snappy_literal
 
-__all__ = [
-    "IN_PAGE",
-    "IN_SOURCE",
-    "chunk_codes",
-    "little",
-    "page_body",
-    "page_parts",
-]
+__all__ = ["IN_PAGE", "IN_SOURCE", "chunk_codes", "examples", "little", "page_body", "page_parts"]
 
 #: Where the content of a page is.
 IN_SOURCE, IN_PAGE = 0, 1
@@ -210,3 +207,12 @@ def chunk_codes(
                 return BAD
         row += count
     return missing if row - start == rows else BAD
+
+
+def examples() -> Iterator[tuple[Any, ...]]:
+    """Each kernel, and arguments of the types that it is called with."""
+    octets, table = np.zeros(1, np.uint8), np.zeros((1, FIELDS), np.int64)
+    pages = Pages(octets, table, True, True)
+    scratch = Scratch(octets, octets, octets, np.zeros(1, np.uint32), np.zeros(1))
+    yield page_body, octets, 0, 0, 0, True, octets
+    yield chunk_codes, pages, 0, scratch, octets, np.zeros(1, np.uint32), 0, 0

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from biaskit._kernels import BAD, SLACK, fits, inner, int64, jit, peek, uint64
 
-__all__ = ["ROWS", "SCRATCH", "joint_counts", "joint_weights", "table_size"]
+__all__ = ["ROWS", "SCRATCH", "examples", "joint_counts", "joint_weights", "table_size"]
 
 # Words per block: a byte counts only up to 255.
 _WORDS = 255
@@ -240,3 +241,12 @@ def joint_weights(
             sums[cell] += weight
             squares[cell] += weight * weight
     return rows
+
+
+def examples() -> Iterator[tuple[Any, ...]]:
+    """Each kernel, and arguments of the types that it is called with."""
+    codes, starts, sizes = np.zeros(1, np.uint8), np.zeros(1, np.int64), np.zeros(1, np.uint64)
+    index, sums = np.zeros(1, np.uint32), np.zeros(1)
+    scratch = np.zeros(1, np.uint64), np.zeros(1, np.uint16), index, starts
+    yield joint_counts, codes, starts, sizes, 0, *scratch
+    yield joint_weights, codes, starts, sizes, sums, index, sums, sums

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,6 +38,7 @@ __all__ = [
     "VALUES",
     "Pages",
     "Scratch",
+    "examples",
     "page_table",
 ]
 
@@ -209,3 +211,9 @@ def page_table(
             return BAD
         pages += 1
     return pages if values == rows else OTHER_ROWS
+
+
+def examples() -> Iterator[tuple[Any, ...]]:
+    """Each kernel, and arguments of the types that it is called with."""
+    source, stack, table = np.zeros(1, np.uint8), np.zeros(1, np.int64), np.zeros((1, 1), np.int64)
+    yield page_table, source, 0, 0, 0, stack, table, table

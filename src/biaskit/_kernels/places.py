@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
+
+import numpy as np
 
 from biaskit._kernels import BAD, SLACK, fits, int64, jit
 
-__all__ = ["placed", "used"]
+__all__ = ["examples", "placed", "used"]
 
 
 @jit
@@ -72,3 +75,10 @@ def placed(codes: Any, rows: int, places: Any, out: Any, starts: Any) -> int:
         for i in range(rows):
             out[at + i] = bytes_of[codes[i]]
     return rows
+
+
+def examples() -> Iterator[tuple[Any, ...]]:
+    """Each kernel, and arguments of the types that it is called with."""
+    codes, seen, starts = np.zeros(1, np.uint32), np.zeros(1, np.uint8), np.zeros(1, np.int64)
+    yield used, codes, 0, seen
+    yield placed, codes, 0, np.zeros((1, 1), np.uint8), seen, starts

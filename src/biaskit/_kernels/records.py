@@ -7,6 +7,7 @@ infinity or a key with an escape. Whether the text is UTF-8 is for the caller to
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +25,7 @@ __all__ = [
     "SIZE",
     "Found",
     "Wanted",
+    "examples",
     "line_ends",
     "records",
 ]
@@ -510,3 +512,14 @@ def _after_key(text: Any, at: int) -> int:
         return BAD
     at = _after_space(text, at)
     return _after_space(text, at + 1) if text[at] == _COLON else BAD
+
+
+def examples() -> Iterator[tuple[Any, ...]]:
+    """Each kernel, and arguments of the types that it is called with."""
+    text = np.frombuffer(b" ", np.uint8)  # as texts are: they cannot be written
+    numbers = np.zeros(1, np.int64)
+    wanted = Wanted(text, numbers, np.zeros(1, np.uint8))
+    places, table = np.zeros((1, 1), np.int32), np.zeros((1, 1), np.int64)
+    found = Found(places, np.zeros((1, 1)), places, places, places, table, table, numbers)
+    yield records, text, 0, wanted, found
+    yield (line_ends, text)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
+
+import numpy as np
 
 from biaskit._kernels import BAD, inner, int64, jit
 
@@ -17,6 +20,7 @@ __all__ = [
     "STRUCT",
     "TRUE",
     "TYPE",
+    "examples",
     "fields",
     "path",
     "varint",
@@ -181,3 +185,11 @@ def fields(source: Any, at: int, end: int, wanted: Any, stack: Any, events: Any)
                 events[count, NUMBER] = number
                 count += 1
     return BAD, BAD
+
+
+def examples() -> Iterator[tuple[Any, ...]]:
+    """Each kernel, and arguments of the types that it is called with."""
+    source, stack, events = np.zeros(1, np.uint8), np.zeros(1, np.int64), np.zeros((1, 1), np.int64)
+    wanted = np.zeros(1, np.int64)
+    wanted.setflags(write=False)  # as a constant of a kernel is
+    yield fields, source, 0, 0, wanted, stack, events

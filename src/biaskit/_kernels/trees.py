@@ -25,6 +25,7 @@ comparison of small integers, and a folded condition is an interval of them.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,6 +43,7 @@ __all__ = [
     "count",
     "distinct",
     "encode",
+    "examples",
     "group",
     "tabulate",
 ]
@@ -605,3 +607,17 @@ def add(
                     for i in range(n):
                         sums[i] += line[found[i]]
     return stop
+
+
+def examples() -> Iterator[tuple[Any, ...]]:
+    """Each kernel, and arguments of the types that it is called with."""
+    whole, long, real = np.zeros(1, np.int32), np.zeros(1, np.int64), np.zeros(1)
+    pairs, codes = np.zeros((1, 1), np.int32), np.zeros((1, 1), np.uint16)
+    nodes = Nodes(whole, whole, whole, whole, whole, np.zeros(1, np.uint8), real, real)
+    layout = Layout(long, pairs, long, whole, long, real, long, pairs, real)
+    yield encode, real, real, 0, 0, codes[0]
+    yield distinct, whole, whole, 0, whole
+    yield group, whole, nodes, layout
+    yield count, codes, layout, 0, 0, long, long
+    yield tabulate, layout, 0, 0, long, long, 0, long, real, real
+    yield add, codes, 0, 0, layout, 0, 0, long, real, np.zeros((1, 1))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
+
+import numpy as np
 
 from biaskit._kernels import (
     BAD,
@@ -19,9 +22,19 @@ from biaskit._kernels import (
 )
 from biaskit._kernels.chunks import IN_PAGE, little, page_parts
 from biaskit._kernels.hybrid import hybrid, spread
-from biaskit._kernels.pages import DICTIONARY, ENCODING, KIND, VALUES, Pages, Scratch
+from biaskit._kernels.pages import DICTIONARY, ENCODING, FIELDS, KIND, VALUES, Pages, Scratch
 
-__all__ = ["BOOLEAN", "DOUBLE", "INT_32", "INT_64", "SINGLE", "chunk_places", "chunk_values", "cut"]
+__all__ = [
+    "BOOLEAN",
+    "DOUBLE",
+    "INT_32",
+    "INT_64",
+    "SINGLE",
+    "chunk_places",
+    "chunk_values",
+    "cut",
+    "examples",
+]
 
 #: Numbers of the physical types in the format.
 BOOLEAN, INT_32, INT_64, SINGLE, DOUBLE = 0, 1, 2, 4, 5
@@ -212,3 +225,12 @@ def chunk_values(pages: Pages, kind: int, scratch: Scratch, out: Any, rows: int)
             return BAD
         row += count
     return rows if row == rows else BAD
+
+
+def examples() -> Iterator[tuple[Any, ...]]:
+    """Each kernel, and arguments of the types that it is called with."""
+    octets, edges = np.zeros(1, np.uint8), np.zeros(1)
+    pages = Pages(octets, np.zeros((1, FIELDS), np.int64), True, True)
+    scratch = Scratch(octets, octets, octets, np.zeros(1, np.uint32), edges)
+    yield chunk_places, pages, 0, edges, scratch, octets, 0, 0
+    yield chunk_values, pages, 0, scratch, edges, 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from biaskit._kernels import BAD, inner, int64, jit_with_arrays
 from biaskit._kernels.trees import MISSING_CODE, Nodes
 
-__all__ = ["Trees", "margins", "walk"]
+__all__ = ["Trees", "examples", "margins", "walk"]
 
 _PRIME = (1 << 31) - 1
 _u16: Any = np.uint16
@@ -183,3 +184,13 @@ def walk(
                 out[f, i] += (once[0, f] + once[1, f]) / (2 * k)
                 noise[f, i] += (once[0, f] - once[1, f]) ** 2 / (4 * k * k)
     return stop
+
+
+def examples() -> Iterator[tuple[Any, ...]]:
+    """Each kernel, and arguments of the types that it is called with."""
+    whole, real, codes = np.zeros(1, np.int32), np.zeros(1), np.zeros((1, 1), np.uint16)
+    nodes = Nodes(whole, whole, whole, whole, whole, np.zeros(1, np.uint8), real, real)
+    out = np.zeros((1, 1))
+    yield margins, codes, 0, 0, whole, nodes, real
+    used = np.zeros(1, np.int64)
+    yield walk, codes, 0, 0, codes, used, 0, Trees(whole, nodes, 0.0, True), out, out

@@ -24,6 +24,7 @@ _MODULES = {
     "gating": ("check", "compare", "baseline"),
     "explaining": ("explain",),
     "clarifying": ("clarify",),
+    "warming": ("warm",),
 }
 
 

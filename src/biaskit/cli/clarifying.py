@@ -9,11 +9,10 @@ from biaskit.cli.flags import Parser
 from biaskit.cli.output import progress_line
 from biaskit.cli.streams import complain, say
 
-__all__ = ["add_verbs"]
+__all__ = ["VERBS"]
 
 
-def add_verbs(verb: Callable[..., Parser]) -> None:
-    """Add the verb of this module to the command line."""
+def _add_clarify(verb: Callable[..., Parser]) -> None:
     clarify = verb(
         "clarify", _clarify, "Run a SageMaker Clarify processing job as its configuration says."
     )
@@ -92,6 +91,10 @@ def add_verbs(verb: Callable[..., Parser]) -> None:
         help="end with the exit code 1 in SageMaker's container, too, where a job otherwise "
         "completes with its violations",
     )
+
+
+#: The verb, and what adds it to the command line.
+VERBS = {"clarify": _add_clarify}
 
 
 def _clarify(args: argparse.Namespace) -> int:
