@@ -162,32 +162,6 @@ def compare(path: Path, roles: dict[str, Any], repeats: int) -> dict[str, float]
     return best
 
 
-def seconds_of(command: Sequence[str]) -> float:
-    """Best seconds of a process, of five."""
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-
-    def once() -> float:
-        start = time.perf_counter()
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
-        return time.perf_counter() - start
-
-    once()
-    return min(once() for _ in range(5))
-
-
-def cold(path: Path) -> dict[str, float]:
-    """Best seconds of a whole process that counts a file, of biaskit and of DuckDB."""
-    columns = list(FOUR.values())
-    flags = [part for role, column in FOUR.items() for part in (f"--{role}", column)]
-    query = f"SELECT {', '.join(columns)}, count(*) FROM '{path}' GROUP BY ALL"
-    return {
-        "biaskit": seconds_of([sys.executable, "-m", "biaskit", "report", str(path), *flags]),
-        "DuckDB": seconds_of(
-            [sys.executable, "-c", f"import duckdb; print(duckdb.sql({query!r}).fetchall())"]
-        ),
-    }
-
-
 def floor(path: Path, roles: dict[str, Any], repeats: int) -> float:
     """Best seconds of reading and decompressing the needed column chunks, and nothing else."""
     from concurrent.futures import ThreadPoolExecutor
@@ -395,8 +369,6 @@ def main() -> None:
         if args.file is not None:
             own = dict(zip(("facet", "label", "group"), args.columns, strict=True))
             say(row(f"{args.file.name}, {', '.join(args.columns)}", compare(args.file, own, 25)))
-        write_file(path, rows_of(332_900), "pyarrow", "snappy")
-        say(row("a whole process, 332,900 rows, four roles", cold(path)))
         facts.append(grown(path, args.rows, args.longest))
     facts.append(
         f"Compiling the kernels that four roles need from nothing takes {compile_seconds():.1f} s."
