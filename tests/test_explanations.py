@@ -199,6 +199,7 @@ def test_the_probability_of_trees_is_sampled_and_says_how_well() -> None:
     pd.testing.assert_frame_equal(again, report)
 
 
+@pytest.mark.slow
 def test_the_sampling_error_is_of_the_size_it_says() -> None:
     """Over seeds, the exact gap of a model of few features lies within its errors."""
     rows, background = PEOPLE[:60], PEOPLE[60:72]

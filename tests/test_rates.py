@@ -101,6 +101,7 @@ def test_labels_alone_have_one_rate_and_counts_give_the_same() -> None:
     assert two.loc[APART, "high"] == pytest.approx(max(abs(gap["low"]), abs(gap["high"])))
 
 
+@pytest.mark.slow
 def test_the_interval_of_the_difference_holds() -> None:
     """Coverage of the true difference, over tables of few and of many values."""
     rng = np.random.default_rng(20)

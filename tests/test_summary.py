@@ -389,6 +389,7 @@ def test_weighted_rows_are_told() -> None:
     assert "lower than the" in told
 
 
+@pytest.mark.slow
 def test_without_any_difference_hardly_any_summary_says_that_there_is_one() -> None:
     rng = np.random.default_rng(1)
     tables, alarms = 100, 0
