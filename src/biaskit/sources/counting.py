@@ -152,7 +152,9 @@ def counted_from(
     encoders = encoders_of(roles, literal=literal)
     columns = [*roles.columns()]
     if not keep_rows:
-        sampler, ask = None, Ask(columns, roles.numeric, Counting(roles, encoders))
+        # The rows' own scores are needed, which no source counts by itself.
+        counting = Counting(roles, encoders) if roles.score is None else None
+        sampler, ask = None, Ask(columns, roles.numeric, counting)
     else:
         from biaskit.sources.sample import Sampler  # only FT needs rows
 
@@ -165,5 +167,5 @@ def counted_from(
                 progress(histograms.rows, part.done)
     if sampler is None:
         roles = roles.replaced(features=None)
-    counts = Counts(roles, histograms.tables(), histograms.rows)
+    counts = Counts(roles, histograms.tables(), histograms.rows, histograms.scores())
     return Counted(counts, None if sampler is None else sampler.sample())
