@@ -21,7 +21,7 @@ from biaskit.counts.levels import MISSING, Level, bins, order
 from biaskit.counts.tables import MAX_CELLS, Levels, Table, regrouped, too_many_cells
 from biaskit.errors import DataError
 
-__all__ = ["ScoreTable", "refuse_large_scores"]
+__all__ = ["ScoreTable", "ScoreTally", "refuse_large_scores", "split_scores"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,3 +156,79 @@ def refuse_large_scores(sizes: Sequence[int], bins: int) -> None:
     """Refuse a table of scores with more than `MAX_CELLS` cells."""
     if math.prod(sizes) * bins > MAX_CELLS:
         raise DataError(too_many_cells([*sizes, bins]))
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreTally:
+    """Scores of one side of some comparisons: arrays whose first axis is the comparison.
+
+    Attributes
+    ----------
+    edges
+        Edges of the bins.
+    positive, negative
+        Rows with a known score in each bin, with a positive label and with any other, shape
+        ``(comparisons, bins)``. Without a label, all rows are negative.
+    s_positive, s_negative, s2_positive, s2_negative
+        Sums of the scores of these rows, and of their squares.
+    """
+
+    edges: Edges
+    positive: NDArray[np.int64]
+    negative: NDArray[np.int64]
+    s_positive: NDArray[np.float64]
+    s_negative: NDArray[np.float64]
+    s2_positive: NDArray[np.float64]
+    s2_negative: NDArray[np.float64]
+
+    @property
+    def every(self) -> NDArray[np.int64]:
+        """Rows in each bin, whatever their label."""
+        return self.positive + self.negative
+
+    @property
+    def s(self) -> NDArray[np.float64]:
+        """Sums of the scores in each bin."""
+        return self.s_positive + self.s_negative
+
+    @property
+    def s2(self) -> NDArray[np.float64]:
+        """Sums of the squares of the scores in each bin."""
+        return self.s2_positive + self.s2_negative
+
+
+def split_scores(
+    table: ScoreTable,
+    on_a: NDArray[np.bool_],
+    on_d: NDArray[np.bool_],
+    positive: Collection[Level],
+    *,
+    by_label: bool,
+) -> tuple[ScoreTally, ScoreTally]:
+    """Scores of sides a and d of some comparisons.
+
+    Parameters
+    ----------
+    table
+        The distribution.
+    on_a, on_d
+        Levels of the facet on each side, shape ``(comparisons, facet levels)``.
+    positive
+        Positive labels.
+    by_label
+        Whether a row counts only where its label is known.
+    """
+    is_positive = np.array([level in positive for level in table.label], dtype=bool)
+    is_known = np.array([level is not MISSING for level in table.label], dtype=bool)
+    is_negative = ~is_positive & (is_known if by_label else np.ones_like(is_known))
+
+    def side(sides: NDArray[np.bool_]) -> ScoreTally:
+        parts = []
+        for array in (table.n, table.s, table.s2):
+            by_value = array.sum(axis=2)  # over groups: (facet, label, bins)
+            for labels in (is_positive, is_negative):
+                of_labels = by_value[:, labels].sum(axis=1)
+                parts.append(sides.astype(of_labels.dtype) @ of_labels)
+        return ScoreTally(table.edges, *parts)
+
+    return side(on_a), side(on_d)
