@@ -164,12 +164,8 @@ class Roles:
     facet_edges: Mapping[str, tuple[float, ...]] | None = _role(
         "edges", "cut a numeric facet at these numbers (25,40,65): each bin in turn is d"
     )
-    score: str | None = _role(
-        "column", "column of the model's scores, or of any number whose distribution is compared"
-    )
-    score_range: tuple[float, float] | None = _role(
-        "range", "least and greatest score (default: 0,1)"
-    )
+    score: str | None = _role("column", "column of the model's scores, or of any other number")
+    score_range: tuple[float, float] | None = _role("range", "range of the scores (default: 0,1)")
     features: tuple[str, ...] | str | None = _role(
         "features",
         "column to compare rows by, for the flip test FT; repeat it for several; "
@@ -339,9 +335,7 @@ class Roles:
                     made[name] = {column: [*edges] for column, edges in value.items()}
                 case "cut of d":
                     made[name] = dict(value)
-                case "range":
-                    made[name] = [*value]
-                case "features" if isinstance(value, tuple):
+                case "features" | "range" if isinstance(value, tuple):
                     made[name] = [*value]
                 case _:
                     made[name] = value

@@ -167,7 +167,7 @@ def _at(
 )
 def kolmogorov_smirnov_of_scores(a: ScoreTally, d: ScoreTally) -> NDArray[np.float64]:
     """Kolmogorov-Smirnov distance of the scores."""
-    return np.abs(distribution(a.every) - distribution(d.every)).max(axis=-1)
+    return np.asarray(np.abs(distribution(a.every) - distribution(d.every)).max(axis=-1))
 
 
 @metric(
@@ -185,7 +185,7 @@ def wasserstein_distance_of_scores(a: ScoreTally, d: ScoreTally) -> NDArray[np.f
     """Wasserstein distance of the scores."""
     apart = np.abs(distribution(a.every) - distribution(d.every))[..., :-1]
     places = _places(a, d)
-    return (apart * np.diff(places, axis=-1)).sum(axis=-1)
+    return np.asarray((apart * np.diff(places, axis=-1)).sum(axis=-1))
 
 
 def _places(a: ScoreTally, d: ScoreTally) -> NDArray[np.float64]:
