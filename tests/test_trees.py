@@ -34,15 +34,21 @@ xgboost = pytest.importorskip("xgboost")
 
 
 def random_ensemble(rng: np.random.Generator, features: int, trees: int, depth: int) -> Ensemble:
-    """Trees on thresholds 0, 1 and 2, so that rows of whole numbers tie with them."""
+    """Trees on thresholds 0, 1 and 2, so that rows of whole numbers tie with them, and on sets."""
     made = Trees()
     for _ in range(trees):
+        sets: dict[int, list[int]] = {}
         nodes: dict[str, list[Any]] = {
             name: []
             for name in ("left", "right", "feature", "threshold", "missing_left", "value", "cover")
         }
 
-        def grow(level: int, cover: int, nodes: dict[str, list[Any]] = nodes) -> int:
+        def grow(
+            level: int,
+            cover: int,
+            nodes: dict[str, list[Any]] = nodes,
+            sets: dict[int, list[int]] = sets,
+        ) -> int:
             at = len(nodes["left"])
             for name, value in zip(
                 nodes, (-1, -1, 0, 0.0, 0, rng.normal(), float(cover)), strict=True
@@ -52,13 +58,15 @@ def random_ensemble(rng: np.random.Generator, features: int, trees: int, depth: 
                 nodes["feature"][at] = int(rng.integers(features))
                 nodes["threshold"][at] = float(rng.integers(3))
                 nodes["missing_left"][at] = int(rng.integers(2))
+                if rng.random() < 0.3:
+                    sets[at] = np.flatnonzero(rng.random(5) < 0.5).tolist()
                 to_left = int(rng.integers(0, cover + 1))
                 nodes["left"][at] = grow(level - 1, to_left)
                 nodes["right"][at] = grow(level - 1, cover - to_left)
             return at
 
         grow(depth, 1_000)
-        made.add(**nodes)
+        made.add(**nodes, sets=sets)
     return made.ensemble([f"x{i}" for i in range(features)], float(rng.normal()))
 
 

@@ -50,6 +50,8 @@ def goes_left(one: Ensemble, node: int, row: np.ndarray) -> bool:
     value = row[one.feature[node]]
     if np.isnan(value):
         return bool(one.missing_left[node])
+    if one.set_of[node] >= 0:
+        return bool(np.isin(value, one.sets[one.set_of[node]]))
     return bool(value <= one.threshold[node])
 
 

@@ -20,7 +20,8 @@ Sums over all subsets take D 2^D additions. Without a background, F(U) is the pr
 of the training rows that each split of a feature in U sends towards the leaf.
 
 Rows come as codes: for each feature the number of thresholds below the value, so that "x <= t" is a
-comparison of small integers, and a folded condition is an interval of them.
+comparison of small integers, and "x is one of" a look-up in a set of codes, kept as bits. A folded
+condition is an interval of codes and, where sets decide as well, a set of them.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from biaskit._kernels import BAD, inner, int64, jit_with_arrays
+from biaskit._kernels import BAD, inner, int64, jit_with_arrays, uint64
 
 __all__ = [
     "BLOCK",
@@ -44,6 +45,7 @@ __all__ = [
     "distinct",
     "encode",
     "examples",
+    "goes_left",
     "group",
     "tabulate",
 ]
@@ -152,18 +154,38 @@ class Nodes(NamedTuple):
     feature: Any
     code: Any
     missing_left: Any
+    #: Where the set of codes that go left begins in `members`, -1 where `code` decides, int64; and
+    #: the sets, 64 codes a word, uint64.
+    set_at: Any
+    members: Any
     #: Output of a leaf, and rows of the training data that reached the node.
     value: Any
     cover: Any
+
+
+@inner
+def goes_left(node: int, c: Any, nodes: Nodes) -> bool:
+    """Whether a row whose feature has code `c` goes left at a node."""
+    if c == _u16(MISSING_CODE):
+        return bool(nodes.missing_left[node] != 0)
+    at = nodes.set_at[node]
+    if at < 0:
+        return bool(int64(c) <= nodes.code[node])
+    at += int64(c) >> 6
+    if at >= nodes.members.size:
+        return False
+    return bool((nodes.members[at] >> uint64(c & _u16(63))) & uint64(1))
 
 
 class Layout(NamedTuple):
     """Groups of leaves, laid out for the kernels; starts are int64, one more than items."""
 
     #: Where each group's bits start, and the bits: feature, lowest code, highest code, whether a
-    #: missing value is in; int32, shape ``(bits, 4)``.
+    #: missing value is in, whether a set decides as well; int32, shape ``(bits, 5)``. The set of a
+    #: bit is its line of `words`, 64 codes a word, uint64; all codes before.
     bit_start: Any
     bits: Any
+    words: Any
     #: Start of the lines of each group's table, and the feature of each line, -1 in unused slots;
     #: int32.
     line_start: Any
@@ -239,7 +261,11 @@ def _way(nodes: Nodes, layout: Layout, g: int, top: int) -> int:
             bits[at, 0], bits[at, 1], bits[at, 2], bits[at, 3] = f, 0, MOST_CODES - 1, 1
             n += 1
         is_left = nodes.left[node] == below
-        if is_left:
+        if nodes.set_at[node] >= 0:
+            if _narrow(nodes, node, is_left, layout.words, at) < 0:
+                return BAD
+            bits[at, 4] = 1
+        elif is_left:
             bits[at, 2] = min(bits[at, 2], nodes.code[node])
         else:
             bits[at, 1] = max(bits[at, 1], nodes.code[node] + 1)
@@ -247,6 +273,19 @@ def _way(nodes: Nodes, layout: Layout, g: int, top: int) -> int:
             bits[at, 3] = 0
         below, node = node, int64(nodes.parent[node])
     return int(n)
+
+
+@inner
+def _narrow(nodes: Nodes, node: int, is_left: bool, words: Any, at: int) -> int:
+    """Leave in the set of a bit the codes that go to one side of a node. Returns 0, or `BAD`."""
+    start = nodes.set_at[node]
+    for k in range(words.shape[1]):
+        # Codes of a feature with fewer words than the longest one end before the others.
+        word = nodes.members[start + k] if start + k < nodes.members.size else uint64(0)
+        if at >= words.shape[0]:
+            return BAD
+        words[at, k] &= word if is_left else ~word
+    return 0
 
 
 @inner
@@ -285,6 +324,10 @@ def _subtree(
         at = first_bit + n_bits
         bits[at, 0], bits[at, 1], bits[at, 2] = f, 0, nodes.code[node]
         bits[at, 3] = nodes.missing_left[node]
+        if nodes.set_at[node] >= 0:
+            bits[at, 2], bits[at, 4] = MOST_CODES - 1, 1
+            if _narrow(nodes, node, True, layout.words, at) < 0:
+                return BAD
         inside[n_inside] = node
         n_inside += 1
         n_bits += 1
@@ -355,16 +398,26 @@ def _leaf(
 
 @jit_with_arrays
 def _patterns(
-    codes: Any, start: int, stop: int, bits: Any, first: int, last: int, found: Any
+    codes: Any, start: int, stop: int, layout: Layout, first: int, last: int, found: Any
 ) -> None:
     """Patterns of some rows in one group, a bit for each condition that a row satisfies."""
     n = stop - start
+    bits, words = layout.bits, layout.words
     found[:n] = 0
     for k in range(first, last):
         row = codes[bits[k, 0], start:stop]
         low, high = _u16(bits[k, 1]), _u16(bits[k, 2])
         bit = _u16(1 << (k - first))
-        if bits[k, 3]:
+        if bits[k, 4]:
+            for i in range(n):
+                c = row[i]
+                if c == _u16(MISSING_CODE):
+                    hit = bits[k, 3] != 0
+                else:
+                    hit = low <= c <= high and int64(c) >> 6 < words.shape[1]
+                    hit = hit and (words[k, int64(c) >> 6] >> uint64(c & _u16(63))) & uint64(1) != 0
+                found[i] |= bit if hit else _u16(0)
+        elif bits[k, 3]:
             for i in range(n):
                 hit = ((low <= row[i]) & (row[i] <= high)) | (row[i] == _u16(MISSING_CODE))
                 found[i] |= bit if hit else _u16(0)
@@ -407,7 +460,7 @@ def count(codes: Any, layout: Layout, first: int, last: int, at: Any, counts: An
             size = 1 << (bit_start[g + 1] - bit_start[g])
             if at[g] < 0 or at[g] + size > counts.size:
                 return BAD
-            _patterns(codes, start, stop, bits, bit_start[g], bit_start[g + 1], found)
+            _patterns(codes, start, stop, layout, bit_start[g], bit_start[g + 1], found)
             mine = counts[at[g] : at[g] + size]
             for i in range(stop - start):
                 mine[found[i]] += 1
@@ -596,7 +649,7 @@ def add(
         n = end - begin
         for g in range(first, last):
             size = 1 << (bit_start[g + 1] - bit_start[g])
-            _patterns(codes, begin, end, bits, bit_start[g], bit_start[g + 1], found)
+            _patterns(codes, begin, end, layout, bit_start[g], bit_start[g + 1], found)
             at = table_at[g]
             n_lines = line_start[g + 1] - line_start[g]
             for k in range(n_lines + 1):
@@ -613,8 +666,11 @@ def examples() -> Iterator[tuple[Any, ...]]:
     """Each kernel, and arguments of the types that it is called with."""
     whole, long, real = np.zeros(1, np.int32), np.zeros(1, np.int64), np.zeros(1)
     pairs, codes = np.zeros((1, 1), np.int32), np.zeros((1, 1), np.uint16)
-    nodes = Nodes(whole, whole, whole, whole, whole, np.zeros(1, np.uint8), real, real)
-    layout = Layout(long, pairs, long, whole, long, real, long, pairs, real)
+    bits = np.zeros(1, np.uint64)
+    nodes = Nodes(whole, whole, whole, whole, whole, np.zeros(1, np.uint8), long, bits, real, real)
+    layout = Layout(
+        long, pairs, np.zeros((1, 1), np.uint64), long, whole, long, real, long, pairs, real
+    )
     yield encode, real, real, 0, 0, codes[0]
     yield distinct, whole, whole, 0, whole
     yield group, whole, nodes, layout

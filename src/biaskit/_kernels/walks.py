@@ -8,12 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from biaskit._kernels import BAD, inner, int64, jit_with_arrays
-from biaskit._kernels.trees import MISSING_CODE, Nodes
+from biaskit._kernels.trees import Nodes, goes_left
 
 __all__ = ["Trees", "examples", "margins", "walk"]
 
 _PRIME = (1 << 31) - 1
-_u16: Any = np.uint16
 
 
 class Trees(NamedTuple):
@@ -30,9 +29,7 @@ class Trees(NamedTuple):
 @inner
 def _below(node: int, c: Any, nodes: Nodes) -> int:
     """Node that a row whose feature has code `c` goes to."""
-    is_missing = c == _u16(MISSING_CODE)
-    goes_left = nodes.missing_left[node] != 0 if is_missing else int64(c) <= nodes.code[node]
-    below = nodes.left[node] if goes_left else nodes.right[node]
+    below = nodes.left[node] if goes_left(node, c, nodes) else nodes.right[node]
     return int(below)
 
 
@@ -189,8 +186,8 @@ def walk(
 def examples() -> Iterator[tuple[Any, ...]]:
     """Each kernel, and arguments of the types that it is called with."""
     whole, real, codes = np.zeros(1, np.int32), np.zeros(1), np.zeros((1, 1), np.uint16)
-    nodes = Nodes(whole, whole, whole, whole, whole, np.zeros(1, np.uint8), real, real)
+    used, bits = np.zeros(1, np.int64), np.zeros(1, np.uint64)
+    nodes = Nodes(whole, whole, whole, whole, whole, np.zeros(1, np.uint8), used, bits, real, real)
     out = np.zeros((1, 1))
     yield margins, codes, 0, 0, whole, nodes, real
-    used = np.zeros(1, np.int64)
     yield walk, codes, 0, 0, codes, used, 0, Trees(whole, nodes, 0.0, True), out, out

@@ -45,6 +45,11 @@ class Codes:
     def __init__(self, ensemble: Ensemble):
         self._ensemble = ensemble
         self._thresholds = _thresholds(ensemble)
+        #: Words that the codes of a feature with sets take at most, 64 codes a word; 0 without.
+        self.words = max(
+            (len(self._thresholds[f]) // 64 + 1 for f in _sets_of_features(ensemble)), default=0
+        )
+        set_at, members = _members(ensemble, self._thresholds)
         #: The trees, with the largest code that goes left at each node.
         self.nodes = kernels.Nodes(
             parent=ensemble.parent,
@@ -53,6 +58,8 @@ class Codes:
             feature=ensemble.feature,
             code=_codes_of_nodes(ensemble, self._thresholds),
             missing_left=ensemble.missing_left,
+            set_at=set_at,
+            members=members,
             value=ensemble.value,
             cover=ensemble.cover,
         )
@@ -87,6 +94,8 @@ class Codes:
         if not math.isnan(one.missing):
             missing = np.float32(one.missing) if one.rounds else one.missing
             values = np.where(values == missing, np.nan, values)
+        if feature in one.whole:
+            values = np.trunc(values)
         if feature in one.nan_is_zero:
             values = np.where(np.isnan(values), 0.0, values)
         elif feature in one.zero_is_missing:
@@ -128,7 +137,7 @@ class TreeValues:
         self._ensemble = ensemble
         self._threads = max(1, threads or os.cpu_count() or 1)
         self._codes = Codes(ensemble)
-        self._layout = _Layout(ensemble, self._codes.nodes)
+        self._layout = _Layout(ensemble, self._codes)
         self._rows = 0
         self._kept: list[NDArray[np.uint16]] = []
         self._resident = self._layout.table_size <= _MOST_RESIDENT
@@ -257,8 +266,8 @@ class _Layout:
         A path to a leaf has too many features, or too many paths have many.
     """
 
-    def __init__(self, ensemble: Ensemble, nodes: kernels.Nodes):
-        one = ensemble
+    def __init__(self, ensemble: Ensemble, codes: Codes):
+        one, nodes = ensemble, codes.nodes
         different = np.empty(len(one.left), dtype=np.int32)
         refuse_unfit(kernels.distinct(one.parent, one.feature, MOST_FEATURES, different))
         reached = one.parent != UNREACHED
@@ -277,11 +286,15 @@ class _Layout:
         ):
             raise Declined("too many leaves with many features on the way")
         bits, splits = size[self.tops].astype(np.int64), one.splits[self.tops].astype(np.int64)
+        if int(bits.sum()) * codes.words > _MOST_RESIDENT:
+            raise Declined("too many categories in too many splits")
         bit_start, leaf_start = _starts(bits), _starts(splits + 1)
         literal_start = _starts(np.repeat(bits, splits + 1))
+        words = np.full((int(bit_start[-1]), codes.words), ~np.uint64(0))
         self.arrays = kernels.Layout(
             bit_start=bit_start,
-            bits=np.zeros((int(bit_start[-1]), 4), dtype=np.int32),
+            bits=np.zeros((int(bit_start[-1]), 5), dtype=np.int32),
+            words=words,
             line_start=bit_start,
             lines=np.full(int(bit_start[-1]), -1, dtype=np.int32),
             leaf_start=leaf_start,
@@ -313,17 +326,53 @@ def _starts(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _thresholds(one: Ensemble) -> list[NDArray[np.float64]]:
-    """Thresholds of each feature, ascending, each once."""
-    inner = np.flatnonzero(one.left >= 0)
+    """Thresholds of each feature, ascending, each once.
+
+    A value of a set lies alone between two thresholds, so that its code is its own.
+    """
+    inner = np.flatnonzero((one.left >= 0) & (one.set_of < 0))
     by_feature = inner[np.lexsort((one.threshold[inner], one.feature[inner]))]
     edges = np.searchsorted(one.feature[by_feature], np.arange(len(one.features) + 1))
     made = [
         np.unique(one.threshold[by_feature[start:stop]])
         for start, stop in itertools.pairwise(edges)
     ]
+    for feature, numbers in _sets_of_features(one).items():
+        values = np.concatenate([one.sets[k] for k in numbers])
+        made[feature] = np.unique(
+            np.concatenate([made[feature], values, np.nextafter(values, -np.inf)])
+        )
     if any(len(found) >= kernels.MOST_CODES for found in made):
         raise Declined(f"more than {kernels.MOST_CODES:,} thresholds of one feature")
     return made
+
+
+def _sets_of_features(one: Ensemble) -> dict[int, NDArray[np.int32]]:
+    """Sets that the splits of each feature name, each once; features without sets are left out."""
+    nodes = np.flatnonzero((one.left >= 0) & (one.set_of >= 0))
+    features = one.feature[nodes]
+    return {int(f): np.unique(one.set_of[nodes[features == f]]) for f in np.unique(features)}
+
+
+def _members(
+    one: Ensemble, thresholds: Sequence[NDArray[np.float64]]
+) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
+    """Where the codes of each node's set begin, and the codes of all sets as bits of words."""
+    set_at = np.full(len(one.left), -1, dtype=np.int64)
+    parts, size = [], 0
+    for feature, numbers in _sets_of_features(one).items():
+        nodes = np.flatnonzero((one.left >= 0) & (one.feature == feature) & (one.set_of >= 0))
+        width = len(thresholds[feature]) // 64 + 1
+        if size + len(numbers) * width > _MOST_RESIDENT:
+            raise Declined("too many categories in too many splits")
+        set_at[nodes] = size + np.searchsorted(numbers, one.set_of[nodes]) * width
+        size += len(numbers) * width
+        for number in numbers:
+            codes = np.searchsorted(thresholds[feature], one.sets[number], side="left")
+            is_in = np.zeros(width * 64, dtype=np.uint8)
+            is_in[codes] = 1
+            parts.append(np.packbits(is_in, bitorder="little").view("<u8").astype(np.uint64))
+    return set_at, np.concatenate(parts) if parts else np.zeros(0, dtype=np.uint64)
 
 
 def _codes_of_nodes(one: Ensemble, thresholds: Sequence[NDArray[np.float64]]) -> NDArray[np.int32]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,8 +65,9 @@ class TreeModel:
 class Ensemble:
     """Trees whose leaves are added, for one output.
 
-    A row goes left at a node where its value is at most the threshold, or is missing and
-    `missing_left` says so. `left` is -1 at a leaf. Every array has an entry per node.
+    A row goes left at a node where its value is at most the threshold, or is one of the set of
+    values that the node names instead, or is missing and `missing_left` says so. `left` is -1 at a
+    leaf. Every array has an entry per node.
 
     Raises
     ------
@@ -92,6 +93,11 @@ class Ensemble:
     zero_is_missing: frozenset[int] = frozenset()
     #: Number that counts as missing in every feature, besides NaN.
     missing: float = math.nan
+    #: Sets of values, and which of them goes left at each node; -1 where the threshold decides.
+    sets: tuple[NDArray[np.float64], ...] = ()
+    set_of: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, dtype=np.int32))
+    #: Features whose values are cut to whole numbers before they are compared.
+    whole: frozenset[int] = frozenset()
     #: Parent of each node, -1 for a root, `UNREACHED` for an unreachable node; and splits at or
     #: below it. Both follow from the other fields.
     parent: NDArray[np.int32] = field(init=False)
@@ -99,7 +105,16 @@ class Ensemble:
 
     def __post_init__(self) -> None:
         n = len(self.left)
-        arrays = (self.right, self.feature, self.threshold, self.missing_left, self.value)
+        if not self.sets and len(self.set_of) == 0:
+            object.__setattr__(self, "set_of", np.full(n, -1, dtype=np.int32))
+        arrays = (
+            self.set_of,
+            self.right,
+            self.feature,
+            self.threshold,
+            self.missing_left,
+            self.value,
+        )
         if any(len(array) != n for array in (*arrays, self.cover)):
             raise DataError("the model is damaged: its arrays of nodes differ in length")
         if n > _MOST_NODES:
@@ -115,6 +130,10 @@ class Ensemble:
             raise DataError("the model is damaged: the value of a leaf is not a finite number")
         if np.any(np.isnan(self.threshold[inner])):
             raise DataError("the model is damaged: a threshold is not a number")
+        if np.any(self.set_of < -1) or np.any(self.set_of >= len(self.sets)):
+            raise DataError("the model is damaged: a node names a set that does not exist")
+        if not all(np.all(np.isfinite(one)) for one in self.sets):
+            raise DataError("the model is damaged: a category is not a finite number")
         if not np.all(np.isfinite(self.cover)) or np.any(self.cover < 0):
             raise DataError("the model is damaged: a node's cover is not a number of 0 or more")
         parent, splits = self._shape(inner)
@@ -171,6 +190,7 @@ class Trees:
         self._parts: list[dict[str, NDArray[Any]]] = []
         self._roots: list[int] = []
         self._size = 0
+        self._sets: dict[tuple[float, ...], int] = {}
 
     def add(
         self,
@@ -182,8 +202,12 @@ class Trees:
         missing_left: Sequence[int] | NDArray[np.generic],
         value: Sequence[float] | NDArray[np.generic],
         cover: Sequence[float] | NDArray[np.generic],
+        sets: Mapping[int, Collection[float]] | None = None,
     ) -> None:
-        """Add a tree whose root is its node 0, and whose leaves have a `left` below 0."""
+        """Add a tree whose root is its node 0, and whose leaves have a `left` below 0.
+
+        `sets` has the values that go left at the nodes where no threshold decides.
+        """
         part: dict[str, NDArray[Any]] = {
             "left": _indices(left),
             "right": _indices(right),
@@ -192,6 +216,7 @@ class Trees:
             "missing_left": np.asarray(missing_left).astype(np.bool_).astype(np.uint8),
             "value": np.asarray(value, dtype=np.float64),
             "cover": np.asarray(cover, dtype=np.float64),
+            "set_of": np.full(len(left), -1, dtype=np.int32),
         }
         n = len(part["left"])
         if n == 0 or any(array.shape != (n,) for array in part.values()):
@@ -203,6 +228,13 @@ class Trees:
             part[name] = np.where(children < 0, -1, children + self._size)
         part["threshold"] = np.where(part["left"] < 0, 0.0, part["threshold"])
         part["value"] = np.where(part["left"] < 0, part["value"], 0.0)
+        for node, values in (sets or {}).items():
+            if not 0 <= node < n:
+                raise DataError("the model is damaged: a set of values belongs to no node")
+            part["set_of"][node] = self._sets.setdefault(
+                tuple(sorted({*map(float, values)})), len(self._sets)
+            )
+            part["threshold"][node] = 0.0
         self._parts.append(part)
         self._roots.append(self._size)
         self._size += n
@@ -216,6 +248,7 @@ class Trees:
         nan_is_zero: frozenset[int] = frozenset(),
         zero_is_missing: frozenset[int] = frozenset(),
         missing: float = math.nan,
+        whole: frozenset[int] = frozenset(),
     ) -> Ensemble:
         """Ensemble of the trees that were added."""
 
@@ -238,6 +271,9 @@ class Trees:
             nan_is_zero=nan_is_zero,
             zero_is_missing=zero_is_missing,
             missing=missing,
+            sets=tuple(np.array(values, dtype=np.float64) for values in self._sets),
+            set_of=joined("set_of", np.int32),
+            whole=whole,
         )
 
 
