@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import re
 import sys
 import warnings
 from pathlib import Path
@@ -27,7 +28,7 @@ from sklearn.svm import LinearSVC
 import biaskit
 from biaskit.cli import main
 from biaskit.errors import BiaskitError, DataError, RolesError
-from biaskit.explanations import dependence, samples, trees
+from biaskit.explanations import dependence, forests, samples, trees
 from biaskit.explanations import rows as rows_read
 from biaskit.intervals import proportions
 from support import naive_shapley as naive
@@ -496,19 +497,72 @@ def test_catboost_is_explained_by_itself() -> None:
     assert compared.method[0] == "shap's Exact, 10 rows of the background"
 
 
-def test_deep_trees_fall_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deep_trees_are_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether by tables or by walks, the values and what is said of them are the same."""
     model = GradientBoostingClassifier(n_estimators=3).fit(PEOPLE[FEATURES], PEOPLE.hired)
     expected = biaskit.explain(model, PEOPLE, **GAP, background=PEOPLE[:10])
     alone = biaskit.explain(model, PEOPLE, **GAP)
     monkeypatch.setattr(trees, "MOST_FEATURES", 1)
     monkeypatch.setattr(trees, "_BITS", 1)
     report = biaskit.explain(model, PEOPLE, **GAP, background=PEOPLE[:10])
-    assert "sampled" in report.method[0]
-    assert "more than 1 features" in report.method[0]
-    assert report.gap.tolist() == pytest.approx(expected.gap.tolist(), abs=0.02)
+    assert report.method[0] == "trees, exact, 10 background rows" == expected.method[0]
+    assert report.gap.tolist() == pytest.approx(expected.gap.tolist(), abs=1e-12)
     report = biaskit.explain(model, PEOPLE, **GAP)
-    assert report.method[0].startswith("shap's TreeExplainer, path-dependent (more than 1")
-    assert report.gap.tolist() == pytest.approx(alone.gap.tolist())
+    assert report.method[0] == "trees, exact, path-dependent" == alone.method[0]
+    assert report.gap.tolist() == pytest.approx(alone.gap.tolist(), abs=1e-12)
+
+
+def test_tables_and_walks_are_chosen_by_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = GradientBoostingClassifier(n_estimators=3).fit(PEOPLE[FEATURES], PEOPLE.hired)
+    monkeypatch.setattr(trees, "_MOST_RESIDENT", 10)
+    made = []
+    for name, values in (("tables", trees.TreeValues), ("walks", forests.ForestValues)):
+        real = values.__init__
+        monkeypatch.setattr(
+            values,
+            "__init__",
+            lambda self, *args, name=name, real=real, **given: (
+                made.append(name),
+                real(self, *args, **given),
+            )[1],
+        )
+    few = biaskit.explain(model, PEOPLE[:1], background=PEOPLE[:2])
+    many = biaskit.explain(model, PEOPLE, background=PEOPLE)
+    assert made == ["walks", "tables"]
+    assert few.method[0] == "trees, exact, 2 background rows"
+    assert many.method[0] == f"trees, exact, {len(PEOPLE):,} background rows"
+
+
+def test_a_sample_of_the_background_has_the_wanted_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where neither tables nor walks are fast enough for all of it."""
+    model = GradientBoostingClassifier(n_estimators=3).fit(PEOPLE[FEATURES], PEOPLE.hired)
+    background = pd.concat([PEOPLE] * 20, ignore_index=True)
+    rows = PEOPLE[FEATURES][:200]
+    exact = biaskit.shap_values(model, rows, background=background)
+    monkeypatch.setattr(trees, "MOST_FEATURES", 1)
+    monkeypatch.setattr(trees, "_BITS", 1)
+    drawn = {}
+    for wanted in (0.03, 0.02):
+        found = biaskit.explain(model, rows, background=background, sampling_error=wanted, seed=3)
+        said = re.search(
+            r"exact against ([\d,]+) of ([\d,]+) background rows, seed 3 "
+            r"\(sampling error ([\d.]+) % of the largest part\)",
+            found.method[0],
+        )
+        assert said is not None, found.method[0]
+        drawn[wanted] = int(said[1].replace(",", ""))
+        assert int(said[2].replace(",", "")) == len(background)
+        values = biaskit.shap_values(
+            model, rows, background=background, sampling_error=wanted, seed=3
+        )
+        off = np.sqrt(((values.values - exact.values) ** 2).mean(axis=0)).max()
+        assert 0 < off < 3 * wanted * np.abs(exact.values).mean(axis=0).max()
+        assert float(said[3]) <= 100 * wanted
+    assert drawn[0.03] < drawn[0.02] < len(background)
+    whole = biaskit.explain(model, rows, background=background, sampling_error=1e-9)
+    assert whole.method[0] == f"trees, exact, {len(background):,} background rows"
+    with pytest.raises(RolesError, match="sampling_error is a number between 0 and 1"):
+        biaskit.explain(model, rows, background=background, sampling_error=0)
 
 
 def test_too_many_thresholds_fall_back(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from sklearn import tree as sk_tree
 from biaskit.errors import DataError
 from biaskit.explanations import trees as tree_values
 from biaskit.explanations.declined import Declined
+from biaskit.explanations.forests import ForestValues
 from biaskit.explanations.models.ensembles import Ensemble, TreeModel, Trees
 from biaskit.explanations.models.lightgbm_text import from_lightgbm
 from biaskit.explanations.models.opening import opened
@@ -76,6 +77,15 @@ def random_rows(rng: np.random.Generator, rows: int, features: int) -> np.ndarra
     return made
 
 
+def deep_against(one: Ensemble, background: np.ndarray) -> ForestValues:
+    """Values without tables."""
+    return ForestValues(one, [*background.T], threads=2)
+
+
+def deep_path_dependent(one: Ensemble) -> ForestValues:
+    return ForestValues(one, threads=2)
+
+
 @settings(max_examples=30, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
@@ -94,13 +104,14 @@ def test_values_are_those_of_the_definition(
     background, explained = random_rows(rng, rows, features), random_rows(rng, 2, features)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tree_values, "_BITS", bits)  # however the trees are cut into groups
-        values = TreeValues(one, [[*background.T]], threads=2)
-    found = values([*explained.T])
-    assert found[-1] == pytest.approx(naive.output(one, explained))
-    assert values.base == pytest.approx(naive.output(one, background).mean())
-    for i, row in enumerate(explained):
-        expected = naive.interventional(lambda mixed: naive.output(one, mixed), row, background)
-        assert found[:-1, i] == pytest.approx(expected, abs=1e-12)
+        tabulated = TreeValues(one, [[*background.T]], threads=2)
+    for values in (tabulated, deep_against(one, background)):
+        found = values([*explained.T])
+        assert found[-1] == pytest.approx(naive.output(one, explained))
+        assert values.base == pytest.approx(naive.output(one, background).mean())
+        for i, row in enumerate(explained):
+            expected = naive.interventional(lambda mixed: naive.output(one, mixed), row, background)
+            assert found[:-1, i] == pytest.approx(expected, abs=1e-12)
 
 
 @settings(max_examples=30, deadline=None)
@@ -119,11 +130,11 @@ def test_path_dependent_values_are_those_of_the_definition(
     if np.any(one.cover[inner] == 0):  # a share of no rows is not defined
         one = replace_covers(one)
     explained = random_rows(rng, 2, features)
-    values = TreeValues(one)
-    found = values([*explained.T])
-    assert found[:-1].sum(axis=0) + values.base == pytest.approx(found[-1])
-    for i, row in enumerate(explained):
-        assert found[:-1, i] == pytest.approx(naive.path_dependent(one, row), abs=1e-12)
+    for values in (TreeValues(one), deep_path_dependent(one)):
+        found = values([*explained.T])
+        assert found[:-1].sum(axis=0) + values.base == pytest.approx(found[-1])
+        for i, row in enumerate(explained):
+            assert found[:-1, i] == pytest.approx(naive.path_dependent(one, row), abs=1e-12)
 
 
 def replace_covers(one: Ensemble) -> Ensemble:

@@ -55,7 +55,7 @@ MISSING_CODE = 65_535
 #: Codes of a feature are below this.
 MOST_CODES = 65_533
 #: Most features on the path to a leaf, and most bits of a pattern.
-MOST_FEATURES = 12
+MOST_FEATURES = 16
 #: Rows that are processed together, so that their sums stay in the cache.
 BLOCK = 2_048
 

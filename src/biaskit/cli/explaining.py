@@ -98,6 +98,14 @@ def _add_explain(verb: Callable[..., Parser]) -> None:
         "--seed", type=int, default=0, metavar="N", help="seed of the random draws (default: 0)"
     )
     explain.add_argument(
+        "--sampling-error",
+        type=float,
+        default=0.01,
+        metavar="SHARE",
+        help="error of a part, as a share of the largest part, where trees are too deep for the "
+        "whole background and a sample of it is drawn (default: 0.01)",
+    )
+    explain.add_argument(
         "--trust-model",
         "--trust-pickle",
         action="store_true",
@@ -142,6 +150,7 @@ def _explain(args: argparse.Namespace) -> None:
         values_to=args.values,
         key=args.key,
         dialect=dialect_given(args),
+        sampling_error=args.sampling_error,
     )
     with progress_line() as progress:
         found = attributions_of(explained(request), progress)

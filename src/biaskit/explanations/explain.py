@@ -55,6 +55,7 @@ def explain(
     scale: str = "auto",
     confidence: float = 0.95,
     seed: int = 0,
+    sampling_error: float = 0.01,
     csv: Mapping[str, Any] | None = None,
     trust_model: bool = False,
     trust_pickle: bool = False,
@@ -94,6 +95,10 @@ def explain(
         Level of the intervals, between 0 and 1.
     seed
         Seed of the random draws.
+    sampling_error
+        Where trees are so deep that they cannot be compared with the whole background: how large
+        the standard error of a part may be, as a share of the largest part (both on average over
+        rows). As many background rows are drawn; `method` says how many.
     csv
         How CSV files are written, as for `biaskit.count`: those of the data, and of the background.
     trust_model
@@ -165,6 +170,7 @@ def explain(
         seed,
         trust,
         dialect=dialect_of(csv),
+        sampling_error=sampling_error,
     )
     medians = None if roles.facet else Medians()
     found = attributions_of(explained(request), medians=medians)
@@ -193,6 +199,7 @@ def attribute(
     output_class: Any = None,
     scale: str = "auto",
     seed: int = 0,
+    sampling_error: float = 0.01,
     csv: Mapping[str, Any] | None = None,
     trust_model: bool = False,
     trust_pickle: bool = False,
@@ -238,6 +245,7 @@ def attribute(
         seed,
         trust,
         dialect=dialect_of(csv),
+        sampling_error=sampling_error,
     )
     return attributions_of(explained(request))
 
@@ -253,6 +261,7 @@ def shap_values(
     output_class: Any = None,
     scale: str = "auto",
     seed: int = 0,
+    sampling_error: float = 0.01,
     csv: Mapping[str, Any] | None = None,
     trust_model: bool = False,
     trust_pickle: bool = False,
@@ -298,6 +307,7 @@ def shap_values(
         seed,
         trust,
         dialect=dialect_of(csv),
+        sampling_error=sampling_error,
     )
     values, rows = [], []
     _, about, batches = explained(request)

@@ -48,6 +48,8 @@ class Request:
     #: Parquet file for the values of each row, and the column with the rows' keys.
     values_to: str | os.PathLike[str] | None = None
     key: str | None = None
+    #: Largest error of the parts, relative to the largest, where the background has to be sampled.
+    sampling_error: float = 0.01
     #: How the data are written, and the background, where they are CSV files.
     dialect: Dialect | None = None
 
@@ -55,6 +57,10 @@ class Request:
         refuse_seed(self.seed)
         if self.data is None:
             raise RolesError("data is needed: the rows to explain")
+        if not 0 < self.sampling_error < 1:
+            raise RolesError(
+                f"sampling_error is a number between 0 and 1, not {self.sampling_error!r}"
+            )
         if self.scale not in _SCALES:
             raise RolesError(f"no scale {self.scale!r}; {did_you_mean(self.scale, _SCALES)}")
 

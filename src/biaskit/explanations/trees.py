@@ -11,7 +11,7 @@ import math
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,15 @@ from biaskit._kernels import trees as kernels
 from biaskit.explanations.declined import Declined
 from biaskit.explanations.models.ensembles import UNREACHED, Ensemble
 
-__all__ = ["MOST_FEATURES", "Codes", "TreeValues", "in_threads", "refuse_unfit"]
+__all__ = [
+    "MOST_FEATURES",
+    "Codes",
+    "Effort",
+    "TreeValues",
+    "effort",
+    "in_threads",
+    "refuse_unfit",
+]
 
 MOST_FEATURES = kernels.MOST_FEATURES
 #: Most bits in the pattern of a group of several leaves.
@@ -28,7 +36,7 @@ _BITS = 8
 #: Most numbers in tables that are kept; larger tables are rebuilt for every batch of rows.
 _MOST_RESIDENT = 1 << 26
 #: Most numbers in all tables; more would take too long to compute.
-_MOST_NUMBERS = 1 << 33
+_MOST_NUMBERS = 1 << 35
 #: LightGBM treats values closer to 0 than this as 0.
 _ZERO = 1.0000000180025095e-35
 
@@ -268,24 +276,11 @@ class _Layout:
 
     def __init__(self, ensemble: Ensemble, codes: Codes):
         one, nodes = ensemble, codes.nodes
-        different = np.empty(len(one.left), dtype=np.int32)
-        refuse_unfit(kernels.distinct(one.parent, one.feature, MOST_FEATURES, different))
-        reached = one.parent != UNREACHED
-        size = different + one.splits
-        small = reached & (size <= _BITS)
-        # The highest node of each small subtree, and single leaves that lie deeper.
-        above = np.where(one.parent >= 0, small[np.maximum(one.parent, 0)], False)
-        alone = reached & (one.left < 0) & ~small
-        self.tops = np.flatnonzero((small & ~above) | alone).astype(np.int32)
-        if np.any(different[self.tops] > MOST_FEATURES):
-            raise Declined(f"more than {MOST_FEATURES} features on the way to a leaf")
-        self.groups = len(self.tops)
-        if (
-            int((np.int64(1) << size[self.tops].astype(np.int64)) @ (size[self.tops] + 1))
-            > _MOST_NUMBERS
-        ):
+        self.tops, bits = _groups(one)
+        if _numbers(bits) > _MOST_NUMBERS:
             raise Declined("too many leaves with many features on the way")
-        bits, splits = size[self.tops].astype(np.int64), one.splits[self.tops].astype(np.int64)
+        self.groups = len(self.tops)
+        splits = one.splits[self.tops].astype(np.int64)
         if int(bits.sum()) * codes.words > _MOST_RESIDENT:
             raise Declined("too many categories in too many splits")
         bit_start, leaf_start = _starts(bits), _starts(splits + 1)
@@ -319,6 +314,56 @@ class _Layout:
             first = max(first + 1, min(last, self.groups))
             edges.append(first)
         return list(itertools.pairwise(edges))
+
+
+def _groups(one: Ensemble) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Node at the top of each group, and the bits of the group's pattern.
+
+    Raises
+    ------
+    Declined
+        A path to a leaf has too many features.
+    """
+    different = np.empty(len(one.left), dtype=np.int32)
+    refuse_unfit(kernels.distinct(one.parent, one.feature, MOST_FEATURES, different))
+    reached = one.parent != UNREACHED
+    size = different + one.splits
+    small = reached & (size <= _BITS)
+    # The highest node of each small subtree, and single leaves that lie deeper.
+    above = np.where(one.parent >= 0, small[np.maximum(one.parent, 0)], False)
+    alone = reached & (one.left < 0) & ~small
+    tops = np.flatnonzero((small & ~above) | alone).astype(np.int32)
+    if np.any(different[tops] > MOST_FEATURES):
+        raise Declined(f"more than {MOST_FEATURES} features on the way to a leaf")
+    return tops, size[tops].astype(np.int64)
+
+
+def _numbers(bits: NDArray[np.int64]) -> int:
+    """Numbers in the tables of groups with so many bits."""
+    return int((np.int64(1) << bits) @ (bits + 1))
+
+
+class Effort(NamedTuple):
+    """What tables of an ensemble take."""
+
+    #: Numbers in the tables, and bits of the patterns that each row is looked up by.
+    numbers: int
+    bits: int
+
+    @property
+    def is_small(self) -> bool:
+        """Whether the tables are kept between batches."""
+        return self.numbers <= _MOST_RESIDENT
+
+
+def effort(ensemble: Ensemble) -> Effort | None:
+    """What tables of an ensemble take; None where there are none."""
+    try:
+        _, bits = _groups(ensemble)
+    except Declined:
+        return None
+    found = Effort(_numbers(bits), int(bits.sum()))
+    return found if found.numbers <= _MOST_NUMBERS else None
 
 
 def _starts(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
