@@ -112,7 +112,7 @@ def lay(roots: Any, nodes: Nodes, features: int, places: Places) -> int:
                 f, up = nodes.feature[parent], way[depth - 1]
                 if f < 0 or f >= features:
                     return BAD
-                cover, share = nodes.cover[parent], 1.0
+                cover, share = nodes.cover[parent], 0.5  # where no training row came
                 if cover > 0:
                     share = nodes.cover[node] / cover
                 places.reached[at] = places.reached[up] * share

@@ -390,8 +390,8 @@ def _leaf(
             side = 1 if nodes.left[up] == below else 2
             literals[first + k, side] |= 1 << (n_way + i)
             is_inside = up != top
-        if nodes.cover[up] > 0:
-            shares[first + k] *= nodes.cover[below] / nodes.cover[up]
+        came = nodes.cover[up]
+        shares[first + k] *= nodes.cover[below] / came if came > 0 else 0.5
         below, up = up, int64(nodes.parent[up])
     return int(n)
 

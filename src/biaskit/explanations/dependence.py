@@ -174,6 +174,8 @@ def outputs_of_task(task: Task) -> tuple[RowTable, Outputs]:
 def _by_walks(task: Task) -> tuple[RowTable, Outputs]:
     """Outputs of trees by walking down them."""
     trees, rows, scale = task.model.read_trees(), task.rows, task.request.scale
+    if trees.categories is not None:
+        raise Declined
     names = [*trees.outputs]
     chosen = chosen_outputs(names, task.request.output_class)
     if scale == "probability" and not (trees.is_probability or trees.is_log_odds):

@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biaskit.errors import DataError
-from biaskit.explanations.floats import matrix
-from biaskit.explanations.methods.method import Task
+from biaskit.explanations.methods.method import Numbers, Task
 from biaskit.explanations.models.ensembles import Ensemble
 from biaskit.explanations.rows import Rows
 
@@ -37,7 +36,9 @@ _MOST_STEPS = 1 << 24
 _TRIED, _PARTS, _EXPLAINED = 512, 8, 64
 
 
-def values_of(ensembles: Sequence[Ensemble], task: Task) -> tuple[TreesValues, str]:
+def values_of(
+    ensembles: Sequence[Ensemble], task: Task, numbers: Numbers
+) -> tuple[TreesValues, str]:
     """Values of some ensembles, and how they are computed, in the words of `method`.
 
     Raises
@@ -53,7 +54,7 @@ def values_of(ensembles: Sequence[Ensemble], task: Task) -> tuple[TreesValues, s
     if not task.rows.has_background:
         way = TreeValues if is_small else ForestValues
         return [way(one) for one in ensembles], "exact, path-dependent"
-    background = _Background(task.rows)
+    background = _Background(task.rows, numbers)
     if is_small and len(ensembles) == 1:
         made = [TreeValues(ensembles[0], background)]
         return made, f"exact, {background.rows:,} background rows"
@@ -79,15 +80,15 @@ def values_of(ensembles: Sequence[Ensemble], task: Task) -> tuple[TreesValues, s
 class _Background:
     """Columns of the background, batch by batch, and the number of rows that were read."""
 
-    def __init__(self, rows: Rows):
-        self._rows = rows
+    def __init__(self, rows: Rows, numbers: Numbers):
+        self._rows, self._numbers = rows, numbers
         self.rows = 0
 
     def __iter__(self) -> Iterator[list[NDArray[np.float64]]]:
         for batch in self._rows.background():
             self.rows += batch.rows
             if batch.rows:
-                yield matrix(batch, self._rows.features, "the background")
+                yield self._numbers(batch, "the background")
         if not self.rows:
             raise DataError("the background has no rows; give it at least one")
 

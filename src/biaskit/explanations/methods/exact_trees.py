@@ -7,9 +7,8 @@ import numpy as np
 from biaskit.errors import RolesError
 from biaskit.explanations.attributions import About
 from biaskit.explanations.declined import Declined
-from biaskit.explanations.floats import matrix
 from biaskit.explanations.methods.compared import values_of
-from biaskit.explanations.methods.method import Task, Values
+from biaskit.explanations.methods.method import Numbers, Task, Values
 from biaskit.explanations.models.ensembles import TreeModel
 from biaskit.explanations.models.model import chosen_outputs
 from biaskit.explanations.outputs import Walked, refuse_other_outputs, spread
@@ -29,14 +28,14 @@ class ExactTrees:
     def __init__(self, task: Task):
         trees = task.model.read_trees()
         _refuse_scale(task.request.scale, trees)
-        self._trees, self._features = trees, task.rows.features
+        self._numbers = Numbers(task)
         names = [*trees.outputs]
         self._chosen = chosen_outputs(names, task.request.output_class)
         ensembles = [*trees.outputs.values()]
-        self._values, how = values_of([ensembles[at] for at in self._chosen], task)
+        self._values, how = values_of([ensembles[at] for at in self._chosen], task, self._numbers)
         self._walked = Walked(trees, self._chosen)
         self.about = About(
-            features=self._features,
+            features=task.rows.features,
             outputs=tuple(names[at] for at in self._chosen),
             scale="probability" if trees.is_probability else "raw",
             unit=trees.unit,
@@ -46,7 +45,7 @@ class ExactTrees:
 
     def __call__(self, batch: Batch) -> Values:
         """Values, compared with a walk down the trees and with the model's own outputs."""
-        columns = matrix(batch, self._features, batch.where)
+        columns = self._numbers(batch, batch.where)
         found = np.stack([values(columns) for values in self._values])
         some = spread(batch.rows)
         walked = self._walked([column[some] for column in columns])

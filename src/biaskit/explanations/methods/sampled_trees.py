@@ -1,4 +1,4 @@
-"""Sampled trees: the values of the probability of log-odds, and of trees too deep for tables."""
+"""Sampled trees: the values of the probability that a margin is the log-odds of."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import numpy as np
 
 from biaskit.explanations.attributions import About
 from biaskit.explanations.declined import Declined
-from biaskit.explanations.floats import matrix
-from biaskit.explanations.methods.method import FEW_AT_ONCE, Task, Values
+from biaskit.explanations.methods.method import FEW_AT_ONCE, Numbers, Task, Values
 from biaskit.explanations.models.model import chosen_outputs
 from biaskit.explanations.outputs import Walked
 from biaskit.sources.batches import Batch
@@ -31,12 +30,12 @@ class SampledTrees:
         logistic = request.scale == "probability" and trees.is_log_odds
         if not logistic and not rows.has_background and task.model.outputs is not None:
             raise Declined
-        self._features = rows.features
+        self._numbers = Numbers(task)
         names = [*trees.outputs]
         self._chosen = chosen_outputs(names, request.output_class)
         self._walked = Walked(trees, self._chosen)
         drawn, whence = rows.compared
-        columns = matrix(drawn, self._features, drawn.where)
+        columns = self._numbers(drawn, drawn.where)
         self._values = [
             TreeWalks(trees.outputs[names[at]], columns, logistic=logistic, seed=request.seed)
             for at in self._chosen
@@ -44,7 +43,7 @@ class SampledTrees:
         is_probability = logistic or trees.is_probability
         why = f" ({task.why})" if task.why else ""
         self.about = About(
-            features=self._features,
+            features=rows.features,
             outputs=tuple(names[at] for at in self._chosen),
             scale="probability" if is_probability else "raw",
             unit="probability" if is_probability else trees.unit,
@@ -56,7 +55,7 @@ class SampledTrees:
 
     def __call__(self, batch: Batch) -> Values:
         """Values by walks in random orders of the features, with the noise of the sampling."""
-        columns = matrix(batch, self._features, batch.where)
+        columns = self._numbers(batch, batch.where)
         self._walked(columns)
         values, noise = zip(*(values(columns) for values in self._values), strict=True)
         return Values(np.stack(values), np.stack(noise))

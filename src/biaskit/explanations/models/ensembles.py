@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biaskit.errors import DataError
+from biaskit.explanations.floats import Categories
 
 __all__ = [
     "MOST_DEPTH",
@@ -54,6 +55,8 @@ class TreeModel:
     has_names: bool = True
     #: Addition to the text of the method, such as the number of rounds that are used.
     remark: str = ""
+    #: Categories of the columns whose values the trees know by their codes; None without any.
+    categories: Categories | None = None
 
     @property
     def features(self) -> tuple[str, ...]:

@@ -35,7 +35,9 @@ def of_lightgbm(model: Any) -> Model | None:
     if not isinstance(model, (lightgbm.Booster, lightgbm.LGBMModel)):
         return None
     booster = getattr(model, "booster_", model)
-    return _booster(model, booster).model(lambda: from_lightgbm(booster.model_to_string()))
+    return _booster(model, booster).model(
+        lambda: from_lightgbm(booster.model_to_string(), knows_categories=True)
+    )
 
 
 def lightgbm_file(path: Path, trust: bool) -> Any:

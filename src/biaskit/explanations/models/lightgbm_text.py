@@ -17,11 +17,20 @@ _CATEGORICAL, _DEFAULT_LEFT = 1, 2
 _CATEGORIES = "\npandas_categorical:"
 #: Treatment of missing values by a split, in two bits of its type.
 _NONE, _ZERO, _NAN = 0, 1, 2
+#: In their place, for splits by categories.
+_SET = 4
 _LOGS = {"poisson", "gamma", "tweedie"}
 
 
-def from_lightgbm(text: str) -> TreeModel:
+def from_lightgbm(text: str, *, knows_categories: bool = False) -> TreeModel:
     """Model in the text that LightGBM writes.
+
+    Parameters
+    ----------
+    text
+        The text.
+    knows_categories
+        Whether the caller turns the categories of pandas into their codes, which the trees have.
 
     Raises
     ------
@@ -31,7 +40,7 @@ def from_lightgbm(text: str) -> TreeModel:
         It holds something that the kernels do not support.
     """
     try:
-        return _read(text)
+        return _read(text, knows_categories)
     except (LookupError, ValueError, ArithmeticError) as error:
         if isinstance(error, DataError):
             raise
@@ -41,16 +50,13 @@ def from_lightgbm(text: str) -> TreeModel:
         ) from error
 
 
-def _read(text: str) -> TreeModel:
+def _read(text: str, knows_categories: bool) -> TreeModel:
     head, *blocks = text.split("\nTree=")
     if not head.startswith("tree"):
         raise DataError("this is not a model that LightGBM wrote: its first line is not 'tree'")
     kept = text.rpartition(_CATEGORIES)[2].strip() if _CATEGORIES in text else ""
-    if kept not in (
-        "",
-        "[]",
-        "null",
-    ):  # the trees' numbers are category codes, not those in the data
+    # The trees' numbers are then category codes, not those in the data.
+    if kept not in ("", "[]", "null") and not knows_categories:
         raise Declined("categories of pandas")
     about = _entries(head)
     features = tuple(about["feature_names"].split(" "))  # one for all outputs
@@ -77,7 +83,11 @@ def _read(text: str) -> TreeModel:
     nan_is_zero, zero_is_missing = missing.rules()
     made = {
         str(k) if outputs > 1 else "": part.ensemble(
-            features, 0.0, nan_is_zero=nan_is_zero, zero_is_missing=zero_is_missing
+            features,
+            0.0,
+            nan_is_zero=nan_is_zero,
+            zero_is_missing=zero_is_missing,
+            whole=missing.categorical,
         )
         for k, part in enumerate(parts)
     }
@@ -91,10 +101,18 @@ def _entries(block: str) -> dict[str, str]:
 
 
 class _Missing:
-    """Treatment of missing values by each feature, the same in every split."""
+    """Treatment of missing values by each feature, the same in every split.
+
+    A feature is either categorical or numeric; a missing category goes right.
+    """
 
     def __init__(self, features: int):
         self._kind = np.full(features, -1)
+
+    @property
+    def categorical(self) -> frozenset[int]:
+        """Features whose splits name categories."""
+        return frozenset(np.flatnonzero(self._kind == _SET).tolist())
 
     def add(self, feature: NDArray[np.int64], kind: NDArray[np.int64]) -> None:
         for f, k in {*zip(feature.tolist(), kind.tolist(), strict=True)}:
@@ -131,10 +149,10 @@ def _add(trees: Trees, entries: Mapping[str, str], scale: float, missing: _Missi
         return
     inner = leaves - 1
     kind = _indices(entries["decision_type"], inner)
-    if np.any(kind & _CATEGORICAL):
-        raise Declined("categorical splits")
     feature = _indices(entries["split_feature"], inner)
-    missing.add(feature, (kind >> 2) & 3)
+    is_categorical = (kind & _CATEGORICAL) != 0
+    missing.add(feature, np.where(is_categorical, _SET, (kind >> 2) & 3))
+    thresholds = _numbers(entries["threshold"], inner)
 
     def children(name: str) -> NDArray[np.int64]:
         found = _indices(entries[name], inner)
@@ -149,11 +167,32 @@ def _add(trees: Trees, entries: Mapping[str, str], scale: float, missing: _Missi
         left=children("left_child"),
         right=children("right_child"),
         feature=padded(feature),
-        threshold=padded(_numbers(entries["threshold"], inner)),
-        missing_left=padded(kind & _DEFAULT_LEFT),
+        threshold=padded(np.where(is_categorical, 0.0, thresholds)),
+        missing_left=padded(np.where(is_categorical, 0, kind & _DEFAULT_LEFT)),
         value=np.concatenate([np.zeros(inner), values]),
         cover=np.concatenate(counts),
+        sets=_sets(entries, np.flatnonzero(is_categorical), thresholds),
     )
+
+
+def _sets(
+    entries: Mapping[str, str], nodes: NDArray[np.intp], thresholds: NDArray[np.float64]
+) -> dict[int, NDArray[np.intp]]:
+    """Categories that go left at each node, which are bits of 32-bit words."""
+    if not len(nodes):
+        return {}
+    edges = _indices(entries["cat_boundaries"], int(entries["num_cat"]) + 1)
+    words = _numbers(entries["cat_threshold"], int(edges[-1])).astype(np.uint32)
+    if edges[0] != 0 or np.any(np.diff(edges) < 0):
+        raise DataError("the model is damaged: its sets of categories overlap")
+    made = {}
+    for node in nodes.tolist():
+        at = int(thresholds[node])
+        if not 0 <= at < len(edges) - 1:
+            raise DataError("the model is damaged: a node names a set that does not exist")
+        bits = np.unpackbits(words[edges[at] : edges[at + 1]].view(np.uint8), bitorder="little")
+        made[node] = np.flatnonzero(bits)
+    return made
 
 
 def _numbers(text: str, count: int) -> NDArray[np.float64]:

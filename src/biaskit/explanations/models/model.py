@@ -108,7 +108,7 @@ class Model:
     @property
     def is_numeric(self) -> bool:
         """Whether every feature is needed as a number."""
-        return isinstance(self.trees, TreeModel)
+        return isinstance(self.trees, TreeModel) and self.trees.categories is None
 
     def read_trees(self) -> TreeModel:
         """Trees of the model.
@@ -151,11 +151,12 @@ class Booster:
 
     def model(self, read: Callable[[], TreeModel | None]) -> Model:
         """The booster as a model; `read` reads its trees."""
-        trees = Declined("categorical splits") if self.categories.of else trees_or_why_not(read)
+        trees = trees_or_why_not(read)
         if isinstance(trees, TreeModel):
             names = self.classes if len(self.classes) == len(trees.outputs) else trees.outputs
             outputs = dict(zip(names, trees.outputs.values(), strict=True))
-            trees = replace(trees, own=self.margin, outputs=outputs)
+            categories = self.categories if self.categories.of else None
+            trees = replace(trees, own=self.margin, outputs=outputs, categories=categories)
         contributions = None
         if self.contributions is not None:
             contributions = Contributions(

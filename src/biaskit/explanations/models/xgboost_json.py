@@ -50,6 +50,8 @@ def from_xgboost_file(content: bytes) -> TreeModel:
         raise DataError(f"the model is not whole JSON: {error}; save it again") from error
     with _damage_named():
         best = (found["learner"].get("attributes") or {}).get("best_iteration")
+        if any(one.get("values") for one in _kept_categories(found["learner"])):
+            raise Declined("categories that the file stores")
         return _read(found["learner"], None if best is None else int(best) + 1, math.nan)
 
 
@@ -97,6 +99,13 @@ def _damage_named() -> Iterator[None]:
         ) from error
 
 
+def _kept_categories(learner: Mapping[str, Any]) -> Any:
+    """Encodings of the categories of each feature, as XGBoost stores them since version 3.1."""
+    booster = learner["gradient_booster"]
+    kept = booster.get("gbtree", booster).get("model", {}).get("cats") or {}
+    return kept.get("enc") or ()
+
+
 def _short(error: BaseException) -> str:
     text = repr(error)
     return text if len(text) <= 120 else f"{text[:117]}..."
@@ -136,12 +145,15 @@ def _read(learner: Mapping[str, Any], rounds: int | None, missing: float) -> Tre
         raise DataError("the model is damaged: its classes and trees differ in number")
     used, remark = _used(booster["model"], rounds, outputs)
     parts = [Trees() for _ in range(outputs)]
+    whole: set[int] = set()
     for number, (tree, output) in enumerate(zip(trees[:used], infos[:used], strict=True)):
         if not 0 <= int(output) < outputs:
             raise DataError("the model is damaged: a tree belongs to no class")
-        _add(parts[int(output)], tree, 1.0 if weights is None else weights[number])
+        whole |= _add(parts[int(output)], tree, 1.0 if weights is None else weights[number])
     made: dict[str, Ensemble] = {
-        str(k) if outputs > 1 else "": part.ensemble(features, base, rounds=True, missing=missing)
+        str(k) if outputs > 1 else "": part.ensemble(
+            features, base, rounds=True, missing=missing, whole=frozenset(whole)
+        )
         for k, (part, base) in enumerate(zip(parts, bases, strict=True))
     }
     is_log_odds = objective in _LOG_ODDS
@@ -166,24 +178,50 @@ def _used(model: Mapping[str, Any], rounds: int | None, outputs: int) -> tuple[i
     return used, best_rounds(rounds, total)
 
 
-def _add(trees: Trees, tree: Mapping[str, Any], weight: float) -> None:
-    if len(tree.get("categories_nodes", ())) or np.any(np.asarray(tree.get("split_type", 0))):
-        raise Declined("categorical splits")
+def _add(trees: Trees, tree: Mapping[str, Any], weight: float) -> set[int]:
+    """Add a tree; returns the features that it splits by categories."""
     if int(tree["tree_param"].get("size_leaf_vector", 1)) > 1:
         raise Declined("leaves with several outputs")
     with np.errstate(over="ignore"):
         conditions = np.asarray(tree["split_conditions"], dtype=np.float32)
     left = np.asarray(tree["left_children"])
+    right = np.where(left < 0, -1, np.asarray(tree["right_children"]))
+    feature, missing_left = np.asarray(tree["split_indices"]), np.asarray(tree["default_left"])
+    sets = _sets(tree)
+    if sets:  # XGBoost's sets go right
+        named = np.zeros(len(left), dtype=bool)
+        named[[*sets]] = True
+        left, right = np.where(named, right, left), np.where(named, left, right)
+        missing_left = np.where(named, 1 - missing_left, missing_left)
     trees.add(
         left=left,
-        right=np.where(left < 0, -1, np.asarray(tree["right_children"])),
-        feature=np.asarray(tree["split_indices"]),
+        right=right,
+        feature=feature,
         # A row goes left below the threshold: at most the preceding float.
         threshold=np.nextafter(conditions, np.float32(-np.inf)),
-        missing_left=np.asarray(tree["default_left"]),
+        missing_left=missing_left,
         value=conditions.astype(np.float64) * weight,
         cover=np.asarray(tree["sum_hessian"], dtype=np.float64),
+        sets=sets,
     )
+    return {int(feature[node]) for node in sets}
+
+
+def _sets(tree: Mapping[str, Any]) -> dict[int, Any]:
+    """Categories that each categorical node names."""
+    categorical = {*np.flatnonzero(np.asarray(tree.get("split_type", ()))).tolist()}
+    named = np.asarray(tree.get("categories_nodes", ()), dtype=np.int64).tolist()
+    starts = np.asarray(tree.get("categories_segments", ()), dtype=np.int64).tolist()
+    sizes = np.asarray(tree.get("categories_sizes", ()), dtype=np.int64).tolist()
+    values = np.asarray(tree.get("categories", ()), dtype=np.float64)
+    if not len(named) == len(starts) == len(sizes) or not categorical <= {*named}:
+        raise DataError("the model is damaged: its sets of categories and nodes differ in number")
+    made = {}
+    for node, start, size in zip(named, starts, sizes, strict=True):
+        if node not in categorical or not (start >= 0 and 0 <= size <= len(values) - start):
+            raise DataError("the model is damaged: a set of categories lies outside of them")
+        made[node] = values[start : start + size]
+    return made
 
 
 def _bases(text: Any, objective: str, classes: int) -> list[float]:
