@@ -464,7 +464,7 @@ def test_several_classes_are_a_block_each_or_one_of_them() -> None:
     assert [*biaskit.explain(boosted, PEOPLE, **GAP).output.unique()] == ["0", "1", "2"]
 
 
-def test_categorical_splits_are_left_to_their_library() -> None:
+def test_categorical_splits_are_explained_by_the_kernels() -> None:
     rows = PEOPLE.assign(city=np.array(["x", "y", "z"])[PEOPLE.age % 3])
     frame = rows[["city", "pay"]].astype({"city": "category"})
     label = ((rows.city == "y") & (rows.pay > 0)).astype(int)
@@ -476,25 +476,25 @@ def test_categorical_splits_are_left_to_their_library() -> None:
     ):
         model.fit(frame, label)
         report = biaskit.explain(model, rows, **GAP)
-        assert "'s own contributions, path-dependent (categorical splits)" in report.method[0]
+        assert report.method[0] == "trees, exact, path-dependent"
         added, total = parts(report)
         assert added == pytest.approx(total, abs=1e-5)
 
 
 @pytest.mark.slow
-def test_catboost_is_explained_by_itself() -> None:
+def test_catboost_is_explained_by_the_kernels() -> None:
     catboost = pytest.importorskip("catboost")
     model = catboost.CatBoostClassifier(
         iterations=4, depth=3, verbose=False, allow_writing_files=False, thread_count=1
     ).fit(PEOPLE[FEATURES].astype(float), PEOPLE.hired)
     report = biaskit.explain(model, PEOPLE, **GAP)
-    assert report.method[0] == "shap's TreeExplainer, path-dependent"
+    assert report.method[0] == "trees, exact, path-dependent"
     margin = model.predict(PEOPLE[FEATURES].astype(float), prediction_type="RawFormulaVal")
     women = (PEOPLE.sex == "F").to_numpy()
     assert parts(report)[1] == pytest.approx(margin[~women].mean() - margin[women].mean())
     compared = biaskit.explain(model, PEOPLE, **GAP, background=PEOPLE[:10])
     assert parts(compared)[1] == pytest.approx(parts(report)[1])
-    assert compared.method[0] == "shap's Exact, 10 rows of the background"
+    assert compared.method[0] == "trees, exact, 10 background rows"
 
 
 def test_deep_trees_are_exact(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -906,7 +906,7 @@ def test_categories_with_a_background(monkeypatch: pytest.MonkeyPatch) -> None:
     margin = model.predict(frame, raw_score=True)
     women = (PEOPLE.sex == "F").to_numpy()
     assert parts(report)[1] == pytest.approx(margin[~women].mean() - margin[women].mean())
-    assert report.method[0].startswith("shap's Exact, 20 rows of the background; categorical")
+    assert report.method[0] == "trees, exact, 20 background rows"
     boosted = xgboost.XGBClassifier(
         n_estimators=3, enable_categorical=True, max_cat_to_onehot=1, n_jobs=1
     ).fit(frame, label)

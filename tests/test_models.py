@@ -443,8 +443,7 @@ def test_a_formula_that_is_not_the_models_is_refused() -> None:
 def test_what_shap_says_of_trees_is_checked(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     model.fit(X, Y)
     alone = biaskit.explain(model, ROWS, **GAP)
-    monkeypatch.setattr(trees, "MOST_FEATURES", 1)
-    monkeypatch.setattr(trees, "_BITS", 1)
+    monkeypatch.setattr(trees.kernels, "MOST_CODES", 2)
     by_shap = biaskit.explain(model, ROWS, **GAP)
     assert by_shap.method[0].startswith("shap's TreeExplainer")
     assert by_shap.gap.tolist() == pytest.approx(alone.gap.tolist())
@@ -466,6 +465,7 @@ def test_what_a_library_says_of_its_trees_is_checked(
     library: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, _ = numbered(library)
+    monkeypatch.setattr(trees.kernels, "MOST_CODES", 2)
     booster = xgboost.Booster if library == "xgboost" else lightgbm.Booster
     real = booster.predict
 
@@ -598,14 +598,14 @@ CATEGORICAL_TEXT = {
 }
 
 
-def lightgbm_text(**changes: Any) -> str:
-    """LightGBM's text of one tree of categorical splits."""
+def lightgbm_text(kept: str = '[["a","b"]]', **changes: Any) -> str:
+    """LightGBM's text of one tree of categorical splits, with the categories that pandas had."""
     lines = "\n".join(f"{name}={value}" for name, value in {**CATEGORICAL_TEXT, **changes}.items())
     head = (
         "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nlabel_index=0\nmax_feature_idx=0\n"
         f"objective=regression\nfeature_names=pay\nfeature_infos=[0:9]\ntree_sizes={len(lines) + 8}"
     )
-    return f"{head}\n\nTree=0\n{lines}\n\n\nend of trees\n\npandas_categorical:null\n"
+    return f"{head}\n\nTree=0\n{lines}\n\n\nend of trees\n\npandas_categorical:{kept}\n"
 
 
 @pytest.mark.parametrize(
@@ -629,6 +629,33 @@ def test_no_text_of_lightgbm_is_loaded_by_it_without_consent(
     with pytest.raises(BiaskitError, match=r"--trust-model|damaged") as caught:
         biaskit.explain(tmp_path / "model.txt", ROWS)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"cat_boundaries": "0 999999999"},
+        {"cat_boundaries": "0 -1"},
+        {"cat_threshold": "1e300"},
+        {"threshold": "7 7"},
+        {"threshold": "-1 0"},
+        {"threshold": "nan 0"},
+        {"num_cat": -5},
+    ],
+    ids=str,
+)
+def test_damaged_categories_of_lightgbm_are_refused(
+    changes: dict[str, Any], tmp_path: Path
+) -> None:
+    """biaskit reads them itself where the data hold the codes."""
+    path = tmp_path / "model.txt"
+    path.write_text(lightgbm_text("null"))
+    rows = pd.DataFrame({"pay": [0.0, 1.0, 2.0, 40.0, None]})
+    found = biaskit.shap_values(path, rows)
+    path.write_text(lightgbm_text("null", **changes))
+    with pytest.raises(DataError, match="damaged"):
+        biaskit.explain(path, rows)
+    assert np.all(np.isfinite(found.values))
 
 
 @pytest.mark.parametrize("name", ["model.json", "model.ubj"])
@@ -656,7 +683,7 @@ def test_a_file_of_categories_with_consent(tmp_path: Path) -> None:
     found = biaskit.shap_values(tmp_path / "model.txt", ROWS, trust_model=True)
     expected = own(X.to_numpy(dtype=float))
     assert found.values.sum(axis=1) + found.base_values == pytest.approx(expected)
-    (tmp_path / "model.txt").write_text(lightgbm_text(num_leaves=3, leaf_value="1 2"))
+    (tmp_path / "model.txt").write_text(lightgbm_text("null", leaf_value="1 2"))
     with pytest.raises(DataError, match=r"damaged|cannot read it"):
         biaskit.explain(tmp_path / "model.txt", ROWS, trust_model=True)
 
@@ -799,8 +826,7 @@ def test_the_last_rows_are_checked_too(
     model: Any, options: dict[str, Any], method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if options.pop("shap", False):
-        monkeypatch.setattr(trees, "MOST_FEATURES", 1)
-        monkeypatch.setattr(trees, "_BITS", 1)
+        monkeypatch.setattr(trees.kernels, "MOST_CODES", 2)
     model.fit(X, Y)
     found = biaskit.explain(model, LATE[:-60], **GAP, **options)
     assert found.method[0].startswith(method)
@@ -810,6 +836,7 @@ def test_the_last_rows_are_checked_too(
 
 def test_what_a_library_says_of_later_rows_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     model, _ = numbered("xgboost")
+    monkeypatch.setattr(trees.kernels, "MOST_CODES", 2)
     real = xgboost.Booster.predict
     parts: list[Any] = []
 

@@ -407,20 +407,113 @@ def test_early_stopping_counts() -> None:
     assert len(one.roots) == model.best_iteration + 1
 
 
-def test_what_the_kernels_do_not_read_is_named() -> None:
-    import pandas as pd
+def test_splits_by_categories_are_read() -> None:
+    """Codes that the data hold, unknown and missing ones among them."""
+    rng = np.random.default_rng(5)
+    rows = np.stack([rng.integers(0, 9, 300).astype(float), FULL[:, 0]], axis=1)
+    label = 5 * np.isin(rows[:, 0], [1, 4, 7]) + rows[:, 1] + rng.normal(size=300) / 3
+    others = rows.copy()
+    others[::5, 0] = np.nan
+    others[1::5, 0] = 12.0
+    data = xgboost.DMatrix(rows, label, feature_types=["c", "q"], enable_categorical=True)
+    boosters = [
+        xgboost.train({"max_depth": 3, "max_cat_to_onehot": most, "nthread": 1}, data, 4)
+        for most in (1, 99)
+    ]
+    for most in (1, 99):
+        gbm = lightgbm.Dataset(rows, label, categorical_feature=[0])
+        options = {"num_leaves": 6, "min_data_per_group": 1, "max_cat_to_onehot": most}
+        options |= {"min_data_in_leaf": 3, "cat_smooth": 0.1, "cat_l2": 0.1}
+        boosters.append(lightgbm.train({**options, "verbose": -1, "num_threads": 1}, gbm, 4))
+    for booster in boosters:
+        found = read(booster)
+        assert any(len(one.sets) for one in found.outputs.values()), type(booster)
+        refuse_other_outputs(found, others, 1e-5)
+        contributions = (
+            booster.predict(others, pred_contrib=True)
+            if isinstance(booster, lightgbm.Booster)
+            else booster.predict(
+                xgboost.DMatrix(others, feature_types=["c", "q"], enable_categorical=True),
+                pred_contribs=True,
+            )
+        )
+        (one,) = found.outputs.values()
+        for values in (TreeValues(one), ForestValues(one)):
+            assert pytest.approx(contributions[:, :-1], abs=1e-5) == values([*others.T])[:-1].T
 
-    codes = pd.DataFrame({"c": pd.Categorical(["a", "b", "c"] * 100)})
-    model = xgboost.XGBClassifier(
-        n_estimators=2, enable_categorical=True, max_cat_to_onehot=1, n_jobs=1
+
+def test_symmetric_trees_are_read() -> None:
+    catboost = pytest.importorskip("catboost")
+    quiet = {"verbose": False, "allow_writing_files": False, "thread_count": 1}
+    for made in (
+        catboost.CatBoostClassifier(iterations=4, depth=3, **quiet).fit(HOLES, LABEL),
+        catboost.CatBoostRegressor(iterations=4, depth=3, nan_mode="Max", **quiet).fit(
+            HOLES, FULL[:, 0]
+        ),
+    ):
+        found = read(made)
+        refuse_other_outputs(found, HOLES, 1e-9)
+        theirs = made.get_feature_importance(catboost.Pool(HOLES), type="ShapValues")
+        (one,) = found.outputs.values()
+        assert pytest.approx(theirs[:, :-1], abs=1e-9) == ForestValues(one)([*HOLES.T])[:-1].T
+    assert read(
+        catboost.CatBoostClassifier(iterations=2, depth=2, **quiet).fit(FULL, LABEL)
+    ).is_log_odds
+    texts = np.array([["a"], ["b"], ["c"]] * 20, dtype=object)
+    hashed = catboost.CatBoostClassifier(iterations=2, cat_features=[0], **quiet).fit(
+        texts, [0, 1, 1] * 20
     )
-    model.fit(codes, (codes.c == "b").astype(int))
-    with pytest.raises(Declined, match="categorical"):
-        opened(model).read_trees()
-    gbm = lightgbm.LGBMClassifier(n_estimators=2, min_child_samples=1, verbose=-1, n_jobs=1)
-    gbm.fit(codes, (codes.c == "b").astype(int))
-    with pytest.raises(Declined, match="categorical"):
-        opened(gbm).read_trees()
+    with pytest.raises(Declined, match="keeps as hashes"):
+        opened(hashed).read_trees()
+
+
+def test_deep_forests_are_those_of_shap() -> None:
+    """Trees without a limit of their depth, whose ways have more features than tables take."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import shap
+
+    rng = np.random.default_rng(0)
+    rows = np.round(rng.normal(size=(600, 40)), 1)
+    label = (rows[:, 0] * rows[:, 1] + rows[:, 2] + rng.normal(size=600) > 0).astype(int)
+    model = sk.ExtraTreesClassifier(3, max_features=1, random_state=0).fit(rows, label)
+    (one,) = read(model).outputs.values()
+    with pytest.raises(Declined, match="more than 16 features"):
+        TreeValues(one)
+    for background in (None, rows[:70]):
+        way = "tree_path_dependent" if background is None else "interventional"
+        theirs = shap.TreeExplainer(model, background, feature_perturbation=way)
+        expected = theirs.shap_values(rows[:100], check_additivity=False)[:, :, 1]
+        columns = None if background is None else [*background.T]
+        values = ForestValues(one, columns)
+        found = values([*rows[:100].T])
+        assert pytest.approx(expected, abs=1e-7) == found[:-1].T  # shap's are float32
+        assert found[:-1].sum(axis=0) + values.base == pytest.approx(found[-1], abs=1e-12)
+
+
+def test_a_chain_of_a_thousand_splits() -> None:
+    """The deepest tree that is read: nothing is called for each level."""
+    n = 999
+    made = Trees()
+    made.add(
+        left=[*range(n, 2 * n), *[-1] * (n + 1)],
+        right=[*range(1, n), 2 * n, *[-1] * (n + 1)],
+        feature=[k % 3 for k in range(n)] + [0] * (n + 1),
+        threshold=np.arange(2.0 * n + 1) // 3,
+        missing_left=[0] * (2 * n + 1),
+        value=np.sin(np.arange(2 * n + 1.0)),
+        cover=[*range(n + 1, 1, -1), *[1] * (n + 1)],
+    )
+    one = made.ensemble(["a", "b", "c"], 0.0)
+    rows = np.array([[5.0, 9.0, 300.0], [333.0, 333.0, 333.0], [np.nan, 2.0, 50.0]])
+    game = naive.interventional(lambda mixed: naive.output(one, mixed), rows[0], rows[1:])
+    assert ForestValues(one, [*rows[1:].T])([*rows.T])[:-1, 0] == pytest.approx(game, abs=1e-12)
+    values = ForestValues(one)
+    found = values([*rows.T])
+    assert found[:-1].sum(axis=0) + values.base == pytest.approx(found[-1], abs=1e-12)
+
+
+def test_what_the_kernels_do_not_read_is_named() -> None:
     linear = xgboost.train({"booster": "gblinear"}, xgboost.DMatrix(FULL, LABEL), 2)
     assert opened(linear).trees is None
     hist = sk.HistGradientBoostingClassifier(categorical_features=[0], max_iter=2)

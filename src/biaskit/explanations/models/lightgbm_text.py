@@ -182,9 +182,12 @@ def _sets(
     if not len(nodes):
         return {}
     edges = _indices(entries["cat_boundaries"], int(entries["num_cat"]) + 1)
-    words = _numbers(entries["cat_threshold"], int(edges[-1])).astype(np.uint32)
+    numbers = _numbers(entries["cat_threshold"], int(edges[-1]))
     if edges[0] != 0 or np.any(np.diff(edges) < 0):
         raise DataError("the model is damaged: its sets of categories overlap")
+    if not np.all((numbers >= 0) & (numbers < 2**32) & (numbers == np.floor(numbers))):
+        raise DataError("the model is damaged: its sets of categories are not bits")
+    words = numbers.astype(np.uint32)
     made = {}
     for node in nodes.tolist():
         at = int(thresholds[node])

@@ -50,7 +50,7 @@ def from_xgboost_file(content: bytes) -> TreeModel:
         raise DataError(f"the model is not whole JSON: {error}; save it again") from error
     with _damage_named():
         best = (found["learner"].get("attributes") or {}).get("best_iteration")
-        if any(one.get("values") for one in _kept_categories(found["learner"])):
+        if any(len(one.get("values", ())) for one in _kept_categories(found["learner"])):
             raise Declined("categories that the file stores")
         return _read(found["learner"], None if best is None else int(best) + 1, math.nan)
 
