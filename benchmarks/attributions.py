@@ -4,6 +4,8 @@
 docs/benchmarks.md. Needs the ``bench`` extra. The model: XGBoost, 100 trees of depth 6, 14
 features of random normal numbers, 5 % of them missing. Every time is of the whole call, from the
 fitted model to the values; each call has run once before, so that nothing is compiled in it.
+``--adult adult.data`` names the census of 1994 from the UCI repository, for the forests; without it
+they learn from random columns with as many values each.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ NAMES = [f"x{i}" for i in range(14)]
 PACKAGES = {
     "peers": ("biaskit", "numpy", "numba", "shap", "xgboost", "woodelf-explainer"),
     "scale": ("biaskit", "numpy", "numba", "xgboost"),
+    "forests": ("biaskit", "numpy", "numba", "shap", "scikit-learn"),
 }
 THREADS = os.cpu_count() or 1
 
@@ -191,6 +194,93 @@ def peers(model: Any, rows: pd.DataFrame) -> str:
     return "\n".join([*lines, "", who_is_right(model, rows)])
 
 
+#: Rows of the forests that shap explains, and biaskit.
+FEW, MANY = 10, 500
+#: Columns of the census, and how many values they have.
+ADULT = {
+    "age": 73,
+    "workclass": 9,
+    "fnlwgt": 21_648,
+    "education": 16,
+    "education_num": 16,
+    "marital": 7,
+    "occupation": 15,
+    "relationship": 6,
+    "race": 5,
+    "sex": 2,
+    "gain": 119,
+    "loss": 92,
+    "hours": 94,
+    "country": 42,
+    "income": 2,
+}
+
+
+def adult(path: Path | None) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the census with texts as codes, and incomes; or random ones of the same kinds."""
+    if path is None:
+        rng = np.random.default_rng(0)
+        made = np.stack([rng.integers(0, most, 32_561) for most in ADULT.values()], axis=1)
+        made[:, -1] = made[:, 0] + 4 * made[:, 4] + rng.normal(size=len(made)) * 20 > 90
+    else:
+        table = pd.read_csv(path, names=[*ADULT], skipinitialspace=True, na_values="?")
+        made = table.apply(
+            lambda column: (
+                column if column.dtype.kind in "if" else column.astype("category").cat.codes
+            )
+        ).to_numpy()
+    return made[:, :-1].astype(float), made[:, -1].astype(int)
+
+
+def forests(path: Path | None) -> str:
+    """Table of scikit-learn's default random forest: few rows by shap, per row."""
+    import shap
+    from sklearn.ensemble import RandomForestClassifier
+
+    from biaskit.explanations.forests import ForestValues
+
+    rows, label = adult(path)
+    model = RandomForestClassifier(random_state=0, n_jobs=THREADS).fit(rows, label)
+    leaves = sum(tree.tree_.n_leaves for tree in model.estimators_)
+    features = rows.shape[1]
+    lines = [
+        "| what | shap, ms a row | biaskit, ms a row | ratio | largest difference |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    for title, way, background in (
+        ("100 background rows", "interventional", rows[-100:]),
+        ("path-dependent", "tree_path_dependent", None),
+    ):
+
+        def theirs(some: np.ndarray, way: str = way, background: Any = background) -> np.ndarray:
+            explainer = shap.TreeExplainer(model, background, feature_perturbation=way)
+            return np.asarray(explainer.shap_values(some, check_additivity=False))[:, :, 1]
+
+        def mine(some: np.ndarray, background: Any = background) -> np.ndarray:
+            (ensemble,) = opened(model).read_trees().outputs.values()
+            compared_with = None if background is None else [*background.T]
+            return ForestValues(ensemble, compared_with, threads=THREADS)([*some.T])[:-1].T
+
+        few, many = rows[:FEW], rows[:MANY]
+        difference = float(np.abs(theirs(few) - mine(few)).max())
+        pairs = [
+            (seconds(lambda: theirs(few)) / len(few), seconds(lambda: mine(many)) / len(many))  # noqa: B023
+            for _ in range(3)
+        ]
+        other, own = (1e3 * min(column) for column in zip(*pairs, strict=True))
+        lines.append(
+            f"| {title} | {other:.0f} | {own:.2f} | {other / own:.0f} | {difference:.0e} |"
+        )
+        print(lines[-1], flush=True)
+    which = "the census of 1994 (Adult)" if path else "random columns like those of Adult"
+    about = (
+        f"scikit-learn's default random forest on {which}: {len(model.estimators_)} trees, "
+        f"{leaves:,} leaves, {features} features. shap explains {FEW} rows, biaskit {MANY}, the "
+        "same among them; each time is of the whole call, divided by its rows."
+    )
+    return "\n".join([*lines, "", about])
+
+
 def scale(model: Any, rows: pd.DataFrame, most: int) -> str:
     one, two, _ = threads(model, rows)
     much, less = memory(model, most)
@@ -205,13 +295,17 @@ def main() -> None:
     warnings.simplefilter("ignore")
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=10_000_000, help="of the largest file")
-    parser.add_argument("--part", choices=["peers", "scale"], action="append")
+    parser.add_argument("--part", choices=[*PACKAGES], action="append")
+    parser.add_argument("--adult", type=Path, help="adult.data, for the forests")
     parser.add_argument("--write", action="store_true")
     args = parser.parse_args()
     rows = people(100_000)
     model = fitted(rows)
-    for part in args.part or ("peers", "scale"):
-        made = peers(model, rows) if part == "peers" else scale(model, rows, args.rows)
+    for part in args.part or PACKAGES:
+        if part == "forests":
+            made = forests(args.adult)
+        else:
+            made = peers(model, rows) if part == "peers" else scale(model, rows, args.rows)
         print(made)
         if args.write:
             write_section(f"attributions: {part}", made, packages=PACKAGES[part])
