@@ -104,7 +104,7 @@ def explain(
     trust_model
         Whether a library may open a model file that biaskit does not read itself: a pickle runs the
         code that it contains, and crafted files can crash the loaders of ONNX, skops and
-        categorical splits.
+        stored categories.
     trust_pickle
         Former name of `trust_model`.
 

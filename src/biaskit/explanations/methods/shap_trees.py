@@ -1,4 +1,4 @@
-"""shap's trees: path-dependent values of CatBoost, and of trees too deep for the kernels."""
+"""shap's trees: path-dependent values of trees that the kernels do not support."""
 
 from __future__ import annotations
 
