@@ -22,6 +22,7 @@ costs the same however many leaves lie below (as in Linear TreeSHAP, arXiv 2209.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,7 +37,7 @@ from biaskit._kernels import (
 )
 from biaskit._kernels.trees import MISSING_CODE, Nodes, goes_left
 
-__all__ = ["Places", "against", "lay", "path_dependent"]
+__all__ = ["Places", "against", "examples", "lay", "path_dependent"]
 
 #: Rows of the background that are the bits of a word.
 _WORD = 64
@@ -595,3 +596,14 @@ def _add(part: Any, sums: Any) -> None:
     """Add parts to sums."""
     for i in range(part.size):
         sums[i] += part[i]
+
+
+def examples() -> Iterator[tuple[Any, ...]]:
+    """Each kernel, and arguments of the types that it is called with."""
+    whole, long, real = np.zeros(1, np.int32), np.zeros(1, np.int64), np.zeros(1)
+    codes, bits, out = np.zeros((1, 1), np.uint16), np.zeros(1, np.uint64), np.zeros((1, 1))
+    nodes = Nodes(whole, whole, whole, whole, whole, np.zeros(1, np.uint8), long, bits, real, real)
+    places = Places(long, whole, whole, whole, whole, whole, whole, real, real)
+    yield lay, whole, nodes, 0, places
+    yield against, codes, 0, 0, codes, nodes, places, 0, out
+    yield path_dependent, codes, 0, 0, nodes, places, real, real, 0, out
