@@ -155,7 +155,9 @@ class Booster:
         if isinstance(trees, TreeModel):
             names = self.classes if len(self.classes) == len(trees.outputs) else trees.outputs
             outputs = dict(zip(names, trees.outputs.values(), strict=True))
-            categories = self.categories if self.categories.of else None
+            # Also where none are stored: texts cannot be the codes that the sets hold.
+            has_sets = any(one.sets for one in trees.outputs.values())
+            categories = self.categories if self.categories.of or has_sets else None
             trees = replace(trees, own=self.margin, outputs=outputs, categories=categories)
         contributions = None
         if self.contributions is not None:
