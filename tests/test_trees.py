@@ -77,15 +77,6 @@ def random_rows(rng: np.random.Generator, rows: int, features: int) -> np.ndarra
     return made
 
 
-def deep_against(one: Ensemble, background: np.ndarray) -> ForestValues:
-    """Values without tables."""
-    return ForestValues(one, [*background.T], threads=2)
-
-
-def deep_path_dependent(one: Ensemble) -> ForestValues:
-    return ForestValues(one, threads=2)
-
-
 @settings(max_examples=30, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
@@ -105,7 +96,7 @@ def test_values_are_those_of_the_definition(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tree_values, "_BITS", bits)  # however the trees are cut into groups
         tabulated = TreeValues(one, [[*background.T]], threads=2)
-    for values in (tabulated, deep_against(one, background)):
+    for values in (tabulated, ForestValues(one, [*background.T], threads=2)):
         found = values([*explained.T])
         assert found[-1] == pytest.approx(naive.output(one, explained))
         assert values.base == pytest.approx(naive.output(one, background).mean())
@@ -130,7 +121,7 @@ def test_path_dependent_values_are_those_of_the_definition(
     if np.any(one.cover[inner] == 0):  # a share of no rows is not defined
         one = replace_covers(one)
     explained = random_rows(rng, 2, features)
-    for values in (TreeValues(one), deep_path_dependent(one)):
+    for values in (TreeValues(one), ForestValues(one, threads=2)):
         found = values([*explained.T])
         assert found[:-1].sum(axis=0) + values.base == pytest.approx(found[-1])
         for i, row in enumerate(explained):
