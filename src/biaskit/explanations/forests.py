@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biaskit._kernels import forests as kernels
-from biaskit._kernels import walks
 from biaskit.explanations.declined import Declined
 from biaskit.explanations.models.ensembles import UNREACHED, Ensemble
 from biaskit.explanations.trees import Codes, in_threads, refuse_unfit
@@ -130,7 +129,7 @@ class ForestValues:
         found = np.full(codes.shape[1], one.base)
 
         def walk(start: int, stop: int) -> None:
-            refuse_unfit(walks.margins(codes, start, stop, one.roots, self._codes.nodes, found))
+            refuse_unfit(kernels.margins(codes, start, stop, one.roots, self._codes.nodes, found))
 
         in_threads(walk, codes.shape[1], self._threads)
         return found

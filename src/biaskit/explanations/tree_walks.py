@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from biaskit._kernels import walks
+from biaskit._kernels import forests as kernels
 from biaskit.explanations.models.ensembles import Ensemble
 from biaskit.explanations.trees import Codes, in_threads, refuse_unfit
 
@@ -31,7 +31,7 @@ class TreeOutputs:
         out = np.full(codes.shape[1], one.base)
 
         def walk(start: int, stop: int) -> None:
-            refuse_unfit(walks.margins(codes, start, stop, one.roots, self._codes.nodes, out))
+            refuse_unfit(kernels.margins(codes, start, stop, one.roots, self._codes.nodes, out))
 
         in_threads(walk, codes.shape[1], self._threads)
         return out
@@ -101,11 +101,11 @@ class TreeWalks:
         one = self._ensemble
         out = np.zeros((rows.shape[1] + 1, len(rows)))
         noise = np.zeros_like(out)
-        trees = walks.Trees(one.roots, self._codes.nodes, float(one.base), bool(self._logistic))
+        trees = kernels.Trees(one.roots, self._codes.nodes, float(one.base), bool(self._logistic))
         seed = self._seed + self._before * 7_919
 
         def walk(start: int, stop: int) -> None:
-            refuse_unfit(walks.walk(rows, start, stop, background, used, seed, trees, out, noise))
+            refuse_unfit(kernels.walk(rows, start, stop, background, used, seed, trees, out, noise))
 
         in_threads(walk, len(rows), self._threads)
         return out, noise
