@@ -227,7 +227,7 @@ def _reader_of(format_: str) -> Callable[[list[File], Known], _FileSource]:
         from biaskit.sources.parquet.source import ParquetFiles
 
         return ParquetFiles
-    from biaskit.sources.text.texts import JsonLinesFiles
+    from biaskit.sources.text.lines import JsonLinesFiles
 
     return JsonLinesFiles
 
