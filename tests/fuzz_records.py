@@ -19,12 +19,13 @@ import pyarrow as pa
 
 from biaskit.counts.roles import Roles
 from biaskit.errors import DataError
-from biaskit.sources.batches import Ask, Batch, Cells, Counting, Part
+from biaskit.sources.batches import Ask, Batch, Counting, Part
+from biaskit.sources.coded.cells import Cells
 from biaskit.sources.grids import encoders_of
 from biaskit.sources.histogram import Histograms
-from biaskit.sources.text.blocks import SPARE, Block
 from biaskit.sources.text.found import Kernel
 from biaskit.sources.text.records import Columns, by_library
+from biaskit.sources.text.whole_lines import SPARE, Block
 
 COLUMNS, NUMERIC = ["g", "y", "w", "né", "a.b", "deep.er.x"], ["w"]
 # Values of each kind that a column may have, and of no kind.

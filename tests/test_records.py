@@ -18,9 +18,9 @@ from biaskit._kernels.records import FIELDS, Found, Wanted, records
 from biaskit.errors import BiaskitError
 from biaskit.sources.batches import Ask
 from biaskit.sources.text import lines
-from biaskit.sources.text.blocks import SPARE, Block
 from biaskit.sources.text.found import Kernel, Tables, kernels_pay
 from biaskit.sources.text.records import Columns
+from biaskit.sources.text.whole_lines import SPARE, Block
 
 MUTANTS = 60 if os.environ.get("NUMBA_DISABLE_JIT") == "1" else 1_500
 

@@ -10,9 +10,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from biaskit.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from biaskit.counts.facets import Facet
     from biaskit.counts.roles import Roles
     from biaskit.sources.encode import Encoder
@@ -21,7 +18,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Ask",
     "Batch",
-    "Cells",
     "Counting",
     "Part",
     "Source",
@@ -62,24 +58,6 @@ class Batch:
     def add_to(self, histograms: Histograms) -> None:
         """Add the rows to the counts."""
         histograms.add_rows(self)
-
-
-@dataclass(frozen=True)
-class Cells:
-    """Counts of some rows, over codes that mean the same in every part."""
-
-    #: For each facet, arrays with an axis for each of its columns, in `codes`' terms: numbers of
-    #: rows and, where rows are weighted, sums of the weights and of their squares.
-    tables: Mapping[Facet, Sequence[NDArray[Any]]]
-    #: For each column, the encoder's code of each place on its axis.
-    codes: Mapping[str, NDArray[np.intp]]
-    rows: int
-    where: str
-    done: float | None = None
-
-    def add_to(self, histograms: Histograms) -> None:
-        """Add the rows to the counts."""
-        histograms.add_cells(self.codes, self.tables, self.rows, self.where)
 
 
 class Counting(NamedTuple):

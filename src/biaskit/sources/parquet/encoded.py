@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from biaskit.counts.facets import Facet
 from biaskit.errors import DataError
-from biaskit.sources.batches import Batch, Cells, Counting, of_record_batch
+from biaskit.sources.batches import Batch, Counting, of_record_batch
+from biaskit.sources.coded.cells import Cells
 from biaskit.sources.files.ahead import in_order
 from biaskit.sources.files.partitions import of_folders, partition_arrays, with_folders
 from biaskit.sources.files.places import File

@@ -9,7 +9,8 @@ from itertools import groupby
 from typing import ClassVar
 
 from biaskit.counts.roles import Roles
-from biaskit.sources.batches import Ask, Batch, Cells, Counting, of_record_batch
+from biaskit.sources.batches import Ask, Batch, Counting, of_record_batch
+from biaskit.sources.coded.cells import Cells
 from biaskit.sources.files.partitions import names_with_folders, of_folders, with_folders
 from biaskit.sources.files.places import File, RemoteFile
 from biaskit.sources.files.reading import ColumnPath, Sizes, readable

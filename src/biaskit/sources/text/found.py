@@ -20,8 +20,8 @@ from biaskit.errors import DataError
 from biaskit.sources.batches import Ask, Counting
 from biaskit.sources.encode import Encoder, kind_of, numbers
 from biaskit.sources.files.reading import kernels_choice, kernels_run
-from biaskit.sources.text.blocks import SPARE, Block
 from biaskit.sources.text.records import NOWHERE, Columns, names_in, record_of, value_at
+from biaskit.sources.text.whole_lines import SPARE, Block
 
 if TYPE_CHECKING:
     from biaskit._kernels.records import Found

@@ -9,16 +9,17 @@ from collections.abc import Generator, Iterator
 from contextlib import closing
 from typing import ClassVar
 
-from biaskit.sources.batches import Ask, Batch, Cells, Counting, refuse_missing_columns
+from biaskit.sources.batches import Ask, Batch, Counting, refuse_missing_columns
+from biaskit.sources.coded.cells import Cells
 from biaskit.sources.files.ahead import in_order
 from biaskit.sources.files.partitions import names_with_folders, of_folders, with_folders
 from biaskit.sources.files.places import File
 from biaskit.sources.files.reading import ColumnPath, Sizes, readable
 from biaskit.sources.files.turns import Known, looked_into, opened_in_turn
-from biaskit.sources.text.blocks import Block, Blocks
 from biaskit.sources.text.found import Kernel, Tables, kernels_pay
 from biaskit.sources.text.records import LETTERS, ROWS, Columns, by_library, names_in, record_of
 from biaskit.sources.text.texts import LINE, OpenText, lines_of, opening, paths
+from biaskit.sources.text.whole_lines import Block, Blocks
 
 __all__ = ["JsonLinesFiles"]
 
@@ -108,9 +109,8 @@ def _parsed(
         for block, read, made in found:
             if made is None:
                 JsonLinesFiles.bytes_by_library += block.size
-                lines = lines_of(
-                    io.BytesIO(block.part(0, block.size)), file.path, line, encoding="utf-8"
-                )
+                text = io.TextIOWrapper(io.BytesIO(block.part(0, block.size)), encoding="utf-8")
+                lines = lines_of(text, file.path, line)
                 for part in by_library(lines, ask.columns, where, line):
                     line += part.lines
                     yield read, part

@@ -55,7 +55,7 @@ class OpenText:
         self.is_closed = False
         self._raw: Any = None
         self._text: Any = None
-        self._beginning: Any = None
+        self._lines: Any = None
         self._refuse_mislabelled(bytes(data.read(0, 4)))
 
     @property
@@ -89,12 +89,12 @@ class OpenText:
 
     def first_lines(self, **options: Any) -> Iterator[str]:
         """Lines from the start, for a look at them before the text is read."""
-        return lines_of(self.beginning(), self.path, **options)
+        self._lines = io.TextIOWrapper(self.beginning(), **{"encoding": "utf-8-sig"} | options)
+        return lines_of(self._lines, self.path)  # kept, since it closes the stream when collected
 
     def beginning(self) -> Any:
         """Stream of the text from the start, for a look at it before it is read."""
-        self._beginning = self._plain(self.data.beginning())  # kept as `text` is
-        return self._beginning
+        return self._plain(self.data.beginning())
 
     def close(self) -> None:
         """Close the file."""
@@ -131,11 +131,8 @@ class OpenText:
                 )
 
 
-def lines_of(
-    stream: Any, path: File, before: int = 0, *, encoding: str = "utf-8-sig", **options: Any
-) -> Iterator[str]:
-    """Lines of a stream of bytes, none of them longer than `LINE`; `before` lines precede them."""
-    text = io.TextIOWrapper(stream, encoding=encoding, **options)
+def lines_of(text: io.TextIOBase, path: File, before: int = 0) -> Iterator[str]:
+    """Lines of a text, none of them longer than `LINE`; `before` lines precede them."""
     while line := text.readline(LINE):
         before += 1
         if len(line) == LINE:

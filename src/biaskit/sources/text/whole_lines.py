@@ -1,4 +1,4 @@
-"""Blocks: a stream of text in pieces of whole lines, as kernels take them."""
+"""Whole lines of a text in blocks, as kernels take them."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""codes of columns as bytes, and the counts of their combinations, for all formats."""
