@@ -11,7 +11,7 @@ import json
 import random
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,10 +24,11 @@ from biaskit.sources.coded.cells import Cells
 from biaskit.sources.grids import encoders_of
 from biaskit.sources.histogram import Histograms
 from biaskit.sources.text.found import Kernel
-from biaskit.sources.text.records import Columns, by_library
+from biaskit.sources.text.records import Columns, Origin, as_columns, records_in
 from biaskit.sources.text.whole_lines import SPARE, Block
 
 COLUMNS, NUMERIC = ["g", "y", "w", "né", "a.b", "deep.er.x"], ["w"]
+ORIGIN = Origin("x.jsonl")
 # Values of each kind that a column may have, and of no kind.
 TEXTS = [
     '"F"', '"M"', '"\\u0046"', '"a\\"b\\\\"', '"\\ud800"', '"\\ud83d\\ude00"', '"é🎉"', '""',
@@ -137,11 +138,15 @@ def told(arrays: dict[str, Any], name: str) -> Any:
     return str(kind), repr(array.to_pylist())
 
 
+def _by_library(lines: Iterable[str], columns: Sequence[str]) -> Iterator[Columns]:
+    return as_columns(records_in(lines, ORIGIN, 7), columns, ORIGIN)
+
+
 def of_library(block: bytes) -> Any:
     """What the standard library makes of a text."""
     lines = io.TextIOWrapper(io.BytesIO(block), encoding="utf-8")
     try:
-        parts = [*by_library(lines, COLUMNS, "x.jsonl", 7)]
+        parts = [*_by_library(lines, COLUMNS)]
     except UnicodeDecodeError:
         return "not UTF-8"
     except DataError as error:
@@ -155,7 +160,7 @@ def of_library(block: bytes) -> Any:
 
 def kernel() -> Kernel:
     """The kernel for the columns."""
-    return Kernel(Ask(COLUMNS, NUMERIC), "x.jsonl")
+    return Kernel(Ask(COLUMNS, NUMERIC), ORIGIN)
 
 
 def of_kernel(kernel: Kernel, block: bytes) -> Any:
@@ -178,7 +183,7 @@ def counted_by_kernel(block: bytes, given: Mapping[str, Any] = ROLES[0]) -> Any:
     """Tables that the kernel makes of a text; None where it leaves it to the library."""
     roles = Roles(**given)
     ask = _ask(roles)
-    part = Kernel(ask, "x.jsonl").made(Block(np.frombuffer(block + SPARE, np.uint8), len(block)))
+    part = Kernel(ask, ORIGIN).made(Block(np.frombuffer(block + SPARE, np.uint8), len(block)))
     if part is None:
         return None
     if isinstance(part, Columns):
@@ -190,9 +195,7 @@ def counted_by_library(block: bytes, given: Mapping[str, Any] = ROLES[0]) -> Any
     """Tables of the rows that the standard library finds in a text, or the error."""
     ask = _ask(Roles(**given))
     lines = io.TextIOWrapper(io.BytesIO(block), encoding="utf-8")
-    return _tables(
-        ask, (_batch(ask, part) for part in by_library(lines, ask.columns, "x.jsonl", 7))
-    )
+    return _tables(ask, (_batch(ask, part) for part in _by_library(lines, ask.columns)))
 
 
 def _ask(roles: Roles) -> Ask:

@@ -19,7 +19,7 @@ from biaskit.errors import BiaskitError
 from biaskit.sources.batches import Ask
 from biaskit.sources.text import lines
 from biaskit.sources.text.found import Kernel, Tables, kernels_pay
-from biaskit.sources.text.records import Columns
+from biaskit.sources.text.records import Columns, Origin
 from biaskit.sources.text.whole_lines import SPARE, Block
 
 MUTANTS = 60 if os.environ.get("NUMBA_DISABLE_JIT") == "1" else 1_500
@@ -97,7 +97,7 @@ def test_a_key_that_one_row_of_a_later_block_has(
 def made(text: bytes, columns: list[str]) -> Columns | Tables | None:
     """What the kernel makes of a text."""
     block = Block(np.frombuffer(text + SPARE, np.uint8), len(text))
-    return Kernel(Ask(columns, []), "x").made(block)
+    return Kernel(Ask(columns, []), Origin("x")).made(block)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from biaskit.sources.files.globs import matches_here
 from biaskit.sources.files.local import refuse_dvc
 from biaskit.sources.files.partitions import partition_of
 from biaskit.sources.files.places import File, RemoteFile, remote_files
-from biaskit.sources.files.reading import FORMATS
+from biaskit.sources.files.reading import IN_FOLDERS
 from biaskit.store.addresses import in_one_line, is_address, said
 
 __all__ = ["expanded", "files_of"]
@@ -55,7 +55,7 @@ def files_of(
         if not text:
             raise DataError("a path is empty; name a file, or give '.' for the current folder")
         if filesystem is not None or is_address(text):
-            files += remote_files(text, filesystem, FORMATS)
+            files += remote_files(text, filesystem, IN_FOLDERS)
             continue
         try:
             files += _local_files(text)
@@ -124,7 +124,7 @@ def _in_folders(folders: Sequence[Path], what: str) -> list[Path]:
     """Files of data in some folders; `what` begins the error if there is none."""
     found = {path for folder in folders for path in _inside(folder) if _is_data(path, folder)}
     if not found:
-        raise DataError(f"{what} no file ending in {listed([*FORMATS])}")
+        raise DataError(f"{what} no file ending in {listed([*IN_FOLDERS])}")
     return sorted(found)
 
 
@@ -141,7 +141,7 @@ def _inside(folder: Path) -> Iterator[Path]:
 def _is_data(path: Path, folder: Path) -> bool:
     parts = path.relative_to(folder).parts
     hidden = any(part.startswith((".", "_")) for part in parts)
-    known = any(suffix.lower() in FORMATS for suffix in path.suffixes[-2:])
+    known = any(suffix.lower() in IN_FOLDERS for suffix in path.suffixes[-2:])
     return path.is_file() and known and not hidden
 
 

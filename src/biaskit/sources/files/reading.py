@@ -18,6 +18,7 @@ from biaskit.store.addresses import without_secrets
 __all__ = [
     "COMPRESSIONS",
     "FORMATS",
+    "IN_FOLDERS",
     "ColumnPath",
     "Sizes",
     "format_of",
@@ -33,7 +34,11 @@ FORMATS = {
     ".tsv": "csv",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
+    ".json": "json",
 }
+#: Endings of the files that a folder stands for: a JSON document beside others may describe them,
+#: so it is named by itself.
+IN_FOLDERS = tuple(ending for ending, format_ in FORMATS.items() if format_ != "json")
 # Names of files that hold counts, and of pages that carry them.
 _OF_COUNTS = (".counts", ".html", ".htm")
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
@@ -53,7 +58,7 @@ class ColumnPath(NamedTuple):
 
 
 def format_of(path: File, otherwise: str | None = None) -> str:
-    """Format of a file by its name: ``parquet``, ``csv`` or ``jsonl``.
+    """Format of a file by its name: ``parquet``, ``csv``, ``jsonl`` or ``json``.
 
     Where its name does not say, it is `otherwise`, or an error.
     """

@@ -20,7 +20,7 @@ from biaskit.errors import DataError
 from biaskit.sources.batches import Ask, Counting
 from biaskit.sources.encode import Encoder, kind_of, numbers
 from biaskit.sources.files.reading import kernels_choice, kernels_run
-from biaskit.sources.text.records import NOWHERE, Columns, names_in, record_of, value_at
+from biaskit.sources.text.records import NOWHERE, Columns, Origin, names_in, record_of, value_at
 from biaskit.sources.text.whole_lines import SPARE, Block
 
 if TYPE_CHECKING:
@@ -73,15 +73,15 @@ class Kernel:
     ----------
     ask
         The needed columns, and whether counts of them suffice.
-    where
-        Name of the file, for errors.
+    origin
+        Where the lines are from, for errors.
     """
 
-    def __init__(self, ask: Ask, where: str):
+    def __init__(self, ask: Ask, origin: Origin):
         from biaskit._kernels.records import Wanted
 
         self._ask = ask
-        self._where = where
+        self._origin = origin
         columns = [*ask.columns]
         # A column is the value under its name, or else at its path.
         paths = {name: name.split(".") for name in columns if "." in name}
@@ -179,7 +179,7 @@ class Kernel:
             columns[name] = _Column(values, codes, of_rows, bool(found.columns[place, FRACTION]))
         names = names_in(first)
         if self._ask.counting is not None:
-            counts = _Counts(self._ask.counting, columns, rows, self._where)
+            counts = _Counts(self._ask.counting, columns, rows, self._origin.file)
             tables = counts.tables()
             if tables is not None:
                 return Tables(counts.codes, tables, rows, lines, names, [*columns])
@@ -200,7 +200,7 @@ class Kernel:
         first = None
         added: list[list[Any]] = [[] for _ in self._ask.columns]
         for row, line, start, end in found.odd[: found.told[ODD]].tolist():
-            record = record_of(block.part(start, end).decode(), self._where, line)
+            record = record_of(block.part(start, end).decode(), self._origin, line)
             if row == 0:
                 first = record
             for place, name in enumerate(self._ask.columns):

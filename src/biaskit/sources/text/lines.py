@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import itertools
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
-from typing import ClassVar
+from functools import partial
+from typing import Any, ClassVar
 
 from biaskit.sources.batches import Ask, Batch, Counting, refuse_missing_columns
 from biaskit.sources.coded.cells import Cells
@@ -16,20 +17,29 @@ from biaskit.sources.files.partitions import names_with_folders, of_folders, wit
 from biaskit.sources.files.places import File
 from biaskit.sources.files.reading import ColumnPath, Sizes, readable
 from biaskit.sources.files.turns import Known, looked_into, opened_in_turn
+from biaskit.sources.text.documents import OnLines, is_document, records_of
 from biaskit.sources.text.found import Kernel, Tables, kernels_pay
-from biaskit.sources.text.records import LETTERS, ROWS, Columns, by_library, names_in, record_of
+from biaskit.sources.text.records import (
+    LETTERS,
+    ROWS,
+    Columns,
+    Origin,
+    as_columns,
+    names_in,
+    records_in,
+)
 from biaskit.sources.text.texts import LINE, OpenText, lines_of, opening, paths
 from biaskit.sources.text.whole_lines import Block, Blocks
 
 __all__ = ["JsonLinesFiles"]
 
-# Bytes of JSON Lines parsed at a time, and bytes from which a line is cut.
+# Bytes of JSON parsed at a time, and bytes from which a line is cut.
 _BLOCK = 1 << 21
 _LONGEST = 4 * LINE
 
 
 class JsonLinesFiles:
-    """Files with one JSON object per line as a source."""
+    """Files of JSON records as a source: one per line, or in an array."""
 
     #: Bytes that the standard library has parsed in this process.
     bytes_by_library: ClassVar[int] = 0
@@ -43,18 +53,16 @@ class JsonLinesFiles:
         path, found = self._files[0], dict[str, None]()
         with readable(path), looked_into(path, self._known, from_start=True) as data:
             letters = 0
-            lines = OpenText(path, data).first_lines()
-            for line, record in enumerate(itertools.islice(lines, ROWS), 1):
-                if record.strip():
-                    found.update(dict.fromkeys(names_in(record_of(record, str(path), line))))
-                letters += len(record)
+            for _, record, length in itertools.islice(_first_records(OpenText(path, data)), ROWS):
+                found.update(dict.fromkeys(names_in(record or {})))
+                letters += length
                 if letters > LETTERS:
                     break
         return names_with_folders(list(found), path)
 
     def paths(self, counting: Counting) -> Iterator[ColumnPath]:
         """How each file would be read, and why."""
-        return paths(self._files, "json", "JSON Lines have no encoded form")
+        return paths(self._files, "json", "JSON has no encoded form")
 
     def parts(self, ask: Ask) -> Iterator[Batch | Cells]:
         """Batches of the named columns, or counts where they suffice."""
@@ -74,11 +82,9 @@ def _parts(file: OpenText, ask: Ask, sizes: Sizes, size: int) -> Iterator[Batch 
     seen: set[str] = set()
     names: dict[str, None] = {}
     folders: dict[str, str | None] | None = None
-    line = 0
     file.fetch()
     with closing(_parsed(file, ask, size)) as parsed:
         for read, part in parsed:
-            line += part.lines
             names.update(dict.fromkeys(part.names))
             seen.update(part.seen)
             done = sizes.done(path, read / sizes.of(path))
@@ -94,24 +100,38 @@ def _parts(file: OpenText, ask: Ask, sizes: Sizes, size: int) -> Iterator[Batch 
             }
             batch = Batch(arrays, part.rows, where, done)
             yield with_folders(batch, folders, ask.numeric)
-    if line:
-        unseen = [name for name in ask.columns if name not in seen and name not in (folders or ())]
-        refuse_missing_columns(unseen, names_with_folders([*names], path), where)
+    unseen = [name for name in ask.columns if name not in seen and name not in (folders or ())]
+    refuse_missing_columns(unseen, names_with_folders([*names], path), where)
+
+
+def _first_records(file: OpenText) -> Iterator[tuple[int, Any, int]]:
+    """Records from the start of a file, as `as_columns` takes them."""
+    if is_document(file):
+        return records_of(file.beginning(), Origin(str(file.path), "record"))
+    return records_in(file.first_lines(), Origin(str(file.path)), 0)
 
 
 def _parsed(
     file: OpenText, ask: Ask, size: int
 ) -> Generator[tuple[int, Columns | Tables], None, None]:
     """Parts of a file, each after the bytes read so far."""
-    where, line = str(file.path), 0
-    blocks = Blocks(file.text(), _BLOCK, _LONGEST)
-    with closing(_found(file, blocks, ask, size)) as found:
+    is_array = is_document(file)
+    origin = Origin(str(file.path), "record" if is_array else "line")
+    stream = file.text()
+    if is_array and not kernels_pay(size):
+        for part in as_columns(records_of(stream, origin), ask.columns, origin):
+            yield file.bytes_read, part
+        return
+    line = 0
+    blocks = Blocks(OnLines(stream, origin) if is_array else stream, _BLOCK, _LONGEST)
+    kernel = partial(Kernel, _countable(ask, file.path), origin)
+    with closing(_found(file, blocks, kernel, size)) as found:
         for block, read, made in found:
             if made is None:
                 JsonLinesFiles.bytes_by_library += block.size
                 text = io.TextIOWrapper(io.BytesIO(block.part(0, block.size)), encoding="utf-8")
-                lines = lines_of(text, file.path, line)
-                for part in by_library(lines, ask.columns, where, line):
+                records = records_in(lines_of(text, file.path, line), origin, line)
+                for part in as_columns(records, ask.columns, origin):
                     line += part.lines
                     yield read, part
             else:
@@ -121,14 +141,13 @@ def _parsed(
 
 
 def _found(
-    file: OpenText, blocks: Blocks, ask: Ask, size: int
+    file: OpenText, blocks: Blocks, kernel: Callable[[], Kernel], size: int
 ) -> Generator[tuple[Block, int, Columns | Tables | None], None, None]:
     """Blocks of a file, the bytes read so far, and what a kernel made of each, if anything."""
     read = ((block, file.bytes_read) for block in blocks)
     for block, at in read:
         if kernels_pay(max(size, JsonLinesFiles.bytes_by_library)):  # it may be compressed
-            kernel = Kernel(_countable(ask, file.path), str(file.path))
-            yield from _found_by(kernel, itertools.chain([(block, at)], read))
+            yield from _found_by(kernel(), itertools.chain([(block, at)], read))
         else:
             yield block, at, None
 

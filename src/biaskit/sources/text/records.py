@@ -16,10 +16,11 @@ __all__ = [
     "NOWHERE",
     "ROWS",
     "Columns",
+    "Origin",
     "as_columns",
-    "by_library",
     "names_in",
     "record_of",
+    "records_in",
     "value_at",
 ]
 
@@ -51,7 +52,38 @@ class Columns(NamedTuple):
         return self.arrays.keys()
 
 
-def record_of(text: str, where: str, line: int) -> dict[str, Any]:
+class Origin(NamedTuple):
+    """Where records are from, for errors."""
+
+    #: Name of the file, and what it has one of for each record.
+    file: str
+    unit: str = "line"
+
+    def at(self, number: int) -> str:
+        """Name of a record."""
+        return f"{self.file}, {self.unit} {number:,}"
+
+    def refused(self, error: Exception, number: int) -> DataError:
+        """Error for a record that the library refuses."""
+        if isinstance(error, json.JSONDecodeError | RecursionError):
+            return DataError(f"{self.at(number)}: not JSON: {error}; {self._advice}")
+        most = sys.get_int_max_str_digits()  # Python's limit for the digits of an integer
+        return DataError(
+            f"{self.at(number)}: an integer of more than {most:,} digits; write it as a text, or "
+            "leave the key out"
+        )
+
+    def refused_kind(self, value: object, number: int) -> DataError:
+        """Error for something else in place of a record."""
+        kind = type(value).__name__
+        return DataError(f"{self.at(number)}: a {kind} where an object should be; {self._advice}")
+
+    @property
+    def _advice(self) -> str:
+        return f"give one object per {'line' if self.unit == 'line' else 'row'}"
+
+
+def record_of(text: str, origin: Origin, number: int) -> dict[str, Any]:
     """Record in a line.
 
     Raises
@@ -61,20 +93,10 @@ def record_of(text: str, where: str, line: int) -> dict[str, Any]:
     """
     try:
         record = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise DataError(
-            f"{where}, line {line:,}: not JSON: {error}; give one object per line"
-        ) from error
-    except ValueError as error:  # Python's limit for the digits of an integer
-        raise DataError(
-            f"{where}, line {line:,}: an integer of more than {sys.get_int_max_str_digits():,} "
-            "digits; write it as a text, or leave the key out"
-        ) from error
+    except (ValueError, RecursionError) as error:
+        raise origin.refused(error, number) from error
     if not isinstance(record, dict):
-        raise DataError(
-            f"{where}, line {line:,}: a {type(record).__name__} where an object should be; "
-            "give one object per line"
-        )
+        raise origin.refused_kind(record, number)
     return record
 
 
@@ -115,23 +137,19 @@ def names_in(record: Mapping[str, Any]) -> list[str]:
     return [*named]
 
 
-def by_library(
-    lines: Iterable[str], columns: Collection[str], where: str, before: int
-) -> Iterator[Columns]:
-    """Columns of lines that the standard library parses; `before` lines precede them."""
-    numbered = enumerate(lines, before + 1)
-    return as_columns(
-        (
-            (number, record_of(text, where, number) if text.strip() else None, len(text))
-            for number, text in numbered
-        ),
-        columns,
-        where,
-    )
+def records_in(
+    lines: Iterable[str], origin: Origin, before: int
+) -> Iterator[tuple[int, dict[str, Any] | None, int]]:
+    """Number of each line, its record, None where it is blank, and its length.
+
+    `before` lines precede them.
+    """
+    for number, text in enumerate(lines, before + 1):
+        yield number, record_of(text, origin, number) if text.strip() else None, len(text)
 
 
 def as_columns(
-    records: Iterator[tuple[int, Any, int]], columns: Collection[str], where: str
+    records: Iterator[tuple[int, Any, int]], columns: Collection[str], origin: Origin
 ) -> Iterator[Columns]:
     """Columns of records: the line of each, the record (None in a blank line), and its letters."""
     is_over = False
@@ -163,12 +181,12 @@ def as_columns(
                 column.append(value)
         if lines:
             arrays = {
-                name: _array(values[name], name, where, at) for name in values if name in seen
+                name: _array(values[name], name, origin, at) for name in values if name in seen
             }
             yield Columns(arrays, len(at), lines, names)
 
 
-def _array(values: Sequence[Any], name: str, where: str, at: Sequence[int]) -> Any:
+def _array(values: Sequence[Any], name: str, origin: Origin, at: Sequence[int]) -> Any:
     """Array of the values under a name in some records; `at` are their lines."""
     import pyarrow as pa
 
@@ -176,10 +194,10 @@ def _array(values: Sequence[Any], name: str, where: str, at: Sequence[int]) -> A
         return pa.array(values)
     except UnicodeEncodeError:  # an unpaired surrogate, which Arrow cannot hold
         texts = [level(one) if isinstance(one, str) else one for one in values]
-        return _array(texts, name, where, at)
+        return _array(texts, name, origin, at)
     except (pa.ArrowException, OverflowError) as error:
         line = at[of_another_type(values)]
         raise DataError(
-            f"{where}: column {name!r} holds values of different types up to "
-            f"line {line:,}: {error}; make it one type"
+            f"{origin.file}: column {name!r} holds values of different types up to "
+            f"{origin.unit} {line:,}: {error}; make it one type"
         ) from error
