@@ -154,6 +154,40 @@ def test_json_lines_of_that_name_are_read(tmp_path: Path) -> None:
     assert counted(write(tmp_path / "x.json", '{"sex": "F", "y": 1}')).rows == 1
 
 
+def test_an_error_names_the_line_or_the_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines, "_BLOCK", 300)
+    good = as_lines(PEOPLE).encode()
+    for odd, why in (
+        (b'{"sex": "\xff"}', "the byte 0xff is not UTF-8"),
+        (b"[1]", "an array where an object should be; give one object per line"),
+        (b"7", "a number where an object should be"),
+        (b"null", "null where an object should be"),
+    ):
+        with pytest.raises(DataError, match=f"line 41: {why}"):
+            counted(write(tmp_path / "x.jsonl", good + odd + b"\r\n"))
+    array = json.dumps(PEOPLE).encode()[:-1]
+    with pytest.raises(DataError, match="record 41: an integer of more than"):
+        counted(write(tmp_path / "x.json", array + b', {"sex": ' + b"9" * 5_000 + b"}]"))
+    long = b', {"sex": "' + b"F" * (1 << 23) + b'"}]'
+    with pytest.raises(DataError, match=r"a text of 8,388,608 bytes|letters in record 41"):
+        counted(write(tmp_path / "x.json", array + long))
+
+
+def test_a_late_key_and_a_folder_of_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines, "_BLOCK", 32)
+    monkeypatch.setattr("biaskit.sources.text.records.ROWS", 2)
+    (tmp_path / "sex=F").mkdir()
+    path = write(tmp_path / "sex=F" / "x.jsonl", '{"y": 1}\n' * 9)
+    assert counted(path).rows == 9
+    write(path, '{"y": 1}\n' * 9 + '{"y": 0, "sex": "M"}\n')
+    with pytest.raises(DataError, match="'sex' is named by the file's folder, and by a record"):
+        counted(path)
+
+
 def test_a_document_beside_data_is_not_data(tmp_path: Path) -> None:
     write(tmp_path / "x.jsonl", as_lines(PEOPLE))
     write(tmp_path / "about.json", '[{"sex": "F", "y": 1}]')

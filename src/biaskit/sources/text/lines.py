@@ -10,6 +10,7 @@ from contextlib import closing
 from functools import partial
 from typing import Any, ClassVar
 
+from biaskit.errors import DataError, listed
 from biaskit.sources.batches import Ask, Batch, Counting, refuse_missing_columns
 from biaskit.sources.coded.cells import Cells
 from biaskit.sources.files.ahead import in_order
@@ -87,6 +88,11 @@ def _parts(file: OpenText, ask: Ask, sizes: Sizes, size: int) -> Iterator[Batch 
         for read, part in parsed:
             names.update(dict.fromkeys(part.names))
             seen.update(part.seen)
+            if folders and (both := seen.intersection(folders)):
+                raise DataError(
+                    f"{where}: {listed(sorted(both))} is named by the file's folder, and by a "
+                    "record that is not among the first; take it out of the folder's name"
+                )
             done = sizes.done(path, read / sizes.of(path))
             if isinstance(part, Tables):
                 yield Cells(part.tables, part.codes, part.rows, where, done)
@@ -129,8 +135,8 @@ def _parsed(
         for block, read, made in found:
             if made is None:
                 JsonLinesFiles.bytes_by_library += block.size
-                text = io.TextIOWrapper(io.BytesIO(block.part(0, block.size)), encoding="utf-8")
-                records = records_in(lines_of(text, file.path, line), origin, line)
+                text = io.StringIO(_decoded(block, origin, line), newline=None)
+                records = records_in(lines_of(text, file.path, line, origin.unit), origin, line)
                 for part in as_columns(records, ask.columns, origin):
                     line += part.lines
                     yield read, part
@@ -160,6 +166,19 @@ def _found_by(
     made = in_order(lambda one: (*one, kernel.made(one[0])), blocks, threads, 2 * threads)
     with closing(made):
         yield from made
+
+
+def _decoded(block: Block, origin: Origin, before: int) -> str:
+    """Text of a block; `before` lines precede it."""
+    data = block.part(0, block.size)
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        number = before + len(data[: error.start + 1].splitlines())
+        raise DataError(
+            f"{origin.at(number)}: the byte 0x{data[error.start]:02x} is not UTF-8; save the file "
+            "as UTF-8"
+        ) from None
 
 
 def _countable(ask: Ask, path: File) -> Ask:

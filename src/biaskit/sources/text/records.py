@@ -31,6 +31,8 @@ LETTERS = 1 << 25
 NOWHERE: Any = object()
 # Most names of values, where those in objects are among them, and most objects around one.
 _NAMES, _DEPTH = 1_000, 10
+# Kinds of values other than objects and numbers, in words.
+_KINDS = {list: "an array", str: "a text", bool: "a boolean", type(None): "null"}
 # After the last record.
 _END = (0, None, 0)
 
@@ -75,8 +77,8 @@ class Origin(NamedTuple):
 
     def refused_kind(self, value: object, number: int) -> DataError:
         """Error for something else in place of a record."""
-        kind = type(value).__name__
-        return DataError(f"{self.at(number)}: a {kind} where an object should be; {self._advice}")
+        kind = _KINDS.get(type(value), "a number")
+        return DataError(f"{self.at(number)}: {kind} where an object should be; {self._advice}")
 
     @property
     def _advice(self) -> str:
@@ -173,7 +175,9 @@ def as_columns(
                 names = names_in(record)
             at.append(number)
             for name, column in values.items():
-                value = value_at(record, name)
+                value = record.get(name, NOWHERE)
+                if value is NOWHERE and "." in name:
+                    value = value_at(record, name)
                 if value is NOWHERE:
                     value = None
                 else:

@@ -131,14 +131,14 @@ class OpenText:
                 )
 
 
-def lines_of(text: io.TextIOBase, path: File, before: int = 0) -> Iterator[str]:
+def lines_of(text: io.TextIOBase, path: File, before: int = 0, unit: str = "line") -> Iterator[str]:
     """Lines of a text, none of them longer than `LINE`; `before` lines precede them."""
     while line := text.readline(LINE):
         before += 1
         if len(line) == LINE:
             raise DataError(
-                f"{str(path)!r} has more than {LINE:,} letters in line {before:,}; "
-                "it must have one row per line"
+                f"{str(path)!r} has more than {LINE:,} letters in {unit} {before:,}; "
+                f"it must have one row per {unit}"
             )
         yield line
 
