@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
+
+import numpy as np
 
 from biaskit._kernels import BAD, jit
 
-__all__ = ["AT", "RECORDS", "STATE", "put_on_lines"]
+__all__ = ["AT", "RECORDS", "STATE", "examples", "put_on_lines"]
 
 #: Places in the state of a document: what may be next, how many containers are open in a record,
 #: whether the next byte is in a text, and after a backslash, and the number of records so far.
@@ -80,3 +83,8 @@ def put_on_lines(text: Any, size: int, state: Any) -> int:
     state[AT], state[DEPTH], state[RECORDS] = following, depth, records
     state[IS_TEXT], state[ESCAPED] = is_text, escaped
     return at
+
+
+def examples() -> Iterator[tuple[Any, ...]]:
+    """Each kernel, and arguments of the types that it is called with."""
+    yield put_on_lines, np.zeros(1, np.uint8), 0, np.zeros(STATE, np.int64)

@@ -81,7 +81,7 @@ def add_data(parser: argparse.ArgumentParser) -> None:
         "data",
         nargs="+",
         metavar="DATA",
-        help="Parquet, CSV or JSON Lines files, globs or folders; or one file of saved counts, "
+        help="Parquet, CSV or JSON files, globs or folders; or one file of saved counts, "
         "or a page that carries them",
     )
 

@@ -43,9 +43,9 @@ def count(
     Parameters
     ----------
     data
-        A path, a glob, a folder or a list of them (Parquet, CSV, TSV or JSON Lines, the texts also
-        compressed), local or an address such as ``s3://bucket/key``; a pandas or polars frame; a
-        pyarrow table, reader or dataset; anything that speaks Arrow's stream protocol; a frame of
+        A path, a glob, a folder or a list of them (Parquet, CSV, TSV, JSON Lines or JSON, the texts
+        also compressed), local or an address such as ``s3://bucket/key``; a pandas or polars frame;
+        a pyarrow table, reader or dataset; anything that speaks Arrow's stream protocol; a frame of
         PySpark, DuckDB, Ibis, Dask, SQLFrame, Modin or lazy polars, whose engine groups the rows.
     roles
         A `Roles`, instead of a keyword argument for each role.

@@ -199,7 +199,8 @@ def _csv_batches(
                 cell = batch.column(last[0])[-1]
             yield batch
     except pa.ArrowInvalid as error:
-        if unfit := unfit_cell(error, head.names, str(file.path)):
+        decimal = (file.dialect or Dialect()).decimal
+        if unfit := unfit_cell(error, head.names, str(file.path), decimal):
             raise unfit from error
         if "straddling" not in str(error):
             if file.delimiter == " " and "Expected" in str(error):
