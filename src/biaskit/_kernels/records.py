@@ -207,7 +207,7 @@ def survey(text: Any, size: int) -> tuple[int, bool]:
         for _ in range(8):
             count += int64(ends & _BYTE)
             ends >>= _U8
-    return count, every & _HIGH == _NONE
+    return int(count), bool(every & _HIGH == _NONE)
 
 
 @inner
