@@ -199,6 +199,19 @@ def edges_of(text: str) -> tuple[str, list[float]]:
         ) from None
 
 
+def range_of(text: str) -> list[float]:
+    """Two numbers with a comma between them, as the ends of a range.
+
+    >>> range_of("-1,1")
+    [-1.0, 1.0]
+    """
+    try:
+        low, high = map(float, text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not two numbers, as in 0,1") from None
+    return [low, high]
+
+
 def above_of(text: str) -> tuple[str, float]:
     """Number at which a column is cut, and the column, if it is named."""
     column, _, number = text.rpartition("=")
@@ -219,6 +232,7 @@ _FLAGS: Mapping[Kind, dict[str, Any]] = {
     "reference": {"metavar": "VALUE", "action": "append"},
     "cut of d": {"metavar": "N", "action": "append", "type": above_of},
     "edges": {"metavar": "N,N", "action": "append", "type": edges_of},
+    "range": {"metavar": "LOW,HIGH", "action": Once, "type": range_of},
     "features": {"metavar": "COLUMN", "action": "append"},
 }
 

@@ -50,7 +50,8 @@ def count(
     roles
         A `Roles`, instead of a keyword argument for each role.
     facet, label, predicted, group, weight, frequency, positive, positive_above, predicted_above, \
-predicted_positive, facet_values, reference, facet_above, facet_at_most, facet_edges, features
+predicted_positive, facet_values, reference, facet_above, facet_at_most, facet_edges, score, \
+score_range, features
         The roles of the columns, as `Roles` takes them. `features` are not counted: counts have no
         rows. They are accepted so that the same roles serve `biaskit.report` as well.
     csv
@@ -152,7 +153,9 @@ def counted_from(
     encoders = encoders_of(roles, literal=literal)
     columns = [*roles.columns()]
     if not keep_rows:
-        sampler, ask = None, Ask(columns, roles.numeric, Counting(roles, encoders))
+        # The rows' own scores are needed, which no source counts by itself.
+        counting = Counting(roles, encoders) if roles.score is None else None
+        sampler, ask = None, Ask(columns, roles.numeric, counting)
     else:
         from biaskit.sources.sample import Sampler  # only FT needs rows
 
@@ -165,5 +168,5 @@ def counted_from(
                 progress(histograms.rows, part.done)
     if sampler is None:
         roles = roles.replaced(features=None)
-    counts = Counts(roles, histograms.tables(), histograms.rows)
+    counts = Counts(roles, histograms.tables(), histograms.rows, histograms.scores())
     return Counted(counts, None if sampler is None else sampler.sample())

@@ -1,1 +1,1 @@
-"""codes of columns as bytes, and the counts of their combinations, for all formats."""
+"""Codes: columns as bytes, and the counts of their combinations, for all formats."""

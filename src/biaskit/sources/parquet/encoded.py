@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 from biaskit.counts.facets import Facet
 from biaskit.errors import DataError
 from biaskit.sources.batches import Batch, Counting, of_record_batch
+from biaskit.sources.coded.axes import Axis, in_bytes, joint, joint_sums
 from biaskit.sources.coded.cells import Cells
 from biaskit.sources.files.ahead import in_order
 from biaskit.sources.files.partitions import of_folders, partition_arrays, with_folders
 from biaskit.sources.files.places import File
 from biaskit.sources.files.ranges import RemoteBytes
 from biaskit.sources.files.reading import readable
-from biaskit.sources.parquet.axes import Axis, in_bytes, joint, joint_sums
 from biaskit.sources.parquet.chunks import Chunks
 from biaskit.sources.parquet.dictionaries import Dictionaries
 from biaskit.sources.parquet.layout import Odd

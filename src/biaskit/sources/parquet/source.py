@@ -6,17 +6,19 @@ import os
 from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, closing
 from itertools import groupby
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from biaskit.counts.roles import Roles
 from biaskit.sources.batches import Ask, Batch, Counting, of_record_batch
-from biaskit.sources.coded.cells import Cells
 from biaskit.sources.files.partitions import names_with_folders, of_folders, with_folders
 from biaskit.sources.files.places import File, RemoteFile
 from biaskit.sources.files.reading import ColumnPath, Sizes, readable
 from biaskit.sources.files.turns import Known, looked_into, opened_in_turn
 from biaskit.sources.parquet.choice import against_kernels
 from biaskit.sources.parquet.opening import OpenParquet, open_parquet, parquet_of
+
+if TYPE_CHECKING:
+    from biaskit.sources.coded.cells import Cells
 
 __all__ = ["ParquetFiles"]
 

@@ -54,7 +54,7 @@ class OpenText:
         self.dialect = dialect
         self.is_closed = False
         self._raw: Any = None
-        self._text: Any = None
+        self._texts: list[Any] = []
         self._lines: Any = None
         self._refuse_mislabelled(bytes(data.read(0, 4)))
 
@@ -81,11 +81,12 @@ class OpenText:
     def text(self) -> Any:
         """Stream of the text, decompressed according to the name; it is read once.
 
-        That of a CSV in another dialect is plain CSV in UTF-8.
+        That of a CSV in another dialect is plain CSV in UTF-8. A local file can be read again: the
+        stream of another call begins at the start, and those before it are lost.
         """
         self._raw = self.data.source(once=True)
-        self._text = self._plain(self._raw)  # kept, since it closes the file when collected
-        return self._text
+        self._texts.append(self._plain(self._raw))  # kept: it closes the file when collected
+        return self._texts[-1]
 
     def first_lines(self, **options: Any) -> Iterator[str]:
         """Lines from the start, for a look at them before the text is read."""
