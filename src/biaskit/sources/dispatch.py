@@ -15,7 +15,7 @@ from biaskit.sources.files.finding import files_of
 from biaskit.sources.files.local import LocalBytes, refuse_dvc, refuse_small_pointers
 from biaskit.sources.files.places import File, RemoteFile
 from biaskit.sources.files.reading import ColumnPath, format_of
-from biaskit.sources.frames import frame_source
+from biaskit.sources.frames.source import frame_source
 from biaskit.sources.grids import encoders_of
 from biaskit.sources.text.faults import instead_of_names
 from biaskit.store import blocks, saved
