@@ -11,7 +11,15 @@ from numba import config
 
 from biaskit._kernels import BAD, SLACK
 from biaskit._kernels.hybrid import hybrid, hybrid_wide, level_bits, spread, spread_wide
-from biaskit._kernels.joint import ROWS, SCRATCH, joint_counts, joint_weights, table_size
+from biaskit._kernels.joint import (
+    ROWS,
+    SCRATCH,
+    joint_counts,
+    joint_weights,
+    placed,
+    table_size,
+    used,
+)
 from biaskit._kernels.pages import (
     BODY,
     DATA,
@@ -26,7 +34,6 @@ from biaskit._kernels.pages import (
     VALUES,
     page_table,
 )
-from biaskit._kernels.places import placed, used
 from biaskit._kernels.snappy import snappy, snappy_literal
 from biaskit._kernels.thrift import STACK, fields, path
 from biaskit._kernels.values import (

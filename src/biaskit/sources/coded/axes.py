@@ -62,7 +62,7 @@ def placed_in_bytes(
 ) -> Axis:
     """Axis of the places of some codes, in as many bytes each as they need."""
     from biaskit._kernels import SLACK
-    from biaskit._kernels.places import placed
+    from biaskit._kernels.joint import placed
 
     planes, axis = _planes(place, start, rows + SLACK)
     if placed(wide, rows, planes, buffer, np.array(axis.starts, np.int64)) != rows:

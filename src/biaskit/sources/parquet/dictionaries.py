@@ -57,7 +57,7 @@ class Dictionaries:
 
         A categorical column, or a slice of one, is written with values that do not occur.
         """
-        from biaskit._kernels.places import used
+        from biaskit._kernels.joint import used
 
         values = dictionary_of(leaf, raw, entries)
         seen = np.zeros(entries + 1, np.uint8)
