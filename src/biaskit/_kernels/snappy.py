@@ -58,9 +58,18 @@ def snappy(source: Any, at: int, end: int, out: Any, size: int) -> int:
             length, at = _literal(source, at, end)
             if length < 0 or length > end - at or length > size - made:
                 return BAD
-            # Words may run up to seven bytes over, into bytes that come later or into the slack.
-            for i in range(0, length, 8):
+            # Words may run up to 31 bytes over, into bytes that come later or into the slack.
+            short = length if length < 64 else 0
+            for i in range(0, short, 8):
                 poke(out, made + i, peek(source, at + i))
+            for i in range(short, length, 32):
+                # Read before any is written, they are copied together.
+                a, b = peek(source, at + i), peek(source, at + i + 8)
+                c, d = peek(source, at + i + 16), peek(source, at + i + 24)
+                poke(out, made + i, a)
+                poke(out, made + i + 8, b)
+                poke(out, made + i + 16, c)
+                poke(out, made + i + 24, d)
             at += length
             made += length
             continue
