@@ -22,7 +22,7 @@ from biaskit.sources.coded.axes import (
     planes_of,
 )
 from biaskit.sources.cuts import floats_of
-from biaskit.sources.encode import Encoder, kind_of, numbers
+from biaskit.sources.encode import Encoder, numbers
 from biaskit.sources.files.ranges import Extent
 from biaskit.sources.parquet.dictionaries import Dictionaries, dictionary_of
 from biaskit.sources.parquet.layout import (
@@ -35,10 +35,10 @@ from biaskit.sources.parquet.layout import (
     inflated,
     pages_of,
 )
+from biaskit.sources.parquet.leaves import MOST_BINS, leaf_of
 from biaskit.sources.parquet.opening import OpenParquet
 from biaskit.sources.parquet.pages import of_another_length
 from biaskit.sources.parquet.scratch import Room
-from biaskit.store.arrays import is_bytes, is_unicode
 
 if TYPE_CHECKING:
     from biaskit._kernels.pages import Pages, Scratch
@@ -53,10 +53,6 @@ _PLAIN, _PLAIN_DICTIONARY, _RLE = 0, 2, 3
 # Numbers of the codecs.
 _UNCOMPRESSED, _SNAPPY = 0, 1
 _STREAMED = {2: "gzip", 6: "zstd"}
-# From here on, several integers share one float.
-_EXACT = 2.0**53
-# Most bins that a byte can encode; one more code is for missing values.
-_MOST_BINS = 254
 # Most entries of a dictionary whose codes are bytes; one more code is for missing values.
 _MOST_ENTRIES = 255
 # Most entries of a dictionary whose codes are pairs of bytes.
@@ -128,8 +124,10 @@ class Chunks:
         self._dictionaries = dictionaries
         schema = self._metadata.schema
         self._paths = [schema.column(i).path for i in range(len(schema))]
-        self._types = opened.file.schema_arrow
-        self._leaves = {column: self._leaf(column) for column in columns}
+        types = opened.file.schema_arrow
+        self._leaves = {
+            column: leaf_of(schema, types, column, encoders.get(column)) for column in columns
+        }
         self._footer = footer_of(
             self._data,
             self._metadata.num_row_groups,
@@ -204,40 +202,6 @@ class Chunks:
         if not (np.isfinite(weights).all() and (weights >= 0).all()):
             raise Odd("a weight that is not a finite number of 0 or more")
         return weights
-
-    def _leaf(self, column: str) -> Leaf | None:
-        """Column as the kernels read it; None for one that they do not support."""
-        import pyarrow.types as t
-
-        found = [i for i, path in enumerate(self._paths) if path == column]
-        type_ = self._types.field(column).type
-        value = type_.value_type if t.is_dictionary(type_) else type_
-        if len(found) != 1 or t.is_nested(value):
-            return None
-        leaf = self._metadata.schema.column(found[0])
-        if leaf.max_repetition_level != 0 or leaf.max_definition_level > 1:
-            return None
-        physical, encoder = leaf.physical_type, self._encoders.get(column)
-        # Cut columns and weights must be numeric; anything else goes to Arrow, whose path raises.
-        must_be_numbers = encoder is None or bool(encoder.keep)
-        in_pages = False
-        if physical == "BYTE_ARRAY":
-            fits = (is_unicode(value) or is_bytes(value)) and not must_be_numbers
-        elif physical == "BOOLEAN":
-            fits = in_pages = t.is_boolean(value) and not must_be_numbers
-        else:
-            is_integer = physical.startswith("INT") and t.is_integer(value)
-            is_float = physical in ("FLOAT", "DOUBLE") and t.is_floating(value)
-            fits = is_integer or is_float or _follows(value, physical, leaf.length)
-            fits = fits and (kind_of(value) == "number" or not must_be_numbers)
-            in_pages = must_be_numbers and (is_float or t.is_signed_integer(value))
-            if encoder is not None:  # the kernels convert integers to floats
-                is_exact = is_float or all(abs(edge) < _EXACT for edge in encoder.edges)
-                in_pages = in_pages and is_exact and len(encoder.keep) <= _MOST_BINS
-        if not fits:
-            return None
-        is_optional = leaf.max_definition_level == 1
-        return Leaf(column, found[0], is_optional, physical, value, in_pages, leaf.length)
 
     def _group(self, number: int) -> tuple[int, NDArray[np.int64]]:
         """Rows of a row group, and the numbers of its column chunks."""
@@ -317,7 +281,7 @@ class Chunks:
         if is_wide:
             return placed_in_bytes(wide, rows, place, buffer, start)
         if encoder.keep:
-            bins = place.astype(np.uint8 if len(encoder.keep) <= _MOST_BINS else np.uint32)
+            bins = place.astype(np.uint8 if len(encoder.keep) <= MOST_BINS else np.uint32)
             return in_bytes(bins[buffer[start : start + rows]], buffer, start, rows + SLACK)
         return Axis(place, (start,), (len(place),))
 
@@ -475,17 +439,3 @@ def _seen(wide: NDArray[np.uint32], rows: int, entries: int) -> NDArray[np.uint8
     if used(wide, rows, seen) != rows:
         raise AssertionError("codes outside their dictionary")
     return seen
-
-
-def _follows(type_: Any, physical: str, length: int) -> bool:
-    """Whether values of an Arrow type are derived from stored integers."""
-    import pyarrow.types as t
-
-    match physical:
-        case "INT32":
-            return bool(t.is_date32(type_) or t.is_time32(type_) or t.is_decimal128(type_))
-        case "INT64":
-            return bool(t.is_timestamp(type_) or t.is_time64(type_) or t.is_decimal128(type_))
-        case "FIXED_LEN_BYTE_ARRAY":
-            return bool(t.is_decimal128(type_)) and 0 < length <= type_.bit_width // 8
-    return False
