@@ -19,7 +19,15 @@ from biaskit._kernels.hybrid import (
     spread,
     spread_wide,
 )
-from biaskit._kernels.joint import ROWS, SCRATCH, joint_counts, joint_weights, table_size
+from biaskit._kernels.joint import (
+    ROWS,
+    SCRATCH,
+    joint_counts,
+    joint_weights,
+    placed,
+    table_size,
+    used,
+)
 from biaskit._kernels.pages import (
     BODY,
     DATA,
@@ -35,7 +43,6 @@ from biaskit._kernels.pages import (
     VALUES,
     page_table,
 )
-from biaskit._kernels.places import placed, used
 from biaskit._kernels.planes import MASKS, SPARE, plane_bytes, plane_counts
 from biaskit._kernels.snappy import snappy, snappy_literal
 from biaskit._kernels.thrift import STACK, fields, path

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="nothing is com
 #: A kernel that is compiled quickly, called in a process of its own.
 USE = """
 import warnings, numpy as np
-from biaskit._kernels.places import used
+from biaskit._kernels.joint import used
 with warnings.catch_warnings(record=True) as said:
     warnings.simplefilter("always")
     used(np.zeros(80, np.uint32), 2, np.zeros(80, np.uint8))

@@ -1,4 +1,4 @@
-"""Joint counts: how often each combination of the codes of some columns occurs."""
+"""Joint counts: how often each combination of codes occurs; and short codes for long ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,16 @@ import numpy as np
 
 from biaskit._kernels import BAD, SLACK, fits, inner, int64, jit, peek, uint64
 
-__all__ = ["ROWS", "SCRATCH", "examples", "joint_counts", "joint_weights", "table_size"]
+__all__ = [
+    "ROWS",
+    "SCRATCH",
+    "examples",
+    "joint_counts",
+    "joint_weights",
+    "placed",
+    "table_size",
+    "used",
+]
 
 # Words per block: a byte counts only up to 255.
 _WORDS = 255
@@ -282,6 +291,71 @@ def joint_weights(
     return rows
 
 
+@jit
+def used(codes: Any, rows: int, seen: Any) -> int:
+    """Mark the codes that occur.
+
+    Parameters
+    ----------
+    codes
+        Codes, uint32; the first `rows` of them count.
+    rows
+        Number of rows.
+    seen
+        A byte for each code there is, set to 1 where it occurs.
+
+    Returns
+    -------
+    int
+        `rows`, or `BAD` where a code has no byte.
+    """
+    if rows < 0 or rows > codes.size:
+        return BAD
+    for i in range(rows):
+        code = codes[i]
+        if code >= seen.size:
+            return BAD
+        seen[code] = 1
+    return rows
+
+
+@jit
+def placed(codes: Any, rows: int, places: Any, out: Any, starts: Any) -> int:
+    """Write the place of each code, in as many bytes as it has.
+
+    Parameters
+    ----------
+    codes
+        Codes, uint32; the first `rows` of them count.
+    rows
+        Number of rows.
+    places
+        Bytes of the place of each code, shape ``(planes, codes)``.
+    out, starts
+        Where the bytes of each plane go, `SLACK` spare ones at the end, and from where on, int64.
+
+    Returns
+    -------
+    int
+        `rows`, or `BAD` where a code has no place.
+    """
+    if rows < 0 or rows > codes.size or starts.size != places.shape[0]:
+        return BAD
+    largest = int64(0)
+    for i in range(rows):
+        largest = max(largest, int64(codes[i]))
+    if rows > 0 and largest >= places.shape[1]:
+        return BAD
+    for plane in range(starts.size):
+        at = starts[plane]
+        if not fits(at, rows, out.size - SLACK):
+            return BAD
+        bytes_of = places[plane]
+        for i in range(rows):
+            out[at + i] = bytes_of[codes[i]]
+    return rows
+
+
 def examples() -> Iterator[tuple[Any, ...]]:
     """Each kernel, and arguments of the types that it is called with."""
     codes, starts, sizes = np.zeros(1, np.uint8), np.zeros(1, np.int64), np.zeros(1, np.uint64)
@@ -290,3 +364,5 @@ def examples() -> Iterator[tuple[Any, ...]]:
     columns = codes, np.zeros(1, np.uint16), starts, sizes
     yield joint_counts, *columns, 0, *scratch
     yield joint_weights, *columns, sums, index, sums, sums
+    yield used, index, 0, codes
+    yield placed, index, 0, np.zeros((1, 1), np.uint8), codes, starts

@@ -109,7 +109,7 @@ def placed_in_bytes(
 ) -> Axis:
     """Axis of the places of some codes, in as many bytes each as they need."""
     from biaskit._kernels import SLACK
-    from biaskit._kernels.places import placed
+    from biaskit._kernels.joint import placed
 
     digits, axis = _digits(place, start, rows + SLACK)
     if placed(wide, rows, digits, buffer, np.array(axis.starts, np.int64)) != rows:

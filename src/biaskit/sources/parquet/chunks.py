@@ -433,7 +433,7 @@ class Chunks:
 
 def _seen(wide: NDArray[np.uint32], rows: int, entries: int) -> NDArray[np.uint8]:
     """Whether some row has each entry of a dictionary and, at the end, a missing value."""
-    from biaskit._kernels.places import used
+    from biaskit._kernels.joint import used
 
     seen = np.zeros(entries + 1, np.uint8)
     if used(wide, rows, seen) != rows:

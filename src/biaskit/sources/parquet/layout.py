@@ -206,7 +206,7 @@ def inflated(source: NDArray[np.uint8], table: NDArray[np.int64], codec: str) ->
     """Chunk whose pages are decompressed; the table then describes it."""
     from biaskit._kernels import SLACK
     from biaskit._kernels.pages import BODY, LEVELS, PACKED, SIZE, STORED
-    from biaskit._kernels.zstd import frames_fit
+    from biaskit._kernels.snappy import frames_fit
 
     body, levels, packed, size = (table[:, i].copy() for i in (BODY, LEVELS, PACKED, SIZE))
     if np.any((levels < 0) | (levels > packed) | (levels > size)):
