@@ -66,7 +66,7 @@ class Cells:
 def counted(
     files: Iterable[OpenParquet],
     counting: Counting,
-    done: Callable[[File, float], float],
+    done: Callable[[File, float], float | None],
     threads: int,
 ) -> Iterator[Cells | Batch]:
     """Counts of the row groups of open Parquet files, in their order; each file is closed.

@@ -83,7 +83,7 @@ class CsvFiles:
                 parse = pv.ParseOptions(
                     delimiter=dialect.delimiter_of(path), newlines_in_values=True
                 )
-                with readable(path), closing(file):
+                with readable(path, dialect), closing(file):
                     file.fetch()
                     batches = _csv_batches(file, head, last, parse, convert)
                     for batch in elsewhere(batches) if file.is_far else batches:
@@ -225,6 +225,13 @@ def _refuse_open_quote(file: OpenText, cell: object) -> None:
     """
     text = cell.decode(errors="replace") if isinstance(cell, bytes) else cell
     if not isinstance(text, str) or len(text.splitlines()) < 2:
+        return
+    if file.is_read_once:
+        if not file.ends_in_quotes:
+            raise DataError(
+                f"{file.path}: a quotation mark is never closed, so the rows after it are lost; "
+                "close it, or double it if it is part of the text"
+            )
         return
     if line := line_of_open_quote(file.first_lines(errors="replace"), file.delimiter):
         raise DataError(

@@ -14,11 +14,14 @@ from biaskit.errors import DataError
 from biaskit.sources.batches import Ask, Batch, Counting, refuse_missing_columns
 from biaskit.sources.files.ahead import in_order
 from biaskit.sources.files.dialect import Dialect, option
+from biaskit.sources.files.endings import COMPRESSIONS, ending_of_bytes
 from biaskit.sources.files.partitions import names_with_folders, of_folders, with_folders
 from biaskit.sources.files.places import File
-from biaskit.sources.files.ranges import Bytes, Fetcher, RemoteBytes
-from biaskit.sources.files.reading import COMPRESSIONS, ColumnPath, Sizes, readable
-from biaskit.sources.files.turns import Known, looked_into, open_bytes, opened_in_turn
+from biaskit.sources.files.ranges import Fetcher, RemoteBytes
+from biaskit.sources.files.reading import ColumnPath, Sizes, format_of, readable
+from biaskit.sources.files.streams import StreamBytes, Tailed
+from biaskit.sources.files.turns import Known, Readable, looked_into, open_text, opened_in_turn
+from biaskit.sources.files.unpacking import unpacked
 from biaskit.sources.text.cleaning import cleaned
 from biaskit.sources.text.records import (
     LETTERS,
@@ -37,11 +40,14 @@ __all__ = ["JsonLinesFiles", "OpenText", "opening", "paths"]
 
 # Bytes of JSON Lines parsed at a time.
 _JSON_BLOCK = 1 << 21
-_MAGIC = {
-    b"PAR1": "Parquet",
-    b"\x1f\x8b": "gzip",
-    b"BZh": "bzip2",
-    b"\x28\xb5\x2f\xfd": "Zstandard",
+# Names of what may be taken for text, by the endings that names of such files have.
+_NAMES = {
+    ".parquet": "a Parquet",
+    ".gz": "a gzip",
+    ".bz2": "a bzip2",
+    ".zst": "a Zstandard",
+    ".xz": "an xz",
+    ".zip": "a zip",
 }
 # Marks of the byte order, and the encodings of files that begin with them.
 _MARKS = {
@@ -63,16 +69,17 @@ class JsonLinesFiles:
     #: Bytes that the standard library has parsed in this process.
     bytes_by_library: ClassVar[int] = 0
 
-    def __init__(self, files: list[File], known: Known):
+    def __init__(self, files: list[File], known: Known, dialect: Dialect | None = None):
         self._files = files
         self._known = known
+        self._dialect = dialect  # which says their format at most
 
     def names(self) -> list[str]:
         """Keys of the first file's first records; there is no header to ask."""
         path, found = self._files[0], dict[str, None]()
         with readable(path), looked_into(path, self._known, from_start=True) as data:
             letters = 0
-            lines = OpenText(path, data).first_lines()
+            lines = OpenText(path, data, self._dialect).first_lines()
             for line, record in enumerate(itertools.islice(lines, ROWS), 1):
                 if record.strip():
                     found.update(dict.fromkeys(record_of(record, str(path), line)))
@@ -89,9 +96,9 @@ class JsonLinesFiles:
         """Batches of the named columns."""
         sizes = Sizes(self._files)
         size = JsonLinesFiles.bytes_by_library + sizes.total
-        with opened_in_turn(self._files, opening(self._known)) as files:
+        with opened_in_turn(self._files, opening(self._known, self._dialect)) as files:
             for file in files:
-                with readable(file.path), closing(file):
+                with readable(file.path, self._dialect), closing(file):
                     yield from _json_batches(file, ask, sizes, size)
 
 
@@ -162,7 +169,7 @@ class OpenText:
         The file is empty, or begins like a binary file.
     """
 
-    def __init__(self, path: File, data: Bytes, dialect: Dialect | None = None):
+    def __init__(self, path: File, data: Readable, dialect: Dialect | None = None):
         self.path = path
         self.data = data
         self.dialect = dialect
@@ -170,7 +177,7 @@ class OpenText:
         self._raw: Any = None
         self._text: Any = None
         self._lines: Any = None
-        self._refuse_mislabelled(bytes(data.read(0, 4)))
+        self._compression = self._compression_of(bytes(data.read(0, 4)))
 
     @property
     def delimiter(self) -> str:
@@ -184,8 +191,18 @@ class OpenText:
 
     @property
     def is_far(self) -> bool:
-        """Whether the file is behind a filesystem."""
-        return isinstance(self.data, RemoteBytes)
+        """Whether its bytes may have to be waited for: it is behind a filesystem, or a stream."""
+        return isinstance(self.data, (RemoteBytes, StreamBytes))
+
+    @property
+    def is_read_once(self) -> bool:
+        """Whether `first_lines` are there only before the text is read."""
+        return isinstance(self.data, StreamBytes)
+
+    @property
+    def ends_in_quotes(self) -> bool:
+        """Whether the last value of a text that is read once, and was read, is closed."""
+        return bool(self._text.ends_in_quotes)
 
     def fetch(self) -> None:
         """Request the whole of a remote file."""
@@ -199,6 +216,8 @@ class OpenText:
         """
         self._raw = self.data.source(once=True)
         self._text = self._plain(self._raw)  # kept, since it closes the file when collected
+        if self.is_read_once:
+            self._text = Tailed(self._text)
         return self._text
 
     def blocks(self) -> Iterator[Block]:
@@ -235,10 +254,7 @@ class OpenText:
         self.data.close()
 
     def _plain(self, raw: Any) -> Any:
-        import pyarrow as pa
-
-        compression = COMPRESSIONS.get(self.path.suffix.lower())
-        made = pa.CompressedInputStream(raw, compression) if compression else raw
+        made = unpacked(raw, self._compression) if self._compression else raw
         if self.dialect is None or not self.dialect.is_cleaned:
             return made
         return cleaned(made, self.dialect, self.delimiter, str(self.path))
@@ -257,23 +273,35 @@ class OpenText:
                 )
             yield line
 
-    def _refuse_mislabelled(self, start: bytes) -> None:
+    def _compression_of(self, start: bytes) -> str:
+        """How the file is compressed: by its name, or by its first bytes if a call says its format.
+
+        Raises
+        ------
+        DataError
+            The first bytes are those of no text.
+        """
         if not start:
             raise DataError(f"{str(self.path)!r} is empty; it needs at least a header")
-        for magic, name in _MAGIC.items():
-            compressed = self.path.suffix.lower() in COMPRESSIONS
-            if start.startswith(magic) and not (compressed and name != "Parquet"):
-                raise DataError(
-                    f"{str(self.path)!r} is a {name} file by its first bytes; rename it"
-                )
-        encoding = "utf-8" if self.dialect is None else self.dialect.encoding
+        dialect = self.dialect or Dialect()
+        last = dialect.endings_of(self.path)[-1:]
+        found = ending_of_bytes(start)
+        is_named = not COMPRESSIONS.keys().isdisjoint(last)
+        may_be_packed = is_named or dialect.input_format is not None or self.is_read_once
+        if found in _NAMES and not (may_be_packed and found in COMPRESSIONS):
+            raise DataError(
+                f"{str(self.path)!r} is {_NAMES[found]} file by its first bytes; "
+                + ("write it to a file first, and name that" if self.is_read_once else "rename it")
+            )
         for mark, names in _MARKS.items():
-            if start.startswith(mark) and encoding not in names:
-                reads = option("encoding", names[0])
+            if start.startswith(mark) and dialect.encoding not in names:
+                is_csv = format_of(self.path, "csv", self.dialect) == "csv"
                 raise DataError(
                     f"{str(self.path)!r} is {names[0].upper()} text by its first bytes; "
-                    + ("save it as UTF-8" if self.dialect is None else f"give {reads}")
+                    + (f"give {option('encoding', names[0])}" if is_csv else "save it as UTF-8")
                 )
+        ending = "".join(last) if is_named else found
+        return COMPRESSIONS.get(ending, "")
 
 
 def _block(parts: Sequence[bytes | memoryview], *, is_first: bool) -> Block:
@@ -288,8 +316,8 @@ def opening(known: Known, dialect: Dialect | None = None) -> Callable[[File, Fet
     """Opener of text files, for `opened_in_turn`; a local file may be open already."""
 
     def open_one(path: File, fetcher: Fetcher) -> OpenText:
-        with readable(path):
-            data = open_bytes(path, known, fetcher, from_start=True)
+        with readable(path, dialect):
+            data = open_text(path, known, fetcher)
             try:
                 return OpenText(path, data, dialect)
             except BaseException:
