@@ -74,7 +74,7 @@ def heard(tell: Callable[[], None]) -> Iterator[None]:
 
 
 def compiling() -> None:
-    """Progress whoever listens that a kernel is about to be compiled."""
+    """Tell whoever listens that a kernel is about to be compiled."""
     for tell in [*_listeners]:
         tell()
 

@@ -204,11 +204,15 @@ class Tailed(FullReads):
         self._stream = stream
         self._tail = b""
 
-    @property
-    def ends_in_quotes(self) -> bool:
-        """Whether its last value, which has several lines, is closed: no doubled mark closes it."""
+    def closes(self, value: str) -> bool:
+        """Whether the last value, which has several lines, is closed: no doubled mark closes it.
+
+        Where the value is nothing but marks and ends of lines, the one that opens it might be taken
+        for the one that closes it.
+        """
         text = self._tail.rstrip(b"\r\n")
-        return (len(text) - len(text.rstrip(b'"'))) % 2 == 1
+        is_odd = (len(text) - len(text.rstrip(b'"'))) % 2 == 1
+        return is_odd and bool(value.rstrip("\r\n").strip('"'))
 
     def read(self, size: int | None = -1, /) -> bytes:
         """As many bytes, fewer at the end."""

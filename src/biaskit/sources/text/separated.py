@@ -227,7 +227,7 @@ def _refuse_open_quote(file: OpenText, cell: object) -> None:
     if not isinstance(text, str) or len(text.splitlines()) < 2:
         return
     if file.is_read_once:
-        if not file.ends_in_quotes:
+        if not file.closes(text):
             raise DataError(
                 f"{file.path}: a quotation mark is never closed, so the rows after it are lost; "
                 "close it, or double it if it is part of the text"

@@ -199,10 +199,9 @@ class OpenText:
         """Whether `first_lines` are there only before the text is read."""
         return isinstance(self.data, StreamBytes)
 
-    @property
-    def ends_in_quotes(self) -> bool:
+    def closes(self, value: str) -> bool:
         """Whether the last value of a text that is read once, and was read, is closed."""
-        return bool(self._text.ends_in_quotes)
+        return bool(self._text.closes(value))
 
     def fetch(self) -> None:
         """Request the whole of a remote file."""
