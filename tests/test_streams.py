@@ -471,7 +471,7 @@ print(counts.rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 @pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in other units elsewhere")
 @pytest.mark.parametrize("kind", ["archive", "xz", "pipe"])
 def test_a_bomb_takes_no_memory(tmp_path: Path, kind: str) -> None:
-    few, many = b"sex,y\n" + b"F,1\n" * 100_000, b"F,1\n" * 30_000_000
+    few, many = b"sex,y\n" + b"F,1\n" * 100_000, b"F,1\n" * 20_000_000
     peaks = []
     for rows in (few, few + many):
         path = tmp_path / "rows.zip"
@@ -488,7 +488,7 @@ def test_a_bomb_takes_no_memory(tmp_path: Path, kind: str) -> None:
         assert int(out[0]) == rows.count(b"\n") - 1
         peaks.append(int(out[1]))
         assert path.stat().st_size < 2_000_000
-    assert peaks[1] - peaks[0] < 80_000  # KB; the rows are 120 MB
+    assert peaks[1] - peaks[0] < 50_000  # KB; the rows are 80 MB
 
 
 def test_an_archive_is_resumed_by_its_files(tmp_path: Path) -> None:
