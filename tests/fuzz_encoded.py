@@ -181,10 +181,11 @@ class GuardedRoom(Room):
     """Buffers that end where a page begins that nobody may touch."""
 
     def __init__(self) -> None:
-        super().__init__(_guarded)
+        super().__init__(guarded)
 
 
-def _guarded(size: int, kind: Any) -> np.ndarray[Any, Any]:
+def guarded(size: int, kind: Any) -> np.ndarray[Any, Any]:
+    """Array that ends where a page begins that nobody may touch."""
     dtype = np.dtype(kind)
     length = size * dtype.itemsize
     pages = -(-length // mmap.PAGESIZE) * mmap.PAGESIZE

@@ -328,7 +328,7 @@ def test_count_explains_what_has_no_encoded_form(data: Path, capsys: Any) -> Non
     _, [_, line] = explained(capsys, "rows.csv", "--facet", "sex")
     assert line == ["rows.csv", "(all)", "0", "Arrow", "CSV has no encoded form"]
     _, [_, line] = explained(capsys, "rows.jsonl", "--facet", "sex")
-    assert line == ["rows.jsonl", "(all)", "0", "json", "JSON Lines have no encoded form"]
+    assert line == ["rows.jsonl", "(all)", "0", "json", "JSON has no encoded form"]
     run(capsys, "count", "rows.csv", "--facet", "sex", "-o", "rows.counts")
     assert run(capsys, "count", "rows.counts", "--facet", "sex", "--plan") == (
         0,

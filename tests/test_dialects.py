@@ -230,6 +230,20 @@ def test_a_number_with_a_comma_names_the_option(tmp_path: Path) -> None:
         biaskit.count(path, **ROLES, weight="pay")
 
 
+def test_a_number_with_the_other_mark_says_which_is_right(tmp_path: Path) -> None:
+    roles: dict[str, Any] = {**ROLES, "weight": "pay"}
+    for pay, why in (("3.5", "if that is a decimal point, write a comma"), ("1.000,5", "31500,5")):
+        path = written(tmp_path, f"sex;y;pay\nF;no;1,5\nM;yes;{pay}\n")
+        with pytest.raises(DataError, match=f"'{pay}'; .*{why}"):
+            biaskit.count(path, csv={"delimiter": ";", "decimal": ","}, **roles)
+
+
+def test_a_name_that_is_padded_names_the_option(tmp_path: Path) -> None:
+    path = written(tmp_path, "sex , y\nF , no\n")
+    with pytest.raises(DataError, match=r"begin or end with a blank: give csv=\{'strip': True\}"):
+        biaskit.count(path, **ROLES)
+
+
 def test_a_value_that_is_padded_names_the_option(tmp_path: Path) -> None:
     counts = biaskit.count(written(tmp_path, "sex,y\nF, yes\nM, no\n"), **ROLES)
     with pytest.raises(RolesError, match=r"did you mean ' yes'\? .* csv=\{'strip': True\}"):

@@ -356,7 +356,7 @@ def test_ragged_rows_and_bad_encodings(tmp_path: Path) -> None:
     path.write_text('{"sex": "F", "y": 1}\n{"sex": \n')
     refuses(path, "line 2: not JSON")
     path.write_text('{"sex": "F", "y": 1}\n[1, 2]\n')
-    refuses(path, "line 2: a list where an object should be")
+    refuses(path, "line 2: an array where an object should be")
     path.write_text('{"sex": "F", "y": 1}\n{"sex": 1, "y": 1}\n')
     refuses(path, "column 'sex' holds values of different types")
     path.write_text('{"sex": ["F"], "y": 1}\n')

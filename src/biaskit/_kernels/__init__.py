@@ -32,6 +32,9 @@ __all__ = [
     "int64",
     "jit",
     "jit_with_arrays",
+    "lowest",
+    "marks",
+    "ones",
     "peek",
     "poke",
     "uint64",
@@ -122,6 +125,19 @@ if config.DISABLE_JIT:
         """Float with the bits of the low half of a word."""
         return np.float64(np.uint32(int(word) & 0xFFFFFFFF).view(np.float32))
 
+    def marks(array: Any, at: int, byte: int) -> np.uint64:
+        """Word with a bit for each of the 64 bytes of an array from `at` on that is `byte`."""
+        found = np.packbits(array[at : at + 64] == byte, bitorder="little")
+        return np.uint64(int.from_bytes(found.tobytes(), "little"))
+
+    def lowest(word: Any) -> int:
+        """Place of the lowest bit of a word, 64 if it has none."""
+        return (int(word) & -int(word)).bit_length() - 1 if word else 64
+
+    def ones(word: Any) -> int:
+        """Number of bits of a word."""
+        return int(word).bit_count()
+
 else:
 
     def _pointer(context: Any, builder: Any, array_type: Any, array: Any, at: Any) -> Any:
@@ -172,3 +188,44 @@ else:
             return builder.fpext(single, ir.DoubleType())
 
         return types.float64(types.uint64), generate
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def marks(_: Any, array: Any, at: Any, byte: Any) -> Any:  # noqa: ARG001
+        """Word with a bit for each of the 64 bytes of an array from `at` on that is `byte`."""
+
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            from llvmlite import ir
+
+            many = ir.VectorType(ir.IntType(8), 64)
+            where = _pointer(context, builder, signature.args[0], *args[:2])
+            bytes_ = builder.load(builder.bitcast(where, many.as_pointer()), align=1)
+            one = builder.insert_element(
+                ir.Constant(many, ir.Undefined),
+                builder.trunc(args[2], ir.IntType(8)),
+                ir.Constant(ir.IntType(32), 0),
+            )
+            places = ir.Constant(ir.VectorType(ir.IntType(32), 64), [0] * 64)
+            each = builder.shuffle_vector(one, one, places)
+            return builder.bitcast(builder.icmp_unsigned("==", bytes_, each), ir.IntType(64))
+
+        return types.uint64(array, types.int64, types.int64), generate
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def lowest(_: Any, word: Any) -> Any:  # noqa: ARG001
+        """Place of the lowest bit of a word, 64 if it has none."""
+
+        def generate(_: Any, builder: Any, __: Any, args: Any) -> Any:
+            from llvmlite import ir
+
+            return builder.cttz(args[0], ir.Constant(ir.IntType(1), 0))
+
+        return types.int64(types.uint64), generate
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def ones(_: Any, word: Any) -> Any:  # noqa: ARG001
+        """Number of bits of a word."""
+
+        def generate(_: Any, builder: Any, __: Any, args: Any) -> Any:
+            return builder.ctpop(args[0])
+
+        return types.int64(types.uint64), generate

@@ -81,8 +81,8 @@ def add_data(parser: argparse.ArgumentParser) -> None:
         "data",
         nargs="+",
         metavar="DATA",
-        help="Parquet, CSV or JSON Lines files, .xlsx, .zip, globs or folders; - for standard "
-        "input; or one file of saved counts, or a page that carries them",
+        help="Parquet, CSV or JSON files, .xlsx, .zip, globs or folders; - for standard input; or "
+        "one file of saved counts, or a page that carries them",
     )
 
 
@@ -208,6 +208,19 @@ def edges_of(text: str) -> tuple[str, list[float]]:
         ) from None
 
 
+def range_of(text: str) -> list[float]:
+    """Two numbers with a comma between them, as the ends of a range.
+
+    >>> range_of("-1,1")
+    [-1.0, 1.0]
+    """
+    try:
+        low, high = map(float, text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not two numbers, as in 0,1") from None
+    return [low, high]
+
+
 def above_of(text: str) -> tuple[str, float]:
     """Number at which a column is cut, and the column, if it is named."""
     column, _, number = text.rpartition("=")
@@ -228,6 +241,7 @@ _FLAGS: Mapping[Kind, dict[str, Any]] = {
     "reference": {"metavar": "VALUE", "action": "append"},
     "cut of d": {"metavar": "N", "action": "append", "type": above_of},
     "edges": {"metavar": "N,N", "action": "append", "type": edges_of},
+    "range": {"metavar": "LOW,HIGH", "action": Once, "type": range_of},
     "features": {"metavar": "COLUMN", "action": "append"},
 }
 

@@ -80,6 +80,8 @@ class RoleArguments(TypedDict, total=False):
     facet_above: CutOfD
     facet_at_most: CutOfD
     facet_edges: EdgesOfD
+    score: Column | None
+    score_range: Numbers | None
     features: Column | Sequence[Column] | None
 
 
@@ -95,6 +97,7 @@ Kind: TypeAlias = Literal[
     "reference",
     "cut of d",
     "edges",
+    "range",
     "features",
 ]
 
@@ -223,6 +226,17 @@ def _edges(
     return _by_column(role, given, facets, _edges_of)
 
 
+def _range(role: str, given: Any, _: tuple[Facet, ...]) -> tuple[float, ...] | None:
+    if given is None:
+        return None
+    if not isinstance(given, (list, tuple)) and not hasattr(given, "tolist"):
+        raise RolesError(f"{role} takes two numbers, such as [0, 1], not {in_short(given)}")
+    made = _edges_of(role, given)
+    if len(made) != 2:
+        raise RolesError(f"{role} takes two ascending numbers, such as [0, 1], not {given!r}")
+    return made
+
+
 #: Reads a role's argument, given its name, the value passed and the facets; returns what roles
 #: store.
 READERS: Mapping[Kind, Callable[[str, Any, tuple[Facet, ...]], Any]] = {
@@ -235,6 +249,7 @@ READERS: Mapping[Kind, Callable[[str, Any, tuple[Facet, ...]], Any]] = {
     "reference": _reference,
     "cut of d": _cut_of_d,
     "edges": _edges,
+    "range": _range,
     "features": _features,
 }
 

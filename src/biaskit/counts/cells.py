@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from biaskit.counts.levels import Level, to_json
+from biaskit.counts.edges import Edges
+from biaskit.counts.levels import MISSING, Level, to_json
 from biaskit.counts.roles import AXES
+from biaskit.counts.scores import ScoreTable, refuse_large_scores
 from biaskit.counts.tables import Table
 from biaskit.store import saved
 
-__all__ = ["Cells", "cells_of", "columns_of"]
+__all__ = ["Cells", "cells_of", "cells_of_scores", "columns_of", "no_sums", "scores_of_cells"]
 
 
 class Cells(NamedTuple):
@@ -36,6 +39,25 @@ def cells_of(table: Table) -> Cells:
     return Cells(table.levels, at, amounts)
 
 
+def cells_of_scores(table: ScoreTable) -> Cells:
+    """Cells of scores that are not empty: a bin stands on the axis of predictions.
+
+    The missing score is the bin after the last.
+    """
+    n = np.concatenate([table.n, table.missing[..., np.newaxis]], axis=-1)
+    # The axes of a table of counts: facet, label, prediction, group.
+    n, s, s2 = (np.moveaxis(one, -1, 2) for one in (n, _widened(table.s), _widened(table.s2)))
+    at = np.flatnonzero(n)
+    bins: list[Level] = [*range(table.edges.bins), MISSING]
+    amounts = {name: np.take(one, at) for name, one in {"n": n, "w": s, "w2": s2}.items()}
+    return Cells((table.facet, table.label, bins, table.group), at, amounts)
+
+
+def _widened(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sums with a 0 for the missing score."""
+    return np.concatenate([sums, np.zeros((*sums.shape[:-1], 1))], axis=-1)
+
+
 def columns_of(tables: Iterable[Cells]) -> dict[str, Any]:
     """Columns of the cells of some tables, without a Python object for each of them."""
     texts: dict[str, dict[str, int]] = {axis: {} for axis in AXES}
@@ -55,3 +77,58 @@ def columns_of(tables: Iterable[Cells]) -> dict[str, Any]:
         if arrays
     }
     return columns | {axis: saved.Texts([*texts[axis]], columns[axis]) for axis in AXES}
+
+
+def no_sums(cells: Cells) -> dict[str, Any]:
+    """Sums of cells that have none, as NaN."""
+    return {name: np.full(len(cells.at), np.nan) for name in ("w", "w2")}
+
+
+def scores_of_cells(
+    edges: Edges,
+    table: Table,
+    levels: Mapping[str, list[Level]],
+    codes: Mapping[str, NDArray[np.int32]],
+    cells: Mapping[str, NDArray[Any]],
+) -> ScoreTable:
+    """Distribution of scores from the cells of a file, which are checked.
+
+    Raises
+    ------
+    ValueError
+        They are not as `cells_of_scores` makes them.
+    """
+    axes = {axis: getattr(table.levels, axis) for axis in ("facet", "label", "group")}
+    flat = np.zeros(len(cells["n"]), dtype=np.int64)
+    for axis, known in axes.items():
+        place = {level: i for i, level in enumerate(known)}
+        found = [place.get(level, -1) for level in levels[axis]]
+        at = np.take(np.array(found or [-1], dtype=np.int64), codes[axis])
+        if np.any(at < 0):
+            raise ValueError(f"a score is of a {axis} that has no rows")
+        flat = flat * len(known) + at
+    bins = [-1 if one is MISSING else one for one in levels["predicted"]]
+    if not all(isinstance(one, int) and not isinstance(one, bool) for one in bins):
+        bins = [one if type(one) is int else -2 for one in bins]
+    at = np.take(np.array(bins or [-2], dtype=np.int64), codes["predicted"])
+    if np.any((at < -1) | (at >= edges.bins)):
+        raise ValueError("a score is in no bin of its range")
+    at = np.where(at < 0, edges.bins, at)
+    refuse_large_scores([*map(len, axes.values())], edges.bins)
+    shape = (*map(len, axes.values()), edges.bins + 1)
+    flat = flat * (edges.bins + 1) + at
+    if len(np.unique(flat)) < len(flat):
+        raise ValueError("it holds a cell of scores twice")
+
+    def spread(name: str, dtype: Any) -> NDArray[Any]:
+        made = np.zeros(math.prod(shape), dtype=dtype)
+        made[flat] = cells[name]
+        return made.reshape(shape)
+
+    n, s, s2 = spread("n", np.int64), spread("w", np.float64), spread("w2", np.float64)
+    if not (np.isfinite(s).all() and np.isfinite(s2).all()):
+        raise ValueError("a sum of scores is missing or not finite")
+    facet, label, group = axes.values()
+    return ScoreTable(
+        edges, facet, label, group, n[..., :-1], s[..., :-1], s2[..., :-1], n[..., -1]
+    )

@@ -41,6 +41,18 @@ def refuse_contradictions(roles: Roles) -> None:
             raise RolesError(
                 "give predicted_positive or predicted_above, not both: they choose the same thing"
             )
+    if roles.score_range is not None and roles.score is None:
+        raise RolesError("score_range needs score: the column whose range it is")
+    if roles.score is not None and roles.weight is not None:
+        raise RolesError(
+            "scores of weighted rows are not counted; leave weight or score out (whole numbers of "
+            "rows are a frequency)"
+        )
+    if roles.score is not None and roles.score == roles.predicted and roles.predicted_above is None:
+        raise RolesError(
+            f"column {roles.score!r} is given as score and as predicted; cut the prediction with "
+            "predicted_above"
+        )
     named = {f.columns[0]: () for f in roles.facet_values or {} if len(f.columns) == 1}
     sides = (named, roles.facet_above, roles.facet_at_most, roles.facet_edges)
     given = [column for of_d in sides for column in of_d or ()]

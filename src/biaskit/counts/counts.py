@@ -8,7 +8,7 @@ import math
 import os
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
@@ -16,10 +16,17 @@ from numpy.typing import NDArray
 
 from biaskit import formats
 from biaskit.counts import embedded
-from biaskit.counts.cells import cells_of, columns_of
+from biaskit.counts.cells import (
+    cells_of,
+    cells_of_scores,
+    columns_of,
+    no_sums,
+    scores_of_cells,
+)
 from biaskit.counts.facets import Facet
 from biaskit.counts.levels import Level, from_json, order, show
 from biaskit.counts.roles import AXES, CHOICES, RoleArguments, Roles
+from biaskit.counts.scores import ScoreTable
 from biaskit.counts.tables import (
     MAX_CELLS,
     MAX_ROWS,
@@ -69,11 +76,17 @@ class Counts:
     roles: Roles
     tables: Mapping[Facet, Table]
     rows: int
+    #: Distributions of the scores, for each facet, where there is a score.
+    scores: Mapping[Facet, ScoreTable] = field(default_factory=dict)
 
     @classmethod
     def empty(cls, roles: Roles) -> Counts:
         """Counts of no rows: adding them to others of the same roles changes nothing."""
-        return cls(roles, {facet: empty_table(roles, facet) for facet in roles.facet}, 0)
+        tables = {facet: empty_table(roles, facet) for facet in roles.facet}
+        scores = {}
+        if (edges := roles.score_edges) is not None:
+            scores = {one: ScoreTable.empty(edges, table.levels) for one, table in tables.items()}
+        return cls(roles, tables, 0, scores)
 
     def __add__(self, other: Counts) -> Counts:
         if not isinstance(other, Counts):
@@ -83,7 +96,8 @@ class Counts:
         tables = {
             facet: _added(facet, table, other.tables[facet]) for facet, table in self.tables.items()
         }
-        return Counts(roles, tables, rows)
+        scores = {facet: one + other.scores[facet] for facet, one in self.scores.items()}
+        return Counts(roles, tables, rows, scores)
 
     def __radd__(self, other: object) -> Counts:
         if other == 0:  # the start of sum()
@@ -108,7 +122,17 @@ class Counts:
             A role that is fixed by the pass over the rows was given another value.
         """
         roles = self.roles.chosen(**choices)
-        return replace(self, roles=roles, tables={one: self.tables[one] for one in roles.facet})
+        return replace(
+            self,
+            roles=roles,
+            tables={one: self.tables[one] for one in roles.facet},
+            scores={one: self.scores[one] for one in roles.facet if one in self.scores},
+        )
+
+    def without_scores(self) -> Counts:
+        """These counts without the distributions of scores."""
+        roles = self.roles.replaced(score=None, score_range=None)
+        return replace(self, roles=roles, scores={})
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the counts to a Parquet file; `path` is replaced only once the new file is whole.
@@ -203,8 +227,13 @@ def from_page(text: str) -> Counts:
 
 def cells_and_header(counts: Counts) -> tuple[dict[str, Any], dict[str, Any]]:
     """Columns and header of the file that counts are saved in."""
-    columns = columns_of(map(cells_of, counts.tables.values()))
-    if counts.roles.weight is None:
+    cells = [*map(cells_of, counts.tables.values())]
+    if counts.scores:
+        # A score's bin stands on the axis of predictions, and its sums where those of weights do.
+        nothing = [one._replace(amounts={**one.amounts, **no_sums(one)}) for one in cells]
+        cells = [*nothing, *map(cells_of_scores, counts.scores.values())]
+    columns = columns_of(cells)
+    if counts.roles.weight is None and not counts.scores:
         columns |= dict.fromkeys(("w", "w2"), [None] * len(columns["n"]))
     header = {
         "rows": counts.rows,
@@ -274,12 +303,14 @@ def from_cells(columns: Mapping[str, Any], header: Mapping[str, Any]) -> Counts:
         raise ValueError("a text stands where a number should")
     if columns["n"].dtype.kind != "i" or np.any(columns["n"] <= 0):
         raise ValueError("a cell has zero rows, or a negative number of them")
-    of_facet = columns["table"]
-    if of_facet.dtype.kind != "i" or np.any((of_facet < 0) | (of_facet >= len(roles.facet))):
+    of_facet, facets = columns["table"], len(roles.facet)
+    parts = facets if roles.score is None else 2 * facets
+    if of_facet.dtype.kind != "i" or np.any((of_facet < 0) | (of_facet >= parts)):
         raise ValueError("a cell belongs to no facet")
     levels = {axis: _levels(columns[axis]) for axis in AXES}
     tables, size = {}, 0
-    for facet, chosen in zip(roles.facet, _by_facet(of_facet, len(roles.facet)), strict=True):
+    chosen_cells = _by_facet(of_facet, parts)
+    for facet, chosen in zip(roles.facet, chosen_cells, strict=False):
         codes = {axis: columns[axis].codes[chosen] for axis in AXES}
         cells = {name: columns[name][chosen] for name in ("n", "w", "w2")}
         n = cells["n"]
@@ -289,7 +320,18 @@ def from_cells(columns: Mapping[str, Any], header: Mapping[str, Any]) -> Counts:
         size += table.n.size * (1 if table.w is None else 3)
         if size > _MOST_NUMBERS:
             raise ValueError(f"its tables have more than {_MOST_NUMBERS:,} numbers")
-    return Counts(roles, tables, rows)
+    scores, edges = {}, roles.score_edges
+    for facet, chosen in zip(roles.facet, chosen_cells[facets:], strict=False):
+        assert edges is not None
+        held = {axis: columns[axis].codes[chosen] for axis in AXES}
+        sums = {name: columns[name][chosen] for name in ("n", "w", "w2")}
+        scores[facet] = one = scores_of_cells(edges, tables[facet], levels, held, sums)
+        size += 3 * one.n.size
+        if size > _MOST_NUMBERS:
+            raise ValueError(f"its tables have more than {_MOST_NUMBERS:,} numbers")
+        if one.rows != rows:
+            raise ValueError(f"the scores of facet {facet.name!r} do not add up to {rows} rows")
+    return Counts(roles, tables, rows, scores)
 
 
 def _by_facet(of_facet: NDArray[np.int64], facets: int) -> list[Any]:

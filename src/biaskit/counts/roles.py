@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar, Unpack
 
 from biaskit.counts.arguments import READERS, Kind, RoleArguments
 from biaskit.counts.contradictions import refuse_contradictions
+from biaskit.counts.edges import Edges, edges_of
 from biaskit.counts.facets import Facet, columns_of, facets_of
 from biaskit.counts.levels import Interval, Level, bins, from_json, to_json
 from biaskit.errors import RolesError, did_you_mean, in_short, keywords_checked
@@ -91,6 +92,12 @@ class Roles:
         Cut a numeric facet: the rows above, or those at or below, are d.
     facet_edges
         Cut a numeric facet into bins ``(low, high]``, each d in turn.
+    score
+        Column of a model's scores, or of any number whose distribution is compared. It may be the
+        column of `predicted`, which `predicted_above` then cuts.
+    score_range
+        Least and greatest score, by default 0 and 1. Scores beyond it are counted in bins of their
+        own.
     features
         Columns to compare rows by, for the flip test FT; ``"rest"`` is every column of numbers,
         booleans or texts that has no other role. They are read for FT only.
@@ -157,6 +164,8 @@ class Roles:
     facet_edges: Mapping[str, tuple[float, ...]] | None = _role(
         "edges", "cut a numeric facet at these numbers (25,40,65): each bin in turn is d"
     )
+    score: str | None = _role("column", "column of the model's scores, or of any other number")
+    score_range: tuple[float, float] | None = _role("range", "range of the scores (default: 0,1)")
     features: tuple[str, ...] | str | None = _role(
         "features",
         "column to compare rows by, for the flip test FT; repeat it for several; "
@@ -263,7 +272,16 @@ class Roles:
     @property
     def numeric(self) -> set[str]:
         """Columns that are needed as floats: those that are cut, and the weight."""
-        return {*self.cuts, *(() if self.weight is None else (self.weight,))}
+        amounts = (self.weight, self.score)
+        return {*self.cuts, *(column for column in amounts if column is not None)}
+
+    @property
+    def score_edges(self) -> Edges | None:
+        """Edges of the bins of scores; None where there are none."""
+        if self.score is None:
+            return None
+        low, high = self.score_range or (0.0, 1.0)
+        return edges_of(low, high, has_groups=self.group is not None)
 
     def bins(self, column: str) -> tuple[Interval, ...]:
         """Intervals of a column that is cut; none for any other column."""
@@ -286,12 +304,12 @@ class Roles:
         by_column = dict.fromkeys(columns_of(self.facet), "facet")
         for role in _of_kind("column", "amount"):
             if (column := getattr(self, role)) is not None:
-                by_column[column] = role
+                by_column.setdefault(column, role)  # a score may be the prediction, too
         return by_column
 
     def counted_columns(self) -> dict[str, str]:
         """Role by column, for the columns by whose values rows are counted."""
-        summed = _of_kind("amount")
+        summed = (*_of_kind("amount"), "score")
         return {column: role for column, role in self.columns().items() if role not in summed}
 
     def to_json(self) -> dict[str, Any]:
@@ -317,7 +335,7 @@ class Roles:
                     made[name] = {column: [*edges] for column, edges in value.items()}
                 case "cut of d":
                     made[name] = dict(value)
-                case "features" if isinstance(value, tuple):
+                case "features" | "range" if isinstance(value, tuple):
                     made[name] = [*value]
                 case _:
                     made[name] = value
@@ -362,7 +380,8 @@ class Roles:
         for column in columns_of(self.facet):
             yield "facet", column
         for role in _of_kind("column", "amount"):
-            if (column := getattr(self, role)) is not None:
+            column = getattr(self, role)
+            if column is not None and not (role == "score" and column == self.predicted):
                 yield role, column
         for column in self.features if isinstance(self.features, tuple) else ():
             yield "features", column

@@ -29,6 +29,7 @@ __all__ = [
     "refuse_many_rows",
     "refuse_mixed",
     "refuse_mixed_axis",
+    "regrouped",
     "too_many_cells",
     "too_many_values",
 ]
@@ -217,7 +218,7 @@ class Table:
                 a for a in raw if a in keep
             }
             kept = tuple(sorted(used, key=order))
-            arrays = [_regrouped(array, axis, raw, kept) for array in arrays]
+            arrays = [regrouped(array, axis, raw, kept) for array in arrays]
             final.append(kept)
         return cls(Levels(*final), *arrays)
 
@@ -414,7 +415,7 @@ def _empty_axis(axis: Axis) -> tuple[Level, ...]:
     return axis.bins if axis.columns else (ABSENT,)
 
 
-def _regrouped(
+def regrouped(
     array: NDArray[Any], axis: int, raw: Sequence[Level], kept: Sequence[Level]
 ) -> NDArray[Any]:
     """Array whose entries along one axis are summed by level, in the order of `kept`."""

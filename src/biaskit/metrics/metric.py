@@ -16,7 +16,7 @@ from biaskit.metrics.forms import Array, Difference, Form, One, Quotient, Share
 __all__ = ["NEEDS", "Array", "Metric", "metric"]
 
 #: What a metric may need: columns, and the positive outcome.
-NEEDS = ("label", "predicted", "group", "positive", "features")
+NEEDS = ("label", "predicted", "group", "positive", "features", "score")
 
 _COMPARED = {
     "difference": ("a - d", "d - a"),

@@ -144,6 +144,8 @@ def _flags(roles: Roles) -> Iterator[tuple[str, str]]:
                 ]
             case "cut":
                 values = [show(level(given))]
+            case "range":
+                values = [",".join(show(level(end)) for end in given)]
             case "features":
                 values = [given] if isinstance(given, str) else [*given]
             case _:

@@ -99,7 +99,8 @@ def report(
     roles
         A `Roles`, instead of a keyword argument for each role.
     facet, label, predicted, group, weight, frequency, positive, positive_above, predicted_above, \
-predicted_positive, facet_values, reference, facet_above, facet_at_most, facet_edges, features
+predicted_positive, facet_values, reference, facet_above, facet_at_most, facet_edges, score, \
+score_range, features
         The roles of the columns, as `Roles` takes them.
     metrics
         Symbols or metrics; by default every metric whose columns are given.

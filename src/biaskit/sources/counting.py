@@ -44,16 +44,17 @@ def count(
     Parameters
     ----------
     data
-        A path, a glob, a folder or a list of them (Parquet, CSV, TSV or JSON Lines, the texts also
-        compressed), local or an address such as ``s3://bucket/key``; a ``.zip`` of such texts; an
-        ``.xlsx``; ``"-"`` for standard input, a named pipe, or a file that is open in binary mode,
-        which are read once, from where they stand; a pandas or polars frame; a
-        pyarrow table, reader or dataset; anything that speaks Arrow's stream protocol; a frame of
+        A path, a glob, a folder or a list of them (Parquet, CSV, TSV, JSON Lines or JSON, the texts
+        also compressed), local or an address such as ``s3://bucket/key``; a ``.zip`` of such texts;
+        an ``.xlsx``; ``"-"`` for standard input, a named pipe, or a file that is open in binary
+        mode, which are read once, from where they stand; a pandas or polars frame; a pyarrow table,
+        reader or dataset; anything that speaks Arrow's stream protocol; a frame of
         PySpark, DuckDB, Ibis, Dask, SQLFrame, Modin or lazy polars, whose engine groups the rows.
     roles
         A `Roles`, instead of a keyword argument for each role.
     facet, label, predicted, group, weight, frequency, positive, positive_above, predicted_above, \
-predicted_positive, facet_values, reference, facet_above, facet_at_most, facet_edges, features
+predicted_positive, facet_values, reference, facet_above, facet_at_most, facet_edges, score, \
+score_range, features
         The roles of the columns, as `Roles` takes them. `features` are not counted: counts have no
         rows. They are accepted so that the same roles serve `biaskit.report` as well.
     csv
@@ -175,7 +176,9 @@ def counted_from(
     encoders = encoders_of(roles, literal=literal)
     columns = [*roles.columns()]
     if not keep_rows:
-        sampler, ask = None, Ask(columns, roles.numeric, Counting(roles, encoders))
+        # The rows' own scores are needed, which no source counts by itself.
+        counting = Counting(roles, encoders) if roles.score is None else None
+        sampler, ask = None, Ask(columns, roles.numeric, counting)
     else:
         from biaskit.sources.sample import Sampler  # only FT needs rows
 
@@ -188,5 +191,5 @@ def counted_from(
                 progress(histograms.rows, part.done)
     if sampler is None:
         roles = roles.replaced(features=None)
-    counts = Counts(roles, histograms.tables(), histograms.rows)
+    counts = Counts(roles, histograms.tables(), histograms.rows, histograms.scores())
     return Counted(counts, None if sampler is None else sampler.sample())

@@ -253,8 +253,8 @@ def _reader_of(format_: str) -> Callable[[list[File], Known, Dialect | None], _F
         from biaskit.sources.text.separated import CsvFiles
 
         return CsvFiles
-    if format_ == "jsonl":
-        from biaskit.sources.text.texts import JsonLinesFiles
+    if format_ in ("jsonl", "json"):
+        from biaskit.sources.text.lines import JsonLinesFiles
 
         return JsonLinesFiles
     if format_ == "excel":

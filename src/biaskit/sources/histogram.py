@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from biaskit.counts.edges import Edges
 from biaskit.counts.facets import Facet
 from biaskit.counts.roles import Roles
+from biaskit.counts.scores import ScoreTable, refuse_large_scores
 from biaskit.counts.tables import (
     Table,
     refuse_large,
@@ -19,7 +21,7 @@ from biaskit.counts.tables import (
 )
 from biaskit.errors import DataError
 from biaskit.sources.batches import Batch, no_rows
-from biaskit.sources.encode import Encoder
+from biaskit.sources.encode import Encoder, numbers
 from biaskit.sources.grids import Grid, grown
 from biaskit.sources.repeats import CountedRows
 
@@ -56,6 +58,7 @@ class Histograms:
         self._encode = _Columns(encoders)
         self._sampler = sampler
         self._of_facet = {facet: _Histogram(roles, facet, encoders) for facet in roles.facet}
+        self._scores = {} if roles.score is None else _of_scores(roles, encoders)
         self._read = 0
         #: Rows that were added, each as often as its frequency.
         self.rows = 0
@@ -82,6 +85,8 @@ class Histograms:
             codes = self._encode(rows.batch)
             for histogram in self._of_facet.values():
                 histogram.add(codes, rows.weight, rows.times)
+            if self._scores:
+                self._add_scores(rows, codes)
             if self._sampler is not None:
                 rows.keep(self._sampler, codes, self.rows)
         self._add_to_rows(rows.rows)
@@ -150,6 +155,22 @@ class Histograms:
         for facet, table in tables.items():
             refuse_large(table.levels, facet.name)
         return tables
+
+    def scores(self) -> dict[Facet, ScoreTable]:
+        """Distributions of the scores, in canonical form; none without a score."""
+        return {facet: one.table() for facet, one in self._scores.items()}
+
+    def _add_scores(self, rows: CountedRows, codes: Mapping[str, NDArray[np.intp]]) -> None:
+        column, where = str(self._roles.score), rows.batch.where
+        array = rows.batch.columns[column]
+        values = numbers(array, column, "score", where)
+        if np.isinf(values).any():
+            raise DataError(
+                f"{where}: score {column!r} is infinite in {int(np.isinf(values).sum()):,} rows; "
+                "log-odds of 0 and 1 are, for instance: give probabilities, or make them missing"
+            )
+        for histogram in self._scores.values():
+            histogram.add(codes, values, rows.times)
 
     def _add_to_rows(self, rows: int) -> None:
         self.rows += rows
@@ -251,6 +272,57 @@ class _Histogram:
         full = self._grid.shape()
         arrays = [grown(array, full).reshape(shape) for array in self._arrays]
         return Table.of(levels, arrays, self._grid.keep)
+
+
+def _of_scores(roles: Roles, encoders: Mapping[str, Encoder]) -> dict[Facet, _ScoreHistogram]:
+    edges = roles.score_edges
+    assert edges is not None
+    return {facet: _ScoreHistogram(roles, facet, encoders, edges) for facet in roles.facet}
+
+
+class _ScoreHistogram:
+    """Scores of one facet that grow batch by batch: by facet value, label, group and bin."""
+
+    def __init__(self, roles: Roles, facet: Facet, encoders: Mapping[str, Encoder], edges: Edges):
+        axes = {axis.role: axis.columns for axis in roles.axes(facet)}
+        kept = (axes["facet"], axes["label"], axes["group"])
+        self._grid = Grid([[encoders[column] for column in columns] for columns in kept])
+        self._columns = [encoder.column for encoder in self._grid.encoders]
+        self._edges = edges
+        # The last bin has the rows without a score.
+        empty = (*(0 for _ in self._columns), edges.bins + 1)
+        self._n = np.zeros(empty, dtype=np.int64)
+        self._s, self._s2 = np.zeros(empty), np.zeros(empty)
+
+    def add(
+        self,
+        codes: Mapping[str, NDArray[np.intp]],
+        values: NDArray[np.float64],
+        times: NDArray[np.int64] | None,
+    ) -> None:
+        """Add rows: the codes of each column, the scores, and how often each row counts."""
+        shape = self._grid.shape()
+        bins = self._edges.bins + 1
+        refuse_large_scores(shape, bins)
+        flat = self._grid.cells([codes[column] for column in self._columns], shape, len(values))
+        flat = flat * bins + self._edges.of(values)
+        known = np.nan_to_num(values)
+        whole, full = math.prod(shape) * bins, (*shape, bins)
+        squares = known * known
+        if times is not None:
+            known, squares = times * known, times * squares
+        for name, amounts in (("_n", times), ("_s", known), ("_s2", squares)):
+            sums = _sums(flat, amounts, whole).reshape(full)
+            setattr(self, name, grown(getattr(self, name), full) + sums)
+
+    def table(self) -> ScoreTable:
+        """Table of what was counted, in canonical form."""
+        full = (*self._grid.shape(), self._edges.bins + 1)
+        levels = self._grid.levels()
+        shape = (*map(len, levels), self._edges.bins + 1)
+        n, s, s2 = (grown(one, full).reshape(shape) for one in (self._n, self._s, self._s2))
+        arrays = [n[..., :-1], s[..., :-1], s2[..., :-1], n[..., -1]]
+        return ScoreTable.of(self._edges, levels, arrays, self._grid.keep)
 
 
 def _sums(

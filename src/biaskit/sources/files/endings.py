@@ -24,13 +24,15 @@ FORMATS = {
     ".tsv": "csv",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
+    ".json": "json",
     ".xlsx": "excel",
 }
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".xz": "xz"}
 #: Ending of files that hold files of rows.
 ARCHIVE = ".zip"
-#: Endings of the files that a folder, or an archive, stands for: a workbook is named by itself.
-IN_FOLDERS = tuple(ending for ending, format_ in FORMATS.items() if format_ != "excel")
+#: Endings of the files that a folder, or an archive, stands for. A workbook, and a JSON document,
+#: which may describe the files beside it, are named by themselves.
+IN_FOLDERS = tuple(end for end, format_ in FORMATS.items() if format_ not in ("excel", "json"))
 #: First bytes of files, by the ending that their names should have.
 MAGIC = {
     b"PAR1": ".parquet",
@@ -60,7 +62,7 @@ def checked_input_format(given: object) -> str | None:
     text = given.lower().removeprefix(".") if isinstance(given, str) else ""
     name, _, compression = text.partition(".")
     format_ = FORMATS.get(f".{name}")
-    is_packed = f".{compression}" in COMPRESSIONS and format_ in ("csv", "jsonl")
+    is_packed = f".{compression}" in COMPRESSIONS and format_ in ("csv", "jsonl", "json")
     if format_ is None or (compression and not is_packed):
         raise RolesError(
             f"input_format={in_short(given)}: give one of "

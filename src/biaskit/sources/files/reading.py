@@ -45,7 +45,7 @@ class ColumnPath(NamedTuple):
 
 
 def format_of(path: File, otherwise: str | None = None, dialect: Dialect | None = None) -> str:
-    """Format of a file by its name: ``parquet``, ``csv``, ``jsonl`` or ``excel``.
+    """Format of a file by its name: ``parquet``, ``csv``, ``jsonl``, ``json`` or ``excel``.
 
     The dialect may say otherwise. Where neither says, it is `otherwise`, or an error.
     """

@@ -220,6 +220,12 @@ class Tailed(FullReads):
         self._tail = (self._tail + found[-_TAIL:])[-_TAIL:]
         return found
 
+    def readinto(self, place: Any, /) -> int:
+        """Bytes for a place, fewer at the end; their number."""
+        found = self.read(len(place))
+        place[: len(found)] = found
+        return len(found)
+
 
 class _Descriptor(FullReads):
     """Bytes of a file descriptor; closing it ends a wait for them in another thread."""

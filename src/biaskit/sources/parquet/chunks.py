@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from biaskit.sources.coded.axes import Axis, in_bytes, placed_in_bytes
 from biaskit.sources.cuts import floats_of
 from biaskit.sources.encode import Encoder, kind_of, numbers
 from biaskit.sources.files.ranges import Extent
-from biaskit.sources.parquet.axes import Axis, in_bytes, placed_in_bytes
 from biaskit.sources.parquet.dictionaries import Dictionaries, dictionary_of
 from biaskit.sources.parquet.layout import (
     NONE,

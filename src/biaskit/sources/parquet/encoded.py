@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 import queue
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,22 +20,20 @@ from numpy.typing import NDArray
 from biaskit.counts.facets import Facet
 from biaskit.errors import DataError
 from biaskit.sources.batches import Batch, Counting, of_record_batch
+from biaskit.sources.coded.axes import Axis, in_bytes, joint, joint_sums
+from biaskit.sources.coded.cells import Cells
 from biaskit.sources.files.ahead import in_order
 from biaskit.sources.files.partitions import of_folders, partition_arrays, with_folders
 from biaskit.sources.files.places import File
 from biaskit.sources.files.ranges import RemoteBytes
 from biaskit.sources.files.reading import readable
-from biaskit.sources.parquet.axes import Axis, in_bytes, joint, joint_sums
 from biaskit.sources.parquet.chunks import Chunks
 from biaskit.sources.parquet.dictionaries import Dictionaries
 from biaskit.sources.parquet.layout import Odd
 from biaskit.sources.parquet.opening import OpenParquet
 from biaskit.sources.parquet.scratch import Room
 
-if TYPE_CHECKING:
-    from biaskit.sources.histogram import Histograms
-
-__all__ = ["Cells", "counted", "planned"]
+__all__ = ["counted", "planned"]
 
 # Row groups queued for each thread; the bytes of remote ones are being fetched.
 _AHEAD = 4
@@ -43,24 +41,6 @@ _MOST_CELLS = 1 << 20
 # A code has at most four bytes, each in its own plane.
 _PLANES = 4
 _NO_CODES = np.empty(0, np.uint32)
-
-
-@dataclass(frozen=True)
-class Cells:
-    """Counts of the rows of one row group, over codes that mean the same in every row group."""
-
-    #: For each facet, arrays with an axis for each of its columns, in `codes`' terms: numbers of
-    #: rows and, where rows are weighted, sums of the weights and of their squares.
-    tables: Mapping[Facet, Sequence[NDArray[Any]]]
-    #: For each column, the encoder's code of each place on its axis.
-    codes: Mapping[str, NDArray[np.intp]]
-    rows: int
-    where: str
-    done: float | None = None
-
-    def add_to(self, histograms: Histograms) -> None:
-        """Add the rows to the counts."""
-        histograms.add_cells(self.codes, self.tables, self.rows, self.where)
 
 
 def counted(

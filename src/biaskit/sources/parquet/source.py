@@ -18,7 +18,7 @@ from biaskit.sources.parquet.choice import against_kernels
 from biaskit.sources.parquet.opening import OpenParquet, open_parquet, parquet_of
 
 if TYPE_CHECKING:
-    from biaskit.sources.parquet.encoded import Cells
+    from biaskit.sources.coded.cells import Cells
 
 __all__ = ["ParquetFiles"]
 

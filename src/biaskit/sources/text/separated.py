@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from biaskit.counts.levels import typed
 from biaskit.errors import DataError
@@ -15,20 +16,44 @@ from biaskit.sources.files.ahead import elsewhere
 from biaskit.sources.files.dialect import Dialect, option
 from biaskit.sources.files.partitions import names_with_folders, of_folders, with_folders
 from biaskit.sources.files.places import File
-from biaskit.sources.files.reading import ColumnPath, Sizes, readable
+from biaskit.sources.files.reading import (
+    ColumnPath,
+    Sizes,
+    kernels_choice,
+    kernels_run,
+    readable,
+)
 from biaskit.sources.files.turns import Known, looked_into, opened_in_turn
 from biaskit.sources.text.faults import instead_of_names, line_of_open_quote, unfit_cell
 from biaskit.sources.text.texts import OpenText, opening, paths
 
-__all__ = ["CsvFiles"]
+if TYPE_CHECKING:
+    from biaskit.sources.coded.cells import Cells
+
+__all__ = ["CsvFiles", "kernels_pay"]
 
 # Bytes of CSV parsed at a time; more where the header is long, since rows may then be long too.
 _BLOCK = 1 << 20
 _HEADERS_IN_BLOCK = 8
+# Bytes from which the kernel pays for being loaded, and from which it pays where it is.
+_CROSSOVER = 112 << 20
+_CROSSOVER_LOADED = 1 << 19
+
+
+def kernels_pay(size: int) -> bool:
+    """Whether some bytes of CSV are counted faster by a kernel than by Arrow."""
+    choice = kernels_choice()
+    if choice == "never" or not kernels_run():
+        return False
+    is_loaded = "biaskit._kernels.separated" in sys.modules
+    return choice == "always" or size >= (_CROSSOVER_LOADED if is_loaded else _CROSSOVER)
 
 
 class CsvFiles:
     """CSV and TSV files as a source, all in one dialect."""
+
+    #: Bytes that Arrow has read in this process.
+    bytes_by_arrow: ClassVar[int] = 0
 
     def __init__(self, files: list[File], known: Known, dialect: Dialect | None = None):
         self._files = files
@@ -46,52 +71,65 @@ class CsvFiles:
         """How each file would be read, and why."""
         return paths(self._files, "Arrow", "CSV has no encoded form")
 
-    def parts(self, ask: Ask) -> Iterator[Batch]:
-        """Batches of the named columns."""
-        import pyarrow as pa
-        import pyarrow.csv as pv
-
-        columns, numeric, dialect = ask.columns, ask.numeric, self._dialect
-        types = {
-            name: pa.float64() if name in numeric else pa.dictionary(pa.int32(), pa.string())
-            for name in columns
-        }
-        texts = frozenset(name for name in columns if name not in numeric)
+    def parts(self, ask: Ask) -> Iterator[Batch | Cells]:
+        """Batches of the named columns, or counts of their values."""
         sizes = Sizes(self._files)
-        with opened_in_turn(self._files, opening(self._known, dialect)) as files:
+        size = CsvFiles.bytes_by_arrow + sizes.total
+        with opened_in_turn(self._files, opening(self._known, self._dialect)) as files:
             for file in files:
-                path = file.path
-                head = _csv_head(file)
-                names = head.names
-                hint = instead_of_names(head.cells)
-                refuse_missing_columns(columns, names_with_folders(names, path), str(path), hint)
-                folders = of_folders(columns, names, path)
-                own = [name for name in columns if name not in folders]
-                # An empty cell is missing, quoted or not; anything else is a value.
-                # The last column is read too, as bytes where it has no role: it shows whether a
-                # quotation mark is never closed.
-                last = _last_column(names)
-                included = dict.fromkeys([*own, *last]) or names[:1]
-                convert = pv.ConvertOptions(
-                    include_columns=[*included],
-                    column_types={name: types.get(name, pa.binary()) for name in included},
-                    null_values=["", *dialect.na_values],
-                    strings_can_be_null=True,
-                    quoted_strings_can_be_null=True,
-                    decimal_point=dialect.decimal,
-                )
-                parse = pv.ParseOptions(
-                    delimiter=dialect.delimiter_of(path), newlines_in_values=True
-                )
-                with readable(path, dialect), closing(file):
-                    file.fetch()
-                    batches = _csv_batches(file, head, last, parse, convert)
-                    for batch in elsewhere(batches) if file.is_far else batches:
-                        done = sizes.done(path, file.bytes_read / sizes.of(path))
-                        made = of_record_batch(batch, own, str(path), done, texts)
-                        if dialect.decimal != ".":
-                            made = _with_points(made)
-                        yield with_folders(made, folders, numeric)
+                with readable(file.path, self._dialect), closing(file):
+                    yield from _parts(file, ask, sizes, size)
+
+
+def _parts(file: OpenText, ask: Ask, sizes: Sizes, size: int) -> Iterator[Batch | Cells]:
+    """Rows of a file; `size` is the bytes that the process will have read after this source."""
+    path, dialect = file.path, file.dialect or Dialect()
+    head = _csv_head(file)
+    hint = instead_of_names(head.cells)
+    refuse_missing_columns(ask.columns, names_with_folders(head.names, path), str(path), hint)
+    folders = of_folders(ask.columns, head.names, path)
+
+    def tidied(batch: Batch) -> Batch:
+        return batch if dialect.decimal == "." else _with_points(batch)
+
+    def finished(batch: Batch) -> Batch:
+        return with_folders(batch, folders, ask.numeric)
+
+    def done(read: int) -> float | None:
+        return sizes.done(path, read / sizes.of(path))
+
+    def converting(columns: Sequence[str]) -> Any:
+        return _conversion(dialect, columns, own, ask.numeric)
+
+    own = [name for name in ask.columns if name not in folders]
+    longest = _block_of(head.names if head.above is None else [*head.names, *head.cells])
+    rows = 0
+    if kernels_pay(size):
+        from biaskit.sources.text.blocks import Blocks, Columns  # few files are so large
+
+        names, has_header = head.names, dialect.has_header
+        if Blocks.can_read(file, ask):
+            columns = Columns(names, has_header, own, longest, converting, tidied, finished)
+            blocks = Blocks(file, columns, ask, done)
+            yield from blocks.parts()
+            if blocks.are_all:
+                return
+            rows = blocks.rows
+    CsvFiles.bytes_by_arrow += sizes.of(path)
+    file.fetch()
+    texts = frozenset(name for name in own if name not in ask.numeric)
+    batches = _after(rows, _csv_batches(file, head, own, converting, longest))
+    for batch in elsewhere(batches) if file.is_far else batches:
+        made = of_record_batch(batch, own, str(path), done(file.bytes_read), texts)
+        yield finished(tidied(made))
+
+
+def _after(rows: int, batches: Iterable[Any]) -> Iterator[Any]:
+    """Arrow's batches without the first rows."""
+    for batch in batches:
+        skipped = min(rows, batch.num_rows)
+        rows -= skipped
+        yield batch.slice(skipped) if skipped else batch
 
 
 class _Head(NamedTuple):
@@ -181,13 +219,49 @@ def _last_column(names: Sequence[str]) -> list[str]:
     return [name for name in names[-1:] if name.isprintable() and names.count(name) == 1]
 
 
-def _csv_batches(
-    file: OpenText, head: _Head, last: Sequence[str], parse: Any, convert: Any
-) -> Iterator[Any]:
+def _conversion(
+    dialect: Dialect, columns: Sequence[str], own: Collection[str], numeric: Collection[str]
+) -> Any:
+    """Arrow's options by which cells become the values of some columns, and no others.
+
+    An empty cell is missing, quoted or not; anything else is a value. Cells of columns that are not
+    the file's `own` needed ones are bytes.
+    """
     import pyarrow as pa
     import pyarrow.csv as pv
 
-    block = _block_of(head.names if head.above is None else [*head.names, *head.cells])
+    def type_of(name: str) -> Any:
+        if name not in own:
+            return pa.binary()
+        return pa.float64() if name in numeric else pa.dictionary(pa.int32(), pa.string())
+
+    return pv.ConvertOptions(
+        include_columns=[*columns],
+        column_types={name: type_of(name) for name in columns},
+        null_values=["", *dialect.na_values],
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=True,
+        decimal_point=dialect.decimal,
+    )
+
+
+def _csv_batches(
+    file: OpenText,
+    head: _Head,
+    own: Sequence[str],
+    converting: Callable[[Sequence[str]], Any],
+    block: int,
+) -> Iterator[Any]:
+    """Arrow's batches of some columns of a file."""
+    import pyarrow as pa
+    import pyarrow.csv as pv
+
+    # The last column is read too, as bytes where it has no role: it shows whether a quotation mark
+    # is never closed.
+    last = _last_column(head.names)
+    included = dict.fromkeys([*own, *last]) or head.names[:1]
+    convert = converting([*included])
+    parse = pv.ParseOptions(delimiter=file.delimiter, newlines_in_values=True)
     read = pv.ReadOptions(block_size=block)
     if head.above is not None:
         read.column_names = head.names
@@ -199,7 +273,8 @@ def _csv_batches(
                 cell = batch.column(last[0])[-1]
             yield batch
     except pa.ArrowInvalid as error:
-        if unfit := unfit_cell(error, head.names, str(file.path)):
+        decimal = (file.dialect or Dialect()).decimal
+        if unfit := unfit_cell(error, head.names, str(file.path), decimal):
             raise unfit from error
         if "straddling" not in str(error):
             if file.delimiter == " " and "Expected" in str(error):

@@ -25,6 +25,25 @@ class Axis:
     #: The encoder's code of each place on the axis.
     codes: NDArray[np.intp]
 
+    @classmethod
+    def of(cls, size: int, starts: Sequence[int]) -> Axis:
+        """Axis of some codes that are the encoder's own, in as many bytes each as they need.
+
+        Places beyond them, where the highest byte has some, stand for the last code.
+        """
+        count = _bytes_of(size)
+        sizes = (-(-size // 256 ** (count - 1)), *[256] * (count - 1))
+        codes = np.minimum(np.arange(math.prod(sizes)), size - 1)
+        return cls(tuple(starts[-count:]), sizes, codes)
+
+
+def _bytes_of(size: int) -> int:
+    """Bytes that each of some codes needs."""
+    count = 1
+    while size > 256**count:
+        count += 1
+    return count
+
 
 def in_bytes(codes: NDArray[Any], buffer: NDArray[np.uint8], start: int, stride: int) -> Axis:
     """Axis of codes that are the encoder's own, in as many bytes each as they need."""
@@ -54,16 +73,12 @@ def placed_in_bytes(
 def _planes(codes: NDArray[Any], start: int, stride: int) -> tuple[NDArray[np.uint8], Axis]:
     """Bytes of some codes, the highest first, shape ``(planes, codes)``, and the axis they make."""
     size = int(codes.max(initial=0)) + 1
-    count = 1
-    while size > 256**count:
-        count += 1
+    count = _bytes_of(size)
     shifts = [8 * (count - 1 - plane) for plane in range(count)]
     planes = np.empty((count, len(codes)), np.uint8)
     for plane, shift in zip(planes, shifts, strict=True):
         np.copyto(plane, codes >> shift & 255 if count > 1 else codes, casting="unsafe")
-    starts = tuple(start + plane * stride for plane in range(count))
-    sizes = (-(-size // 256 ** (count - 1)), *[256] * (count - 1))
-    return planes, Axis(starts, sizes, np.minimum(np.arange(np.prod(sizes)), size - 1))
+    return planes, Axis.of(size, [start + plane * stride for plane in range(count)])
 
 
 def joint_sums(
