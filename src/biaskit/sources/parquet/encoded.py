@@ -46,7 +46,7 @@ _NO_CODES = np.empty(0, np.uint32)
 def counted(
     files: Iterable[OpenParquet],
     counting: Counting,
-    done: Callable[[File, float], float],
+    done: Callable[[File, float], float | None],
     threads: int,
 ) -> Iterator[Cells | Batch]:
     """Counts of the row groups of open Parquet files, in their order; each file is closed.

@@ -142,7 +142,9 @@ class Blocks:
     #: Rows that were counted so in this process.
     rows_of_all: ClassVar[int] = 0
 
-    def __init__(self, file: OpenText, columns: Columns, ask: Ask, done: Callable[[int], float]):
+    def __init__(
+        self, file: OpenText, columns: Columns, ask: Ask, done: Callable[[int], float | None]
+    ):
         from biaskit._kernels.separated import Form
 
         self._file, self._columns, self._done = file, columns, done
