@@ -292,7 +292,9 @@ def test_missing_and_unknown_files(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     refuses(tmp_path / "data", "has no file ending in '.parquet'")
     (tmp_path / "rows.xlsx").write_text("x")
-    refuses(tmp_path / "rows.xlsx", "no known format")
+    refuses(tmp_path / "rows.xlsx", "it is not a workbook, or damaged")
+    (tmp_path / "rows.xls").write_text("x")
+    refuses(tmp_path / "rows.xls", "no known format")
     refuses("nowhere://bucket/x.parquet", "cannot be looked up")
     refuses([], "no files were given")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -124,9 +123,7 @@ class _Known:
                 raise AssertionError("codes without a place")
         size = len(self._axis)
         sizes = (size,) if self.planes == 1 else (-(-size // 256), 256)
-        return Axis(
-            room.starts(self.planes), sizes, np.pad(self._axis, (0, math.prod(sizes) - size))
-        )
+        return Axis(self._axis, room.starts(self.planes), sizes)
 
 
 class Coder:
@@ -238,7 +235,7 @@ class Coder:
         against = floats_of(edges, values.dtype if values.dtype.kind == "f" else np.float64)
         done = cut_codes(_plain(values, np.float64), _valid(array), _plain(against), room.target(1))
         size = len(edges) + 2
-        return Coded(Axis(room.starts(1), (size,), np.arange(size))) if done == room.rows else None
+        return Coded(Axis(np.arange(size), room.starts(1), (size,))) if done == room.rows else None
 
     def _of_dictionary(self, array: Any, room: Room, where: str) -> Coded | None:
         entries = array.dictionary
@@ -253,7 +250,7 @@ class Coder:
         if self._adopted is None or self._adopted[1] != place:
             self._adopted = (entries, place, self._encoder.encode(entries, where))
         codes = np.append(self._adopted[2], 0)
-        axis = Axis(room.starts(1), (len(codes),), codes)
+        axis = Axis(codes, room.starts(1), (len(codes),))
         if not array.indices.null_count:
             return Coded(axis)
         codes[-1] = self._encoder.encode(_nothing(array.type.value_type), where)[0]
@@ -293,7 +290,7 @@ def _ranged(type_: Any, least: int, most: int, room: Room) -> Coded:
     def booleans(used: NDArray[np.intp]) -> Any:
         return pa.array([(False, True, None)[i] for i in used.tolist()], pa.bool_())
 
-    axis = Axis(room.starts(1), (size,), np.zeros(size, np.intp))
+    axis = Axis(np.zeros(size, np.intp), room.starts(1), (size,))
     return Coded(axis, booleans if type_ == pa.bool_() else values)
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from biaskit.counts.facets import Facet
 from biaskit.errors import DataError
 from biaskit.sources.batches import Batch, Counting
-from biaskit.sources.coded.axes import joint, joint_sums
+from biaskit.sources.coded.axes import Codes, joint
 from biaskit.sources.coded.cells import Cells
 from biaskit.sources.files.ahead import in_order
 from biaskit.sources.frames.codes import PLANES, Coder, Room
@@ -109,14 +109,16 @@ class _Counter:
             for column, coder in thread.coders.items()
         }
         axes = {column: one.axis for column, one in coded.items()}
-        buffer = next(iter(rooms.values())).buffer
+        held = Codes.of_bytes(next(iter(rooms.values())).buffer)
         tables: dict[Facet, Sequence[NDArray[Any]]] = {}
         for facet, columns in self._columns_of.items():
             of_facet = [axes[column] for column in columns]
             if math.prod(len(axis.codes) for axis in of_facet) > _MOST_CELLS:
                 return None
-            sums = () if of_weight is None else joint_sums(of_facet, buffer, of_weight)
-            tables[facet] = (joint(of_facet, buffer, block.rows), *sums)
+            counts = joint(of_facet, held, block.rows, of_weight)
+            if counts is None:
+                return None
+            tables[facet] = counts
         for column, coder in thread.coders.items():
             if coded[column].values is not None:
                 coder.settle(coded[column], self._used(column, tables), block.where)

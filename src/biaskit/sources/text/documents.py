@@ -43,7 +43,7 @@ def is_document(file: OpenText) -> bool:
     DataError
         It is one, but not an array.
     """
-    if format_of(file.path) != "json":
+    if format_of(file.path, "jsonl", file.dialect) != "json":
         return False
     start = bytes(file.beginning().read(_START)).removeprefix(codecs.BOM_UTF8).lstrip(b" \t\r\n")
     if start.startswith(b"["):

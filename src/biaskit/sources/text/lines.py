@@ -14,6 +14,7 @@ from biaskit.errors import DataError, listed
 from biaskit.sources.batches import Ask, Batch, Counting, refuse_missing_columns
 from biaskit.sources.coded.cells import Cells
 from biaskit.sources.files.ahead import in_order
+from biaskit.sources.files.dialect import Dialect
 from biaskit.sources.files.partitions import names_with_folders, of_folders, with_folders
 from biaskit.sources.files.places import File
 from biaskit.sources.files.reading import ColumnPath, Sizes, readable
@@ -45,16 +46,17 @@ class JsonLinesFiles:
     #: Bytes that the standard library has parsed in this process.
     bytes_by_library: ClassVar[int] = 0
 
-    def __init__(self, files: list[File], known: Known):
+    def __init__(self, files: list[File], known: Known, dialect: Dialect | None = None):
         self._files = files
         self._known = known
+        self._dialect = dialect  # which says their format at most
 
     def names(self) -> list[str]:
         """Names of the values in the first file's first records; there is no header to ask."""
         path, found = self._files[0], dict[str, None]()
         with readable(path), looked_into(path, self._known, from_start=True) as data:
-            letters = 0
-            for _, record, length in itertools.islice(_first_records(OpenText(path, data)), ROWS):
+            letters, text = 0, OpenText(path, data, self._dialect)
+            for _, record, length in itertools.islice(_first_records(text), ROWS):
                 found.update(dict.fromkeys(names_in(record or {})))
                 letters += length
                 if letters > LETTERS:
@@ -69,9 +71,9 @@ class JsonLinesFiles:
         """Batches of the named columns, or counts where they suffice."""
         sizes = Sizes(self._files)
         size = JsonLinesFiles.bytes_by_library + sizes.total
-        with opened_in_turn(self._files, opening(self._known)) as files:
+        with opened_in_turn(self._files, opening(self._known, self._dialect)) as files:
             for file in files:
-                with readable(file.path), closing(file):
+                with readable(file.path, self._dialect), closing(file):
                     yield from _parts(file, ask, sizes, size)
 
 

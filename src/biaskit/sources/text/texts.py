@@ -9,21 +9,27 @@ from typing import Any
 
 from biaskit.errors import DataError
 from biaskit.sources.files.dialect import Dialect, option
+from biaskit.sources.files.endings import COMPRESSIONS, ending_of_bytes
 from biaskit.sources.files.places import File
-from biaskit.sources.files.ranges import Bytes, Fetcher, RemoteBytes
-from biaskit.sources.files.reading import COMPRESSIONS, ColumnPath, readable
-from biaskit.sources.files.turns import Known, open_bytes
+from biaskit.sources.files.ranges import Fetcher, RemoteBytes
+from biaskit.sources.files.reading import ColumnPath, format_of, readable
+from biaskit.sources.files.streams import StreamBytes, Tailed
+from biaskit.sources.files.turns import Known, Readable, open_text
+from biaskit.sources.files.unpacking import unpacked
 from biaskit.sources.text.cleaning import cleaned
 
 __all__ = ["LINE", "OpenText", "lines_of", "opening", "paths"]
 
 #: Most characters of a line.
 LINE = 1 << 23
-_MAGIC = {
-    b"PAR1": "Parquet",
-    b"\x1f\x8b": "gzip",
-    b"BZh": "bzip2",
-    b"\x28\xb5\x2f\xfd": "Zstandard",
+# Names of what may be taken for text, by the endings that names of such files have.
+_NAMES = {
+    ".parquet": "a Parquet",
+    ".gz": "a gzip",
+    ".bz2": "a bzip2",
+    ".zst": "a Zstandard",
+    ".xz": "an xz",
+    ".zip": "a zip",
 }
 # Marks of the byte order, and the encodings of files that begin with them.
 _MARKS = {
@@ -48,7 +54,7 @@ class OpenText:
         The file is empty, or begins like a binary file.
     """
 
-    def __init__(self, path: File, data: Bytes, dialect: Dialect | None = None):
+    def __init__(self, path: File, data: Readable, dialect: Dialect | None = None):
         self.path = path
         self.data = data
         self.dialect = dialect
@@ -56,7 +62,7 @@ class OpenText:
         self._raw: Any = None
         self._texts: list[Any] = []
         self._lines: Any = None
-        self._refuse_mislabelled(bytes(data.read(0, 4)))
+        self._compression = self._compression_of(bytes(data.read(0, 4)))
 
     @property
     def delimiter(self) -> str:
@@ -70,8 +76,17 @@ class OpenText:
 
     @property
     def is_far(self) -> bool:
-        """Whether the file is behind a filesystem."""
-        return isinstance(self.data, RemoteBytes)
+        """Whether its bytes may have to be waited for: it is behind a filesystem, or a stream."""
+        return isinstance(self.data, (RemoteBytes, StreamBytes))
+
+    @property
+    def is_read_once(self) -> bool:
+        """Whether `first_lines` are there only before the text is read."""
+        return isinstance(self.data, StreamBytes)
+
+    def closes(self, value: str) -> bool:
+        """Whether the last value of a text that is read once, and was read, is closed."""
+        return bool(self._texts[-1].closes(value))
 
     def fetch(self) -> None:
         """Request the whole of a remote file."""
@@ -85,8 +100,11 @@ class OpenText:
         stream of another call begins at the start, and those before it are lost.
         """
         self._raw = self.data.source(once=True)
-        self._texts.append(self._plain(self._raw))  # kept: it closes the file when collected
-        return self._texts[-1]
+        text = self._plain(self._raw)
+        if self.is_read_once:
+            text = Tailed(text)
+        self._texts.append(text)  # kept: it closes the file when collected
+        return text
 
     def first_lines(self, **options: Any) -> Iterator[str]:
         """Lines from the start, for a look at them before the text is read."""
@@ -105,31 +123,40 @@ class OpenText:
         self.data.close()
 
     def _plain(self, raw: Any) -> Any:
-        import pyarrow as pa
-
-        compression = COMPRESSIONS.get(self.path.suffix.lower())
-        made = pa.CompressedInputStream(raw, compression) if compression else raw
+        made = unpacked(raw, self._compression) if self._compression else raw
         if self.dialect is None or not self.dialect.is_cleaned:
             return made
         return cleaned(made, self.dialect, self.delimiter, str(self.path))
 
-    def _refuse_mislabelled(self, start: bytes) -> None:
+    def _compression_of(self, start: bytes) -> str:
+        """How the file is compressed: by its name, or by its first bytes if a call says its format.
+
+        Raises
+        ------
+        DataError
+            The first bytes are those of no text.
+        """
         if not start:
             raise DataError(f"{str(self.path)!r} is empty; it needs at least a header")
-        for magic, name in _MAGIC.items():
-            compressed = self.path.suffix.lower() in COMPRESSIONS
-            if start.startswith(magic) and not (compressed and name != "Parquet"):
-                raise DataError(
-                    f"{str(self.path)!r} is a {name} file by its first bytes; rename it"
-                )
-        encoding = "utf-8" if self.dialect is None else self.dialect.encoding
+        dialect = self.dialect or Dialect()
+        last = dialect.endings_of(self.path)[-1:]
+        found = ending_of_bytes(start)
+        is_named = not COMPRESSIONS.keys().isdisjoint(last)
+        may_be_packed = is_named or dialect.input_format is not None or self.is_read_once
+        if found in _NAMES and not (may_be_packed and found in COMPRESSIONS):
+            raise DataError(
+                f"{str(self.path)!r} is {_NAMES[found]} file by its first bytes; "
+                + ("write it to a file first, and name that" if self.is_read_once else "rename it")
+            )
         for mark, names in _MARKS.items():
-            if start.startswith(mark) and encoding not in names:
-                reads = option("encoding", names[0])
+            if start.startswith(mark) and dialect.encoding not in names:
+                is_csv = format_of(self.path, "csv", self.dialect) == "csv"
                 raise DataError(
                     f"{str(self.path)!r} is {names[0].upper()} text by its first bytes; "
-                    + ("save it as UTF-8" if self.dialect is None else f"give {reads}")
+                    + (f"give {option('encoding', names[0])}" if is_csv else "save it as UTF-8")
                 )
+        ending = "".join(last) if is_named else found
+        return COMPRESSIONS.get(ending, "")
 
 
 def lines_of(text: io.TextIOBase, path: File, before: int = 0, unit: str = "line") -> Iterator[str]:
@@ -148,8 +175,8 @@ def opening(known: Known, dialect: Dialect | None = None) -> Callable[[File, Fet
     """Opener of text files, for `opened_in_turn`; a local file may be open already."""
 
     def open_one(path: File, fetcher: Fetcher) -> OpenText:
-        with readable(path):
-            data = open_bytes(path, known, fetcher, from_start=True)
+        with readable(path, dialect):
+            data = open_text(path, known, fetcher)
             try:
                 return OpenText(path, data, dialect)
             except BaseException:
