@@ -1,11 +1,11 @@
 """Counting of Parquet files: biaskit beside DuckDB and Polars, in one process, taking turns, warm.
 
 ``python benchmarks/parquet.py`` prints the table of ratios, ``--write`` puts it into
-docs/benchmarks.md. ``--rows`` is the size of the main file (50 million by default), in row groups
-of a million; the variants have a fifth of it, and ``--longest`` (500 million) is that of the file
-that shows whether time and memory grow with the rows. Every engine uses two threads, and all must
-count the same. ``--file`` adds a file of your own, with ``--columns`` to count by. A file written
-by Spark is among the variants where pyspark is installed.
+docs/benchmarks.md. ``--large`` adds a file of 50 million rows, which is kept in the folder of
+temporary files, and one of ten times as many that shows whether time and memory grow with the rows.
+``--rows`` is the size of the other files (10 million by default). All have row groups of a million.
+Every engine uses two threads, and all must count the same. ``--file`` adds a file of your own, with
+``--columns`` to count by. A file written by Spark is among the variants where pyspark is installed.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ import biaskit
 TWO = {"facet": "sex", "label": "hired"}
 SCORES = {"facet": "sex", "label": "hired", "predicted": "score", "predicted_above": 0.5}
 FOUR = {"facet": "sex", "group": "place", "label": "hired", "predicted": "invited"}
+#: Rows of the large file.
+LARGE = 50_000_000
 _ROW_GROUP = 1_000_000
 
 
@@ -75,6 +77,16 @@ def scores_of(rows: int) -> Iterator[pa.Table]:
                 "weight": pa.array(rng.random(n)),
             }
         )
+
+
+def large_file() -> Path:
+    """File of `LARGE` rows, which is made where there is none."""
+    path = Path(tempfile.gettempdir(), "biaskit-benchmark-large.parquet")
+    if not path.exists():
+        partial = path.with_suffix(".part")
+        write_file(partial, rows_of(LARGE), "pyarrow", "snappy")
+        partial.replace(path)
+    return path
 
 
 def write_file(path: Path, tables: Iterator[pa.Table], writer: str, compression: str) -> None:
@@ -214,15 +226,19 @@ def stages(path: Path, roles: dict[str, Any]) -> str:
 
     import biaskit._kernels.chunks as chunks
     import biaskit._kernels.joint as joint
+    import biaskit._kernels.planes as planes
     from biaskit.sources.parquet import chunks as column_chunks
     from biaskit.sources.parquet import dictionaries
 
     named = [
         ("reading", column_chunks.Chunks, "_read"),
         ("page headers", column_chunks, "pages_of"),
-        ("decompressing and decoding", chunks, "chunk_codes"),
-        ("places of dictionaries", dictionaries.Dictionaries, "of_entries"),
-        ("counting", joint, "joint_counts"),
+        ("decompressing by Arrow", column_chunks, "inflated"),
+        ("decompressing and decoding", planes, "chunk_planes"),
+        ("the same, to bytes", chunks, "chunk_codes"),
+        ("codes of dictionaries", dictionaries.Dictionaries, "of_entries"),
+        ("counting", planes, "plane_counts"),
+        ("the same, by bytes", joint, "joint_counts"),
     ]
     spent = dict.fromkeys((name for name, _, _ in named), 0.0)
 
@@ -250,7 +266,8 @@ def stages(path: Path, roles: dict[str, Any]) -> str:
         for patch in patches:
             patch.stop()
     spent["the rest"] = total - sum(spent.values())
-    return ", ".join(f"{name} {100 * seconds / total:.0f} %" for name, seconds in spent.items())
+    shares = {name: 100 * seconds / total for name, seconds in spent.items() if seconds}
+    return ", ".join(f"{name} {share:.0f} %" for name, share in shares.items())
 
 
 def grown(path: Path, rows: int, longest: int) -> str:
@@ -315,8 +332,8 @@ def row(what: str, best: dict[str, float]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=50_000_000)
-    parser.add_argument("--longest", type=int, default=500_000_000)
+    parser.add_argument("--rows", type=int, default=10_000_000)
+    parser.add_argument("--large", action="store_true")
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--file", type=Path)
     parser.add_argument("--columns", nargs=3, metavar=("FACET", "LABEL", "GROUP"))
@@ -333,19 +350,21 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as made:
         path = Path(made) / "main.parquet"
-        write_file(path, rows_of(args.rows), "pyarrow", "snappy")
         facts = []
-        for what, roles in (("facet × label", TWO), ("four roles", FOUR)):
-            best = compare(path, roles, args.repeats)
-            say(row(f"{args.rows:,} rows, {what}", best))
-            times = best["biaskit"] / floor(path, roles, args.repeats)
-            facts.append(
-                f"Of {what}, reading and decompressing the needed column chunks alone takes "
-                f"1/{times:.1f} of the time. One thread's time goes into: {stages(path, roles)}."
-            )
-        few = args.rows // 5
+        if args.large:
+            large = large_file()
+            for what, roles in (("facet × label", TWO), ("four roles", FOUR)):
+                best = compare(large, roles, args.repeats)
+                say(row(f"{LARGE:,} rows, {what}", best))
+                times = best["biaskit"] / floor(large, roles, args.repeats)
+                facts.append(
+                    f"Of {what}, reading and decompressing the needed column chunks alone takes "
+                    f"1/{times:.1f} of the time. One thread's time goes into: "
+                    f"{stages(large, roles)}."
+                )
+        few = args.rows
         variants: dict[str, tuple[dict[str, Any], str, str]] = {
-            "as above": ({}, "pyarrow", "snappy"),
+            "snappy": ({}, "pyarrow", "snappy"),
             "zstd": ({}, "pyarrow", "zstd"),
             "uncompressed": ({}, "pyarrow", "none"),
             "1,000 groups": ({"places": 1000}, "pyarrow", "snappy"),
@@ -361,6 +380,8 @@ def main() -> None:
             del variants["written by Spark"]
         for name, (options, writer, compression) in variants.items():
             write_file(path, rows_of(few, **options), writer, compression)
+            if name == "snappy":
+                say(row(f"{few:,} rows, facet × label", compare(path, TWO, args.repeats)))
             say(row(f"{few:,} rows, four roles, {name}", compare(path, FOUR, args.repeats)))
         write_file(path, scores_of(few), "pyarrow", "snappy")
         say(row(f"{few:,} rows, a boolean and a score to cut", compare(path, SCORES, args.repeats)))
@@ -369,7 +390,8 @@ def main() -> None:
         if args.file is not None:
             own = dict(zip(("facet", "label", "group"), args.columns, strict=True))
             say(row(f"{args.file.name}, {', '.join(args.columns)}", compare(args.file, own, 25)))
-        facts.append(grown(path, args.rows, args.longest))
+        if args.large:
+            facts.append(grown(path, LARGE, 10 * LARGE))
     facts.append(
         f"Compiling the kernels that four roles need from nothing takes {compile_seconds():.1f} s."
     )

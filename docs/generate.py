@@ -29,7 +29,7 @@ BEGIN, END = "<!-- folders: made by docs/generate.py -->", "<!-- end of folders 
 _DOWNWARDS = (
     *("__init__.py", "__main__.py", "cli", "clarify", "pages", "gate", "reports", "explanations"),
     *("compat.py", "sources", "intervals", "metrics", "counts", "datasets.py", "store"),
-    *("formats.py", "_kernels", "errors.py"),
+    *("formats.py", "_kernels", "progress.py", "errors.py"),
 )
 
 _AGAINST = {

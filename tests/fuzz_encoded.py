@@ -28,7 +28,7 @@ from pyarrow.fs import LocalFileSystem
 import biaskit
 from biaskit.counts.tables import Table
 from biaskit.sources.files import ranges
-from biaskit.sources.parquet import encoded
+from biaskit.sources.parquet import chunks, encoded
 from biaskit.sources.parquet import source as parquet
 from biaskit.sources.parquet.scratch import Room
 from support.taken_apart import I64, File, Page, varint
@@ -263,6 +263,8 @@ def main() -> int:
             path.write_bytes(change(rand.choice(sources), rand))
             roles = rand.choice(ROLES)
             parquet._WORTH_THREADS = number % 2 << 21  # every other file's row groups go to threads
+            # Every fourth file's dictionaries are long ones, whose codes are no bytes.
+            chunks._MOST_ENTRIES = 15 if number % 4 == 0 else 255
             if os.environ.get("BIASKIT_FUZZ_KEEP"):
                 Path(os.environ["BIASKIT_FUZZ_KEEP"]).write_bytes(path.read_bytes())
             # Every third file is read as one from far away, in pieces.

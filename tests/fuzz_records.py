@@ -11,14 +11,24 @@ import json
 import random
 import sys
 from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
+from biaskit.counts.roles import Roles
 from biaskit.errors import DataError
-from biaskit.sources.text.records import SPARE, Block, Kernel, by_library
+from biaskit.sources.batches import Ask, Batch, Counting, Part
+from biaskit.sources.coded.cells import Cells
+from biaskit.sources.grids import encoders_of
+from biaskit.sources.histogram import Histograms
+from biaskit.sources.text.found import Kernel
+from biaskit.sources.text.records import Columns, Origin, as_columns, records_in
+from biaskit.sources.text.whole_lines import SPARE, Block
 
-COLUMNS, NUMERIC = ["g", "y", "w", "né", "a.b"], ["w"]
+COLUMNS, NUMERIC = ["g", "y", "w", "né", "a.b", "deep.er.x"], ["w"]
+ORIGIN = Origin("x.jsonl")
 # Values of each kind that a column may have, and of no kind.
 TEXTS = [
     '"F"', '"M"', '"\\u0046"', '"a\\"b\\\\"', '"\\ud800"', '"\\ud83d\\ude00"', '"é🎉"', '""',
@@ -45,6 +55,9 @@ KEYS = [
     '"né"',
     '"\\u0067"',
     '"a.b"',
+    '"a"',
+    '"deep"',
+    '"deep.er.x"',
     '"gg"',
     '""',
     '"longer than eight"',
@@ -53,26 +66,51 @@ BETWEEN = ["", "", " ", "\t", "\r", "\x0b", "\xa0", "\ufeff"]
 ENDS = [*["\n"] * 90, "\r\n", "\r", "\n\n", " \n", "\x1c\n", "\x85\n", "\u2028\n\n", ""]
 
 
-def line(rand: random.Random, kinds: dict[str, list[str]]) -> str:
+# Keys of objects, by the key whose value they are.
+INNER = {
+    '"a"': ['"b"', '"b"', '"c"', '"\\u0062"'],
+    '"deep"': ['"er"'],
+    '"er"': ['"x"', '"x"', '"a"'],
+}
+
+
+def line(rand: random.Random, kinds: dict[str, list[str]], keys: list[str]) -> str:
     """A line, mostly a valid record whose values are of the kinds of their keys."""
+    is_even = rand.random() < 0.7
 
     def space() -> str:
+        if is_even:
+            return ""
         return rand.choice(BETWEEN) if rand.random() < 0.01 else rand.choice(["", " "])
 
     def value(key: str) -> str:
-        odd = rand.random() < 0.01
-        return rand.choice(OTHERS if odd else kinds[key])
+        if rand.random() < 0.01:
+            return rand.choice(OTHERS)
+        return record(rand.choices(INNER[key], k=rand.randrange(3))) if key in INNER else plain(key)
 
-    keys = rand.choices(KEYS, k=rand.randrange(6))
-    pairs = [f"{space()}{key}{space()}:{space()}{value(key)}{space()}" for key in keys]
-    return space() + "{" + ",".join(pairs) + "}" + space()
+    def plain(key: str) -> str:
+        return rand.choice(kinds[{'"b"': '"a.b"', '"x"': '"deep.er.x"'}.get(key, key)])
+
+    def record(keys: list[str]) -> str:
+        pairs = [f"{space()}{key}{space()}:{space()}{value(key)}{space()}" for key in keys]
+        return "{" + ",".join(pairs) + "}"
+
+    return space() + record(keys) + space()
 
 
 def text(rand: random.Random) -> bytes:
     """Some lines, of which bytes may be flipped, cut out, repeated or put in."""
-    kinds = {key: rand.choice(KINDS) for key in KEYS}
+    kinds = {key: rand.choice(KINDS) for key in [*KEYS, '"c"', '"\\u0062"']}
     kinds['"w"'] = NUMBERS
-    lines = (line(rand, kinds) + rand.choice(ENDS) for _ in range(rand.randrange(1, 9)))
+
+    def keys() -> list[str]:
+        return rand.choices(KEYS, k=rand.randrange(6))
+
+    usual = keys()
+    lines = (
+        line(rand, kinds, usual if rand.random() < 0.7 else keys()) + rand.choice(ENDS)
+        for _ in range(rand.randrange(1, 9))
+    )
     made = bytearray("".join(lines).encode())
     for _ in range(rand.choice([0, 0, 0, 1, 2])):
         at, length = rand.randrange(len(made) + 1), rand.randrange(1, 9)
@@ -100,11 +138,15 @@ def told(arrays: dict[str, Any], name: str) -> Any:
     return str(kind), repr(array.to_pylist())
 
 
+def _by_library(lines: Iterable[str], columns: Sequence[str]) -> Iterator[Columns]:
+    return as_columns(records_in(lines, ORIGIN, 7), columns, ORIGIN)
+
+
 def of_library(block: bytes) -> Any:
     """What the standard library makes of a text."""
     lines = io.TextIOWrapper(io.BytesIO(block), encoding="utf-8")
     try:
-        parts = [*by_library(lines, COLUMNS, "x.jsonl", 7)]
+        parts = [*_by_library(lines, COLUMNS)]
     except UnicodeDecodeError:
         return "not UTF-8"
     except DataError as error:
@@ -116,17 +158,64 @@ def of_library(block: bytes) -> Any:
     return values, part.rows, part.lines, [*part.names]
 
 
+def kernel() -> Kernel:
+    """The kernel for the columns."""
+    return Kernel(Ask(COLUMNS, NUMERIC), ORIGIN)
+
+
 def of_kernel(kernel: Kernel, block: bytes) -> Any:
     """What the kernel makes of a text; None where it leaves it to the library."""
-    try:
-        finish = kernel.found(Block(block + SPARE, len(block)))
-        part = finish("x.jsonl", 7) if finish else None
-    except DataError as error:
-        return str(error)
+    part = kernel.made(Block(np.frombuffer(block + SPARE, np.uint8), len(block)))
     if part is None:
         return None
     values = [told(part.arrays, name) for name in COLUMNS]
     return values, part.rows, part.lines, [*part.names]
+
+
+ROLES = [
+    {"facet": "g", "label": "y"},
+    {"facet": ["g", ("y", "a.b")], "label": "z", "weight": "w", "group": "né"},
+    {"facet": "w", "facet_above": 0.5, "label": "a.b", "predicted": "deep.er.x"},
+]
+
+
+def counted_by_kernel(block: bytes, given: Mapping[str, Any] = ROLES[0]) -> Any:
+    """Tables that the kernel makes of a text; None where it leaves it to the library."""
+    roles = Roles(**given)
+    ask = _ask(roles)
+    part = Kernel(ask, ORIGIN).made(Block(np.frombuffer(block + SPARE, np.uint8), len(block)))
+    if part is None:
+        return None
+    if isinstance(part, Columns):
+        return _tables(ask, [_batch(ask, part)])
+    return _tables(ask, [Cells(part.tables, part.codes, part.rows, "x.jsonl")])
+
+
+def counted_by_library(block: bytes, given: Mapping[str, Any] = ROLES[0]) -> Any:
+    """Tables of the rows that the standard library finds in a text, or the error."""
+    ask = _ask(Roles(**given))
+    lines = io.TextIOWrapper(io.BytesIO(block), encoding="utf-8")
+    return _tables(ask, (_batch(ask, part) for part in _by_library(lines, ask.columns)))
+
+
+def _ask(roles: Roles) -> Ask:
+    return Ask([*roles.columns()], roles.numeric, Counting(roles, encoders_of(roles)))
+
+
+def _batch(ask: Ask, part: Columns) -> Batch:
+    arrays = {name: part.arrays.get(name, pa.nulls(part.rows)) for name in ask.columns}
+    return Batch(arrays, part.rows, "x.jsonl")
+
+
+def _tables(ask: Ask, parts: Iterable[Part]) -> Any:
+    assert ask.counting is not None
+    try:
+        with Histograms(ask.counting.roles, ask.counting.encoders) as histograms:
+            for part in parts:
+                part.add_to(histograms)
+        return histograms.tables(), histograms.rows
+    except (DataError, UnicodeDecodeError) as error:
+        return str(error)
 
 
 def main() -> int:
@@ -135,19 +224,24 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     rand = random.Random(args.seed)
-    kernel, seen = Kernel(COLUMNS, NUMERIC), Counter[str]()
+    ours_by, seen = kernel(), Counter[str]()
     for _ in range(args.mutants):
-        block = text(rand)
-        ours, theirs = of_kernel(kernel, block), of_library(block)
-        if ours is None:
-            seen["left to the library"] += 1
-        elif ours != theirs:
-            seen["different"] += 1
-            sys.stdout.write(f"DIFFERENT: {block!r}\n  {ours}\n  {theirs}\n")
-        else:
-            seen["refused" if isinstance(ours, str) else "read"] += 1
+        block, roles = text(rand), rand.choice(ROLES)
+        compared = {
+            "columns": (of_kernel(ours_by, block), of_library(block)),
+            "counts": (counted_by_kernel(block, roles), counted_by_library(block, roles)),
+        }
+        for what, (ours, theirs) in compared.items():
+            if ours is None:
+                how = "left to the library"
+            elif ours == theirs:
+                how = "refused" if isinstance(ours, str) else "read"
+            else:
+                how = "different"
+                sys.stdout.write(f"DIFFERENT {what}: {block!r}\n  {ours}\n  {theirs}\n")
+            seen[f"{what} {how}"] += 1
     sys.stdout.write(f"{json.dumps(dict(sorted(seen.items())))}\n")
-    return 1 if seen["different"] else 0
+    return 1 if any("different" in how for how in seen) else 0
 
 
 if __name__ == "__main__":

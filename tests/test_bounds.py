@@ -267,20 +267,11 @@ def test_long_names_are_cut_where_people_read_and_whole_in_json() -> None:
     assert name in as_csv(["value"], [[name]])
 
 
-def test_pipes_and_devices_are_refused(tmp_path: Path) -> None:
-    pipe = tmp_path / "x.csv"
-    os.mkfifo(pipe)
-    for path in (pipe, "/dev/zero"):
-        refuses(Path(path), "is a pipe or a device")
+def test_devices_are_refused(tmp_path: Path) -> None:
+    refuses(Path("/dev/zero"), "is a device")
+    os.mkfifo(tmp_path / "x.counts")
     with pytest.raises(BiaskitError, match="is not a regular file"):
-        biaskit.Counts.load(pipe)
-    with pytest.raises(BiaskitError, match="standard input is not read"):
-        biaskit.count("-", facet="g")
-    read, write = os.pipe()
-    with pytest.raises(BiaskitError, match="is a pipe or a device"):
-        biaskit.count(f"/dev/fd/{read}", facet="g")
-    os.close(read)
-    os.close(write)
+        biaskit.Counts.load(tmp_path / "x.counts")
 
 
 def test_items_that_take_no_bytes_are_bounded_together() -> None:

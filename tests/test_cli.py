@@ -63,26 +63,31 @@ CHECKS = {"config", "only", "limit", "required", "min_rows", "strict", "dry_run"
 PAGES = {"name", "no_counts", "limit", "baseline", "attributions"}
 
 
+# How files are written, besides the options of CSV files.
+WRITTEN = ("input_format", "sheet")
+
+
 def test_flags_are_roles_are_keyword_arguments() -> None:
     _, verbs = _parser()
     names = {field.name for field in fields(Roles)}
     for verb in ("report", "count", "check"):
         flags = {action.dest for action in verbs[verb]._actions}
-        others = {"help", "data", "format", "output", *CHOICES, *CHECKS, *PAGES, *OPTIONS}
+        others = {"help", "data", "format", "output", *CHOICES, *CHECKS, *PAGES, *OPTIONS, *WRITTEN}
         assert names == flags - others
-    others = {"data", "roles", "csv", "filesystem"}
+    others = {"data", "roles", "csv", "filesystem", "progress", *WRITTEN}
     assert names == set(signature(biaskit.count).parameters) - others
     shown = set(signature(biaskit.report).parameters)
     assert names == shown - {*CHOICES, *others}
 
 
 def test_flags_are_the_options_of_a_csv_wherever_rows_are_read() -> None:
-    assert [*OPTIONS] == [field.name for field in fields(Dialect)]
+    assert [*OPTIONS, *WRITTEN] == [field.name for field in fields(Dialect)]
     _, verbs = _parser()
     for verb in ("report", "rates", "count", "check", "compare", "explain"):
         flags = {flag: one for one in verbs[verb]._actions for flag in one.option_strings}
         for name, (_, said) in OPTIONS.items():
             assert flags[f"--{name.replace('_', '-')}"].help == said
+        assert {"--input-format", "--sheet"} <= {*flags}
     for function in (
         biaskit.count,
         biaskit.report,
@@ -94,7 +99,7 @@ def test_flags_are_the_options_of_a_csv_wherever_rows_are_read() -> None:
         biaskit.shap_values,
         biaskit.partial_dependence,
     ):
-        assert "csv" in signature(function).parameters
+        assert {"csv", *WRITTEN, "progress"} <= {*signature(function).parameters}
     assert "csv" in {field.name for field in fields(DataSet)}
 
 
@@ -323,7 +328,7 @@ def test_count_explains_what_has_no_encoded_form(data: Path, capsys: Any) -> Non
     _, [_, line] = explained(capsys, "rows.csv", "--facet", "sex")
     assert line == ["rows.csv", "(all)", "0", "Arrow", "CSV has no encoded form"]
     _, [_, line] = explained(capsys, "rows.jsonl", "--facet", "sex")
-    assert line == ["rows.jsonl", "(all)", "0", "json", "JSON Lines have no encoded form"]
+    assert line == ["rows.jsonl", "(all)", "0", "json", "JSON has no encoded form"]
     run(capsys, "count", "rows.csv", "--facet", "sex", "-o", "rows.counts")
     assert run(capsys, "count", "rows.counts", "--facet", "sex", "--plan") == (
         0,

@@ -10,13 +10,30 @@ from hypothesis import strategies as st
 from numba import config
 
 from biaskit._kernels import BAD, SLACK
-from biaskit._kernels.hybrid import hybrid, hybrid_wide, level_bits, spread, spread_wide
-from biaskit._kernels.joint import ROWS, SCRATCH, joint_counts, joint_weights, table_size
+from biaskit._kernels.hybrid import (
+    hybrid,
+    hybrid_pairs,
+    hybrid_wide,
+    level_bits,
+    packed_codes,
+    spread,
+    spread_wide,
+)
+from biaskit._kernels.joint import (
+    ROWS,
+    SCRATCH,
+    joint_counts,
+    joint_weights,
+    placed,
+    table_size,
+    used,
+)
 from biaskit._kernels.pages import (
     BODY,
     DATA,
     DICTIONARY,
     ENCODING,
+    FACTS,
     FIELDS,
     KIND,
     MOST_EVENTS,
@@ -26,7 +43,7 @@ from biaskit._kernels.pages import (
     VALUES,
     page_table,
 )
-from biaskit._kernels.places import placed, used
+from biaskit._kernels.planes import MASKS, SPARE, plane_bytes, plane_counts
 from biaskit._kernels.snappy import snappy, snappy_literal
 from biaskit._kernels.thrift import STACK, fields, path
 from biaskit._kernels.values import (
@@ -288,7 +305,12 @@ page_2 = {1: 3, 2: 9, 3: 9, 8: {1: 60, 2: 4, 3: 60, 4: 8, 5: 2, 6: 0, 7: False, 
 def table_of(source: bytes, rows: int, places: int = 5) -> tuple[int, np.ndarray]:
     table = np.full((places, FIELDS), 99, np.int64)
     scratch = np.zeros(STACK, np.int64), np.zeros((MOST_EVENTS, 3), np.int64)
-    return page_table(padded(source), 0, len(source), rows, *scratch, table), table
+    facts = np.full(FACTS, 99, np.int64)
+    pages = page_table(padded(source), 0, len(source), rows, *scratch, table, facts)
+    assert page_table(padded(source), 0, 0, rows, *scratch, table, facts[1:]) == BAD
+    if pages > 0 and pages <= places:
+        assert facts.tolist() == plain.facts(table[:pages])
+    return pages, table
 
 
 def test_headers_of_pages_of_every_kind():
@@ -369,17 +391,163 @@ def assert_counted(columns: list[np.ndarray], sizes: list[int]) -> None:
     scratch = np.zeros(SCRATCH, np.uint64)
     more = np.zeros(ROWS, np.uint16), np.zeros(table_size(len(counts)), np.uint32)
     places = np.array(sizes, np.uint64)
+    assert_pairs_are_counted(columns, sizes)
+    pairs = codes[: codes.size & ~1].view(np.uint16)
+    codes = codes, pairs
     for times in (1, 2):
-        assert joint_counts(codes, starts, places, rows, scratch, *more, counts) == rows
+        assert joint_counts(*codes, starts, places, rows, scratch, *more, counts) == rows
         assert (counts == times * plain.joint_counts(columns, sizes)).all()
-    assert joint_counts(codes, starts, places, rows, scratch, *more, counts[1:]) == BAD
-    assert joint_counts(codes, starts + SLACK + 1, places, rows, scratch, *more, counts) == BAD
-    assert joint_counts(codes, starts | LAST, places, rows, scratch, *more, counts) == BAD
-    assert joint_counts(codes, starts[1:], places, rows, scratch, *more, counts) == BAD
-    assert joint_counts(codes, starts, places, rows, scratch[1:], *more, counts) == BAD
+    assert joint_counts(*codes, starts, places, rows, scratch, *more, counts[1:]) == BAD
+    assert joint_counts(*codes, starts + SLACK + 1, places, rows, scratch, *more, counts) == BAD
+    assert joint_counts(*codes, starts | LAST, places, rows, scratch, *more, counts) == BAD
+    assert joint_counts(*codes, starts[1:], places, rows, scratch, *more, counts) == BAD
+    assert joint_counts(*codes, starts, places, rows, scratch[1:], *more, counts) == BAD
     if len(more[1]):
         short = more[0], more[1][1:]
-        assert joint_counts(codes, starts, places, rows, scratch, *short, counts) == BAD
+        assert joint_counts(*codes, starts, places, rows, scratch, *short, counts) == BAD
+
+
+def assert_pairs_are_counted(columns: list[np.ndarray], sizes: list[int]) -> None:
+    """The first column and a code of two bytes beside it, which are counted together."""
+    rows = len(columns[0])
+    wide = (np.arange(rows) * 7 % 300).astype(np.uint16)
+    memory = np.zeros(rows + rows % 2 + 2 * rows + SLACK, np.uint8)
+    memory[:rows] = columns[0]
+    start = rows + rows % 2
+    pairs = memory[: memory.size & ~1].view(np.uint16)
+    pairs[start // 2 : start // 2 + rows] = wide
+    starts, places = np.array([0, start]), np.array([sizes[0], 300], np.uint64)
+    counts = np.zeros(300 * sizes[0], np.int64)
+    more = np.zeros(ROWS, np.uint16), np.zeros(table_size(len(counts)), np.uint32)
+    scratch = np.zeros(SCRATCH, np.uint64)
+    expected = np.bincount(300 * columns[0].astype(int) + wide, minlength=len(counts))
+    for times in (1, 2):
+        assert joint_counts(memory, pairs, starts, places, rows, scratch, *more, counts) == rows
+        assert (counts == times * expected).all()
+    weights = np.arange(rows) % 5.0
+    sums, squares = np.zeros(len(counts)), np.zeros(len(counts))
+    index = np.zeros(ROWS, np.uint32)
+    columns_of = memory, pairs, starts, places
+    assert joint_weights(*columns_of, weights, index, sums, squares) == rows
+    cells = 300 * columns[0].astype(int) + wide
+    assert (sums == np.bincount(cells, weights, minlength=len(counts))).all()
+    for wrong in (start + 1, len(memory) & ~1, -2):
+        starts[1] = wrong
+        if rows:
+            assert joint_weights(*columns_of, weights, index, sums, squares) == BAD
+            assert joint_counts(memory, pairs, starts, places, rows, scratch, *more, counts) == BAD
+
+
+def planes_made(codes: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Planes of some codes, and where each starts, that of the highest bit first."""
+    words = (len(codes) + 63) // 64
+    stride = words + SPARE
+    planes = np.full(1 + width * stride, 0xA5A5A5A5A5A5A5A5, np.uint64)
+    for bit in range(width):
+        ones = np.zeros(64 * words, np.uint8)
+        ones[: len(codes)] = codes >> bit & 1
+        at = 1 + bit * stride
+        planes[at : at + words] = np.packbits(ones, bitorder="little").view(np.uint64)
+    return planes, np.array([1 + bit * stride for bit in reversed(range(width))], np.int64)
+
+
+@few
+@given(st.integers(0, 8), st.integers(0, 9_000), st.integers(0, 99))
+@example(7, 8_192, 0)
+@example(8, 8_193, 0)
+def test_bits_are_counted_and_become_bytes(width, rows, seed):
+    rows = rows if config.DISABLE_JIT == 0 else rows % 200
+    codes = np.random.default_rng(seed).integers(0, 1 << width, rows).astype(np.uint8)
+    planes, starts = planes_made(codes, width)
+    masks, counts = np.empty(MASKS, np.uint64), np.zeros(1 << width, np.int64)
+    for times in (1, 2):
+        assert plane_counts(planes, starts, rows, masks, counts) == rows
+        assert (counts == times * np.bincount(codes, minlength=1 << width)).all()
+    out = np.full(rows + 1 + SLACK, 77, np.uint8)
+    assert plane_bytes(planes, starts, rows, out, 1) == rows
+    assert out[0] == 77
+    assert (out[1 : rows + 1] == codes).all()
+
+    assert plane_counts(planes, starts, -1, masks, counts) == BAD
+    assert plane_counts(planes, starts, rows, masks[1:], counts) == BAD
+    assert plane_counts(planes, starts, rows, masks, counts[1:]) == BAD
+    assert plane_bytes(planes, starts, rows, out, 2) == BAD
+    assert plane_bytes(planes, starts, -1, out, 1) == BAD
+    many = np.ones(9, np.int64)
+    assert plane_counts(planes, many, rows, masks, np.zeros(512, np.int64)) == BAD
+    assert plane_bytes(planes, many, rows, out, 1) == BAD
+    for wrong in (-1, len(planes) + 1, 1 << 62):
+        if width:
+            starts[0] = wrong
+            assert plane_counts(planes, starts, rows, masks, counts) == BAD
+            assert plane_bytes(planes, starts, rows, out, 1) == BAD
+
+
+@few
+@given(st.data(), st.integers(1, 8), st.integers(0, 300), st.integers(0, 70), damage)
+def test_codes_lie_one_after_the_other_as_the_twin_has_them(data, width, count, before, changes):
+    source = damaged(data.draw(runs(width)), changes)
+    try:
+        expected = plain.hybrid(source, width, 1 << width, count)
+    except ValueError:
+        expected = None
+    out = np.full((before + width * count + 7) // 8 + SLACK, 0xA5, np.uint8)
+    old = np.unpackbits(out, bitorder="little")
+    done = packed_codes(padded(source), 0, len(source), width, width, out, before, count)
+    assert (done == BAD) == (expected is None)
+    if expected is not None:
+        bits = np.unpackbits(out, bitorder="little")
+        made = bits[before : before + width * count].reshape(count, width)
+        assert (made @ (1 << np.arange(width)) == expected).all()
+        assert (bits[:before] == old[:before]).all()
+    short = out[:-1]
+    assert (
+        packed_codes(padded(source), 0, len(source), width, width, short, before + 1, count) == BAD
+    )
+    for wrong in (
+        (-1, len(source), width, width, before, count),
+        (0, len(source) + 1, width, width, before, count),
+        (0, len(source), width + 1, width, before, count),
+        (0, len(source), -1, width, before, count),
+        (0, len(source), 0, 9, before, count),
+        (0, len(source), 0, 0, before, count),
+        (0, len(source), width, width, -1, count),
+        (0, len(source), width, width, before, -1),
+        (0, len(source), width, width, before, count + 8),
+    ):
+        at, end, bits_of, width_of, to, number = wrong
+        assert packed_codes(padded(source), at, end, bits_of, width_of, out, to, number) == BAD
+
+
+@few
+@given(st.data(), st.integers(0, 12), st.integers(0, 200), damage)
+def test_codes_of_two_bytes_are_those_of_the_twin(data, width, count, changes):
+    source = damaged(data.draw(runs(width)), changes)
+    most = 1 << width
+    size = data.draw(st.sampled_from([most, max(1, most - 1), max(1, most // 2)]))
+    try:
+        expected = plain.hybrid(source, width, size, count)
+    except ValueError:
+        expected = None
+    out = np.full(count + 2 + SLACK // 2, 77, np.uint16)
+    done = hybrid_pairs(padded(source), 0, len(source), width, size, out, 2, count)
+    assert (done == BAD) == (expected is None)
+    if expected is not None:
+        assert out[2 : 2 + count].tolist() == expected.tolist()
+        assert out[:2].tolist() == [77, 77]
+    for wrong in (
+        (-1, len(source), width, size, 2, count),
+        (0, len(source) + 1, width, size, 2, count),
+        (0, len(source), 13, size, 2, count),
+        (0, len(source), -1, size, 2, count),
+        (0, len(source), width, 0, 2, count),
+        (0, len(source), width, 4097, 2, count),
+        (0, len(source), width, size, -1, count),
+        (0, len(source), width, size, 3, count),
+        (0, len(source), width, size, 2, -1),
+    ):
+        at, end, bits_of, size_of, start, number = wrong
+        assert hybrid_pairs(padded(source), at, end, bits_of, size_of, out, start, number) == BAD
 
 
 @pytest.mark.slow
@@ -479,15 +647,16 @@ def test_sums_of_weights_are_the_twins(sizes, rows, random):
     places = np.array(sizes, np.uint64)
     sums, squares = np.zeros(int(np.prod(sizes))), np.zeros(int(np.prod(sizes)))
     index = np.zeros(ROWS, np.uint32)
-    assert joint_weights(codes, starts, places, weights, index, sums, squares) == rows
+    codes = codes, codes[: codes.size & ~1].view(np.uint16)
+    assert joint_weights(*codes, starts, places, weights, index, sums, squares) == rows
     assert (sums == plain.joint_weights(columns, sizes, weights)).all()
     assert (squares == plain.joint_weights(columns, sizes, weights**2)).all()
-    assert joint_weights(codes, starts, places, weights, index, sums[1:], squares) == BAD
-    assert joint_weights(codes, starts | LAST, places, weights, index, sums, squares) == BAD
-    assert joint_weights(codes, starts[1:], places, weights, index, sums, squares) == BAD
-    assert joint_weights(codes, starts + SLACK + 1, places, weights, index, sums, squares) == BAD
+    assert joint_weights(*codes, starts, places, weights, index, sums[1:], squares) == BAD
+    assert joint_weights(*codes, starts | LAST, places, weights, index, sums, squares) == BAD
+    assert joint_weights(*codes, starts[1:], places, weights, index, sums, squares) == BAD
+    assert joint_weights(*codes, starts + SLACK + 1, places, weights, index, sums, squares) == BAD
     if rows:
-        assert joint_weights(codes, starts, places, weights, index, sums[:0], squares[:0]) == BAD
+        assert joint_weights(*codes, starts, places, weights, index, sums[:0], squares[:0]) == BAD
 
 
 def _of_lists():

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="nothing is com
 #: A kernel that is compiled quickly, called in a process of its own.
 USE = """
 import warnings, numpy as np
-from biaskit._kernels.places import used
+from biaskit._kernels.joint import used
 with warnings.catch_warnings(record=True) as said:
     warnings.simplefilter("always")
     used(np.zeros(80, np.uint32), 2, np.zeros(80, np.uint8))
@@ -119,8 +119,8 @@ def test_the_times_of_files_do_not_matter(tmp_path: Path) -> None:
 
 
 def test_two_processes_store_kernels_at_once(tmp_path: Path) -> None:
-    code = "from biaskit.cli import main\nfrom biaskit._kernels import warm, places\n"
-    code += "warm.examples = places.examples and (lambda: ((k, a) for k, *a in places.examples()))"
+    code = "from biaskit.cli import main\nfrom biaskit._kernels import joint, warm\n"
+    code += "warm.examples = joint.examples and (lambda: ((k, a) for k, *a in joint.examples()))"
     code += "\nimport sys; sys.exit(main(['warm', '--cache', sys.argv[1]]))"
     command = [sys.executable, "-c", code, str(tmp_path)]
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
@@ -131,7 +131,7 @@ def test_two_processes_store_kernels_at_once(tmp_path: Path) -> None:
     for one in both:
         said, _ = one.communicate(timeout=300)
         assert one.returncode == 0
-        assert "kernels: 2" in said
+        assert "kernels: 4" in said
     hits, _, said = used(tmp_path)
     assert (hits, said) == (1, [])
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["header", "hybrid", "joint_counts", "snappy", "spread", "varint"]
+__all__ = ["facts", "header", "hybrid", "joint_counts", "snappy", "spread", "varint"]
 
 
 def varint(source: bytes, at: int, bits: int = 35) -> tuple[int, int]:
@@ -165,3 +165,26 @@ def joint_weights(
     """Sums of weights by the combination of codes, the last column changing fastest."""
     flat = np.ravel_multi_index([column.astype(np.intp) for column in columns], list(sizes))
     return np.bincount(flat, weights, minlength=int(np.prod(sizes))).astype(np.float64)
+
+
+def facts(table: NDArray[np.int64]) -> list[int]:
+    """What holds of all pages of a table, from its definition."""
+    kinds, packed, sizes, values, encodings = table[:, [0, 2, 3, 4, 5]].T.tolist()
+    uses = [
+        kind == 2 or encoding in (2, 8) for kind, encoding in zip(kinds, encodings, strict=True)
+    ]
+    coded = uses.index(False) if False in uses else len(uses)
+    rows = [0 if kind == 2 else count for kind, count in zip(kinds, values, strict=True)]
+    swollen = [size - 24 * inside for size, inside in zip(sizes, packed, strict=True)]
+    others = 0
+    for encoding in encodings[coded:]:
+        others |= 1 << min(max(encoding, 0), 62)
+    return [
+        coded,
+        sum(rows[:coded]),
+        max(rows),
+        max(sizes),
+        sum(sizes[1:]),
+        max([0, *swollen]),
+        others,
+    ]

@@ -110,12 +110,12 @@ def fits(start: int, count: int, size: int) -> bool:
 if config.DISABLE_JIT:
 
     def peek(array: Any, at: int) -> np.uint64:
-        """Word of the eight bytes of an array from `at` on, lowest first."""
-        return np.uint64(int.from_bytes(array[at : at + 8].tobytes(), "little"))
+        """Word of the eight bytes of an array from byte `at` on, lowest first."""
+        return np.uint64(int.from_bytes(array.view(np.uint8)[at : at + 8].tobytes(), "little"))
 
     def poke(array: Any, at: int, word: Any) -> None:
-        """Write of a word over the eight bytes of an array from `at` on."""
-        array[at : at + 8] = np.frombuffer(int(word).to_bytes(8, "little"), np.uint8)
+        """Write of a word over the eight bytes of an array from byte `at` on."""
+        array.view(np.uint8)[at : at + 8] = np.frombuffer(int(word).to_bytes(8, "little"), np.uint8)
 
     def as_double(word: Any) -> np.float64:
         """Float with the bits of a word."""
@@ -144,11 +144,12 @@ else:
         from llvmlite import ir  # type: ignore[import-untyped]
 
         data = context.make_array(array_type)(context, builder, array).data
-        return builder.bitcast(builder.gep(data, [at]), ir.IntType(64).as_pointer())
+        first = builder.bitcast(data, ir.IntType(8).as_pointer())
+        return builder.bitcast(builder.gep(first, [at]), ir.IntType(64).as_pointer())
 
     @intrinsic  # type: ignore[untyped-decorator]
     def peek(_: Any, array: Any, at: Any) -> Any:  # noqa: ARG001
-        """Word of the eight bytes of an array from `at` on, lowest first."""
+        """Word of the eight bytes of an array from byte `at` on, lowest first."""
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             return builder.load(_pointer(context, builder, signature.args[0], *args), align=1)
@@ -157,7 +158,7 @@ else:
 
     @intrinsic  # type: ignore[untyped-decorator]
     def poke(_: Any, array: Any, at: Any, word: Any) -> Any:  # noqa: ARG001
-        """Write of a word over the eight bytes of an array from `at` on."""
+        """Write of a word over the eight bytes of an array from byte `at` on."""
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             where = _pointer(context, builder, signature.args[0], *args[:2])

@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 
 from biaskit._kernels import BAD, SLACK, fits, inner, int64, jit
-from biaskit._kernels.hybrid import hybrid, hybrid_wide, level_bits, spread, spread_wide
+from biaskit._kernels.hybrid import (
+    hybrid,
+    hybrid_pairs,
+    hybrid_wide,
+    level_bits,
+    spread,
+    spread_wide,
+)
 from biaskit._kernels.pages import (
     BODY,
     DATA,
@@ -28,7 +35,16 @@ from biaskit._kernels.pages import (
 )
 from biaskit._kernels.snappy import snappy, snappy_literal
 
-__all__ = ["IN_PAGE", "IN_SOURCE", "chunk_codes", "examples", "little", "page_body", "page_parts"]
+__all__ = [
+    "IN_PAGE",
+    "IN_SOURCE",
+    "chunk_codes",
+    "chunk_pairs",
+    "examples",
+    "little",
+    "page_body",
+    "page_parts",
+]
 
 #: Where the content of a page is.
 IN_SOURCE, IN_PAGE = 0, 1
@@ -209,6 +225,55 @@ def chunk_codes(
     return missing if row - start == rows else BAD
 
 
+@jit
+def chunk_pairs(
+    pages: Pages, size: int, scratch: Scratch, codes: Any, start: int, rows: int, seen: Any
+) -> int:
+    """Codes of the rows of a column chunk without missing values, two bytes each.
+
+    Parameters
+    ----------
+    pages, scratch
+        As for `chunk_codes`.
+    size
+        Number of entries of the dictionary, 4,096 at most.
+    codes, start, rows
+        Numbers of 16 bits that the codes go to, from which on, and how many rows there are.
+    seen
+        A byte for each entry, set to 1 where a row has it; or none.
+
+    Returns
+    -------
+    int
+        `rows`, or `BAD` where a value is missing or anything is invalid.
+    """
+    if not fits(start, rows, codes.size) or (seen.size and seen.size < size):
+        return BAD
+    table = pages.table
+    row = int64(0)
+    for number in range(table.shape[0]):
+        if table[number, KIND] == DICTIONARY:
+            continue
+        count, encoding = table[number, VALUES], table[number, ENCODING]
+        if encoding != _RLE_DICTIONARY and encoding != _PLAIN_DICTIONARY:
+            return BAD
+        where, at, end, present = page_parts(pages, number, rows - row, scratch)
+        if where < 0 or present != count:
+            return BAD
+        text = scratch.page if where == IN_PAGE else pages.source
+        if count:
+            if at >= end:
+                return BAD
+            width = int64(text[at])
+            if hybrid_pairs(text, at + 1, end, width, size, codes, start + row, count) < 0:
+                return BAD
+        if seen.size:
+            for i in range(count):
+                seen[codes[start + row + i]] = 1
+        row += count
+    return rows if row == rows else BAD
+
+
 def examples() -> Iterator[tuple[Any, ...]]:
     """Each kernel, and arguments of the types that it is called with."""
     octets, table = np.zeros(1, np.uint8), np.zeros((1, FIELDS), np.int64)
@@ -216,3 +281,5 @@ def examples() -> Iterator[tuple[Any, ...]]:
     scratch = Scratch(octets, octets, octets, np.zeros(1, np.uint32), np.zeros(1))
     yield page_body, octets, 0, 0, 0, True, octets
     yield chunk_codes, pages, 0, scratch, octets, np.zeros(1, np.uint32), 0, 0
+    pairs = np.zeros(1, np.uint16)
+    yield chunk_pairs, pages, 0, scratch, pairs, 0, 0, octets

@@ -7,30 +7,35 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from biaskit._kernels import BAD, SLACK, fits, inner, int64, peek, poke, uint64
+from biaskit._kernels import BAD, SLACK, fits, inner, int64, ones, peek, poke, uint64
 from biaskit._kernels.thrift import varint
 
-__all__ = ["hybrid", "hybrid_wide", "level_bits", "spread", "spread_wide"]
+__all__ = [
+    "append",
+    "hybrid",
+    "hybrid_pairs",
+    "hybrid_wide",
+    "level_bits",
+    "packed_codes",
+    "spread",
+    "spread_wide",
+]
 
 # A word holds eight codes of one byte each, lowest first.
 _ONES = uint64(0x0101010101010101)
 _HIGH = uint64(0x8080808080808080)
 _LOW = uint64(0x7F7F7F7F7F7F7F7F)
 _DIAGONAL = uint64(0x8040201008040201)
+# Or four codes of two bytes each.
+_PAIR_ONES = uint64(0x0001000100010001)
+_PAIR_HIGH = uint64(0x8000800080008000)
 _NONE = uint64(0)
 _ALL = uint64(0xFFFFFFFFFFFFFFFF)
 _U1 = uint64(1)
-_U2 = uint64(2)
-_U4 = uint64(4)
 _U7 = uint64(7)
 _U8 = uint64(8)
 _U16 = uint64(16)
 _U32 = uint64(32)
-# Sums of the bits of a word, by twos, fours and eights.
-_PAIRS = uint64(0x5555555555555555)
-_QUADS = uint64(0x3333333333333333)
-_NIBBLES = uint64(0x0F0F0F0F0F0F0F0F)
-_BYTE = uint64(0xFF)
 
 
 def _moves() -> NDArray[np.uint64]:
@@ -176,6 +181,75 @@ def hybrid(
 
 
 @inner
+def hybrid_pairs(
+    source: Any, at: int, end: int, width: int, size: int, out: Any, start: int, count: int
+) -> int:
+    """Codes of up to 12 bits, each into a 16-bit number; `size` is up to 4,096."""
+    if (
+        at < 0
+        or end > source.size - SLACK
+        or not 0 <= width <= 12
+        or not 1 <= size <= 4096
+        or not fits(start, count, out.size - (SLACK >> 1))
+    ):
+        return BAD
+    w = uint64(width)
+    # Four codes of `width` bits become four of 16 in two steps. Four codes later, they start here.
+    half = (_U1 << (w + w)) - _U1
+    single = ((_U1 << w) - _U1) * uint64(0x0000000100000001)
+    further, shift = (4 * width) >> 3, uint64((4 * width) & 7)
+    # A code is at least `size` where it and `lift` carry into the high bit.
+    lift = uint64(32768 - size) * _PAIR_ONES
+    bad = _NONE
+    i = start
+    stop = start + count
+    while i < stop:
+        head, at = varint(source, at, end)
+        run = head >> 1
+        left = stop - i
+        if head < 0 or run == 0:
+            return BAD
+        if head & 1:
+            if run * width > end - at:
+                return BAD
+            taken = min(run * 8, left)
+            p = at
+            for j in range(i, i + taken, 8):
+                x, y = peek(source, p), peek(source, p + further) >> shift
+                p += width
+                x = (x & half) | (((x >> (w + w)) & half) << _U32)
+                y = (y & half) | (((y >> (w + w)) & half) << _U32)
+                x = (x & single) | (((x >> w) & single) << _U16)
+                y = (y & single) | (((y >> w) & single) << _U16)
+                poke(out, 2 * j, x)
+                poke(out, 2 * j + 8, y)
+                rest = i + taken - j
+                if rest < 8:  # what follows is padding
+                    if rest < 4:
+                        x &= (_U1 << uint64(16 * rest)) - _U1
+                    y &= (_U1 << uint64(16 * max(rest - 4, 0))) - _U1
+                bad |= (x + lift) | (y + lift)
+            i += taken
+            at += run * width
+        else:
+            wide = (width + 7) >> 3
+            if wide > end - at:
+                return BAD
+            value = 0
+            for j in range(wide):
+                value |= int64(source[at + j]) << (8 * j)
+            at += wide
+            if value >= size:
+                return BAD
+            x = uint64(value) * _PAIR_ONES
+            after = i + min(run, left)
+            for j in range(i, after, 4):
+                poke(out, 2 * j, x)
+            i = after
+    return BAD if bad & _PAIR_HIGH else at
+
+
+@inner
 def hybrid_wide(
     source: Any, at: int, end: int, width: int, size: int, out: Any, start: int, count: int
 ) -> int:
@@ -230,6 +304,99 @@ def hybrid_wide(
 
 
 @inner
+def append(source: Any, at: int, bits: int, out: Any, to: int) -> None:
+    """Copy bits to any place, over whatever follows there in the next eight bytes.
+
+    The caller has checked both arrays, which end in `SLACK` spare bytes.
+
+    Parameters
+    ----------
+    source, at
+        Bytes, and which of them has the first bit.
+    bits
+        How many bits.
+    out, to
+        Array whose bytes take them, and the number of the bit that takes the first.
+    """
+    shift = uint64(to & 7)
+    place = to >> 3
+    kept = peek(out, place) & ((_U1 << shift) - _U1)
+    poke(out, place, (peek(source, at) << shift) | kept)
+    # Seven bytes further on, a word begins with bits that the word before has already written.
+    for done in range(7, (bits + 7) >> 3, 7):
+        poke(out, place + done, peek(source, at + done - 1) >> (_U8 - shift))
+
+
+@inner
+def packed_codes(
+    source: Any, at: int, end: int, bits: int, width: int, out: Any, to: int, count: int
+) -> int:
+    """Codes of up to eight bits, one after the other without runs.
+
+    Parameters
+    ----------
+    source, at, end
+        As for `hybrid`.
+    bits
+        Bits of a code in `source`: `width`, or 0 where all codes are 0.
+    width
+        Bits of a code in `out`, 1 to 8.
+    out, to
+        Array whose bytes take the codes, `SLACK` spare ones after them, and the number of the bit
+        that takes the first.
+    count
+        Number of codes.
+
+    Returns
+    -------
+    int
+        `count`, or `BAD`.
+    """
+    if at < 0 or end > source.size - SLACK or not 1 <= width <= 8 or not 0 <= bits <= width:
+        return BAD
+    if to < 0 or count < 0 or to + count * width > 8 * (out.itemsize * out.size - SLACK):
+        return BAD
+    pattern = _NONE  # a code of 1, as often as a word holds it
+    for i in range(0, 64, width):
+        pattern |= _U1 << uint64(i)
+    stop = to + count * width
+    while to < stop:
+        head, at = varint(source, at, end)
+        run = head >> 1
+        if head < 0 or run == 0:
+            return BAD
+        if head & 1:
+            if run * bits > end - at:
+                return BAD
+            length = min(8 * run * width, stop - to)
+            if bits:
+                append(source, at, length, out, to)
+                to += length
+                at += run * bits
+                continue
+            value = 0
+        else:
+            length = min(run * width, stop - to)
+            value = 0
+            if bits:
+                if at >= end or int64(source[at]) >> width:
+                    return BAD
+                value = int64(source[at])
+                at += 1
+        codes = pattern * uint64(value)
+        # As many bits as are whole codes, and leave seven for those before in the same byte.
+        step = 56 - 56 % width
+        after = to + length
+        while to < after:
+            shift = uint64(to & 7)
+            kept = peek(out, to >> 3) & ((_U1 << shift) - _U1)
+            poke(out, to >> 3, (codes << shift) | kept)
+            to += step
+        to = after
+    return count
+
+
+@inner
 def level_bits(source: Any, at: int, end: int, count: int, levels: Any) -> int:
     """Definition levels of an optional column, a bit each.
 
@@ -250,40 +417,17 @@ def level_bits(source: Any, at: int, end: int, count: int, levels: Any) -> int:
     """
     if at < 0 or end > source.size - SLACK or count < 0 or count > 8 * (levels.size - SLACK):
         return BAD
-    levels[0] = 0
-    i = 0
-    while i < count:
-        head, at = varint(source, at, end)
-        run = head >> 1
-        if head < 0 or run == 0:
-            return BAD
-        is_packed = head & 1
-        size = run if is_packed else 1
-        if size > end - at or (not is_packed and source[at] > 1):
-            return BAD
-        if i == 0 and not is_packed and run >= count and source[at] == 1:
-            return count
-        same = _ALL if source[at] else _NONE
-        taken = min(8 * run if is_packed else run, count - i)
-        for first in range(0, taken, 56):
-            # The byte in which they begin holds up to seven earlier bits.
-            n = min(56, taken - first)
-            x = peek(source, at + (first >> 3)) if is_packed else same
-            x &= (_U1 << uint64(n)) - _U1
-            poke(levels, i >> 3, uint64(levels[i >> 3]) | x << uint64(i & 7))
-            i += n
-        at += size
-    present = 0
+    head, value = varint(source, at, end)
+    if head >= 0 and not head & 1 and head >> 1 >= count > 0 and value < end and source[value] == 1:
+        return count
+    if packed_codes(source, at, end, int64(1), int64(1), levels, int64(0), count) < 0:
+        return BAD
+    present: int = int64(0)
     for k in range(0, count, 64):
         x = peek(levels, k >> 3)
         if count - k < 64:
             x &= (_U1 << uint64(count - k)) - _U1
-        x -= (x >> _U1) & _PAIRS
-        x = (x & _QUADS) + ((x >> _U2) & _QUADS)
-        x = (x + (x >> _U4)) & _NIBBLES
-        x += x >> _U8
-        x += x >> _U16
-        present += int64((x + (x >> _U32)) & _BYTE)
+        present += ones(x)
     return present
 
 

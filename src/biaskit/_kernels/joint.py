@@ -1,4 +1,4 @@
-"""Joint counts: how often each combination of the codes of some columns occurs."""
+"""Joint counts: how often each combination of codes occurs; and short codes for long ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,16 @@ import numpy as np
 
 from biaskit._kernels import BAD, SLACK, fits, inner, int64, jit, peek, uint64
 
-__all__ = ["ROWS", "SCRATCH", "examples", "joint_counts", "joint_weights", "table_size"]
+__all__ = [
+    "ROWS",
+    "SCRATCH",
+    "examples",
+    "joint_counts",
+    "joint_weights",
+    "placed",
+    "table_size",
+    "used",
+]
 
 # Words per block: a byte counts only up to 255.
 _WORDS = 255
@@ -29,6 +38,8 @@ _u32: Any = np.uint32
 _U32_ONE: Any = np.uint32(1)
 _U32_NONE: Any = np.uint32(0)
 _BYTE = uint64(0xFF)
+_PAIR = uint64(0xFFFF)
+_MOST_OF_BYTE = uint64(256)
 _NONE = uint64(0)
 _ONE = uint64(1)
 _ONES = uint64(0x0101010101010101)
@@ -47,8 +58,24 @@ def table_size(cells: int) -> int:
 
 
 @inner
+def _is_there(codes: Any, pairs: Any, start: int, size: Any, rows: int) -> bool:
+    """Whether a column's codes, of a byte or two, are in the arrays."""
+    if size <= _MOST_OF_BYTE:
+        return bool(fits(start, rows, codes.size - SLACK))
+    return start & 1 == 0 and bool(fits(start >> 1, rows, pairs.size))
+
+
+@inner
 def _counts_of_16_bits(
-    codes: Any, starts: Any, sizes: Any, rows: int, cells: int, index: Any, tables: Any, counts: Any
+    codes: Any,
+    pairs: Any,
+    starts: Any,
+    sizes: Any,
+    rows: int,
+    cells: int,
+    index: Any,
+    tables: Any,
+    counts: Any,
 ) -> int:
     """Add a multiple of four rows to the counts of their combinations, of more than a byte."""
     turns = 4 if cells <= _TAKE_TURNS else 1
@@ -63,15 +90,17 @@ def _counts_of_16_bits(
         for i in range(n):
             index[i] = _u16(0)
         for k in range(starts.size):
-            size = _u16(sizes[k] & _BYTE)  # 256 is a shift below
+            size = _u16(sizes[k] & _PAIR)  # if it is 65,536, each index is 0 before
+            if sizes[k] > _MOST_OF_BYTE:
+                at = (starts[k] >> 1) + done
+                pair = pairs[at : at + n]
+                for i in range(n):
+                    index[i] = _u16(index[i] * size) + pair[i]
+                continue
             at = starts[k] + done
             column = codes[at : at + n]
-            if size == 0:
-                for i in range(n):
-                    index[i] = _u16(index[i] << 8) | _u16(column[i])
-            else:
-                for i in range(n):
-                    index[i] = _u16(index[i] * size) + _u16(column[i])
+            for i in range(n):
+                index[i] = _u16(index[i] * size) + _u16(column[i])
         largest = _u16(0)
         for i in range(n):
             largest = max(largest, index[i])
@@ -91,6 +120,7 @@ def _counts_of_16_bits(
 @jit
 def joint_counts(
     codes: Any,
+    pairs: Any,
     starts: Any,
     sizes: Any,
     rows: int,
@@ -105,10 +135,12 @@ def joint_counts(
     ----------
     codes
         Bytes in which each column has `rows` codes of a byte each, `SLACK` spare ones at the end.
+    pairs
+        The same bytes as numbers of 16 bits, for columns of more than 256 codes.
     starts
-        Where in `codes` each column starts, int64.
+        Where in `codes` each column starts, int64; even for one of more than 256 codes.
     sizes
-        Number of codes of each column, 1 to 256, uint64; each code is below it.
+        Number of codes of each column, 1 to 65,536, uint64; each code is below it.
     rows
         Number of rows.
     scratch, index, tables
@@ -128,9 +160,9 @@ def joint_counts(
     cells = 1
     for k in range(columns):
         size = int64(sizes[k])
-        if size < 1 or size > 256 or cells > counts.size:
+        if size < 1 or size > _MOST_16 or cells > counts.size:
             return BAD
-        if not fits(starts[k], rows, codes.size - SLACK):
+        if not _is_there(codes, pairs, starts[k], sizes[k], rows):
             return BAD
         cells *= size
     if cells != counts.size:
@@ -180,14 +212,17 @@ def joint_counts(
     done = 8 * words
     if 256 < cells <= _MOST_16:
         done = _counts_of_16_bits(
-            codes, starts, sizes, int64(rows & ~3), int64(cells), index, tables, counts
+            codes, pairs, starts, sizes, int64(rows & ~3), int64(cells), index, tables, counts
         )
         if done < 0:
             return BAD
     for row in range(done, rows):
         cell = _NONE
         for k in range(columns):
-            cell = cell * sizes[k] + uint64(codes[starts[k] + row])
+            if sizes[k] > _MOST_OF_BYTE:
+                cell = cell * sizes[k] + uint64(pairs[(starts[k] >> 1) + row])
+            else:
+                cell = cell * sizes[k] + uint64(codes[starts[k] + row])
         if cell >= uint64(cells):
             return BAD
         counts[cell] += 1
@@ -196,13 +231,20 @@ def joint_counts(
 
 @jit
 def joint_weights(
-    codes: Any, starts: Any, sizes: Any, weights: Any, index: Any, sums: Any, squares: Any
+    codes: Any,
+    pairs: Any,
+    starts: Any,
+    sizes: Any,
+    weights: Any,
+    index: Any,
+    sums: Any,
+    squares: Any,
 ) -> int:
     """Add the rows' weights, and their squares, to the sums of their combinations of codes.
 
     Parameters
     ----------
-    codes, starts, sizes
+    codes, pairs, starts, sizes
         As for `joint_counts`.
     weights
         Weight of each row, float64.
@@ -221,7 +263,7 @@ def joint_weights(
     if columns != sizes.size or squares.size != sums.size or index.size < ROWS:
         return BAD
     for k in range(columns):
-        if not fits(starts[k], rows, codes.size - SLACK):
+        if not _is_there(codes, pairs, starts[k], sizes[k], rows):
             return BAD
     for done in range(0, rows, ROWS):
         n = min(ROWS, rows - done)
@@ -229,6 +271,12 @@ def joint_weights(
             index[i] = _U32_NONE
         for k in range(columns):
             size = _u32(sizes[k])
+            if sizes[k] > _MOST_OF_BYTE:
+                at = (starts[k] >> 1) + done
+                pair = pairs[at : at + n]
+                for i in range(n):
+                    index[i] = _u32(index[i] * size) + _u32(pair[i])
+                continue
             at = starts[k] + done
             column = codes[at : at + n]
             for i in range(n):
@@ -243,10 +291,78 @@ def joint_weights(
     return rows
 
 
+@jit
+def used(codes: Any, rows: int, seen: Any) -> int:
+    """Mark the codes that occur.
+
+    Parameters
+    ----------
+    codes
+        Codes, uint32; the first `rows` of them count.
+    rows
+        Number of rows.
+    seen
+        A byte for each code there is, set to 1 where it occurs.
+
+    Returns
+    -------
+    int
+        `rows`, or `BAD` where a code has no byte.
+    """
+    if rows < 0 or rows > codes.size:
+        return BAD
+    for i in range(rows):
+        code = codes[i]
+        if code >= seen.size:
+            return BAD
+        seen[code] = 1
+    return rows
+
+
+@jit
+def placed(codes: Any, rows: int, places: Any, out: Any, starts: Any) -> int:
+    """Write the place of each code, in as many bytes as it has.
+
+    Parameters
+    ----------
+    codes
+        Codes, uint32; the first `rows` of them count.
+    rows
+        Number of rows.
+    places
+        Bytes of the place of each code, shape ``(planes, codes)``.
+    out, starts
+        Where the bytes of each plane go, `SLACK` spare ones at the end, and from where on, int64.
+
+    Returns
+    -------
+    int
+        `rows`, or `BAD` where a code has no place.
+    """
+    if rows < 0 or rows > codes.size or starts.size != places.shape[0]:
+        return BAD
+    largest = int64(0)
+    for i in range(rows):
+        largest = max(largest, int64(codes[i]))
+    if rows > 0 and largest >= places.shape[1]:
+        return BAD
+    for plane in range(starts.size):
+        at = starts[plane]
+        if not fits(at, rows, out.size - SLACK):
+            return BAD
+        bytes_of = places[plane]
+        for i in range(rows):
+            out[at + i] = bytes_of[codes[i]]
+    return rows
+
+
 def examples() -> Iterator[tuple[Any, ...]]:
     """Each kernel, and arguments of the types that it is called with."""
     codes, starts, sizes = np.zeros(1, np.uint8), np.zeros(1, np.int64), np.zeros(1, np.uint64)
     index, sums = np.zeros(1, np.uint32), np.zeros(1)
     scratch = np.zeros(1, np.uint64), np.zeros(1, np.uint16), index, starts
-    yield joint_counts, codes, starts, sizes, 0, *scratch
-    yield joint_weights, codes, starts, sizes, sums, index, sums, sums
+    columns = codes, np.zeros(1, np.uint16), starts, sizes
+    yield joint_counts, *columns, 0, *scratch
+    yield joint_weights, *columns, sums, index, sums, sums
+    yield used, index, 0, codes
+    yield placed, index, 0, np.zeros((1, 1), np.uint8), codes, starts

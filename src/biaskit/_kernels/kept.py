@@ -21,6 +21,8 @@ from numba import config
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile
 from numba.core.serialize import dumps
 
+from biaskit.progress import compiling
+
 __all__ = ["Kept"]
 
 _CHECKSUM = 4
@@ -93,10 +95,13 @@ class Kept(FunctionCache):  # type: ignore[misc]
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Compiled form for some types; None where it is not stored, or damaged."""
         try:
-            return super().load_overload(sig, target_context)
+            found = super().load_overload(sig, target_context)
         except Exception as error:  # noqa: BLE001 - whatever it is, there is another way
             _tell(self._cache_path, f"cannot be read ({type(error).__name__}: {error})")
-            return None
+            found = None
+        if found is None:
+            compiling()
+        return found
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Store the compiled form for some types, if there is room for it."""

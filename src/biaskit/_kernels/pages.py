@@ -22,19 +22,27 @@ from biaskit._kernels.thrift import (
 
 __all__ = [
     "BODY",
+    "CODED",
+    "CODED_ROWS",
     "DATA",
     "DATA_2",
     "DICTIONARY",
     "ENCODING",
+    "FACTS",
     "FIELDS",
     "KIND",
+    "LARGEST",
     "LEVELS",
+    "LONGEST",
     "MOST_EVENTS",
     "NULLS",
+    "OTHER",
     "OTHER_ROWS",
     "PACKED",
     "SIZE",
     "STORED",
+    "SWOLLEN",
+    "TOTAL",
     "VALUES",
     "Pages",
     "Scratch",
@@ -57,6 +65,19 @@ FIELDS = 9
 DATA = 0
 DICTIONARY = 2
 DATA_2 = 3
+
+# What holds of all pages together.
+CODED = 0  # leading pages that are the dictionary or use it
+CODED_ROWS = 1  # rows of those
+LONGEST = 2  # most rows of a page
+LARGEST = 3  # most bytes of a page's content
+TOTAL = 4  # bytes of the content of all pages but the first
+SWOLLEN = 5  # most bytes of a content beyond `SNAPPY_MOST` times its compressed ones
+OTHER = 6  # encodings of the pages after the coded ones, a bit each
+FACTS = 7
+# Content that a compressed byte of Snappy can hold.
+_SNAPPY_MOST = 24
+_PLAIN_DICTIONARY, _RLE_DICTIONARY = 2, 8
 
 
 class Pages(NamedTuple):
@@ -127,7 +148,7 @@ _KINDS = np.array([field[2] for field in _FIELDS], np.int64)
 
 @jit
 def page_table(
-    source: Any, start: int, end: int, rows: int, stack: Any, events: Any, table: Any
+    source: Any, start: int, end: int, rows: int, stack: Any, events: Any, table: Any, facts: Any
 ) -> int:
     """Pages between two offsets, one in each row of `table`, which hold `rows` values together.
 
@@ -143,6 +164,8 @@ def page_table(
         Scratch: `thrift.STACK` numbers, and `MOST_EVENTS` of `thrift.fields`' events, int64.
     table
         Place for the pages, shape ``(pages, FIELDS)``, int64.
+    facts
+        Place for `FACTS` numbers that hold of all pages together, int64.
 
     Returns
     -------
@@ -152,6 +175,10 @@ def page_table(
     """
     if start < 0 or end > source.size or rows < 0 or table.shape[1] != FIELDS:
         return BAD
+    if facts.size < FACTS:
+        return BAD
+    for i in range(FACTS):
+        facts[i] = 0
     at = start
     pages = 0
     values = 0
@@ -209,6 +236,19 @@ def page_table(
             values += count
         elif kind != DICTIONARY or pages:
             return BAD
+        size, encoding = table[pages, SIZE], table[pages, ENCODING]
+        facts[LARGEST] = max(facts[LARGEST], size)
+        facts[SWOLLEN] = max(facts[SWOLLEN], size - _SNAPPY_MOST * packed)
+        if pages:
+            facts[TOTAL] += size
+        if kind != DICTIONARY:
+            facts[LONGEST] = max(facts[LONGEST], count)
+        uses = kind == DICTIONARY or encoding in (_PLAIN_DICTIONARY, _RLE_DICTIONARY)
+        if uses and facts[CODED] == pages:
+            facts[CODED] += 1
+            facts[CODED_ROWS] += count if kind != DICTIONARY else 0
+        else:
+            facts[OTHER] |= 1 << min(max(encoding, 0), 62)
         pages += 1
     return pages if values == rows else OTHER_ROWS
 
@@ -216,4 +256,4 @@ def page_table(
 def examples() -> Iterator[tuple[Any, ...]]:
     """Each kernel, and arguments of the types that it is called with."""
     source, stack, table = np.zeros(1, np.uint8), np.zeros(1, np.int64), np.zeros((1, 1), np.int64)
-    yield page_table, source, 0, 0, 0, stack, table, table
+    yield page_table, source, 0, 0, 0, stack, table, table, stack

@@ -3,6 +3,9 @@
 A line is either plainly fine, by the whole grammar of JSON, or odd, and then the caller must parse
 it in another way. Odd are lines that are invalid, too deep, or have a number too long, NaN, an
 infinity or a key with an escape. Whether the text is UTF-8 is for the caller to check, too.
+
+Records mostly have the same keys in the same places, so the bytes between two values are compared
+with those of the record before, and parsed only where they differ.
 """
 
 from __future__ import annotations
@@ -16,33 +19,39 @@ from biaskit._kernels import BAD, SLACK, inlined, inner, int64, jit, peek, uint6
 
 __all__ = [
     "ABSENT",
+    "FIELDS",
     "FIRST",
     "FRACTION",
     "LINES",
     "NUMBER",
     "ODD",
-    "REPEATED",
     "SIZE",
     "Found",
     "Wanted",
     "examples",
-    "line_ends",
     "records",
+    "survey",
 ]
 
 #: Codes of a value that is absent, and of a number that is in `Found.numbers`.
 ABSENT, NUMBER = -1, -2
-#: Places in `Found.told`: lines, odd ones among them, whether a record has a needed key twice, and
-#: where the line of the first record begins.
-LINES, ODD, REPEATED, FIRST = 0, 1, 2, 3
+#: Places in `Found.told`: lines, odd ones among them, and where the line of the first record
+#: begins.
+LINES, ODD, FIRST = 0, 1, 2
 #: Columns of `Found.columns`: distinct values, and whether a number in `Found.numbers` has a
 #: fraction or an exponent.
 SIZE, FRACTION = 0, 1
+#: Values of a record before which the bytes are remembered; those of later ones are parsed.
+FIELDS = 256
 
 # Containers inside of a record's value; an integer has a bit for each.
 _DEEPEST = 60
 # Bytes of a number; Python refuses integers of many digits.
 _LONGEST_NUMBER = 300
+# Instead of the start of a value.
+_AMBIGUOUS = -2
+# Bytes before a value that are remembered.
+_LONGEST_GAP = 48
 # Slots that are looked at for a value. Who knows the hash can make many values share one.
 _MOST_PROBES = 64
 # Integers up to 2^53 and powers of ten up to 10^22 are exact as floats, so that one product or
@@ -62,29 +71,41 @@ _FALSE = uint64(int.from_bytes(b"false", "little"))
 _FOUR = uint64((1 << 32) - 1)
 _FIVE = uint64((1 << 40) - 1)
 
-_U1, _U3, _U8, _U29, _U56, _U64 = (uint64(n) for n in (1, 3, 8, 29, 56, 64))
+# Words after which the sums of their bytes are added up.
+_WORDS = 255
+_NONE, _BYTE = uint64(0), uint64(0xFF)
+_U1, _U3, _U7, _U8, _U29, _U56, _U64 = (uint64(n) for n in (1, 3, 7, 8, 29, 56, 64))
 _ALL = uint64((1 << 64) - 1)
 _ONES = uint64(0x0101010101010101)
 _HIGH = uint64(0x8080808080808080)
+_LOW = uint64(0x7F7F7F7F7F7F7F7F)
+_NEWLINES = uint64(0x0A0A0A0A0A0A0A0A)
+_RETURNS = uint64(0x0D0D0D0D0D0D0D0D)
 _QUOTES = uint64(0x2222222222222222)
 _BACKSLASHES = uint64(0x5C5C5C5C5C5C5C5C)
+_ZEROS = uint64(0x3030303030303030)
+_ABOVE_NINE = uint64(0x7676767676767676)
 _SPACES = uint64(0x2020202020202020)
 _ODD_FACTOR = uint64(0x9E3779B97F4A7C15)
 
 
 class Wanted(NamedTuple):
-    """The needed keys."""
+    """The needed columns: keys, or paths through objects in objects."""
 
-    #: Bytes of the keys, one after the other, and `SLACK` spare ones.
+    #: Bytes of the keys, one after the other, and `SLACK` spare ones. First the name of each
+    #: column, then the first keys of the paths, then what follows in them.
     names: Any
     #: Where the first key begins and where each ends, int64.
     ends: Any
-    #: For each key, whether numbers are needed as floats, uint8.
+    #: For each column, whether numbers are needed as floats, uint8.
     numeric: Any
+    #: For each column the place of its path's first key, and where its next ones begin and end
+    #: among the keys, int64; 0, 0 and 0 for a column without a path.
+    paths: Any
 
 
 class Found(NamedTuple):
-    """What is found: a line of each array for each key, except `odd` and `told`."""
+    """What is found: a line of each array for each column, except `odd` and `told`."""
 
     #: For each row the code of its value, `ABSENT` or `NUMBER`, int32.
     codes: Any
@@ -99,8 +120,13 @@ class Found(NamedTuple):
     columns: Any
     #: For each odd line its row, its number in the text, its start and its end, int64.
     odd: Any
-    #: `LINES`, `ODD`, `REPEATED` and `FIRST`, int64, zero at first.
+    #: `LINES`, `ODD` and `FIRST`, int64, zero at first.
     told: Any
+    #: Scratch: where the value of each key of a record begins and ends, int64.
+    spans: Any
+    #: Scratch: where the bytes before each value begin, how many they are, and the needed key in
+    #: them or -1, int64, zero at first; `FIELDS` lines.
+    gaps: Any
 
 
 @jit
@@ -112,7 +138,7 @@ def records(text: Any, size: int, wanted: Wanted, found: Found) -> int:
     text, size
         Bytes, uint8, and how many of them are the text; `SLACK` spare ones after it are ``\n``.
     wanted, found
-        The needed keys, and where to write what is found.
+        The needed columns, and where to write what is found.
 
     Returns
     -------
@@ -131,10 +157,8 @@ def records(text: Any, size: int, wanted: Wanted, found: Found) -> int:
                 return BAD
             if row == 0:
                 found.told[FIRST] = start
-            end = _record(text, at, wanted, found, row)
-            if end != BAD:
-                at = _after_space(text, end)
-            if end == BAD or (text[at] != _NEWLINE and text[at] != _RETURN):
+            at = _line(text, at, wanted, found, row)
+            if at == BAD:
                 at = start
                 while text[at] != _NEWLINE and text[at] != _RETURN:
                     at += 1
@@ -152,13 +176,38 @@ def records(text: Any, size: int, wanted: Wanted, found: Found) -> int:
 
 
 @jit
-def line_ends(text: Any) -> int:
-    r"""Number of bytes ``\n`` and ``\r``."""
-    count = 0
-    for at in range(text.size):
-        count += text[at] == _NEWLINE
-        count += text[at] == _RETURN
-    return count
+def survey(text: Any, size: int) -> tuple[int, bool]:
+    r"""Upper bound of a text's lines, and whether all of its bytes are ASCII.
+
+    Parameters
+    ----------
+    text, size
+        As for `records`.
+
+    Returns
+    -------
+    int, bool
+        Number of bytes ``\n`` and ``\r`` in the text and a few after it, and whether none of them
+        has its high bit; 0 and False where the text is shorter.
+    """
+    if not 0 <= size <= text.size - SLACK:
+        return 0, False
+    count, words = 0, (size >> 3) + 1
+    every = _NONE
+    for first in range(0, words, _WORDS):
+        ends = _NONE  # in each byte, those of this block
+        for at in range(8 * first, 8 * min(first + _WORDS, words), 8):
+            word = peek(text, at)
+            every |= word
+            newline, back = word ^ _NEWLINES, word ^ _RETURNS
+            # The high bit of each byte that is not zero.
+            newline |= (newline & _LOW) + _LOW
+            back |= (back & _LOW) + _LOW
+            ends += ((newline & back & _HIGH) ^ _HIGH) >> _U7
+        for _ in range(8):
+            count += int64(ends & _BYTE)
+            ends >>= _U8
+    return int(count), bool(every & _HIGH == _NONE)
 
 
 @inner
@@ -170,70 +219,148 @@ def _are_valid(text: Any, size: int, wanted: Wanted, found: Found) -> bool:
     """
     if not 0 <= size <= text.size - SLACK or text[size] != _NEWLINE:
         return False
-    keys, most = found.codes.shape
-    slots = found.table.shape[1]
-    if wanted.ends.size != keys + 1 or wanted.numeric.size != keys or wanted.ends[0] < 0:
+    columns, most = found.codes.shape
+    top, names = found.spans.shape[0], wanted.ends.size - 1
+    if not columns <= top <= names or found.spans.shape[1] != 2 or wanted.ends[0] < 0:
         return False
-    for i in range(keys):
+    for i in range(names):
         if not wanted.ends[i] <= wanted.ends[i + 1] <= wanted.names.size - SLACK:
             return False
-    if found.numbers.shape[0] != keys or found.numbers.shape[1] != most:
+    if wanted.numeric.size != columns:
         return False
-    if found.starts.shape[0] != keys or found.starts.shape[1] != most:
+    if wanted.paths.shape[0] != columns or wanted.paths.shape[1] != 3:
         return False
-    if found.ends.shape[0] != keys or found.ends.shape[1] != most:
+    for column in range(columns):
+        first, start, end = wanted.paths[column]
+        if not (0 <= first <= top and 0 <= start <= end <= names and (first < top or start == end)):
+            return False
+    if found.numbers.shape[0] != columns or found.numbers.shape[1] != most:
         return False
-    if found.table.shape[0] != keys or slots < 1 or slots & (slots - 1):
+    if found.starts.shape[0] != columns or found.starts.shape[1] != most:
         return False
-    if found.columns.shape[0] != keys or found.columns.shape[1] != 2:
+    if found.ends.shape[0] != columns or found.ends.shape[1] != most:
         return False
-    return bool(found.odd.shape[0] >= most and found.odd.shape[1] == 4 and found.told.size == 4)
+    slots = found.table.shape[1]
+    if found.table.shape[0] != columns or slots < 1 or slots & (slots - 1):
+        return False
+    if found.columns.shape[0] != columns or found.columns.shape[1] != 2:
+        return False
+    if found.gaps.shape[0] != FIELDS or found.gaps.shape[1] != 3:
+        return False
+    return bool(found.odd.shape[0] >= most and found.odd.shape[1] == 4 and found.told.size == 3)
 
 
 @inlined
-def _record(text: Any, at: int, wanted: Wanted, found: Found, row: int) -> int:
-    """End of the record at `at`, whose needed values are written; `BAD` where it is odd."""
-    keys = found.codes.shape[0]
-    for column in range(keys):
-        found.codes[column, row] = ABSENT
-    if text[at] != _BRACE:
+def _line(text: Any, at: int, wanted: Wanted, found: Found, row: int) -> int:
+    """End of the line of the record at `at`, whose needed values are written; `BAD` if odd."""
+    at = _record(text, at, wanted, found)
+    if at == BAD:
         return BAD
-    at = _after_space(text, at + 1)
-    if text[at] == _BRACE_END:
-        return at + 1
-    following = 0
+    at = _after_space(text, at)
+    if text[at] != _NEWLINE and text[at] != _RETURN:
+        return BAD
+    for column in range(found.codes.shape[0]):
+        found.codes[column, row] = ABSENT
+        start, end = found.spans[column]
+        if start == BAD and wanted.paths[column, 1] < wanted.paths[column, 2]:
+            start, end = _along(text, wanted, found, column)
+        if start == _AMBIGUOUS or (
+            start != BAD and not _is_kept(text, start, end, wanted, found, column, row)
+        ):
+            return BAD
+    return at
+
+
+@inlined
+def _record(text: Any, at: int, wanted: Wanted, found: Found) -> int:
+    """End of the record at `at`, `BAD` where it is odd; `spans` are those of its needed values."""
+    for key in range(found.spans.shape[0]):
+        found.spans[key, 0] = BAD
+    field = following = 0
     while True:
-        if text[at] != _QUOTE:
-            return BAD
-        end = _plain_end(text, at + 1)
-        if text[end] != _QUOTE:  # an escape may spell a needed key
-            return BAD
-        column = _column(text, at + 1, end, wanted, following)
-        at = _after_space(text, end + 1)
-        if text[at] != _COLON:
-            return BAD
-        at = _after_space(text, at + 1)
-        end = _value_end(text, at)
+        gap = field if field < FIELDS else FIELDS - 1
+        length = found.gaps[gap, 1]
+        start = at
+        if length and _are_equal(text, at, at + length, text, found.gaps[gap, 0]):
+            key = found.gaps[gap, 2]
+            at = _after_space(text, at + length)
+        elif text[at] == _BRACE_END and field:
+            return at + 1
+        else:
+            if text[at] != (_COMMA if field else _BRACE):
+                return BAD
+            at = _after_space(text, at + 1)
+            if text[at] == _BRACE_END and not field:
+                return at + 1
+            if text[at] != _QUOTE:
+                return BAD
+            end = _plain_end(text, at + 1)
+            if text[end] != _QUOTE:  # an escape may spell a needed key
+                return BAD
+            key = _key(text, at + 1, end, wanted, found.spans.shape[0], following)
+            at = _after_space(text, end + 1)
+            if text[at] != _COLON:
+                return BAD
+            at = _after_space(text, at + 1)
+            if at - start <= _LONGEST_GAP and field < FIELDS:
+                found.gaps[gap, 0] = start
+                found.gaps[gap, 1] = at - start
+                found.gaps[gap, 2] = key
+        byte = text[at]
+        if byte == _QUOTE:
+            end = _plain_end(text, at + 1)
+            end = end + 1 if text[end] == _QUOTE else _string_end(text, end)
+        elif _is_digit(byte):
+            end = _number_end(text, at)
+        else:
+            end = _value_end(text, at)
         if end == BAD:
             return BAD
-        if column != BAD:
-            following = column + 1
-            if found.codes[column, row] != ABSENT:
-                found.told[REPEATED] = 1
-            code = _kept(text, at, end, wanted, found, column, row)
-            if code == BAD:
-                return BAD
+        if key != BAD:
+            following = key + 1
+            found.spans[key, 0] = at
+            found.spans[key, 1] = end
         at = _after_space(text, end)
-        if text[at] == _BRACE_END:
-            return at + 1
-        if text[at] != _COMMA:
-            return BAD
-        at = _after_space(text, at + 1)
+        field += 1
+
+
+@inner
+def _along(text: Any, wanted: Wanted, found: Found, column: int) -> tuple[int, int]:
+    """Start and end of the value at the end of a column's path, `BAD` where there is none.
+
+    The start is `_AMBIGUOUS` where an escape may spell one of the keys.
+    """
+    first, name, last = wanted.paths[column]
+    at, end = found.spans[first]
+    while name < last:
+        if at == BAD or text[at] != _BRACE:
+            return BAD, BAD
+        inside, at = at + 1, BAD
+        inside = _after_space(text, inside)
+        while text[inside] != _BRACE_END:
+            key = inside + 1
+            stop = _plain_end(text, key)
+            if text[stop] != _QUOTE:
+                return _AMBIGUOUS, BAD
+            inside = _after_key(text, inside)
+            value = _value_end(text, inside)
+            length = wanted.ends[name + 1] - wanted.ends[name]
+            if stop - key == length and _are_equal(
+                text, key, stop, wanted.names, wanted.ends[name]
+            ):
+                at, end = inside, value
+            inside = _after_space(text, value)
+            if text[inside] == _COMMA:
+                inside = _after_space(text, inside + 1)
+        name += 1
+    return at, end
 
 
 @inlined
-def _kept(text: Any, at: int, end: int, wanted: Wanted, found: Found, column: int, row: int) -> Any:
-    """Code of a value, which is written for a row, or 0; `BAD` where there is no room."""
+def _is_kept(
+    text: Any, at: int, end: int, wanted: Wanted, found: Found, column: int, row: int
+) -> bool:
+    """Whether there is room for a value, which is written for a row."""
     if wanted.numeric[column]:
         is_exact, has_fraction, number = _number(text, at, end)
         if is_exact:
@@ -241,31 +368,29 @@ def _kept(text: Any, at: int, end: int, wanted: Wanted, found: Found, column: in
             found.numbers[column, row] = number
             if has_fraction:
                 found.columns[column, FRACTION] = 1
-            return 0
+            return True
     code = _code(text, at, end, found, column)
-    if code != BAD:
-        found.codes[column, row] = code
-    return code
+    found.codes[column, row] = code
+    return bool(code != BAD)
 
 
 @inlined
-def _column(text: Any, start: int, end: int, wanted: Wanted, following: int) -> int:
-    """Which needed key a text is, or `BAD`; `following` is looked at first."""
-    keys = wanted.numeric.size
-    column = following
+def _key(text: Any, start: int, end: int, wanted: Wanted, keys: int, following: int) -> int:
+    """Which of the needed keys a text is, or `BAD`; `following` is looked at first."""
+    key = following
     for _ in range(keys):
-        if column >= keys:
-            column = 0
-        name = wanted.ends[column]
-        if wanted.ends[column + 1] - name == end - start and _are_equal(
+        if key >= keys:
+            key = 0
+        name = wanted.ends[key]
+        if wanted.ends[key + 1] - name == end - start and _are_equal(
             text, start, end, wanted.names, name
         ):
-            return column
-        column += 1
+            return key
+        key += 1
     return BAD
 
 
-@inner
+@inlined
 def _are_equal(text: Any, start: int, end: int, other: Any, there: int) -> bool:
     """Whether the same bytes stand in two arrays with spare bytes."""
     while end - start >= 8:
@@ -278,7 +403,7 @@ def _are_equal(text: Any, start: int, end: int, other: Any, there: int) -> bool:
     )
 
 
-@inner
+@inlined
 def _lowest(count: int) -> Any:
     """Word with its lowest one to eight bytes full."""
     return _ALL >> (_U64 - (uint64(count) << _U3))
@@ -287,13 +412,15 @@ def _lowest(count: int) -> Any:
 @inlined
 def _code(text: Any, start: int, end: int, found: Found, column: int) -> Any:
     """Code of the value in some bytes, in the order of arrival; `BAD` where there is no room."""
-    mixed = uint64(end - start)
-    for at in range(start, end, 8):
-        word = peek(text, at)
-        if end - at < 8:
-            word &= _lowest(end - at)
-        mixed = (mixed ^ word) * _ODD_FACTOR
-        mixed ^= mixed >> _U29
+    size = end - start
+    if size <= 8:
+        mixed = (peek(text, start) & _lowest(size)) * _ODD_FACTOR
+    else:
+        mixed = peek(text, start) * _ODD_FACTOR
+        for at in range(start + 8, end - 8, 8):
+            mixed = ((mixed ^ (mixed >> _U29)) ^ peek(text, at)) * _ODD_FACTOR
+        mixed = ((mixed ^ (mixed >> _U29)) ^ peek(text, end - 8)) * _ODD_FACTOR
+    mixed ^= mixed >> _U29
     last = found.table.shape[1] - 1
     slot = int64(mixed >> _U8) & last
     for _ in range(_MOST_PROBES):
@@ -316,7 +443,7 @@ def _code(text: Any, start: int, end: int, found: Found, column: int) -> Any:
     return BAD
 
 
-@inner
+@inlined
 def _after_space(text: Any, at: int) -> int:
     """Place of the first byte from `at` on that is no blank within a line."""
     while text[at] == _SPACE or text[at] == _TAB:
@@ -324,7 +451,7 @@ def _after_space(text: Any, at: int) -> int:
     return at
 
 
-@inner
+@inlined
 def _plain_end(text: Any, at: int) -> int:
     """Place of the first quotation mark, backslash or control character from `at` on."""
     while True:
@@ -337,9 +464,15 @@ def _plain_end(text: Any, at: int) -> int:
         hits |= (word - _SPACES) & ~word
         hits &= _HIGH
         if hits:
-            below = (hits & (~hits + _U1)) - _U1
-            return at + int(((below & _ONES) * _ONES) >> _U56) - 1
+            return at + _lowest_byte(hits)
         at += 8
+
+
+@inlined
+def _lowest_byte(hits: Any) -> int:
+    """Which byte of a word is the lowest that has its high bit; no other bits are given."""
+    below = (hits & (~hits + _U1)) - _U1
+    return int(((below & _ONES) * _ONES) >> _U56) - 1
 
 
 @inner
@@ -368,38 +501,43 @@ def _is_hexadecimal(byte: int) -> bool:
     return _ZERO <= byte <= _NINE or 65 <= byte <= 70 or 97 <= byte <= 102
 
 
-@inner
+@inlined
 def _is_digit(byte: int) -> bool:
     return _ZERO <= byte <= _NINE
 
 
-@inner
+@inlined
+def _digits_end(text: Any, at: int) -> int:
+    """Place of the first byte from `at` on that is no digit."""
+    while True:
+        word = peek(text, at) ^ _ZEROS
+        # The high bit of the lowest byte that is above 9; bytes after it may be wrong.
+        hits = ((word + _ABOVE_NINE) | word) & _HIGH
+        if hits:
+            return at + _lowest_byte(hits)
+        at += 8
+
+
+@inlined
 def _number_end(text: Any, at: int) -> int:
     """End of a number, or `BAD`; what follows it is for the caller to check."""
     start = at
     if text[at] == _MINUS:
         at += 1
-    if not _is_digit(text[at]):
+    first, at = at, _digits_end(text, at)
+    if at == first or (text[first] == _ZERO and at > first + 1):
         return BAD
-    if text[at] == _ZERO:
-        at += 1
-    else:
-        while _is_digit(text[at]):
-            at += 1
     if text[at] == _POINT:
-        at += 1
-        if not _is_digit(text[at]):
+        first, at = at + 1, _digits_end(text, at + 1)
+        if at == first:
             return BAD
-        while _is_digit(text[at]):
-            at += 1
     if text[at] == _E or text[at] == _BIG_E:
         at += 1
         if text[at] == _MINUS or text[at] == _PLUS:
             at += 1
-        if not _is_digit(text[at]):
+        first, at = at, _digits_end(text, at)
+        if at == first:
             return BAD
-        while _is_digit(text[at]):
-            at += 1
     return BAD if at - start > _LONGEST_NUMBER else at
 
 
@@ -517,9 +655,11 @@ def _after_key(text: Any, at: int) -> int:
 def examples() -> Iterator[tuple[Any, ...]]:
     """Each kernel, and arguments of the types that it is called with."""
     text = np.frombuffer(b" ", np.uint8)  # as texts are: they cannot be written
-    numbers = np.zeros(1, np.int64)
-    wanted = Wanted(text, numbers, np.zeros(1, np.uint8))
-    places, table = np.zeros((1, 1), np.int32), np.zeros((1, 1), np.int64)
-    found = Found(places, np.zeros((1, 1)), places, places, places, table, table, numbers)
+    numbers, table = np.zeros(1, np.int64), np.zeros((1, 1), np.int64)
+    wanted = Wanted(text, numbers, np.zeros(1, np.uint8), table)
+    places = np.zeros((1, 1), np.int32)
+    found = Found(
+        places, np.zeros((1, 1)), places, places, places, table, table, numbers, table, table
+    )
     yield records, text, 0, wanted, found
-    yield (line_ends, text)
+    yield survey, text, 0

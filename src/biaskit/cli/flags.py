@@ -81,13 +81,21 @@ def add_data(parser: argparse.ArgumentParser) -> None:
         "data",
         nargs="+",
         metavar="DATA",
-        help="Parquet, CSV or JSON Lines files, globs or folders; or one file of saved counts, "
-        "or a page that carries them",
+        help="Parquet, CSV or JSON files, .xlsx, .zip, globs or folders; - for standard input; or "
+        "one file of saved counts, or a page that carries them",
     )
 
 
 def add_csv(parser: argparse.ArgumentParser) -> None:
-    """Add a flag for each option that says how a CSV file is written."""
+    """Add the flags that say how files are written, one for each option of CSV files."""
+    parser.add_argument(
+        "--input-format",
+        action=Once,
+        metavar="FORMAT",
+        help="format of DATA whose names do not say it: csv, tsv, jsonl, parquet or xlsx; csv.gz "
+        "and the like",
+    )
+    parser.add_argument("--sheet", action=Once, metavar="NAME", help="sheet of a workbook")
     group = parser.add_argument_group("CSV files that are written in another way")
     for name, (takes, help_) in OPTIONS.items():
         flag = f"--{name.replace('_', '-')}"
@@ -95,11 +103,12 @@ def add_csv(parser: argparse.ArgumentParser) -> None:
 
 
 def dialect_given(args: argparse.Namespace) -> Dialect | None:
-    """How CSV files are written, by the flags of a call; None where none is given."""
+    """How files are written, by the flags of a call; None where none is given."""
     given = {name: getattr(args, name) for name in OPTIONS}
     if given["delimiter"] == r"\t":  # what people type for a tab
         given["delimiter"] = "\t"
-    return dialect_of({name: value for name, value in given.items() if value is not None})
+    options = {name: value for name, value in given.items() if value is not None}
+    return dialect_of(options or None, args.input_format, args.sheet)
 
 
 def add_roles(
@@ -246,8 +255,10 @@ _OF_CSV: Mapping[Option, dict[str, Any]] = {
 _QUOTED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
 _CSV = rf"csv=\{{'(?P<option>[a-z_]+)': (?P<value>True|False|{_QUOTED})\}}"
 
+# Flags that say how files are written, besides the options of CSV files.
+_FILES = ("input_format", "sheet")
 #: Python's arguments in an error message, or a quoted text, which stays as it is.
-_NAMES = (*ROLES, "metrics", "confidence", "seed", "min_rows")
+_NAMES = (*ROLES, "metrics", "confidence", "seed", "min_rows", *_FILES)
 _ARGUMENTS = "|".join(_NAMES)
 # Arguments that are not English words.
 _LONG = "|".join(name for name in _NAMES if "_" in name)

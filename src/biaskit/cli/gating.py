@@ -201,7 +201,7 @@ def _outcomes(args: argparse.Namespace) -> tuple[list[Outcome], int, bool]:
         refuse_overwriting(args.output, args.data)
         data, table = _by_hand(args)
         return [_in_flags(_outcome(args, data, None, args.strict, table))], 0, args.strict
-    for flag in ("required", "min_rows", "confidence", *OPTIONS):
+    for flag in ("required", "min_rows", "confidence", "input_format", "sheet", *OPTIONS):
         if getattr(args, flag) is not None:
             key = f"{flag} in its table csv" if flag in OPTIONS else f"{flag} as a key"
             raise RolesError(
@@ -214,6 +214,11 @@ def _outcomes(args: argparse.Namespace) -> tuple[list[Outcome], int, bool]:
     strict = args.strict or config.strict
     made: list[Outcome] = []
     files = [*map(data_of, expanded(args.data))] if args.data else None
+    if files is not None and not files:
+        raise RolesError(
+            "no data set of a configuration is in a pipe or standard input; give --facet and "
+            "--limit to check it"
+        )
     matched: set[Path] = set()
     for one in chosen:
         if not isinstance(one, DataSet):

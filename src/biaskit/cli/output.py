@@ -17,6 +17,7 @@ from biaskit.cli.flags import Once
 from biaskit.cli.screen import Records, Shown, is_nan, screen, width_of_terminal
 from biaskit.cli.streams import say
 from biaskit.errors import DataError, RolesError
+from biaskit.progress import heard
 from biaskit.sources.files.finding import expanded
 from biaskit.store import saved, written
 from biaskit.store.addresses import is_address
@@ -239,8 +240,15 @@ def progress_line() -> Iterator[Callable[[int, float | None], None] | None]:
         sys.stderr.write(f"\r\x1b[K{line}")
         sys.stderr.flush()
 
+    def compiles() -> None:
+        nonlocal shown
+        shown = time.monotonic()
+        sys.stderr.write("\r\x1b[Kcompiling, which later calls need not")
+        sys.stderr.flush()
+
     try:
-        yield show
+        with heard(compiles):
+            yield show
     finally:
         if shown > start:
             sys.stderr.write("\r\x1b[K")

@@ -24,6 +24,7 @@ from biaskit.explanations.outputs import Walked, spread
 from biaskit.explanations.request import Request, sides_of
 from biaskit.explanations.rows import Rows
 from biaskit.explanations.samples import tickets
+from biaskit.progress import Asked, told
 from biaskit.sources.files.dialect import dialect_of
 from biaskit.sources.reservoirs import array_reservoir
 
@@ -70,6 +71,9 @@ def partial_dependence(
     output_class: Any = None,
     scale: str = "auto",
     csv: Mapping[str, Any] | None = None,
+    input_format: str | None = None,
+    sheet: str | None = None,
+    progress: Asked = None,
     trust_model: bool = False,
     trust_pickle: bool = False,
 ) -> pd.DataFrame:
@@ -77,7 +81,7 @@ def partial_dependence(
 
     Parameters
     ----------
-    model, data, output_class, scale, csv, trust_model, trust_pickle
+    model, data, output_class, scale, csv, input_format, sheet, progress, trust_model, trust_pickle
         As for `biaskit.explain`.
     features
         Features to set, each by itself; by default all that the model takes.
@@ -138,7 +142,7 @@ def partial_dependence(
         output_class=output_class,
         scale=scale,
         trust_model=trust_model or trust_pickle,
-        dialect=dialect_of(csv),
+        dialect=dialect_of(csv, input_format, sheet),
     )
     task = task_of(request)
     names = task.rows.features
@@ -146,13 +150,14 @@ def partial_dependence(
     for name in asked:
         if name not in names:
             raise RolesError(f"the model takes no {name!r}; {did_you_mean(name, names)}")
-    table, outputs = outputs_of_task(task)
-    sample = _Sample(task.rows, table, roles)
-    made = [
-        row
-        for name in asked
-        for row in _of_feature(name, names.index(name), sample, table, outputs, grid)
-    ]
+    made: list[DependenceRow] = []
+    with told(progress) as tell:
+        table, outputs = outputs_of_task(task)
+        sample = _Sample(task.rows, table, roles)
+        for at, name in enumerate(asked, 1):
+            made += _of_feature(name, names.index(name), sample, table, outputs, grid)
+            if tell is not None:
+                tell(len(sample.matrix), at / len(asked))
     return formats.frame(
         {name: [getattr(row, name) for row in made] for name in DependenceRow._fields}
     )

@@ -27,6 +27,7 @@ from biaskit.explanations.methods.shap_rows import imported_shap
 from biaskit.explanations.request import Request, sides_of
 from biaskit.explanations.samples import Medians
 from biaskit.explanations.summing import attributions_of
+from biaskit.progress import Asked, told
 from biaskit.sources.files.dialect import dialect_of
 
 if TYPE_CHECKING:
@@ -57,6 +58,9 @@ def explain(
     seed: int = 0,
     sampling_error: float = 0.01,
     csv: Mapping[str, Any] | None = None,
+    input_format: str | None = None,
+    sheet: str | None = None,
+    progress: Asked = None,
     trust_model: bool = False,
     trust_pickle: bool = False,
 ) -> pd.DataFrame:
@@ -101,6 +105,10 @@ def explain(
         rows). As many background rows are drawn; `method` says how many.
     csv
         How CSV files are written, as for `biaskit.count`: those of the data, and of the background.
+    input_format, sheet
+        Format of the files, and the sheet of a workbook, as for `biaskit.count`.
+    progress
+        Whether a bar shows how far the call is, or a function that is told, as for `biaskit.count`.
     trust_model
         Whether a library may open a model file that biaskit does not read itself: a pickle runs the
         code that it contains, and crafted files can crash the loaders of ONNX, skops and
@@ -151,8 +159,9 @@ def explain(
         "facet_edges": facet_edges,
         "frequency": frequency,
     }
+    dialect = dialect_of(csv, input_format, sheet)
     if isinstance(model, Attributions):
-        if dialect := dialect_of(csv):
+        if dialect is not None:
             raise dialect.refused("these are attributions")
         asked = given if roles is None else sides_of(roles, given).given()
         rows = gap_rows(model, model.roles.chosen(**asked), confidence)
@@ -169,11 +178,12 @@ def explain(
         scale,
         seed,
         trust,
-        dialect=dialect_of(csv),
+        dialect=dialect_of(csv, input_format, sheet),
         sampling_error=sampling_error,
     )
     medians = None if roles.facet else Medians()
-    found = attributions_of(explained(request), medians=medians)
+    with told(progress) as tell:
+        found = attributions_of(explained(request), tell, medians)
     if medians is not None:
         return formats.frame(
             _columns(ImportanceRow._fields, importance_rows(found, medians.found()))
@@ -201,6 +211,9 @@ def attribute(
     seed: int = 0,
     sampling_error: float = 0.01,
     csv: Mapping[str, Any] | None = None,
+    input_format: str | None = None,
+    sheet: str | None = None,
+    progress: Asked = None,
     trust_model: bool = False,
     trust_pickle: bool = False,
 ) -> Attributions:
@@ -244,10 +257,11 @@ def attribute(
         scale,
         seed,
         trust,
-        dialect=dialect_of(csv),
+        dialect=dialect_of(csv, input_format, sheet),
         sampling_error=sampling_error,
     )
-    return attributions_of(explained(request))
+    with told(progress) as tell:
+        return attributions_of(explained(request), tell)
 
 
 @keywords_checked
@@ -263,6 +277,9 @@ def shap_values(
     seed: int = 0,
     sampling_error: float = 0.01,
     csv: Mapping[str, Any] | None = None,
+    input_format: str | None = None,
+    sheet: str | None = None,
+    progress: Asked = None,
     trust_model: bool = False,
     trust_pickle: bool = False,
 ) -> shap.Explanation:
@@ -306,14 +323,19 @@ def shap_values(
         scale,
         seed,
         trust,
-        dialect=dialect_of(csv),
+        dialect=dialect_of(csv, input_format, sheet),
         sampling_error=sampling_error,
     )
     values, rows = [], []
-    _, about, batches = explained(request)
-    for batch, found in batches:
-        values.append(found.shapley[:, :-1])
-        rows.append(frame(batch, about.features))
+    count = 0
+    with told(progress) as tell:
+        _, about, batches = explained(request)
+        for batch, found in batches:
+            values.append(found.shapley[:, :-1])
+            rows.append(frame(batch, about.features))
+            count += batch.rows
+            if tell is not None:
+                tell(count, batch.done)
     joined = np.concatenate(values, axis=2).transpose(2, 1, 0)
     base = np.broadcast_to(np.array(about.base), (len(joined), len(about.base)))
     one = len(about.outputs) == 1

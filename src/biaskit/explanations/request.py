@@ -10,6 +10,7 @@ from typing import Any
 from biaskit.counts.roles import RoleArguments, Roles, roles_of
 from biaskit.errors import RolesError, did_you_mean, refuse_seed
 from biaskit.sources.files.dialect import Dialect
+from biaskit.sources.files.streams import reads_once
 
 __all__ = ["SIDES", "Request", "sides_of"]
 
@@ -61,8 +62,22 @@ class Request:
             raise RolesError(
                 f"sampling_error is a number between 0 and 1, not {self.sampling_error!r}"
             )
+        for one in _each(self.data):
+            if reads_once(one) and any(one is other or one == other for other in self._streams()):
+                raise RolesError(
+                    "data and background are one stream, which can be read only once; write the "
+                    "rows to a file first"
+                )
         if self.scale not in _SCALES:
             raise RolesError(f"no scale {self.scale!r}; {did_you_mean(self.scale, _SCALES)}")
+
+    def _streams(self) -> list[Any]:
+        """What of the background can be read only once."""
+        return [one for one in _each(self.background) if reads_once(one)]
+
+
+def _each(data: Any) -> Sequence[Any]:
+    return data if isinstance(data, (list, tuple)) else [data]
 
 
 def sides_of(roles: Roles | None, given: RoleArguments) -> Roles:

@@ -7,7 +7,6 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,8 +18,9 @@ from biaskit.explanations.models.model import Model
 from biaskit.explanations.request import Request
 from biaskit.explanations.samples import drawn
 from biaskit.sources.batches import Batch, Source, rows_of
-from biaskit.sources.dispatch import is_csv, source_of
+from biaskit.sources.dispatch import dialect_for, source_of
 from biaskit.sources.files.dialect import Dialect
+from biaskit.sources.files.streams import reads_once
 from biaskit.sources.repeats import repeated
 
 __all__ = ["Compared", "Rows"]
@@ -162,7 +162,7 @@ def _background(request: Request, features: Sequence[str]) -> _Table | None:
     """Rows that the caller gives to compare with; repeated if they have the frequency as well."""
     if request.background is None:
         return None
-    dialect = request.dialect if is_csv(request.background) else None
+    dialect = dialect_for(request.background, request.dialect)
     source, frequency = _source(request.background, features, dialect), request.roles.frequency
     has_it = frequency is not None and frequency in source.names()
     return _Table(source, frequency if has_it else None)
@@ -236,8 +236,10 @@ def _features(model: Model, given: Sequence[str] | None, names: Sequence[str]) -
 def _reads_again(data: Any) -> bool:
     """Whether a table can be read twice, unlike a stream or a pipe."""
     paths = data if isinstance(data, (list, tuple)) else [data]
+    if any(reads_once(path) for path in paths):
+        return False
     if all(isinstance(path, (str, os.PathLike)) for path in paths):
-        return not any(Path(path).is_fifo() or Path(path).is_char_device() for path in paths)
+        return True
     if type(data).__module__.partition(".")[0] in ("pandas", "polars", "numpy"):
         return True
     import pyarrow as pa

@@ -21,8 +21,8 @@ from biaskit.explanations.methods.method import Values
 from biaskit.explanations.request import Request
 from biaskit.explanations.samples import Medians
 from biaskit.intervals.moments import Moments, joined, no_rows, of_groups, spread, together
+from biaskit.progress import Progress
 from biaskit.sources.batches import Batch
-from biaskit.sources.counting import Progress
 from biaskit.store import written
 
 __all__ = ["attributions_of"]

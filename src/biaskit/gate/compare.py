@@ -31,9 +31,10 @@ from biaskit.intervals.figures import evidence_of, share_of
 from biaskit.intervals.proportions import Array
 from biaskit.metrics import Metric
 from biaskit.metrics.forms import Difference, Share
+from biaskit.progress import Asked, Progress, told
 from biaskit.reports.numbers import Numbers, not_given, references
 from biaskit.reports.report import Measured, Row, measured
-from biaskit.sources.counting import Progress, count_roles
+from biaskit.sources.counting import count_roles
 from biaskit.sources.dispatch import opened, saved_counts
 from biaskit.sources.files.dialect import Dialect, dialect_of
 from biaskit.store.addresses import is_address, said
@@ -82,6 +83,9 @@ def compare(
     seed: int = 0,
     correction: str | None = "holm",
     csv: Mapping[str, Any] | None = None,
+    input_format: str | None = None,
+    sheet: str | None = None,
+    progress: Asked = None,
 ) -> pd.DataFrame:
     """How far bias has drifted from a baseline, metric by metric.
 
@@ -105,6 +109,10 @@ def compare(
         ``"holm"`` or None, as in `biaskit.check`.
     csv
         How CSV files of the current data are written, as for `biaskit.count`.
+    input_format, sheet
+        Format of the files, and the sheet of a workbook, as for `biaskit.count`.
+    progress
+        Whether a bar shows how far the call is, or a function that is told, as for `biaskit.count`.
 
     Returns
     -------
@@ -146,7 +154,9 @@ def compare(
         raise RolesError(f'correction must be "holm" or None, not {correction!r}')
     refuse_level(confidence)
     refuse_seed(seed)
-    now, then = counts_of_both(current, baseline, dialect=dialect_of(csv))
+    dialect = dialect_of(csv, input_format, sheet)
+    with told(progress) as tell:
+        now, then = counts_of_both(current, baseline, tell, dialect)
     choices = {"facet": facet, "positive": positive, "facet_values": facet_values}
     choices["reference"] = reference
     rows = compare_rows(

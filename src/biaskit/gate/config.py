@@ -31,6 +31,7 @@ from biaskit.gate.limits import (
 from biaskit.gate.mistakes import Mistakes, MistakesError, lines_of_keys
 from biaskit.sources.files.dialect import Dialect, dialect_of
 from biaskit.sources.files.globs import matches_here
+from biaskit.sources.files.streams import STANDARD_INPUT
 from biaskit.store.addresses import (
     in_one_line,
     is_address,
@@ -66,7 +67,7 @@ class DataSet:
     seed: int = 0
     #: Whether the files may be missing.
     optional: bool = False
-    #: How CSV files are written.
+    #: How the files are written.
     csv: Dialect | None = None
     #: Folder that relative paths start from.
     folder: Path = Path()
@@ -80,7 +81,12 @@ class DataSet:
         MistakesError
             Keys are unknown, or values are invalid for their keys: all of them are told.
         """
-        known = ["name", *_ROLES, *(f.name for f in fields(cls) if f.name not in _NOT_KEYS)]
+        known = [
+            "name",
+            *_ROLES,
+            *_WRITTEN,
+            *(f.name for f in fields(cls) if f.name not in _NOT_KEYS),
+        ]
         mistakes = Mistakes()
         made: dict[str, Any] = {}
         for key in given:
@@ -203,6 +209,7 @@ def read_config(path: Path) -> Config:
         called = _called(table) or f"data set {number}"
         try:
             one = DataSet.of(table, path.parent)
+            _refuse_streams(one)
             _refuse_servers(one)
             made.append(one)
         except MistakesError as error:
@@ -259,6 +266,15 @@ def _refuse_servers(data: DataSet) -> None:
                     "configuration must not decide where credentials go: set "
                     f"{_ALLOWED}={server} in the environment if you trust it"
                 )
+
+
+def _refuse_streams(data: DataSet) -> None:
+    """Refuse what a check without a person would wait for."""
+    if named := [one for one in data.files if one in STANDARD_INPUT]:
+        raise RolesError(
+            f"files names {named[0]!r}, and a configuration does not read standard input; name "
+            "files, or give --facet and --limit on the command line"
+        )
 
 
 def _table_of(path: Path) -> Any:
@@ -380,6 +396,8 @@ def _of_type(given: Mapping[str, Any], key: str, type_: Callable[..., Any], defa
 
 
 _NOT_KEYS = ("roles", "folder")
+# Keys that, with `csv`, say how the files are written.
+_WRITTEN = ("input_format", "sheet")
 
 
 def _plain(
@@ -403,5 +421,5 @@ _READERS: Mapping[str, Callable[[Mapping[str, Any], str], Any]] = {
     "confidence": _plain(float, 0.95, refuse_level),
     "seed": _plain(int, 0, refuse_seed),
     "optional": _plain(bool, False),
-    "csv": lambda given, key: dialect_of(given.get(key)),
+    "csv": lambda given, key: dialect_of(given.get(key), *map(given.get, _WRITTEN)),
 }

@@ -16,8 +16,9 @@ from biaskit.gate.config import DataSet
 from biaskit.gate.findings import ERROR, Finding, Passed, of_checked, of_drift, of_error, of_passed
 from biaskit.gate.mistakes import MistakesError
 from biaskit.metrics import needs_rows
+from biaskit.progress import Progress
 from biaskit.reports.report import report_rows, what_was_read
-from biaskit.sources.counting import Counted, Progress, counted
+from biaskit.sources.counting import Counted, counted
 from biaskit.sources.dispatch import opened, refuse_unfit, saved_counts
 from biaskit.sources.files.local import LocalBytes
 from biaskit.store import saved, written

@@ -12,7 +12,7 @@ from biaskit.counts.levels import level, show
 from biaskit.counts.roles import ROLES, Roles
 from biaskit.formats import printable
 from biaskit.metrics import FROM_ROWS, METRICS, Metric
-from biaskit.sources.files.dialect import Dialect, flags_of
+from biaskit.sources.files.dialect import OPTIONS, Dialect, flags_of
 
 __all__ = ["IN_MEMORY", "call_of", "command_of", "file_names", "given_beside_roles"]
 
@@ -62,7 +62,10 @@ def given_beside_roles(
         if value is not None:
             given[one] = next(iter(file_names(value)), IN_MEMORY)
     if csv is not None:
-        given["csv"] = csv.given()
+        written = csv.given()
+        options = {one: value for one, value in written.items() if one in OPTIONS}
+        given |= {"csv": options} if csv.is_of_csv else {}
+        given |= {one: value for one, value in written.items() if one not in OPTIONS}
     if confidence != 0.95:
         given["confidence"] = float(confidence)
     if seed:
@@ -89,7 +92,7 @@ def command_of(files: Sequence[str], roles: Roles, given: Mapping[str, Any]) -> 
     names = [facet.name for facet in roles.facet]
     if not files or not has_flags or Roles(facet=names).facet != roles.facet:
         return None
-    parts = [f"./{file}" if file.startswith("-") else file for file in files]
+    parts = [f"./{file}" if file.startswith("-") and file != "-" else file for file in files]
     for flag, value in [*_flags(roles), *_more_flags(given)]:
         name = f"--{flag.replace('_', '-')}"
         parts += [f"{name}={value}"] if value.startswith("-") else [name, value]

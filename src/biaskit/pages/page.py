@@ -38,6 +38,7 @@ from biaskit.pages.sections.reading import how_to_read, where_from
 from biaskit.pages.sections.tables import limits as limits_section
 from biaskit.pages.sections.times import over_dates, since_baseline
 from biaskit.pages.settled import settled
+from biaskit.progress import Asked, told
 from biaskit.reports.report import measured
 from biaskit.reports.summary import summary_of
 from biaskit.reports.surely import Judged
@@ -148,7 +149,10 @@ def page(
     confidence: float | None = None,
     seed: int | None = None,
     csv: Mapping[str, Any] | None = None,
+    input_format: str | None = None,
+    sheet: str | None = None,
     filesystem: Any = None,
+    progress: Asked = None,
     **given: Unpack[RoleArguments],
 ) -> Page:
     """Page that shows a report to people: verdict, charts, tables, and where they come from.
@@ -186,8 +190,12 @@ score_range, features
         own; by default those of the page that is read back, as are its limits and its name.
     csv
         How CSV files are written, as for `biaskit.count`.
+    input_format, sheet
+        Format of the files, and the sheet of a workbook, as for `biaskit.count`.
     filesystem
         Filesystem of pyarrow or fsspec that holds the paths.
+    progress
+        Whether a bar shows how far the call is, or a function that is told, as for `biaskit.count`.
 
     Returns
     -------
@@ -219,7 +227,7 @@ lower than the 44.5 % for those whose gender is male.
     seed = before.get("seed", 0) if seed is None else seed
     refuse_level(confidence)
     refuse_seed(seed)
-    dialect = dialect_of(csv)
+    dialect = dialect_of(csv, input_format, sheet)
     chosen = given if roles is None else roles_of(roles, given).given()
     each = [(one, of.choosing(**chosen)) for one, of in dated_counts(data, filesystem, dialect)]
     sample = None
@@ -230,9 +238,15 @@ lower than the 44.5 % for those whose gender is male.
     else:
         roles = roles_of(roles, given)
         keep_rows = needs_rows(roles, asked)
-        whole, sample = counted(
-            table, roles, keep_rows=keep_rows, filesystem=filesystem, dialect=dialect
-        )
+        with told(progress) as tell:
+            whole, sample = counted(
+                table,
+                roles,
+                keep_rows=keep_rows,
+                progress=tell,
+                filesystem=filesystem,
+                dialect=dialect,
+            )
     return page_of(
         whole,
         sample,
@@ -331,6 +345,7 @@ def _of_dates(
 def _name_of(files: Sequence[str]) -> str:
     if not files:
         return "data"
+    files = ["standard input" if file == "-" else file for file in files]
     more = len(files) - 1
     return f"{files[0]} and {more:,} more file{'s' if more > 1 else ''}" if more else files[0]
 

@@ -19,6 +19,7 @@ from biaskit.counts.tables import Table, Tally, divide
 from biaskit.errors import DataError, RolesError, refuse_level
 from biaskit.intervals.figures import share_of
 from biaskit.intervals.proportions import Array, both_reaches
+from biaskit.progress import Asked, told
 from biaskit.sources.counting import counted
 from biaskit.sources.dispatch import opened
 from biaskit.sources.files.dialect import dialect_of
@@ -74,7 +75,10 @@ def rates(
     *,
     confidence: float = 0.95,
     csv: Mapping[str, Any] | None = None,
+    input_format: str | None = None,
+    sheet: str | None = None,
     filesystem: Any = None,
+    progress: Asked = None,
     **given: Unpack[RoleArguments],
 ) -> pd.DataFrame:
     """Rates of outcomes of every facet value, of all values, and between the extremes.
@@ -94,8 +98,12 @@ predicted_positive, facet_values, reference, facet_above, facet_at_most, facet_e
         Level of the intervals, between 0 and 1.
     csv
         How CSV files are written, as for `biaskit.count`.
+    input_format, sheet
+        Format of the files, and the sheet of a workbook, as for `biaskit.count`.
     filesystem
         Filesystem of pyarrow or fsspec that holds the paths.
+    progress
+        Whether a bar shows how far the call is, or a function that is told, as for `biaskit.count`.
 
     Returns
     -------
@@ -140,14 +148,15 @@ predicted_positive, facet_values, reference, facet_above, facet_at_most, facet_e
     3  (largest - smallest)  selection     0.142  0.113  0.170  4526
     """
     refuse_level(confidence)
-    dialect = dialect_of(csv)
+    dialect = dialect_of(csv, input_format, sheet)
     table = opened(data, filesystem, dialect)
     if isinstance(table, Counts):
         chosen = given if roles is None else roles_of(roles, given).given()
         counts = table.choosing(**chosen)
     else:
         made = roles_of(roles, given)
-        counts, _ = counted(table, made, filesystem=filesystem, dialect=dialect)
+        with told(progress) as tell:
+            counts, _ = counted(table, made, progress=tell, filesystem=filesystem, dialect=dialect)
     rows = rate_rows(counts, confidence)
     return formats.frame({name: [getattr(row, name) for row in rows] for name in RateRow._fields})
 

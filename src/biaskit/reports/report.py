@@ -10,6 +10,7 @@ import numpy as np
 
 from biaskit import formats
 from biaskit import metrics as room
+from biaskit import progress as telling
 from biaskit.counts.comparisons import positive_labels
 from biaskit.counts.counts import Counts
 from biaskit.counts.levels import show
@@ -81,7 +82,10 @@ def report(
     confidence: float | None = 0.95,
     seed: int = 0,
     csv: Mapping[str, Any] | None = None,
+    input_format: str | None = None,
+    sheet: str | None = None,
     filesystem: Any = None,
+    progress: telling.Asked = None,
     **given: Unpack[RoleArguments],
 ) -> pd.DataFrame:
     """Tidy table of every metric for every facet value.
@@ -107,8 +111,12 @@ score_range, features
         proportions; no other number depends on it.
     csv
         How CSV files are written, as for `biaskit.count`.
+    input_format, sheet
+        Format of the files, and the sheet of a workbook, as for `biaskit.count`.
     filesystem
         Filesystem of pyarrow or fsspec that holds the paths.
+    progress
+        Whether a bar shows how far the call is, or a function that is told, as for `biaskit.count`.
 
     Returns
     -------
@@ -142,7 +150,7 @@ score_range, features
     """
     asked = room.chosen(metrics)
     refuse_choices(confidence, seed)
-    dialect = dialect_of(csv)
+    dialect = dialect_of(csv, input_format, sheet)
     table = opened(data, filesystem, dialect)
     if isinstance(table, Counts):
         chosen = given if roles is None else roles_of(roles, given).given()
@@ -150,9 +158,15 @@ score_range, features
     else:
         roles = roles_of(roles, given)
         keep_rows = needs_rows(roles, asked)
-        counts, sample = counted(
-            table, roles, keep_rows=keep_rows, filesystem=filesystem, dialect=dialect
-        )
+        with telling.told(progress) as tell:
+            counts, sample = counted(
+                table,
+                roles,
+                keep_rows=keep_rows,
+                progress=tell,
+                filesystem=filesystem,
+                dialect=dialect,
+            )
     rows = report_rows(counts, asked, confidence, seed, sample)
     columns = {name: [getattr(row, name) for row in rows] for name in Row._fields}
     return formats.frame(columns)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Unpack
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 from biaskit.counts.counts import Counts
 from biaskit.counts.roles import RoleArguments, Roles, refuse_no_facet, roles_of, takes_roles
+from biaskit.progress import Asked, Progress, told
 from biaskit.sources.batches import Ask, Counting, Source
 from biaskit.sources.dispatch import refuse_counts, source_of
 from biaskit.sources.files.dialect import Dialect, dialect_of
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from biaskit.sources.sample import Sample
 
 __all__ = ["Counted", "Progress", "count", "count_roles", "counted", "counted_from"]
-
-#: Called after each part with the rows counted so far and the share of the source, if known.
-Progress: TypeAlias = "Callable[[int, float | None], None]"
 
 
 class Counted(NamedTuple):
@@ -35,7 +33,10 @@ def count(
     roles: Roles | None = None,
     *,
     csv: Mapping[str, Any] | None = None,
+    input_format: str | None = None,
+    sheet: str | None = None,
     filesystem: Any = None,
+    progress: Asked = None,
     **given: Unpack[RoleArguments],
 ) -> Counts:
     r"""Counts of the rows of any table, read once, in pieces.
@@ -43,9 +44,11 @@ def count(
     Parameters
     ----------
     data
-        A path, a glob, a folder or a list of them (Parquet, CSV, TSV or JSON Lines, the texts also
-        compressed), local or an address such as ``s3://bucket/key``; a pandas or polars frame; a
-        pyarrow table, reader or dataset; anything that speaks Arrow's stream protocol; a frame of
+        A path, a glob, a folder or a list of them (Parquet, CSV, TSV, JSON Lines or JSON, the texts
+        also compressed), local or an address such as ``s3://bucket/key``; a ``.zip`` of such texts;
+        an ``.xlsx``; ``"-"`` for standard input, a named pipe, or a file that is open in binary
+        mode, which are read once, from where they stand; a pandas or polars frame; a pyarrow table,
+        reader or dataset; anything that speaks Arrow's stream protocol; a frame of
         PySpark, DuckDB, Ibis, Dask, SQLFrame, Modin or lazy polars, whose engine groups the rows.
     roles
         A `Roles`, instead of a keyword argument for each role.
@@ -63,8 +66,19 @@ score_range, features
         for numbers such as ``31500,5``), ``strip`` (whether blanks around unquoted values are
         dropped; between values that a blank separates, several are as one) and ``na_values`` (what
         is missing besides the empty cell). Several texts are a list, or a text with commas.
+    input_format
+        Format of the files where their names do not say it, or say another: ``"csv"``, ``"tsv"``,
+        ``"jsonl"``, ``"parquet"`` or ``"xlsx"``; for a compressed text also ``"csv.gz"`` and the
+        like, though its first bytes say that as well.
+    sheet
+        Name of the sheet of a workbook, where it has several.
     filesystem
         Filesystem of pyarrow or fsspec that holds the paths.
+    progress
+        True for a bar (in a notebook, one of the notebook); or a function, which is called about
+        ten times a second with a `Step`: ``doing`` is ``"reading"``, or ``"compiling"`` when the
+        first call of its kind compiles kernels; ``rows`` have been read, the share ``done`` of the
+        data (None where it is unknown). An error that it raises ends the call.
 
     Returns
     -------
@@ -96,9 +110,18 @@ score_range, features
     >>> form = dict(columns=["sex", "hired"], strip=True, na_values=["?"])
     >>> biaskit.count(path, facet="sex", label="hired", csv=form).rows
     3
+
+    An open file, and a function that is told how far the call is:
+
+    >>> import io
+    >>> file = io.BytesIO(b"sex,hired\nF,0\nM,1\n")
+    >>> biaskit.count(file, facet="sex", label="hired", input_format="csv", progress=print).rows
+    Step(doing='reading', rows=2, done=None)
+    2
     """
-    dialect = dialect_of(csv)
-    return count_roles(data, roles_of(roles, given), filesystem=filesystem, dialect=dialect)
+    dialect = dialect_of(csv, input_format, sheet)
+    with told(progress) as tell:
+        return count_roles(data, roles_of(roles, given), tell, filesystem, dialect)
 
 
 def count_roles(

@@ -11,22 +11,25 @@ from biaskit.counts.counts import Counts, loaded
 from biaskit.counts.roles import Roles, refuse_no_facet
 from biaskit.errors import DataError, RolesError
 from biaskit.sources.batches import Counting, Source, refuse_missing_columns
+from biaskit.sources.files.archives import Member
+from biaskit.sources.files.dialect import OPTIONS, Dialect, dialect_of
 from biaskit.sources.files.finding import files_of
 from biaskit.sources.files.local import LocalBytes, refuse_dvc, refuse_small_pointers
 from biaskit.sources.files.places import File, RemoteFile
 from biaskit.sources.files.reading import ColumnPath, format_of
-from biaskit.sources.frames import frame_source
+from biaskit.sources.files.streams import STANDARD_INPUT, Stream, is_open_file
+from biaskit.sources.frames.source import frame_source
 from biaskit.sources.grids import encoders_of
 from biaskit.sources.text.faults import instead_of_names
 from biaskit.store import blocks, saved
 from biaskit.store.addresses import is_address, said
 
 if TYPE_CHECKING:
-    from biaskit.sources.files.dialect import Dialect
     from biaskit.sources.files.turns import Known
 
 __all__ = [
     "SOURCES",
+    "dialect_for",
     "file_source",
     "is_csv",
     "opened",
@@ -65,6 +68,8 @@ def source_of(data: Any, filesystem: Any = None, dialect: Dialect | None = None)
     """
     if isinstance(data, LocalBytes) or _are_paths(data):
         return file_source(data, filesystem, dialect)
+    if is_open_file(data) and filesystem is None:
+        return file_source(Stream.of_file(data), None, dialect)
     if filesystem is not None:
         raise RolesError(
             f"filesystem= applies to paths only, but data is a {type(data).__name__}; remove it"
@@ -115,8 +120,8 @@ def file_source(data: Any, filesystem: Any = None, dialect: Dialect | None = Non
     refuse_dvc(str(path) for path in here if path.suffix == ".dvc")
     if len(here) > 1:  # a single file is checked when it is opened
         refuse_small_pointers(here)
-    otherwise = None if dialect is None else "csv"
-    formats = {format_of(path, otherwise): path for path in reversed(files)}
+    otherwise = "csv" if dialect is not None and dialect.is_of_csv else None
+    formats = {format_of(path, otherwise, dialect): path for path in reversed(files)}
     if len(formats) > 1:
         (one, first), (other, second), *_ = formats.items()
         raise DataError(
@@ -124,23 +129,44 @@ def file_source(data: Any, filesystem: Any = None, dialect: Dialect | None = Non
             "count each format by itself and add the counts"
         )
     (format_,) = formats
-    if format_ == "csv":
-        from biaskit.sources.text.separated import CsvFiles
-
-        return CsvFiles(files, known, dialect)
     if dialect is not None:
-        raise dialect.refused(f"{str(files[0])!r} is {format_}")
-    return _reader_of(format_)(files, known)
+        is_for_it = dialect.is_of_csv if format_ != "csv" else dialect.sheet is not None
+        if is_for_it:
+            raise dialect.refused(f"{str(files[0])!r} is {format_}")
+    return _reader_of(format_)(files, known, dialect)
 
 
-def is_csv(data: Any) -> bool:
+def is_csv(data: Any, dialect: Dialect | None = None) -> bool:
     """Whether data are paths of CSV files, or of files that are CSV where a dialect is given."""
     if isinstance(data, LocalBytes):
         data = data.path
     if not _are_paths(data):
         return False
     files = files_of(data if isinstance(data, (list, tuple)) else [data])
-    return {format_of(file, "csv") for file in files} == {"csv"}
+    return {format_of(file, "csv", dialect) for file in files} == {"csv"}
+
+
+def dialect_for(data: Any, dialect: Dialect | None) -> Dialect | None:
+    """What of a dialect holds for other data of the same call, such as a background.
+
+    Names that say a format are believed, and options are for files of their own format alone.
+    """
+    if dialect is None or not (_are_paths(data) or is_open_file(data)):
+        return None
+    given = dialect.given()
+    paths = list(data) if isinstance(data, (list, tuple)) else [data]
+    files = files_of(paths) if _are_paths(data) else [Stream.of_file(data)]
+    if all(format_of(file, "") for file in files):
+        given.pop("input_format", None)
+    formats = {
+        format_of(file, "csv", dialect_of(None, given.get("input_format"))) for file in files
+    }
+    options = {name: value for name, value in given.items() if name in OPTIONS}
+    return dialect_of(
+        options if formats == {"csv"} else None,
+        given.get("input_format"),
+        given.get("sheet") if formats == {"excel"} else None,
+    )
 
 
 def paths_of(data: Any, roles: Roles, dialect: Dialect | None = None) -> list[ColumnPath]:
@@ -166,7 +192,7 @@ def refuse_unfit(data: Any, roles: Roles, dialect: Dialect | None = None) -> Non
     for file in [data] if isinstance(data, LocalBytes) else files_of([data]):
         where = str(file.path if isinstance(file, LocalBytes) else file)
         names = file_source(file, dialect=dialect).names()
-        hint = instead_of_names(names) if is_csv(file) else ""
+        hint = instead_of_names(names) if is_csv(file, dialect) else ""
         refuse_missing_columns(roles.columns(), names, where, hint)
 
 
@@ -200,7 +226,7 @@ def _opened(data: Any, filesystem: Any) -> Any:
         return Counts.load(data) if may_be and saved.header(data) is not None else data
     path = Path(data)
     try:
-        if not path.is_file():
+        if str(data) in STANDARD_INPUT or not path.is_file():
             return data
         file = LocalBytes(path)
         start = bytes(file.read(0, blocks.START))
@@ -221,19 +247,27 @@ def saved_counts(data: Any) -> Counts | None:
     return found if isinstance(found, Counts) else None
 
 
-def _reader_of(format_: str) -> Callable[[list[File], Known], _FileSource]:
+def _reader_of(format_: str) -> Callable[[list[File], Known, Dialect | None], _FileSource]:
     """Source of files of a format. Only its own modules are loaded, so that calls start sooner."""
-    if format_ == "parquet":
-        from biaskit.sources.parquet.source import ParquetFiles
+    if format_ == "csv":
+        from biaskit.sources.text.separated import CsvFiles
 
-        return ParquetFiles
-    from biaskit.sources.text.texts import JsonLinesFiles
+        return CsvFiles
+    if format_ in ("jsonl", "json"):
+        from biaskit.sources.text.lines import JsonLinesFiles
 
-    return JsonLinesFiles
+        return JsonLinesFiles
+    if format_ == "excel":
+        from biaskit.sources.workbooks.source import WorkbookFiles
+
+        return WorkbookFiles
+    from biaskit.sources.parquet.source import ParquetFiles
+
+    return lambda files, known, _: ParquetFiles(files, known)
 
 
 def _are_paths(data: Any) -> bool:
     """Whether data are a path or several, rather than a table."""
-    paths = (str, os.PathLike, RemoteFile)
+    paths = (str, os.PathLike, RemoteFile, Member, Stream)
     several = isinstance(data, (list, tuple)) and all(isinstance(one, paths) for one in data)
     return several or isinstance(data, paths)

@@ -219,8 +219,9 @@ class Encoder:
                         f"the texts of {self.role} {self.column!r} have more than "
                         f"{_MOST_BYTES >> 20} MB together; choose another column, or shorten them"
                     )
-            if (known := len(self._codes) - (MISSING in self._codes)) > MAX_LEVELS[self.role]:
-                self._refuse(known)
+            most = MAX_LEVELS[self.role]
+            if len(self._codes) - (MISSING in self._codes) > most:
+                self._refuse(most + 1)  # other threads may have added more
         return code
 
     def _refuse_long(self, values: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from biaskit.counts.tables import MAX_CELLS
 from biaskit.errors import DataError
 from biaskit.sources.batches import Ask, Counting, Part, no_rows, refuse_missing_columns
-from biaskit.sources.frames import frame_source
+from biaskit.sources.frames.source import frame_source
 from biaskit.sources.queries import Groups, Query, asked, in_narwhals
 
 __all__ = ["ENGINES", "Engine", "EngineFrame", "engine_source"]

@@ -258,7 +258,9 @@ class _Histogram:
         where = tuple(codes[column] for column in self._columns)
         for i, size in enumerate(sizes):
             self._arrays[i] = grown(self._arrays[i], shape)
-            np.add.at(self._arrays[i], where, size)
+            # Far faster than with several indices.
+            flat = np.ravel_multi_index(where, self._arrays[i].shape)
+            np.add.at(self._arrays[i].reshape(-1), flat, size)
 
     def table(self) -> Table:
         """Table of what was counted, in canonical form."""

@@ -24,7 +24,7 @@ from biaskit.counts.tables import MAX_ROWS, refuse_many_rows
 from biaskit.errors import DataError
 from biaskit.sources.batches import Batch, rows_of
 from biaskit.sources.cuts import at_scale, decimal_of, floats_of, whole_edges
-from biaskit.sources.frames import frame_source
+from biaskit.sources.frames.source import frame_source
 from biaskit.sources.repeats import total
 
 if TYPE_CHECKING:

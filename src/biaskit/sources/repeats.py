@@ -20,7 +20,7 @@ from biaskit.store.arrays import values_of
 if TYPE_CHECKING:
     from biaskit.sources.sample import Sampler
 
-__all__ = ["MAX_REPEATED", "CountedRows", "repeated", "total"]
+__all__ = ["MAX_REPEATED", "CountedRows", "repeated", "total", "weights"]
 
 #: Most rows that are repeated one by one.
 MAX_REPEATED = 1_000_000_000

@@ -17,7 +17,8 @@ from typing import NamedTuple
 from biaskit.counts.counts import Counts, same_roles
 from biaskit.counts.roles import Roles
 from biaskit.errors import BiaskitError, DataError
-from biaskit.sources.counting import Progress, count_roles
+from biaskit.progress import Progress
+from biaskit.sources.counting import count_roles
 from biaskit.sources.dispatch import file_source
 from biaskit.sources.files.ahead import in_order
 from biaskit.sources.files.dialect import Dialect

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from biaskit.errors import DataError
 
-__all__ = ["indices_of", "is_bytes", "is_unicode", "is_view", "missing_of", "values_of"]
+__all__ = ["bits_of", "indices_of", "is_bytes", "is_unicode", "is_view", "missing_of", "values_of"]
 
 
 def indices_of(array: Any) -> NDArray[Any]:
@@ -36,10 +36,19 @@ def values_of(array: Any) -> NDArray[Any]:
 
 
 def missing_of(array: Any) -> NDArray[np.bool_]:
-    """Which values are null, from the validity bitmap (one bit a row, 1 for present)."""
-    bitmap = np.frombuffer(array.buffers()[0], dtype=np.uint8)
-    bits = np.unpackbits(bitmap, count=array.offset + len(array), bitorder="little")
-    return np.equal(bits[array.offset :], 0)
+    """Which values are null, from the validity bitmap."""
+    return np.equal(bits_of(array, 0), 0)
+
+
+def bits_of(array: Any, buffer: int) -> NDArray[np.uint8]:
+    """Bits of an Arrow array's rows in one of its buffers, a byte each: 0 is the validity bitmap.
+
+    Other buffers are those of an array of booleans.
+    """
+    start = array.offset % 8
+    first, end = array.offset // 8, -(-(array.offset + len(array)) // 8)
+    octets = np.frombuffer(array.buffers()[buffer] or b"", dtype=np.uint8)[first:end]
+    return np.unpackbits(octets, count=start + len(array), bitorder="little")[start:]
 
 
 def is_unicode(type_: Any) -> bool:

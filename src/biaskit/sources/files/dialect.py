@@ -1,4 +1,4 @@
-"""Dialect: how a CSV file is written, where that is not as its name says."""
+"""Dialect: how files are written, where that is not as their names say."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal, TypeAlias
 
 from biaskit.errors import RolesError, did_you_mean, in_short, listed
+from biaskit.sources.files.endings import checked_input_format
 
 __all__ = ["OPTIONS", "Dialect", "Option", "dialect_of", "flags_of", "option"]
 
@@ -37,7 +38,9 @@ def _option(takes: Option, help_: str, default: Any = None) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Dialect:
-    """How a CSV file is written; its default is what `biaskit.count` reads without `csv`.
+    """How files are written; its default is what `biaskit.count` reads without `csv`.
+
+    The fields but the last two are the options of CSV files.
 
     Raises
     ------
@@ -75,6 +78,10 @@ class Dialect:
     na_values: tuple[str, ...] = _option(
         "texts", "values that are missing, besides the empty cell (?,NA)", ()
     )
+    #: Format of files, whatever their names say, such as ``csv.gz``.
+    input_format: str | None = None
+    #: Sheet of a workbook.
+    sheet: str | None = None
 
     def __post_init__(self) -> None:
         _refuse_characters(self.delimiter, self.comment, self.decimal)
@@ -82,7 +89,11 @@ class Dialect:
             value = getattr(self, name)
             if not isinstance(value, bool) and (value is not None or name == "strip"):
                 raise RolesError(f"{option(name, value)}: give True or False")
+        sheet: Any = self.sheet
+        if sheet is not None and not (isinstance(sheet, str) and sheet):
+            raise RolesError(f"sheet takes the name of a sheet, not {in_short(sheet)}")
         kept = {
+            "input_format": checked_input_format(self.input_format),
             "columns": None if self.columns is None else _columns(self.columns),
             "encoding": _encoding(self.encoding),
             "na_values": tuple(sorted({*_texts("na_values", self.na_values)})),
@@ -102,8 +113,20 @@ class Dialect:
 
     def delimiter_of(self, path: Any) -> str:
         """Character between the values of a file."""
-        named = "\t" if ".tsv" in path.suffixes else ","
+        named = "\t" if ".tsv" in self.endings_of(path) else ","
         return named if self.delimiter is None else self.delimiter
+
+    def endings_of(self, path: Any) -> list[str]:
+        """Endings of a file's name in lower case, or those that stand in their place."""
+        if self.input_format is not None:
+            return [f".{one}" for one in self.input_format.split(".")]
+        return [suffix.lower() for suffix in path.suffixes]
+
+    @property
+    def is_of_csv(self) -> bool:
+        """Whether options of CSV files are given, even if they are as by default."""
+        given = self.given()
+        return not given or not given.keys().isdisjoint(OPTIONS)
 
     def given(self) -> dict[str, Any]:
         """Options that are not as by default; they make this dialect, and JSON holds them."""
@@ -121,19 +144,28 @@ class Dialect:
         return json.dumps(given, sort_keys=True) if given else ""
 
     def refused(self, why: str) -> RolesError:
-        """Error for data that have no dialect."""
+        """Error for data that have no dialect, such as CSV files have."""
         name, value = next(iter(self.given().items()), ("header", True))
-        return RolesError(f"{option(name, value)} is for CSV files, but {why}; leave it out")
+        if name in OPTIONS:
+            return RolesError(f"{option(name, value)} is for CSV files, but {why}; leave it out")
+        of = "workbooks" if name == "sheet" else "files"
+        return RolesError(f"{name}={value!r} is for {of}, but {why}; leave it out")
 
 
 #: What each option takes, and its help text.
 OPTIONS: Mapping[str, tuple[Option, str]] = {
-    one.name: (one.metadata["takes"], one.metadata["help"]) for one in fields(Dialect)
+    one.name: (one.metadata["takes"], one.metadata["help"])
+    for one in fields(Dialect)
+    if one.metadata
 }
 
 
-def dialect_of(given: Mapping[str, Any] | Dialect | None) -> Dialect | None:
-    """Dialect of a call, from its options; None where it has none.
+def dialect_of(
+    given: Mapping[str, Any] | Dialect | None,
+    input_format: str | None = None,
+    sheet: str | None = None,
+) -> Dialect | None:
+    """Dialect of a call, from the options of CSV files and the rest; None where it has none.
 
     Raises
     ------
@@ -144,9 +176,15 @@ def dialect_of(given: Mapping[str, Any] | Dialect | None) -> Dialect | None:
     --------
     >>> dialect_of({"strip": True}).strip, dialect_of({}), dialect_of(None)
     (True, None, None)
+    >>> dialect_of(None, "csv.gz").input_format
+    'csv.gz'
     """
-    if given is None or isinstance(given, Dialect):
+    if isinstance(given, Dialect):
         return given
+    others: dict[str, Any] = {"input_format": input_format, "sheet": sheet}
+    others = {name: value for name, value in others.items() if value is not None}
+    if given is None:
+        return Dialect(**others) if others else None
     if not isinstance(given, Mapping):
         raise RolesError(
             f"csv takes options such as csv={{'delimiter': ';'}}, not {in_short(given)}"
@@ -154,7 +192,7 @@ def dialect_of(given: Mapping[str, Any] | Dialect | None) -> Dialect | None:
     for name in given:
         if name not in OPTIONS:
             raise RolesError(f"csv has no option {name!r}; {did_you_mean(str(name), OPTIONS)}")
-    return Dialect(**given) if given else None
+    return Dialect(**given, **others) if given or others else None
 
 
 def flags_of(given: Mapping[str, Any]) -> list[str]:

@@ -10,7 +10,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
 
 from biaskit.errors import BiaskitError, DataError, listed
+from biaskit.sources.files.archives import Member
 from biaskit.sources.files.globs import matcher
+from biaskit.sources.files.streams import Stream
 from biaskit.store.addresses import is_address, said, shown, with_quoted_password, without_secrets
 
 __all__ = [
@@ -19,6 +21,7 @@ __all__ = [
     "fsspec_of",
     "opened",
     "remote_files",
+    "seekable",
     "size_of",
     "stamp_of",
     "stands_for",
@@ -79,11 +82,29 @@ class RemoteFile:
 
 
 #: A file that rows are read from.
-File: TypeAlias = "Path | RemoteFile"
+File: TypeAlias = "Path | RemoteFile | Member | Stream"
+
+
+def seekable(file: File) -> Path | RemoteFile:
+    """The file itself, if it can be read from any place.
+
+    Raises
+    ------
+    DataError
+        It is a stream, or in an archive.
+    """
+    if isinstance(file, (Stream, Member)):
+        instead = "write it to a file" if isinstance(file, Stream) else "unpack the archive"
+        raise DataError(
+            f"{str(file)!r} is of a format whose end is read first, and can be read only from the "
+            f"start; {instead}"
+        )
+    return file
 
 
 def opened(file: File) -> Any:
     """Arrow's seekable stream of a file's bytes."""
+    file = seekable(file)
     import pyarrow as pa
 
     if isinstance(file, RemoteFile):
@@ -96,16 +117,31 @@ def fsspec_of(filesystem: Any) -> Any:
     return getattr(getattr(filesystem, "handler", None), "fs", None)
 
 
-def size_of(file: File) -> int:
-    """Size in bytes."""
-    return file.size if isinstance(file, RemoteFile) else file.stat().st_size
+def size_of(file: File) -> int | None:
+    """Size in bytes; None if it is unknown."""
+    if isinstance(file, Stream):
+        return None
+    return file.stat().st_size if isinstance(file, Path) else file.size
 
 
 def stamp_of(file: File, *, again: bool = False) -> tuple[str, int, int | None]:
     """Full name, size and time of the last change, which identify a file's content.
 
-    For a remote file they are from when it was found, unless it is to be looked up `again`.
+    For a remote file they are from when it was found, unless it is to be looked up `again`. A file
+    in an archive is identified by its checksum.
+
+    Raises
+    ------
+    DataError
+        The file is a stream, which nothing identifies.
     """
+    if isinstance(file, Stream):
+        raise DataError(
+            f"{file} can be read only once, so it cannot be resumed; leave out --resume, or write "
+            "the rows to a file first"
+        )
+    if isinstance(file, Member):
+        return f"{file.archive.resolve()}/{file.inner}", file.size, file.checksum
     if isinstance(file, RemoteFile):
         if not again:
             return file.shown, file.size, file.changed

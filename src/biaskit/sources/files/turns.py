@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from biaskit.errors import DataError
 from biaskit.sources.files.ahead import in_order
+from biaskit.sources.files.archives import Member, MemberBytes
 from biaskit.sources.files.local import LocalBytes, refuse_pointer
-from biaskit.sources.files.places import File, RemoteFile
+from biaskit.sources.files.places import File, RemoteFile, seekable
 from biaskit.sources.files.ranges import Bytes, Fetcher, RemoteBytes
+from biaskit.sources.files.streams import Stream, StreamBytes
 
-__all__ = ["Known", "looked_into", "open_bytes", "opened_in_turn"]
+__all__ = ["Known", "Readable", "looked_into", "open_bytes", "open_text", "opened_in_turn"]
 
-#: Local files that are already open; the next reader of a file removes it from here.
-Known: TypeAlias = "dict[File, LocalBytes]"
+#: Files that are already open; the next reader of a file removes it from here.
+Known: TypeAlias = "dict[File, LocalBytes | StreamBytes]"
+#: Bytes that can be read from the start to the end.
+Readable: TypeAlias = "Bytes | MemberBytes | StreamBytes"
 
 # Number of remote files opened in advance, each in its own thread.
 _OPENED = 16
@@ -26,7 +30,7 @@ class _Open(Protocol):
     def path(self) -> File: ...
 
     @property
-    def data(self) -> Bytes: ...
+    def data(self) -> Readable: ...
 
     @property
     def is_closed(self) -> bool: ...
@@ -42,29 +46,44 @@ def open_bytes(file: File, known: Known, fetcher: Fetcher, *, from_start: bool =
 
     Raises
     ------
+    DataError
+        The file is a stream, or in an archive: it has no end that can be read first.
     OSError
         The file cannot be opened.
     PointerError
         It is a pointer of a version control system.
     """
-    if isinstance(file, RemoteFile):
-        return RemoteBytes(file, fetcher, from_start=from_start)
-    data = known.pop(file, None) or LocalBytes(file)
+    place = seekable(file)
+    if isinstance(place, RemoteFile):
+        return RemoteBytes(place, fetcher, from_start=from_start)
+    data = known.pop(place, None)
+    if not isinstance(data, LocalBytes):
+        data = LocalBytes(place)
     refuse_pointer(data)
     return data
 
 
+def open_text(file: File, known: Known, fetcher: Fetcher) -> Readable:
+    """Bytes of a file that is read from the start to the end; errors are those of `open_bytes`."""
+    if isinstance(file, Member):
+        return MemberBytes(file)
+    if isinstance(file, Stream):
+        data = known.pop(file, None)
+        return data if isinstance(data, StreamBytes) else StreamBytes(file)
+    return open_bytes(file, known, fetcher, from_start=True)
+
+
 @contextmanager
-def looked_into(file: File, known: Known, *, from_start: bool = False) -> Iterator[Bytes]:
-    """Bytes of a file before its rows are read; a local one stays open until then."""
+def looked_into(file: File, known: Known, *, from_start: bool = False) -> Iterator[Any]:
+    """Bytes of a file before its rows are read; a local one or a stream stays open until then."""
     with closing(Fetcher()) as fetcher:
-        data = open_bytes(file, known, fetcher, from_start=from_start)
+        data = (open_text if from_start else open_bytes)(file, known, fetcher)
         try:
             yield data
         except BaseException:
             data.close()
             raise
-        if isinstance(data, LocalBytes):
+        if isinstance(data, (LocalBytes, StreamBytes)):
             known[file] = data
         else:
             data.close()

@@ -13,9 +13,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from biaskit.sources.coded.axes import Axis, in_bytes, placed_in_bytes
+from biaskit.sources.coded.axes import (
+    Axis,
+    Codes,
+    in_bytes,
+    pairs_of,
+    placed_in_bytes,
+    planes_of,
+)
 from biaskit.sources.cuts import floats_of
-from biaskit.sources.encode import Encoder, kind_of, numbers
+from biaskit.sources.encode import Encoder, numbers
 from biaskit.sources.files.ranges import Extent
 from biaskit.sources.parquet.dictionaries import Dictionaries, dictionary_of
 from biaskit.sources.parquet.layout import (
@@ -28,10 +35,10 @@ from biaskit.sources.parquet.layout import (
     inflated,
     pages_of,
 )
+from biaskit.sources.parquet.leaves import MOST_BINS, leaf_of
 from biaskit.sources.parquet.opening import OpenParquet
 from biaskit.sources.parquet.pages import of_another_length
 from biaskit.sources.parquet.scratch import Room
-from biaskit.store.arrays import is_bytes, is_unicode
 
 if TYPE_CHECKING:
     from biaskit._kernels.pages import Pages, Scratch
@@ -42,16 +49,14 @@ __all__ = ["Chunks"]
 _MOST_ROWS = 1 << 24
 _MOST_BYTES = 1 << 26
 # Encodings, by their numbers in the format.
-_PLAIN, _PLAIN_DICTIONARY, _RLE, _RLE_DICTIONARY = 0, 2, 3, 8
+_PLAIN, _PLAIN_DICTIONARY, _RLE = 0, 2, 3
 # Numbers of the codecs.
 _UNCOMPRESSED, _SNAPPY = 0, 1
 _STREAMED = {2: "gzip", 6: "zstd"}
-# From here on, several integers share one float.
-_EXACT = 2.0**53
-# Most bins that a byte can encode; one more code is for missing values.
-_MOST_BINS = 254
 # Most entries of a dictionary whose codes are bytes; one more code is for missing values.
 _MOST_ENTRIES = 255
+# Most entries of a dictionary whose codes are pairs of bytes.
+_MOST_OF_PAIRS = 4_096
 _NO_CODES = np.empty(0, np.uint32)
 
 
@@ -64,15 +69,26 @@ class _Chunk(NamedTuple):
     source: NDArray[np.uint8]
     #: Its pages, as `pages.page_table` makes them; a dictionary comes first.
     table: NDArray[np.int64]
-    #: Number of leading pages that are the dictionary or use it.
+    #: Number of leading pages that are the dictionary or use it, and their rows.
     coded: int
+    coded_rows: int
+    #: Most bytes and most rows of a page.
+    largest: int
+    longest: int
 
     @property
-    def coded_rows(self) -> int:
-        """Rows in the pages that use the dictionary."""
-        from biaskit._kernels.pages import VALUES
+    def entries(self) -> int:
+        """Number of entries of its dictionary, if it has one."""
+        from biaskit._kernels.pages import SIZE, VALUES
 
-        return int(self.table[1 : self.coded, VALUES].sum()) if self.coded else 0
+        entries, size = self.table[0, [VALUES, SIZE]].tolist()
+        if entries > size + 1:
+            raise Odd("a dictionary too short")
+        return int(entries)
+
+    def scratch(self, room: Room, *, wide: bool = False) -> Scratch:
+        """Memory for any of its pages."""
+        return room.for_pages(self.largest, self.longest, wide=wide)
 
     def pages(self, table: NDArray[np.int64]) -> Pages:
         """Some of its pages, as the kernels take them."""
@@ -108,8 +124,10 @@ class Chunks:
         self._dictionaries = dictionaries
         schema = self._metadata.schema
         self._paths = [schema.column(i).path for i in range(len(schema))]
-        self._types = opened.file.schema_arrow
-        self._leaves = {column: self._leaf(column) for column in columns}
+        types = opened.file.schema_arrow
+        self._leaves = {
+            column: leaf_of(schema, types, column, encoders.get(column)) for column in columns
+        }
         self._footer = footer_of(
             self._data,
             self._metadata.num_row_groups,
@@ -141,13 +159,17 @@ class Chunks:
         return "encoded", ", then ".join(filter(None, (dictionary, in_pages)))
 
     def axis(
-        self, number: int, column: str, room: Room, buffer: NDArray[np.uint8], start: int
+        self, number: int, column: str, room: Room, codes: Codes, start: int, first: int
     ) -> Axis:
-        """Codes of a column chunk, written from `start` on into a buffer."""
+        """Codes of a column chunk, as bytes from `start` on or as planes from the word `first`."""
         chunk = self._content(number, column, room)
+        found = self._in_planes(chunk, room, codes, start, first)
+        found = found or self._in_pairs(chunk, room, codes.pairs, start)
+        if found is not None:
+            return found
         if chunk.coded == len(chunk.table):
-            return self._coded(chunk, room, buffer, start)
-        return self._in_pages(chunk, room, buffer, start)
+            return self._coded(chunk, room, codes.narrow, start)
+        return self._in_pages(chunk, room, codes.narrow, start)
 
     def weights(self, number: int, column: str, room: Room) -> NDArray[np.float64]:
         """Weights of the rows. An invalid one sends the row group to Arrow, whose path raises.
@@ -163,16 +185,16 @@ class Chunks:
             raise Odd("weights of an unsupported type")
         weights = room.weights.of(rows)[:rows]
         if chunk.coded:
-            codes = room.codes.of(rows + SLACK)
-            raw, entries, missing = self._codes_of_pages(chunk, room, codes, 0)
-            if missing:
+            codes = room.codes.of((rows + SLACK + 1) // 2).view(np.uint8)
+            if self._codes_of_pages(chunk, room, codes, 0):
                 raise Odd("a missing weight")
-            values = numbers(dictionary_of(leaf, raw, entries), column, "weight", self._where)
-            used = room.wide.of(done) if entries > _MOST_ENTRIES else codes
+            entries = dictionary_of(leaf, self._dictionary(chunk, room), chunk.entries)
+            values = numbers(entries, column, "weight", self._where)
+            used = room.wide.of(done) if chunk.entries > _MOST_ENTRIES else codes
             np.take(values, used[:done], out=weights[:done])
         table = chunk.table[chunk.coded :]
         if len(table):
-            pages, scratch = chunk.pages(table), _scratch_for(table, room)
+            pages, scratch = chunk.pages(table), chunk.scratch(room)
             kind = PHYSICAL[leaf.physical][0]
             found = chunk_values(pages, kind, scratch, weights[done:], rows - done)
             if found != rows - done:
@@ -180,40 +202,6 @@ class Chunks:
         if not (np.isfinite(weights).all() and (weights >= 0).all()):
             raise Odd("a weight that is not a finite number of 0 or more")
         return weights
-
-    def _leaf(self, column: str) -> Leaf | None:
-        """Column as the kernels read it; None for one that they do not support."""
-        import pyarrow.types as t
-
-        found = [i for i, path in enumerate(self._paths) if path == column]
-        type_ = self._types.field(column).type
-        value = type_.value_type if t.is_dictionary(type_) else type_
-        if len(found) != 1 or t.is_nested(value):
-            return None
-        leaf = self._metadata.schema.column(found[0])
-        if leaf.max_repetition_level != 0 or leaf.max_definition_level > 1:
-            return None
-        physical, encoder = leaf.physical_type, self._encoders.get(column)
-        # Cut columns and weights must be numeric; anything else goes to Arrow, whose path raises.
-        must_be_numbers = encoder is None or bool(encoder.keep)
-        in_pages = False
-        if physical == "BYTE_ARRAY":
-            fits = (is_unicode(value) or is_bytes(value)) and not must_be_numbers
-        elif physical == "BOOLEAN":
-            fits = in_pages = t.is_boolean(value) and not must_be_numbers
-        else:
-            is_integer = physical.startswith("INT") and t.is_integer(value)
-            is_float = physical in ("FLOAT", "DOUBLE") and t.is_floating(value)
-            fits = is_integer or is_float or _follows(value, physical, leaf.length)
-            fits = fits and (kind_of(value) == "number" or not must_be_numbers)
-            in_pages = must_be_numbers and (is_float or t.is_signed_integer(value))
-            if encoder is not None:  # the kernels convert integers to floats
-                is_exact = is_float or all(abs(edge) < _EXACT for edge in encoder.edges)
-                in_pages = in_pages and is_exact and len(encoder.keep) <= _MOST_BINS
-        if not fits:
-            return None
-        is_optional = leaf.max_definition_level == 1
-        return Leaf(column, found[0], is_optional, physical, value, in_pages, leaf.length)
 
     def _group(self, number: int) -> tuple[int, NDArray[np.int64]]:
         """Rows of a row group, and the numbers of its column chunks."""
@@ -226,7 +214,7 @@ class Chunks:
 
     def _chunk(self, number: int, column: str, room: Room) -> _Chunk:
         """Column chunk as stored in the file, once its headers show that it is supported."""
-        from biaskit._kernels.pages import DICTIONARY, ENCODING, KIND, PACKED, SIZE
+        from biaskit._kernels.pages import DICTIONARY, ENCODING, KIND
 
         rows, chunks = self._group(number)
         leaf = self._leaves[column]
@@ -240,33 +228,28 @@ class Chunks:
         if codec not in {_UNCOMPRESSED, _SNAPPY, *_STREAMED}:
             raise Odd("an unknown codec")
         source = self._read(*self._extent(number, leaf.index), room)
-        table = pages_of(source, packed, rows, room, self._where)
+        table, facts = pages_of(source, packed, rows, room, self._where)
+        coded, coded_rows, longest, largest, total, swollen, others = facts
         if not len(table):
             raise Odd("no pages")
-        has_dictionary = table[0, KIND] == DICTIONARY
-        if has_dictionary and table[0, ENCODING] not in (_PLAIN, _PLAIN_DICTIONARY):
-            raise Odd("an unknown kind of dictionary")
-        if has_dictionary and leaf.physical == "BOOLEAN":
-            raise Odd("a dictionary of booleans")
-        encodings = table[:, ENCODING]
-        uses = (encodings == _PLAIN_DICTIONARY) | (encodings == _RLE_DICTIONARY)
-        uses[0] |= has_dictionary
-        # A writer stops using a dictionary that has grown too long.
-        coded = int(np.argmin(uses)) if not uses.all() else len(table)
-        if not has_dictionary and coded:
+        if table[0, KIND] == DICTIONARY:
+            if table[0, ENCODING] not in (_PLAIN, _PLAIN_DICTIONARY):
+                raise Odd("an unknown kind of dictionary")
+            if leaf.physical == "BOOLEAN":
+                raise Odd("a dictionary of booleans")
+        elif coded:
             raise Odd("no dictionary")
+        # A writer stops using a dictionary that has grown too long.
         if coded < len(table):
             if not leaf.in_pages:
                 raise Odd("pages that do not use the dictionary" if coded else "no dictionary")
-            others = (_PLAIN, _RLE) if leaf.physical == "BOOLEAN" else (_PLAIN,)
-            if not np.isin(encodings[coded:], others).all():
+            if others & ~(1 << _PLAIN | (1 << _RLE if leaf.physical == "BOOLEAN" else 0)):
                 raise Odd("an unsupported encoding")
-        largest = int(table[:, SIZE].max())
-        if largest > _MOST_BYTES or int(table[1:, SIZE].sum()) > 16 * rows + 64 * len(table):
+        if largest > _MOST_BYTES or total > 16 * rows + 64 * len(table):
             raise Odd("pages too large")
-        if codec == _SNAPPY and (table[:, SIZE] > 24 * table[:, PACKED] + 64).any():
+        if codec == _SNAPPY and swollen > 64:
             raise Odd("pages larger than their compressed bytes can hold")
-        return _Chunk(leaf, rows, codec, source, table, coded)
+        return _Chunk(leaf, rows, codec, source, table, coded, coded_rows, largest, longest)
 
     def _content(self, number: int, column: str, room: Room) -> _Chunk:
         """Column chunk that needs only the kernels' own decompression."""
@@ -281,69 +264,147 @@ class Chunks:
         from biaskit._kernels import SLACK
 
         leaf, rows, encoder = chunk.leaf, chunk.coded_rows, self._encoders[chunk.leaf.column]
-        raw, entries, missing = self._codes_of_pages(chunk, room, buffer, start)
-        if entries > _MOST_ENTRIES:
-            wide = room.wide.of(rows)
-            place = self._dictionaries.of_used(leaf, raw, entries, wide, rows, self._where)
+        missing = self._codes_of_pages(chunk, room, buffer, start)
+        entries, is_wide = chunk.entries, chunk.entries > _MOST_ENTRIES
+        wide = room.wide.of(rows if is_wide else 0)
+        place: NDArray[Any]
+        if encoder.keep and leaf.in_pages:
+            place = self._bins(chunk, room)
+        else:
+            raw = self._dictionary(chunk, room)
+            known = self._dictionaries
+            if is_wide:
+                seen = _seen(wide, rows, entries)
+                place = known.of_used(leaf, raw, entries, seen, self._where)
+            else:
+                place = known.of_entries(leaf, raw, entries, missing > 0, self._where)
+        if is_wide:
             return placed_in_bytes(wide, rows, place, buffer, start)
-        place = self._dictionaries.of_entries(
-            leaf, raw, entries, missing=missing > 0, where=self._where
-        )
         if encoder.keep:
-            bins = place.astype(np.uint8 if len(encoder.keep) <= _MOST_BINS else np.uint32)
+            bins = place.astype(np.uint8 if len(encoder.keep) <= MOST_BINS else np.uint32)
             return in_bytes(bins[buffer[start : start + rows]], buffer, start, rows + SLACK)
-        return Axis((start,), (len(place),), place)
+        return Axis(place, (start,), (len(place),))
+
+    def _bins(self, chunk: _Chunk, room: Room) -> NDArray[Any]:
+        """Bins of a dictionary of numbers, read as a page of values, and of a missing one."""
+        from biaskit._kernels import SLACK
+        from biaskit._kernels.pages import DATA, ENCODING, KIND
+        from biaskit._kernels.values import chunk_places
+
+        kind, edges = self._cut(chunk.leaf)
+        table = chunk.table[:1].copy()
+        table[0, KIND], table[0, ENCODING] = DATA, _PLAIN
+        entries = chunk.entries
+        bins = room.bins.of(entries + SLACK)[: entries + SLACK]
+        pages = chunk.pages(table)._replace(optional=False)
+        scratch = room.for_pages(chunk.largest, entries)
+        if chunk_places(pages, kind, edges, scratch, bins, 0, entries) != entries:
+            raise Odd("a dictionary too short")
+        bins[entries] = len(edges) + 1
+        return bins[: entries + 1]
+
+    def _cut(self, leaf: Leaf) -> tuple[int, NDArray[np.float64]]:
+        """Physical type of a column's plain values, and the numbers at which they are cut."""
+        kind, stored = PHYSICAL[leaf.physical]
+        is_float = leaf.physical in ("FLOAT", "DOUBLE")
+        edges = floats_of(self._encoders[leaf.column].edges, stored if is_float else np.float64)
+        return kind, edges
+
+    def _in_planes(
+        self, chunk: _Chunk, room: Room, codes: Codes, start: int, first: int
+    ) -> Axis | None:
+        """Codes of a chunk with few values and none missing; None for others."""
+        from biaskit._kernels.planes import MOST_WIDTH, SPARE, chunk_planes
+
+        leaf, rows = chunk.leaf, chunk.rows
+        is_boolean = leaf.physical == "BOOLEAN"
+        if chunk.coded < len(chunk.table) and not is_boolean:
+            return None
+        entries = 2 if is_boolean else chunk.entries
+        width = max(1, (entries - 1).bit_length())
+        if width > MOST_WIDTH or self._encoders[leaf.column].keep:
+            return None
+        raw = b"" if is_boolean else self._dictionary(chunk, room)
+        packed = room.packed.of(0 if width == 1 else 4 * ((rows + 63) // 64) + SPARE)
+        pages, scratch = chunk.pages(chunk.table), chunk.scratch(room)
+        done = chunk_planes(pages, width, is_boolean, scratch, packed, codes.planes, first, rows)
+        if done != rows:
+            return None
+        place = self._dictionaries.of_entries(leaf, raw, entries, False, self._where)
+        return planes_of(place, width, rows, first, start)
+
+    def _in_pairs(
+        self, chunk: _Chunk, room: Room, pairs: NDArray[np.uint16], start: int
+    ) -> Axis | None:
+        """Codes of two bytes of a chunk with none missing; None for others."""
+        from biaskit._kernels.chunks import chunk_pairs
+
+        leaf, rows = chunk.leaf, chunk.rows
+        if chunk.coded < len(chunk.table) or self._encoders[leaf.column].keep:
+            return None
+        entries = chunk.entries
+        if not _MOST_ENTRIES < entries <= _MOST_OF_PAIRS:
+            return None
+        raw = self._dictionary(chunk, room)
+        place = self._dictionaries.known(leaf, raw, entries)
+        seen = np.zeros(entries if place is None else 0, np.uint8)
+        scratch = chunk.scratch(room)
+        pages = chunk.pages(chunk.table)
+        if chunk_pairs(pages, entries, scratch, pairs, start // 2, rows, seen) != rows:
+            return None
+        if place is None:
+            place = self._dictionaries.of_used(leaf, raw, entries, seen, self._where)
+        return pairs_of(place, start)
+
+    def _dictionary(self, chunk: _Chunk, room: Room) -> bytes:
+        """Content of a chunk's dictionary page."""
+        from biaskit._kernels import SLACK
+        from biaskit._kernels.pages import SIZE
+
+        page = room.page.of(int(chunk.table[0, SIZE]) + SLACK)
+        return content_of(chunk.source, chunk.table[0], chunk.codec == _SNAPPY, page)
 
     def _codes_of_pages(
         self, chunk: _Chunk, room: Room, buffer: NDArray[np.uint8], start: int
-    ) -> tuple[bytes, int, int]:
-        """Dictionary of a chunk, its entries, and how many values are missing.
+    ) -> int:
+        """Number of missing values in the pages that use the dictionary.
 
         The codes of the rows are bytes in the buffer from `start` on, or, if entries are many, in
         the scratch memory's `wide`.
         """
-        from biaskit._kernels import SLACK
         from biaskit._kernels.chunks import chunk_codes
-        from biaskit._kernels.pages import SIZE, VALUES
 
-        table, rows = chunk.table[: chunk.coded], chunk.coded_rows
-        page = room.page.of(int(table[:, SIZE].max()) + SLACK)
-        raw = content_of(chunk.source, table[0], chunk.codec == _SNAPPY, page)
-        entries = int(table[0, VALUES])
-        if entries > len(raw) + 1:
-            raise Odd("a dictionary too short")
+        table, rows, entries = chunk.table[: chunk.coded], chunk.coded_rows, chunk.entries
         is_wide = entries > _MOST_ENTRIES
         wide = room.wide.of(rows) if is_wide else _NO_CODES
-        scratch = _scratch_for(table, room, wide=is_wide)
+        scratch = chunk.scratch(room, wide=is_wide)
         missing = chunk_codes(chunk.pages(table), entries, scratch, buffer, wide, start, rows)
         if missing < 0:
             raise Odd("pages that do not fit together")
-        return raw, entries, missing
+        return int(missing)
 
     def _in_pages(self, chunk: _Chunk, room: Room, buffer: NDArray[np.uint8], start: int) -> Axis:
         """Codes of the rows of a chunk, some of whose pages hold plain values."""
         from biaskit._kernels.values import BOOLEAN, chunk_places
 
         leaf, encoder = chunk.leaf, self._encoders[chunk.leaf.column]
-        kind = PHYSICAL[leaf.physical][0]
-        is_float = leaf.physical in ("FLOAT", "DOUBLE")
+        kind, edges = self._cut(leaf)
         done = 0
         if chunk.coded:  # these codes are the bins, a byte each
             done = chunk.coded_rows
             self._coded(chunk, room, buffer, start)
         table = chunk.table[chunk.coded :]
         rows = chunk.rows - done
-        edges = floats_of(encoder.edges, PHYSICAL[leaf.physical][1] if is_float else np.float64)
-        pages, scratch = chunk.pages(table), _scratch_for(table, room)
+        pages, scratch = chunk.pages(table), chunk.scratch(room)
         found = chunk_places(pages, kind, edges, scratch, buffer, start + done, rows)
         if found != rows:
             raise Odd("pages that do not fit together")
         if kind == BOOLEAN:
             missing = bool((buffer[start : start + rows] == 2).any())
-            place = self._dictionaries.of_entries(leaf, b"", 2, missing=missing, where=self._where)
+            place = self._dictionaries.of_entries(leaf, b"", 2, missing, self._where)
         else:
             place = np.arange(len(encoder.keep) + 1)
-        return Axis((start,), (len(place),), place)
+        return Axis(place, (start,), (len(place),))
 
     def _index(self, column: str) -> int:
         """Index of a column's chunk in a row group."""
@@ -370,23 +431,11 @@ class Chunks:
         return source
 
 
-def _scratch_for(table: NDArray[np.int64], room: Room, *, wide: bool = False) -> Scratch:
-    """Memory for the pages with the most bytes and the most rows."""
-    from biaskit._kernels.pages import DICTIONARY, KIND, SIZE, VALUES
+def _seen(wide: NDArray[np.uint32], rows: int, entries: int) -> NDArray[np.uint8]:
+    """Whether some row has each entry of a dictionary and, at the end, a missing value."""
+    from biaskit._kernels.joint import used
 
-    longest = int(table[table[:, KIND] != DICTIONARY, VALUES].max(initial=0))
-    return room.for_pages(int(table[:, SIZE].max(initial=0)), longest, wide=wide)
-
-
-def _follows(type_: Any, physical: str, length: int) -> bool:
-    """Whether values of an Arrow type are derived from stored integers."""
-    import pyarrow.types as t
-
-    match physical:
-        case "INT32":
-            return bool(t.is_date32(type_) or t.is_time32(type_) or t.is_decimal128(type_))
-        case "INT64":
-            return bool(t.is_timestamp(type_) or t.is_time64(type_) or t.is_decimal128(type_))
-        case "FIXED_LEN_BYTE_ARRAY":
-            return bool(t.is_decimal128(type_)) and 0 < length <= type_.bit_width // 8
-    return False
+    seen = np.zeros(entries + 1, np.uint8)
+    if used(wide, rows, seen) != rows:
+        raise AssertionError("codes outside their dictionary")
+    return seen

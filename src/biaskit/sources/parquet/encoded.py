@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from biaskit.counts.facets import Facet
 from biaskit.errors import DataError
 from biaskit.sources.batches import Batch, Counting, of_record_batch
-from biaskit.sources.coded.axes import Axis, in_bytes, joint, joint_sums
+from biaskit.sources.coded.axes import Axis, Codes, in_bytes, joint
 from biaskit.sources.coded.cells import Cells
 from biaskit.sources.files.ahead import in_order
 from biaskit.sources.files.partitions import of_folders, partition_arrays, with_folders
@@ -38,15 +38,15 @@ __all__ = ["counted", "planned"]
 # Row groups queued for each thread; the bytes of remote ones are being fetched.
 _AHEAD = 4
 _MOST_CELLS = 1 << 20
-# A code has at most four bytes, each in its own plane.
-_PLANES = 4
+# A code has at most four bytes, each a digit of its own.
+_DIGITS = 4
 _NO_CODES = np.empty(0, np.uint32)
 
 
 def counted(
     files: Iterable[OpenParquet],
     counting: Counting,
-    done: Callable[[File, float], float],
+    done: Callable[[File, float], float | None],
     threads: int,
 ) -> Iterator[Cells | Batch]:
     """Counts of the row groups of open Parquet files, in their order; each file is closed.
@@ -161,7 +161,7 @@ class _Counter:
         self._chunks = Chunks(file, self._own, shared.encoders, shared.dictionaries)
         in_folders = partition_arrays(self._folders, 1, shared.roles.numeric, self._where)
         self._constant = {
-            column: Axis((), (), shared.dictionaries.of_folder(column, value, self._where))
+            column: Axis(shared.dictionaries.of_folder(column, value, self._where))
             for column, value in in_folders.items()
         }
 
@@ -195,42 +195,46 @@ class _Counter:
             weights = None if weight is None else self._chunks.weights(number, weight, room)
         except Odd:
             return None
-        axes, buffer = self._axes(number, rows, room)
+        axes, codes = self._axes(number, rows, room)
         tables: dict[Facet, Sequence[NDArray[Any]]] = {}
         for facet, columns in self._shared.columns_of.items():
             of_facet = [axes[column] for column in columns]
-            if math.prod(len(axis.codes) for axis in of_facet) > _MOST_CELLS:
+            if math.prod(axis.size for axis in of_facet) > _MOST_CELLS:
                 return None
-            sums = () if weights is None else joint_sums(of_facet, buffer, weights)
-            tables[facet] = (joint(of_facet, buffer, rows), *sums)
+            found = joint(of_facet, codes, rows, weights)
+            if found is None:
+                return None
+            tables[facet] = found
         codes_of = {column: axis.codes for column, axis in axes.items()}
         return Cells(tables, codes_of, rows, self._where)
 
-    def _axes(
-        self, number: int, rows: int, room: Room
-    ) -> tuple[dict[str, Axis], NDArray[np.uint8]]:
-        """Axes of the counted columns, and the buffer of their codes."""
+    def _axes(self, number: int, rows: int, room: Room) -> tuple[dict[str, Axis], Codes]:
+        """Axes of the counted columns, and their codes."""
         from biaskit._kernels import SLACK
+        from biaskit._kernels.planes import MOST_WIDTH, SPARE
 
         columns = [column for column in self._own if column != self._weight]
-        stride = rows + SLACK
-        buffer = room.codes.of(_PLANES * len(columns) * stride)
-        starts = {column: _PLANES * i * stride for i, column in enumerate(columns)}
+        stride, words = rows + SLACK, (rows + 63) // 64 + SPARE
+        pairs = room.codes.of(_DIGITS * len(columns) * stride // 2)
+        planes = room.planes.of(MOST_WIDTH * len(columns) * words)
+        codes = Codes(pairs.view(np.uint8), pairs, planes)
+        starts = {column: _DIGITS * i * stride for i, column in enumerate(columns)}
         axes = dict(self._constant)
         left: list[str] = []
-        for column, start in starts.items():
+        for i, (column, start) in enumerate(starts.items()):
+            first = MOST_WIDTH * i * words
             try:
-                axes[column] = self._chunks.axis(number, column, room, buffer, start)
+                axes[column] = self._chunks.axis(number, column, room, codes, start, first)
             except Odd:
                 left.append(column)
-        for column, codes in self._decoded(number, left).items():
-            if len(codes) != rows:
+        for column, decoded in self._decoded(number, left).items():
+            if len(decoded) != rows:
                 raise DataError(
                     f"{self._where}: row group {number + 1} should have {rows:,} rows but "
-                    f"{len(codes):,} were read; it is damaged: write it again"
+                    f"{len(decoded):,} were read; it is damaged: write it again"
                 )
-            axes[column] = in_bytes(codes, buffer, starts[column], stride)
-        return axes, buffer
+            axes[column] = in_bytes(decoded, codes.narrow, starts[column], stride)
+        return axes, codes
 
     def _decoded(self, number: int, columns: list[str]) -> dict[str, NDArray[np.uint32]]:
         """Encoder's codes of some columns of a row group, decoded by Arrow."""

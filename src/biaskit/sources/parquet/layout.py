@@ -31,7 +31,6 @@ __all__ = [
 
 _FEW_PAGES = 256
 _MOST_PAGES = 1 << 16
-_MOST_BLOCKS = 1_000  # of zstd, in a page; one has 128 KiB
 # Numbers of the physical types in the format, and how their values are stored.
 PHYSICAL = {
     "BOOLEAN": (0, ""),
@@ -163,25 +162,26 @@ def footer_of(data: Bytes, groups: int, levels: Sequence[tuple[int, int]]) -> Fo
 
 def pages_of(
     source: NDArray[np.uint8], length: int, rows: int, room: Room, where: str
-) -> NDArray[np.int64]:
-    """Table of a chunk's pages."""
-    from biaskit._kernels.pages import FIELDS, MOST_EVENTS, OTHER_ROWS, page_table
+) -> tuple[NDArray[np.int64], list[int]]:
+    """Table of a chunk's pages, and what holds of all of them, as `page_table` has it."""
+    from biaskit._kernels.pages import FACTS, FIELDS, MOST_EVENTS, OTHER_ROWS, page_table
     from biaskit._kernels.thrift import STACK
 
     stack = room.stack.of(STACK)
     events = room.events.of(3 * MOST_EVENTS)[: 3 * MOST_EVENTS].reshape(-1, 3)
+    facts = room.facts.of(FACTS)
     most = _FEW_PAGES
     while most <= _MOST_PAGES:
         table = room.pages.of(most * FIELDS)
         most = len(table) // FIELDS
         table = table[: most * FIELDS].reshape(most, FIELDS)
-        pages = page_table(source, 0, length, rows, stack, events, table)
+        pages = page_table(source, 0, length, rows, stack, events, table, facts)
         if pages == OTHER_ROWS:
             raise of_another_length(where, rows)
         if pages < 0:
             raise Odd("contradictory page headers")
         if pages <= most:
-            return table[:pages]
+            return table[:pages], facts[:FACTS].tolist()
         most *= 4
     raise Odd("too many pages")
 
@@ -204,99 +204,62 @@ def content_of(
 
 def inflated(source: NDArray[np.uint8], table: NDArray[np.int64], codec: str) -> NDArray[np.uint8]:
     """Chunk whose pages are decompressed; the table then describes it."""
-    import pyarrow as pa
-
     from biaskit._kernels import SLACK
     from biaskit._kernels.pages import BODY, LEVELS, PACKED, SIZE, STORED
+    from biaskit._kernels.snappy import frames_fit
 
-    made = np.empty(int(table[:, SIZE].sum()) + SLACK, np.uint8)
-    levels, packed, size = table[:, LEVELS], table[:, PACKED], table[:, SIZE]
+    body, levels, packed, size = (table[:, i].copy() for i in (BODY, LEVELS, PACKED, SIZE))
     if np.any((levels < 0) | (levels > packed) | (levels > size)):
         raise Odd("levels longer than their page")
     is_stored = (table[:, STORED] != 0) | (size == levels)
-    starts, ends = table[:, BODY] + levels, table[:, BODY] + packed
-    compressed: list[Any] = [
-        source[at:end].data
-        for at, end, stored in zip(starts.tolist(), ends.tolist(), is_stored.tolist(), strict=True)
-        if not stored
-    ]
-    # A stream is slow to create, and can read page after page where each is sure to end in the
-    # right place.
-    in_one = codec == "zstd" and _frames_fit(
-        source, starts[~is_stored], ends[~is_stored], (size - levels)[~is_stored]
-    )
-    if in_one:
-        compressed = [b"".join(compressed)]
-    streams = (
-        pa.CompressedInputStream(pa.BufferReader(pa.py_buffer(text)), codec) for text in compressed
-    )
-    stream = next(streams) if in_one else None
-    end = 0
-    for entry, stored in zip(table, is_stored.tolist(), strict=True):
-        body, inside, outside, before = (int(entry[i]) for i in (BODY, PACKED, SIZE, LEVELS))
-        made[end : end + before] = source[body : body + before]
-        place = made[end + before : end + outside]
-        if stored:
-            if inside - before != len(place):
-                raise Odd("a page whose size differs from its header")
-            place[:] = source[body + before : body + inside]
-        else:
-            one = next(streams) if stream is None else stream
-            try:
-                whole = one.readinto(place) == len(place)
-                whole = whole and (stream is not None or not one.read(1))
-            except (OSError, pa.ArrowException) as error:
-                raise Odd("a page that cannot be decompressed") from error
-            if not whole:
-                raise Odd("a page whose size differs from its header")
-        entry[BODY], entry[PACKED] = end, outside
-        end += outside
+    if np.any(is_stored & (packed != size)):
+        raise Odd("a page whose size differs from its header")
+    made = np.empty(int(size.sum()) + SLACK, np.uint8)
+    table[:, BODY], table[:, PACKED] = np.cumsum(size) - size, size
+    as_they_are = np.where(is_stored, size, levels)
+    for i in np.flatnonzero(as_they_are):
+        at, start, length = table[i, BODY], body[i], as_they_are[i]
+        made[at : at + length] = source[start : start + length]
+    packed_pages = ~is_stored
+    starts, ends = (body + levels)[packed_pages], (body + packed)[packed_pages]
+    sizes, places = (size - levels)[packed_pages], (table[:, BODY] + levels)[packed_pages]
+    texts = [source[start:end].data for start, end in zip(starts, ends, strict=True)]
+    # A decompressor takes long to prepare, and makes page after page where each is sure to end in
+    # the right place.
+    if codec == "zstd" and len(texts) and frames_fit(source, starts, ends, sizes):
+        content = _together(texts, int(sizes.sum()))
+        if len(content) == len(made) - SLACK:
+            made[: len(content)] = content
+            return made
+        pieces = np.split(content, np.cumsum(sizes)[:-1])
+    else:
+        pieces = [_alone(text, length, codec) for text, length in zip(texts, sizes, strict=True)]
+    for place, piece in zip(places, pieces, strict=True):
+        made[place : place + len(piece)] = piece
     return made
 
 
-def _frames_fit(
-    source: NDArray[np.uint8],
-    starts: NDArray[np.int64],
-    ends: NDArray[np.int64],
-    sizes: NDArray[np.int64],
-) -> bool:
-    """Whether each range of bytes is one zstd frame that states the length of its content.
+def _together(frames: Sequence[memoryview], size: int) -> NDArray[np.uint8]:
+    """Content of frames of zstd, one after the other."""
+    import pyarrow as pa
 
-    A decompressor enforces the stated length, so decompressing such frames together gives the same
-    contents as each alone (RFC 8878, section 3.1.1).
-    """
-    if not len(starts) or np.any((starts < 0) | (ends > len(source)) | (ends - starts < 9)):
-        return False
+    try:
+        made = pa.Codec("zstd").decompress(b"".join(frames), size)
+    except (OSError, pa.ArrowException) as error:
+        raise Odd("a page that cannot be decompressed") from error
+    return np.frombuffer(made, np.uint8)
 
-    def number(at: NDArray[np.int64], width: int) -> NDArray[np.int64]:
-        made = np.zeros(len(at), np.int64)
-        for i in range(width):
-            made |= source[np.minimum(at + i, len(source) - 1)].astype(np.int64) << (8 * i)
-        return made
 
-    kind = source[starts + 4].astype(np.int64)
-    is_single, width = kind >> 5 & 1, 1 << (kind >> 6)
-    # No dictionary, nothing reserved, and a length of 1, 2 or 4 bytes.
-    if (
-        np.any(number(starts, 4) != 0xFD2FB528)
-        or np.any(kind & 0b1011)
-        or np.any(width == 8)
-        or np.any((width == 1) & (is_single == 0))
-    ):
-        return False
-    at = starts + 6 - is_single
-    said = (number(at, 4) & ((1 << 8 * width) - 1)) + np.where(width == 2, 256, 0)
-    if np.any(said != sizes):
-        return False
-    at = at + width
-    goes_on = np.ones(len(at), np.bool_)
-    for _ in range(_MOST_BLOCKS):
-        head = number(at, 3)
-        block, length = head >> 1 & 3, head >> 3
-        at = at + np.where(goes_on, 3 + np.where(block == 1, 1, length), 0)
-        if np.any(goes_on & (block == 3)) or np.any(at > ends):
-            return False
-        goes_on &= head & 1 == 0
-        if not goes_on.any():
-            return bool(np.all(at + 4 * (kind >> 2 & 1) == ends))
-    return False
+def _alone(text: memoryview, size: int, codec: str) -> NDArray[np.uint8]:
+    """Content of one page, which may have several frames, or not say its length."""
+    import pyarrow as pa
+
+    made = np.empty(size, np.uint8)
+    try:
+        stream = pa.CompressedInputStream(pa.BufferReader(pa.py_buffer(text)), codec)
+        is_whole = stream.readinto(made) == size and not stream.read(1)
+    except (OSError, pa.ArrowException) as error:
+        raise Odd("a page that cannot be decompressed") from error
+    if not is_whole:
+        raise Odd("a page whose size differs from its header")
+    return made

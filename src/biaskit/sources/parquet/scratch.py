@@ -47,12 +47,16 @@ class Room:
         #: For the rows of one page: whether each has a value, codes of a byte and of four, numbers.
         self.levels, self.dense = Buffer(np.uint8, empty), Buffer(np.uint8, empty)
         self.wide_dense, self.values = Buffer(np.uint32, empty), Buffer(np.float64, empty)
-        #: For the rows of a row group: codes of all columns, codes of one long dictionary, weights.
-        self.codes, self.wide = Buffer(np.uint8, empty), Buffer(np.uint32, empty)
+        #: For the rows of a row group: codes of all columns in bytes, or pairs of them, or planes,
+        #: codes of one column that become planes, those of one long dictionary, weights.
+        self.codes, self.planes = Buffer(np.uint16, empty), Buffer(np.uint64, empty)
+        self.packed, self.wide = Buffer(np.uint64, empty), Buffer(np.uint32, empty)
         self.weights = Buffer(np.float64, empty)
+        #: For the entries of a dictionary of numbers: the bin of each.
+        self.bins = Buffer(np.uint8, empty)
         #: For page headers.
         self.stack, self.events = Buffer(np.int64, empty), Buffer(np.int64, empty)
-        self.pages = Buffer(np.int64, empty)
+        self.pages, self.facts = Buffer(np.int64, empty), Buffer(np.int64, empty)
 
     def for_pages(self, largest: int, longest: int, *, wide: bool = False) -> Scratch:
         """Scratch memory of the kernels for pages of some bytes and rows.

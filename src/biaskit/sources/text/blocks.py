@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from biaskit.counts.facets import Facet
 from biaskit.errors import DataError
 from biaskit.sources.batches import Ask, Batch, of_record_batch
-from biaskit.sources.coded.axes import Axis, joint
+from biaskit.sources.coded.axes import Axis, Codes, joint
 from biaskit.sources.coded.cells import Cells
 from biaskit.sources.files.ahead import in_order
 from biaskit.sources.files.local import LocalBytes
@@ -142,7 +142,9 @@ class Blocks:
     #: Rows that were counted so in this process.
     rows_of_all: ClassVar[int] = 0
 
-    def __init__(self, file: OpenText, columns: Columns, ask: Ask, done: Callable[[int], float]):
+    def __init__(
+        self, file: OpenText, columns: Columns, ask: Ask, done: Callable[[int], float | None]
+    ):
         from biaskit._kernels.separated import Form
 
         self._file, self._columns, self._done = file, columns, done
@@ -240,10 +242,13 @@ class Blocks:
             tables = {}
             for facet, columns in self._columns_of.items() if rows else ():
                 of_facet = [axes[column] for column in columns if column in axes]
-                if math.prod(len(axis.codes) for axis in of_facet) > _MOST_CELLS:
+                if math.prod(axis.size for axis in of_facet) > _MOST_CELLS:
+                    return None
+                counts = joint(of_facet, Codes.of_bytes(room.codes.reshape(-1)), rows)
+                if counts is None:
                     return None
                 shape = [len(axes[column].codes) if column in axes else 1 for column in columns]
-                tables[facet] = joint(of_facet, room.codes.reshape(-1), rows).reshape(shape)
+                tables[facet] = counts[0].reshape(shape)
             sizes = room.distinct.sizes.tolist()
             return _Found(room, rows, sizes, [len(a.codes) for a in of_own], tables, block.read)
         finally:

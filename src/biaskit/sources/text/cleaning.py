@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from biaskit.errors import DataError
 from biaskit.sources.files.dialect import Dialect, option
 
@@ -16,6 +18,8 @@ __all__ = ["cleaned"]
 # Bytes that are read at a time, and most characters of a line.
 _BLOCK = 1 << 18
 _LINE = 1 << 23
+# What stands in quotes, if each mark that is not doubled begins or ends such a cell.
+_CELLS = re.compile(r'("(?:[^"]++|"")*+"?)')
 
 
 def cleaned(
@@ -126,12 +130,38 @@ def _tidied(lines: Iterator[str], dialect: Dialect, delimiter: str) -> Iterator[
             continue
         # A cell that is still open goes on as if its quotation mark stood here.
         text = f'"{text}' if is_open else text
-        made = dropped.sub(r"\1", text)
-        cells = quoted.finditer(made) if '"' in made else ()
-        was_open, is_open = is_open, False
-        for cell in cells:
-            is_open = not cell["end"]
+        was_open = is_open
+        made, is_open = _plainly_quoted(text, dialect, delimiter)
+        if made is None:
+            made = dropped.sub(r"\1", text)
+            for cell in quoted.finditer(made):
+                is_open = not cell["end"]
         yield made[was_open:]
+
+
+def _plainly_quoted(text: str, dialect: Dialect, delimiter: str) -> tuple[str | None, bool]:
+    r"""Lines without blanks around values, as most are that have quotes, and whether one is open.
+
+    None where a quotation mark stands inside a value, or what may be a comment outside of one. What
+    is between the quoted cells is tidied at once, with a mark in the place of each.
+
+    >>> _plainly_quoted(' a , " b ""x"" " \n "c\n', Dialect(strip=True), ",")
+    ('a," b ""x"" "\n"c\n', True)
+    >>> _plainly_quoted('5" pipe,"x"\n', Dialect(strip=True), ",")
+    (None, False)
+    """
+    pieces = _CELLS.split(text)
+    between = '"'.join(pieces[::2])
+    if dialect.comment is not None and dialect.comment in between:
+        return None, False
+    if dialect.strip:
+        between = _stripped(between, delimiter)
+    starts = sum(between.count(f'{one}"') for one in f"{delimiter}\n\r")
+    if starts + between.startswith('"') != len(pieces) // 2:
+        return None, False
+    is_open = len(pieces) > 1 and pieces[-2].count('"') % 2 == 1
+    pieces[::2] = between.split('"')
+    return "".join(pieces), is_open
 
 
 def _stripped(text: str, delimiter: str) -> str:
@@ -140,15 +170,25 @@ def _stripped(text: str, delimiter: str) -> str:
     >>> _stripped(" a , b c\t\r\n,  ,", ","), _stripped("  a   b  \n c", " ")
     ('a,b c\r\n,,', 'a b\nc')
     """
-    blanks = _blanks(delimiter)
+    data = np.frombuffer(text.encode("utf-8", "surrogateescape"), np.uint8)
+    blanks = np.frombuffer(_blanks(delimiter).encode(), np.uint8)
+    at = np.flatnonzero(np.logical_or.reduce([data == blank for blank in blanks]))
+    if not len(at):
+        return text
+    is_first = np.diff(at, prepend=-2) != 1
+    starts = at[is_first]
+    lengths = np.diff(np.flatnonzero(is_first), append=len(at))
+    is_edge = np.zeros(256, bool)
+    is_edge[[*f"{delimiter}\n\r".encode()]] = True
+    is_edge[blanks] = False  # as one that separates is
+    # Around the text, as around every value, blanks are dropped.
+    framed = np.concatenate([[True], is_edge[data], [True]])
+    dropped = np.repeat(framed[starts] | framed[starts + lengths + 1], lengths)
     if delimiter == " ":
-        text = " ".join([part for part in text.split(" ") if part])
-        separators = "\n\r"
-    else:
-        separators = f"{delimiter}\n\r"
-    for separator in separators:
-        text = separator.join([part.strip(blanks) for part in text.split(separator)])
-    return text
+        dropped |= ~is_first
+    keep = np.ones(len(data), bool)
+    keep[at[dropped]] = False
+    return data[keep].tobytes().decode("utf-8", "surrogateescape")
 
 
 def _blanks(delimiter: str) -> str:

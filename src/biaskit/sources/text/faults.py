@@ -18,10 +18,12 @@ _UNFIT = re.compile(
 )
 
 
-def unfit_cell(error: Exception, names: Sequence[str], where: str) -> DataError | None:
+def unfit_cell(
+    error: Exception, names: Sequence[str], where: str, decimal: str
+) -> DataError | None:
     """Error of a cell that does not fit its column, from pyarrow's; None for another error.
 
-    `names` are all columns of the file.
+    `names` are all columns of the file, and `decimal` the mark in its numbers.
     """
     found = _UNFIT.search(str(error))
     if found is None:
@@ -32,15 +34,16 @@ def unfit_cell(error: Exception, names: Sequence[str], where: str) -> DataError 
             f"{where}: column {column!r} holds text that is not UTF-8; give the encoding of the "
             f"file, such as {option('encoding', 'latin-1')}"
         )
-    comma = found["value"].strip().replace(",", ".", 1).replace(".", "", 1).isdecimal()
-    if "," in found["value"] and "." not in found["value"] and comma:
-        return DataError(
-            f"{where}: column {column!r} must be numbers to be cut or summed, but it holds "
-            f"{found['value'][:60]!r}; if that is a decimal comma, give {option('decimal', ',')}"
-        )
+    other, name = (",", "comma") if decimal == "." else (".", "point")
+    whole, mark, fraction = found["value"].strip().lstrip("+-").partition(other)
+    if mark and (whole + fraction).isdecimal():
+        right = f"give {option('decimal', ',')}" if decimal == "." else "write a comma"
+        what = f"if that is a decimal {name}, {right}"
+    else:
+        what = f"choose another column, or write numbers such as 31500{decimal}5"
     return DataError(
         f"{where}: column {column!r} must be numbers to be cut or summed, but it holds "
-        f"{found['value'][:60]!r}; choose another column, or write numbers such as 31500.5"
+        f"{found['value'][:60]!r}; {what}"
     )
 
 
@@ -67,6 +70,8 @@ def instead_of_names(cells: Sequence[str]) -> str:
             f"; {number!r} looks like a value: if the file has no header, give the names of its "
             f"columns, {option('columns', 'a,b,c')}"
         )
+    if any(cell != cell.strip(" \t") for cell in cells):
+        return f"; names begin or end with a blank: give {option('strip', True)} to drop it"
     return ""
 
 

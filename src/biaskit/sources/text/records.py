@@ -1,89 +1,91 @@
-"""Records of JSON Lines to columns, by kernels or by the standard library."""
+"""Records of JSON to columns, parsed by the standard library; what they share with a kernel."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from biaskit.counts.levels import level
 from biaskit.errors import DataError
 from biaskit.sources.batches import of_another_type
-from biaskit.sources.files.reading import kernels_choice, kernels_run
-
-if TYPE_CHECKING:
-    from biaskit._kernels.records import Found
 
 __all__ = [
     "LETTERS",
-    "LINE",
+    "NOWHERE",
     "ROWS",
-    "SPARE",
-    "Block",
     "Columns",
-    "Finish",
-    "Kernel",
-    "by_library",
-    "kernels_pay",
+    "Origin",
+    "as_columns",
+    "names_in",
     "record_of",
+    "records_in",
+    "value_at",
 ]
 
-#: What follows a text, so that kernels may read words beyond its end.
-SPARE = b"\n" * 64
 #: Most rows of a part, and most characters of its lines.
 ROWS = 1 << 17
 LETTERS = 1 << 25
-#: Most characters of a line.
-LINE = 1 << 23
-# Most values that a kernel makes room for, 36 bytes each.
-_CELLS = 1 << 21
-# Bytes from which the kernel pays for being loaded, and from which it pays where it is.
-_CROSSOVER = 16 << 20
-_CROSSOVER_LOADED = 1 << 20
-_INT_64 = 1 << 63
-# Integers up to this are exact as floats.
-_EXACT = 1 << 53
-
-
-class Block(NamedTuple):
-    """Whole lines of a text, and their number of bytes, after which `SPARE` follows."""
-
-    text: bytes
-    size: int
+#: What a record has where it has nothing.
+NOWHERE: Any = object()
+# Most names of values, where those in objects are among them, and most objects around one.
+_NAMES, _DEPTH = 1_000, 10
+# Kinds of values other than objects and numbers, in words.
+_KINDS = {list: "an array", str: "a text", bool: "a boolean", type(None): "null"}
+# After the last record.
+_END = (0, None, 0)
 
 
 class Columns(NamedTuple):
     """Some records as columns."""
 
-    #: Arrow array of each needed column, without those whose key no record has.
-    arrays: dict[str, Any]
+    #: Arrow array of each needed column, without those that no record has.
+    arrays: Mapping[str, Any]
     #: Records, and lines with the blank ones.
     rows: int
     lines: int
-    #: Keys of the first record.
+    #: Names of the first record's values.
     names: Sequence[str]
 
-
-#: What makes columns of a block, from the file's name and the number of lines before the block; it
-#: returns None where the library must parse it, and raises `DataError` where a line is no object.
-Finish = Callable[[str, int], Columns | None]
-
-
-def kernels_pay(size: int) -> bool:
-    """Whether some bytes of JSON Lines are parsed faster by a kernel than by the library."""
-    choice = kernels_choice()
-    if choice == "never" or not kernels_run():
-        return False
-    is_loaded = "biaskit._kernels.records" in sys.modules
-    return choice == "always" or size >= (_CROSSOVER_LOADED if is_loaded else _CROSSOVER)
+    @property
+    def seen(self) -> Collection[str]:
+        """Needed columns that a record has."""
+        return self.arrays.keys()
 
 
-def record_of(text: str, where: str, line: int) -> dict[str, Any]:
+class Origin(NamedTuple):
+    """Where records are from, for errors."""
+
+    #: Name of the file, and what it has one of for each record.
+    file: str
+    unit: str = "line"
+
+    def at(self, number: int) -> str:
+        """Name of a record."""
+        return f"{self.file}, {self.unit} {number:,}"
+
+    def refused(self, error: Exception, number: int) -> DataError:
+        """Error for a record that the library refuses."""
+        if isinstance(error, json.JSONDecodeError | RecursionError):
+            return DataError(f"{self.at(number)}: not JSON: {error}; {self._advice}")
+        most = sys.get_int_max_str_digits()  # Python's limit for the digits of an integer
+        return DataError(
+            f"{self.at(number)}: an integer of more than {most:,} digits; write it as a text, or "
+            "leave the key out"
+        )
+
+    def refused_kind(self, value: object, number: int) -> DataError:
+        """Error for something else in place of a record."""
+        kind = _KINDS.get(type(value), "a number")
+        return DataError(f"{self.at(number)}: {kind} where an object should be; {self._advice}")
+
+    @property
+    def _advice(self) -> str:
+        return f"give one object per {'line' if self.unit == 'line' else 'row'}"
+
+
+def record_of(text: str, origin: Origin, number: int) -> dict[str, Any]:
     """Record in a line.
 
     Raises
@@ -93,63 +95,102 @@ def record_of(text: str, where: str, line: int) -> dict[str, Any]:
     """
     try:
         record = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise DataError(
-            f"{where}, line {line:,}: not JSON: {error}; give one object per line"
-        ) from error
-    except ValueError as error:  # Python's limit for the digits of an integer
-        raise DataError(
-            f"{where}, line {line:,}: an integer of more than {sys.get_int_max_str_digits():,} "
-            "digits; write it as a text, or leave the key out"
-        ) from error
+    except (ValueError, RecursionError) as error:
+        raise origin.refused(error, number) from error
     if not isinstance(record, dict):
-        raise DataError(
-            f"{where}, line {line:,}: a {type(record).__name__} where an object should be; "
-            "give one object per line"
-        )
+        raise origin.refused_kind(record, number)
     return record
 
 
-def by_library(
-    lines: Iterator[str], columns: Collection[str], where: str, before: int
+def value_at(record: Mapping[str, Any], name: str) -> Any:
+    """Value of a record under a key, or else at a path through objects in objects, or `NOWHERE`.
+
+    >>> value_at({"person": {"sex": "F"}}, "person.sex")
+    'F'
+    >>> value_at({"person": {"sex": "F"}, "person.sex": "M"}, "person.sex")
+    'M'
+    """
+    found: Any = record.get(name, NOWHERE)
+    if found is not NOWHERE or "." not in name:
+        return found
+    found = record
+    for key in name.split("."):
+        found = found.get(key, NOWHERE) if isinstance(found, dict) else NOWHERE
+    return found
+
+
+def names_in(record: Mapping[str, Any]) -> list[str]:
+    """Names of a record's values; those in objects are paths, where they are not very many.
+
+    >>> names_in({"id": 1, "person": {"sex": "F", "age": {"years": 30}}, "tags": []})
+    ['id', 'person.sex', 'person.age.years', 'tags']
+    """
+    named = dict(record)
+    for _ in range(_DEPTH):
+        inner: dict[str, Any] = {}
+        for name, value in named.items():
+            if isinstance(value, dict) and value:
+                inner.update({f"{name}.{key}": one for key, one in value.items()})
+            else:
+                inner[name] = value
+        if len(inner) > max(len(record), _NAMES):
+            break
+        named = inner
+    return [*named]
+
+
+def records_in(
+    lines: Iterable[str], origin: Origin, before: int
+) -> Iterator[tuple[int, dict[str, Any] | None, int]]:
+    """Number of each line, its record, None where it is blank, and its length.
+
+    `before` lines precede them.
+    """
+    for number, text in enumerate(lines, before + 1):
+        yield number, record_of(text, origin, number) if text.strip() else None, len(text)
+
+
+def as_columns(
+    records: Iterator[tuple[int, Any, int]], columns: Collection[str], origin: Origin
 ) -> Iterator[Columns]:
-    """Columns of lines that the standard library parses; `before` lines precede them."""
-    for chunk in _chunks(lines):
-        # Only the needed keys of a record are kept: it may have a thousand.
+    """Columns of records: the line of each, the record (None in a blank line), and its letters."""
+    is_over = False
+    while not is_over:
+        # Only the needed values of a record are kept: it may have a thousand.
         at: list[int] = []
         values: dict[str, list[Any]] = {name: [] for name in columns}
         names: Sequence[str] = ()
         seen: set[str] = set()
-        for number, text in enumerate(chunk, before + 1):
-            if not text.strip():
+        lines = letters = 0
+        while lines < ROWS and letters <= LETTERS:
+            number, record, length = next(records, _END)
+            if not length:
+                is_over = True
+                break
+            lines += 1
+            letters += length
+            if record is None:
                 continue
-            record = record_of(text, where, number)
             if not at:
-                names = [*record]
+                names = names_in(record)
             at.append(number)
             for name, column in values.items():
-                if name in record:
+                value = record.get(name, NOWHERE)
+                if value is NOWHERE and "." in name:
+                    value = value_at(record, name)
+                if value is NOWHERE:
+                    value = None
+                else:
                     seen.add(name)
-                column.append(record.get(name))
-        before += len(chunk)
-        arrays = {name: _array(values[name], name, where, at) for name in columns if name in seen}
-        yield Columns(arrays, len(at), len(chunk), names)
+                column.append(value)
+        if lines:
+            arrays = {
+                name: _array(values[name], name, origin, at) for name in values if name in seen
+            }
+            yield Columns(arrays, len(at), lines, names)
 
 
-def _chunks(lines: Iterator[str]) -> Iterator[list[str]]:
-    """Lines in lists of bounded number and length."""
-    chunk, letters = list[str](), 0
-    for line in lines:
-        chunk.append(line)
-        letters += len(line)
-        if len(chunk) == ROWS or letters > LETTERS:
-            yield chunk
-            chunk, letters = [], 0
-    if chunk:
-        yield chunk
-
-
-def _array(values: Sequence[Any], name: str, where: str, at: Sequence[int]) -> Any:
+def _array(values: Sequence[Any], name: str, origin: Origin, at: Sequence[int]) -> Any:
     """Array of the values under a name in some records; `at` are their lines."""
     import pyarrow as pa
 
@@ -157,201 +198,10 @@ def _array(values: Sequence[Any], name: str, where: str, at: Sequence[int]) -> A
         return pa.array(values)
     except UnicodeEncodeError:  # an unpaired surrogate, which Arrow cannot hold
         texts = [level(one) if isinstance(one, str) else one for one in values]
-        return _array(texts, name, where, at)
+        return _array(texts, name, origin, at)
     except (pa.ArrowException, OverflowError) as error:
         line = at[of_another_type(values)]
         raise DataError(
-            f"{where}: column {name!r} holds values of different types up to "
-            f"line {line:,}: {error}; make it one type"
+            f"{origin.file}: column {name!r} holds values of different types up to "
+            f"{origin.unit} {line:,}: {error}; make it one type"
         ) from error
-
-
-class Kernel:
-    """Columns of texts of whole lines, by a kernel.
-
-    Parameters
-    ----------
-    columns, numeric
-        The needed keys, and which of them are needed as numbers.
-    """
-
-    def __init__(self, columns: Sequence[str], numeric: Collection[str]):
-        from biaskit._kernels.records import Wanted
-
-        names = [name.encode("utf-8", "surrogatepass") for name in columns]
-        self._columns = columns
-        self._wanted = Wanted(
-            np.frombuffer(b"".join(names) + SPARE, np.uint8),
-            np.cumsum([0, *map(len, names)]).astype(np.int64),
-            np.array([name in numeric for name in columns], np.uint8),
-        )
-
-    def found(self, block: Block) -> Finish | None:
-        """What makes columns of a block; None where the library must parse it.
-
-        Any number of threads may ask.
-        """
-        from biaskit._kernels.records import Found, line_ends, records
-
-        keys = len(self._columns)
-        text = np.frombuffer(block.text, np.uint8)
-        lines = int(line_ends(text))
-        is_large = block.size >= LINE or lines > ROWS or lines * keys > _CELLS
-        if is_large or not _is_utf8(block.text):
-            return None
-        cells = (keys, lines)
-        slots = 1 << lines.bit_length()
-        found = Found(
-            codes=np.empty(cells, np.int32),
-            numbers=np.empty(cells, np.float64),
-            starts=np.empty(cells, np.int32),
-            ends=np.empty(cells, np.int32),
-            table=np.full((keys, slots), -1, np.int32),
-            columns=np.zeros((keys, 2), np.int64),
-            odd=np.empty((lines, 4), np.int64),
-            told=np.zeros(4, np.int64),
-        )
-        rows = records(text, block.size, self._wanted, found)
-        return None if rows < 0 else partial(self._finished, block, found, rows)
-
-    def _finished(
-        self, block: Block, found: Found, rows: int, where: str, before: int
-    ) -> Columns | None:
-        from biaskit._kernels.records import ABSENT, FIRST, FRACTION, LINES, ODD, REPEATED
-
-        added: list[list[Any]] = [[] for _ in self._columns]
-        codes = found.codes[:, :rows]
-        names: Sequence[str] | None = None
-        for row, line, start, end in found.odd[: found.told[ODD]].tolist():
-            text = block.text[start:end].decode()
-            if not text.strip():  # of blanks that JSON does not know
-                return None
-            text += "\n" if end < block.size else ""  # since messages count lines
-            record = record_of(text, where, before + line + 1)
-            if row == 0:
-                names = [*record]
-            self._add(record, codes[:, row], found, added)
-        if names is None:
-            start = int(found.told[FIRST])
-            names = [*json.loads(_line_at(block.text, start))] if rows else []
-        arrays = {}
-        for place, name in enumerate(self._columns):
-            if (codes[place] == ABSENT).all():
-                continue
-            values = [*self._distinct(block.text, found, place), *added[place]]
-            column = codes[place]
-            if found.told[ODD] or found.told[REPEATED]:
-                values, column = _occurring(values, column)
-            numbers = found.numbers[place, :rows] if self._wanted.numeric[place] else None
-            array = _array_of(values, column, numbers, bool(found.columns[place, FRACTION]))
-            if array is None:
-                return None
-            arrays[name] = array
-        return Columns(arrays, rows, int(found.told[LINES]), names)
-
-    def _add(
-        self, record: dict[str, Any], codes: NDArray[Any], found: Found, added: list[list[Any]]
-    ) -> None:
-        """Add the values of an odd line to the distinct ones."""
-        from biaskit._kernels.records import ABSENT, SIZE
-
-        for place, name in enumerate(self._columns):
-            codes[place] = ABSENT
-            if name in record:
-                codes[place] = found.columns[place, SIZE] + len(added[place])
-                added[place].append(record[name])
-
-    def _distinct(self, block: bytes, found: Found, place: int) -> list[Any]:
-        """Value of each code of a column."""
-        from biaskit._kernels.records import SIZE
-
-        size = found.columns[place, SIZE]
-        spans = map(slice, found.starts[place, :size].tolist(), found.ends[place, :size].tolist())
-        return list(json.loads(b"[%b]" % b",".join(map(block.__getitem__, spans))))
-
-
-def _array_of(
-    values: list[Any], codes: NDArray[Any], numbers: NDArray[Any] | None, has_fraction: bool
-) -> Any:
-    """Arrow array of a column, or None where only the library knows what to say of it.
-
-    Parameters
-    ----------
-    values, codes
-        Distinct values, and the code of each row, `ABSENT` or `NUMBER`.
-    numbers, has_fraction
-        Numbers of the rows whose code is `NUMBER`, and whether one of them is no integer.
-    """
-    import pyarrow as pa
-
-    from biaskit._kernels.records import NUMBER
-
-    is_number = np.equal(codes, NUMBER)
-    has_numbers = numbers is not None and bool(is_number.any())
-    kinds = {type(value) for value in values} - {type(None)}
-    if has_numbers:
-        kinds.add(float if has_fraction else int)
-    if not kinds:
-        return pa.nulls(len(codes))
-    if kinds == {str}:
-        return _of_texts(values, codes)
-    if kinds != {bool} and not kinds <= {int, float}:
-        return None
-    is_float = has_numbers or float in kinds
-    most = _EXACT if is_float else _INT_64 - 1
-    if any(type(value) is int and abs(value) > most for value in values):
-        return None
-    type_ = np.bool_ if kinds == {bool} else np.float64 if is_float else np.int64
-    # Codes below 0 select the last entries, of `NUMBER` and `ABSENT`.
-    given = np.array([0 if value is None else value for value in values] + [0, 0], type_)
-    is_missing = np.array([value is None for value in values] + [False, True])
-    whole = np.take(given, codes)
-    if numbers is not None and has_numbers:
-        whole = np.where(is_number, numbers, whole)
-        whole = whole if float in kinds else whole.astype(np.int64)
-    missing = np.take(is_missing, codes)
-    return pa.array(whole, mask=missing if missing.any() else None)
-
-
-def _occurring(values: list[Any], codes: NDArray[Any]) -> tuple[list[Any], NDArray[Any]]:
-    """Those of some values that a row has, and their codes; codes below 0 stay."""
-    is_used = np.bincount(codes[codes >= 0], minlength=len(values)) > 0
-    kept = [value for value, used in zip(values, is_used.tolist(), strict=True) if used]
-    place = np.append(np.cumsum(is_used) - 1, [-2, -1])
-    return kept, np.take(place, codes)
-
-
-def _of_texts(values: list[Any], codes: NDArray[Any]) -> Any:
-    """Dictionary array of distinct texts, nulls among them, of which several may be equal."""
-    import pyarrow as pa
-
-    places: dict[str, int] = {}
-    place = [-1 if one is None else places.setdefault(one, len(places)) for one in values]
-    indices = np.take(np.array([*place, -1], np.int32), codes)
-    missing = indices < 0
-    try:
-        texts = pa.array([*places], pa.string())
-    except UnicodeEncodeError:  # an unpaired surrogate, which Arrow cannot hold
-        texts = pa.array([level(one) for one in places], pa.string())
-    mask = missing if missing.any() else None
-    return pa.DictionaryArray.from_arrays(pa.array(indices, mask=mask), texts)
-
-
-def _line_at(block: bytes, start: int) -> str:
-    """Line from a place on."""
-    newline = block.index(b"\n", start)
-    return block[start:newline].split(b"\r", 1)[0].decode()
-
-
-def _is_utf8(block: bytes) -> bool:
-    import pyarrow as pa
-
-    if block.isascii():
-        return True
-    offsets = np.array([0, len(block)], np.int32)
-    text = pa.StringArray.from_buffers(1, pa.py_buffer(offsets), pa.py_buffer(block))
-    try:
-        text.validate(full=True)
-    except pa.ArrowInvalid:
-        return False
-    return True

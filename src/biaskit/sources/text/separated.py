@@ -77,7 +77,7 @@ class CsvFiles:
         size = CsvFiles.bytes_by_arrow + sizes.total
         with opened_in_turn(self._files, opening(self._known, self._dialect)) as files:
             for file in files:
-                with readable(file.path), closing(file):
+                with readable(file.path, self._dialect), closing(file):
                     yield from _parts(file, ask, sizes, size)
 
 
@@ -95,7 +95,7 @@ def _parts(file: OpenText, ask: Ask, sizes: Sizes, size: int) -> Iterator[Batch 
     def finished(batch: Batch) -> Batch:
         return with_folders(batch, folders, ask.numeric)
 
-    def done(read: int) -> float:
+    def done(read: int) -> float | None:
         return sizes.done(path, read / sizes.of(path))
 
     def converting(columns: Sequence[str]) -> Any:
@@ -273,7 +273,8 @@ def _csv_batches(
                 cell = batch.column(last[0])[-1]
             yield batch
     except pa.ArrowInvalid as error:
-        if unfit := unfit_cell(error, head.names, str(file.path)):
+        decimal = (file.dialect or Dialect()).decimal
+        if unfit := unfit_cell(error, head.names, str(file.path), decimal):
             raise unfit from error
         if "straddling" not in str(error):
             if file.delimiter == " " and "Expected" in str(error):
@@ -299,6 +300,13 @@ def _refuse_open_quote(file: OpenText, cell: object) -> None:
     """
     text = cell.decode(errors="replace") if isinstance(cell, bytes) else cell
     if not isinstance(text, str) or len(text.splitlines()) < 2:
+        return
+    if file.is_read_once:
+        if not file.closes(text):
+            raise DataError(
+                f"{file.path}: a quotation mark is never closed, so the rows after it are lost; "
+                "close it, or double it if it is part of the text"
+            )
         return
     if line := line_of_open_quote(file.first_lines(errors="replace"), file.delimiter):
         raise DataError(

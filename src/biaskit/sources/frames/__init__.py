@@ -1,0 +1,1 @@
+"""Tables in memory and streams of Arrow batches as sources, counted by kernels where that pays."""
