@@ -76,8 +76,11 @@ def path_dependent(one: Ensemble, row: np.ndarray) -> list[float]:
         if one.left[node] < 0:
             return float(one.value[node])
         children = [int(one.left[node]), int(one.right[node])]
-        if int(one.feature[node]) in chosen:
+        if int(one.origins.of[one.feature[node]]) in chosen:
             return below(children[not goes_left(one, node, row)], chosen)
         return sum(below(c, chosen) * one.cover[c] / one.cover[node] for c in children)
 
-    return from_game(lambda chosen: sum(below(int(r), chosen) for r in one.roots), len(row))
+    def game(chosen: frozenset[int]) -> float:
+        return sum(below(int(r), chosen) for r in one.roots)
+
+    return from_game(game, one.origins.features)

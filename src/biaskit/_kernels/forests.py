@@ -55,8 +55,8 @@ class Places(NamedTuple):
     node: Any
     level: Any
     end: Any
-    #: Feature of the edge, -1 at a root; place of the edge above that has the same feature, -1 if
-    #: there is none; and number of different features on the way; int32.
+    #: Feature that the edge is credited to, -1 at a root; place of the edge above that has the same
+    #: feature, -1 if there is none; and number of different features on the way; int32.
     feature: Any
     above: Any
     different: Any
@@ -75,7 +75,7 @@ def lay(roots: Any, nodes: Nodes, features: int, places: Places) -> int:
     roots, nodes
         The trees; every path downwards ends.
     features
-        Number of features.
+        Number of features, of which the columns of the trees are made.
     places
         Where the places are written.
 
@@ -111,7 +111,7 @@ def lay(roots: Any, nodes: Nodes, features: int, places: Places) -> int:
             if parent >= 0:
                 if depth == 0 or parent >= size:
                     return BAD
-                f, up = nodes.feature[parent], way[depth - 1]
+                f, up = nodes.origin[parent], way[depth - 1]
                 if f < 0 or f >= features:
                     return BAD
                 cover, share = nodes.cover[parent], 0.5  # where no training row came
@@ -147,7 +147,7 @@ def _leave(places: Places, place: int, at: int, last: Any) -> None:
 
 
 @inlined
-def _laid(nodes: Nodes, places: Places, features: int) -> bool:
+def _laid(nodes: Nodes, places: Places, features: int, columns: int) -> bool:
     """Whether places and nodes are as `lay` leaves them, so that nothing lies outside of arrays."""
     size, last = places.node.size, places.start.size - 1
     fine = places.level.size == size and places.end.size == size and places.above.size == size
@@ -169,6 +169,7 @@ def _laid(nodes: Nodes, places: Places, features: int) -> bool:
                 parent = nodes.parent[node]
                 fine = places.level[at] > 0 and 0 <= parent < nodes.left.size
                 fine = fine and 0 <= places.feature[at] < features
+                fine = fine and 0 <= nodes.feature[parent] < columns
     return bool(fine)
 
 
@@ -196,7 +197,7 @@ def _conditions(
         parent = nodes.parent[node]
         above = places.above[at]
         before = satisfied[above - first] if above >= 0 else everyone
-        row = codes[places.feature[at], begin : begin + rows]
+        row = codes[nodes.feature[parent], begin : begin + rows]
         word = uint64(0)
         if nodes.set_at[parent] < 0:
             code, missing_left = nodes.code[parent], nodes.missing_left[parent] != 0
@@ -246,7 +247,7 @@ def against(
     Parameters
     ----------
     codes, background
-        Codes of the rows and of the background, uint16, shape ``(features, rows)``.
+        Codes of the rows and of the background, uint16, shape ``(columns, rows)``.
     start, stop
         Which of the rows.
     nodes, places
@@ -262,10 +263,11 @@ def against(
     int
         `stop`, or `BAD`.
     """
-    features, rows = codes.shape
-    if not 0 <= start <= stop <= rows or out.shape != (features + 1, rows):
+    columns, rows = codes.shape
+    features = out.shape[0] - 1
+    if not 0 <= start <= stop <= rows or out.shape[1] != rows:
         return BAD
-    if background.shape[0] != features or not _laid(nodes, places, features):
+    if background.shape[0] != columns or not _laid(nodes, places, features, columns):
         return BAD
     longest = 1
     deepest = 1
@@ -432,7 +434,7 @@ def path_dependent(
     Parameters
     ----------
     codes
-        Codes of the rows, uint16, shape ``(features, rows)``.
+        Codes of the rows, uint16, shape ``(columns, rows)``.
     start, stop
         Which of the rows.
     nodes, places
@@ -450,10 +452,11 @@ def path_dependent(
     int
         `stop`, or `BAD`.
     """
-    features, rows = codes.shape
-    if not 0 <= start <= stop <= rows or out.shape != (features + 1, rows) or block < 1:
+    columns, rows = codes.shape
+    features = out.shape[0] - 1
+    if not 0 <= start <= stop <= rows or out.shape[1] != rows or block < 1:
         return BAD
-    if points.size != weights.size or not _laid(nodes, places, features):
+    if points.size != weights.size or not _laid(nodes, places, features, columns):
         return BAD
     deepest = 1
     for at in range(places.level.size):
@@ -494,7 +497,7 @@ def path_dependent(
                 node = places.node[at]
                 f, above = places.feature[at], places.above[at]
                 before = is_in[places.level[above] if above >= 0 else 0, :size]
-                row = codes[f, begin : begin + size]
+                row = codes[nodes.feature[nodes.parent[node]], begin : begin + size]
                 _satisfied(row, node, nodes, before, is_in[level, :size], state[level, :size])
                 if nodes.left[node] >= 0:
                     deep = level
@@ -607,6 +610,9 @@ class Trees(NamedTuple):
 
     roots: Any
     nodes: Nodes
+    #: Columns by the feature that they are made of, and where those of each feature start, int64.
+    columns: Any
+    starts: Any
     #: What the leaves are added to.
     base: float
     #: Whether the output is the logistic function of the sum.
@@ -691,7 +697,7 @@ def walk(
     Parameters
     ----------
     rows, background
-        Codes, uint16, shapes ``(rows, features)`` and ``(background rows, features)``.
+        Codes, uint16, shapes ``(rows, columns)`` and ``(background rows, columns)``.
     start, stop
         Which of the rows.
     used
@@ -710,17 +716,23 @@ def walk(
     int
         `stop`, or `BAD`.
     """
-    n, features = rows.shape
-    k = background.shape[0]
+    n, columns = rows.shape
+    k, features = background.shape[0], trees.starts.size - 1
     nodes, roots = trees.nodes, trees.roots
     left, right, feature = nodes.left, nodes.right, nodes.feature
     size = left.size
-    if not 0 <= start <= stop <= n or background.shape[1] != features or k == 0:
+    if not 0 <= start <= stop <= n or background.shape[1] != columns or k == 0:
         return BAD
     if out.shape != (features + 1, n) or noise.shape != (features + 1, n):
         return BAD
     for f in used:
         if f < 0 or f >= features:
+            return BAD
+    for column in trees.columns:
+        if column < 0 or column >= columns:
+            return BAD
+    for f in range(features):
+        if not 0 <= trees.starts[f] <= trees.starts[f + 1] <= trees.columns.size:
             return BAD
     for node in range(size):
         if left[node] >= 0 and (
@@ -728,14 +740,14 @@ def walk(
             or right[node] < 0
             or right[node] >= size
             or feature[node] < 0
-            or feature[node] >= features
+            or feature[node] >= columns
         ):
             return BAD
     for root in roots:
         if root < 0 or root >= size:
             return BAD
     order = used.copy()
-    now = np.empty(features, dtype=np.uint16)
+    now = np.empty(columns, dtype=np.uint16)
     once = np.empty((2, features))
     for i in range(start, stop):
         order[:] = used
@@ -757,9 +769,12 @@ def walk(
                 before = first
                 for j in range(order.size):
                     f = order[j] if turn == 0 else order[order.size - 1 - j]
-                    if now[f] == rows[i, f]:
+                    changes = False
+                    for c in trees.columns[trees.starts[f] : trees.starts[f + 1]]:
+                        if now[c] != rows[i, c]:
+                            now[c], changes = rows[i, c], True
+                    if not changes:
                         continue
-                    now[f] = rows[i, f]
                     after = _one_output(now, trees)
                     once[turn, f] = after - before
                     before = after
@@ -774,10 +789,11 @@ def examples() -> Iterator[tuple[Any, ...]]:
     """Each kernel, and arguments of the types that it is called with."""
     whole, long, real = np.zeros(1, np.int32), np.zeros(1, np.int64), np.zeros(1)
     codes, bits, out = np.zeros((1, 1), np.uint16), np.zeros(1, np.uint64), np.zeros((1, 1))
-    nodes = Nodes(whole, whole, whole, whole, whole, np.zeros(1, np.uint8), long, bits, real, real)
+    flags = np.zeros(1, np.uint8)
+    nodes = Nodes(*[whole] * 5, flags, whole, long, bits, real, real)
     places = Places(long, whole, whole, whole, whole, whole, whole, real, real)
     yield lay, whole, nodes, 0, places
     yield against, codes, 0, 0, codes, nodes, places, 0, out
     yield path_dependent, codes, 0, 0, nodes, places, real, real, 0, out
     yield margins, codes, 0, 0, whole, nodes, real
-    yield walk, codes, 0, 0, codes, long, 0, Trees(whole, nodes, 0.0, True), out, out
+    yield walk, codes, 0, 0, codes, long, 0, Trees(whole, nodes, long, long, 0.0, True), out, out

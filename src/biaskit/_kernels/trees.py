@@ -154,6 +154,8 @@ class Nodes(NamedTuple):
     feature: Any
     code: Any
     missing_left: Any
+    #: Feature that the split's effect is credited to, int32: the one that its column is made of.
+    origin: Any
     #: Where the set of codes that go left begins in `members`, -1 where `code` decides, int64; and
     #: the sets, 64 codes a word, uint64.
     set_at: Any
@@ -186,8 +188,8 @@ class Layout(NamedTuple):
     bit_start: Any
     bits: Any
     words: Any
-    #: Start of the lines of each group's table, and the feature of each line, -1 in unused slots;
-    #: int32.
+    #: Start of the lines of each group's table, and the feature that each line is credited to, -1
+    #: in unused slots; int32.
     line_start: Any
     lines: Any
     #: Where each group's leaves start, and their values, float64.
@@ -239,25 +241,24 @@ def group(tops: Any, nodes: Nodes, layout: Layout) -> int:
 
 @inner
 def _way(nodes: Nodes, layout: Layout, g: int, top: int) -> int:
-    """Bits and lines of the way from the root to a group, one for each feature on it.
+    """Bits of the way from the root to a group, one for each feature on it, and their lines.
 
-    Returns their number, or `BAD`.
+    Returns the number of bits, or `BAD`.
     """
-    bits, lines = layout.bits, layout.lines
+    bits = layout.bits
     first_bit, last_bit = layout.bit_start[g], layout.bit_start[g + 1]
-    first_line, last_line = layout.line_start[g], layout.line_start[g + 1]
+    lines = layout.lines[layout.line_start[g] : layout.line_start[g + 1]]
     n = int64(0)
     below, node = top, int64(nodes.parent[top])
     while node >= 0:
         f = nodes.feature[node]
         k = int64(0)
-        while k < n and lines[first_line + k] != f:
+        while k < n and bits[first_bit + k, 0] != f:
             k += 1
         at = first_bit + k
         if k == n:
-            if first_line + k >= last_line or at >= last_bit:
+            if at >= last_bit or _line(lines, nodes.origin[node]) < 0:
                 return BAD
-            lines[first_line + k] = f
             bits[at, 0], bits[at, 1], bits[at, 2], bits[at, 3] = f, 0, MOST_CODES - 1, 1
             n += 1
         is_left = nodes.left[node] == below
@@ -273,6 +274,17 @@ def _way(nodes: Nodes, layout: Layout, g: int, top: int) -> int:
             bits[at, 3] = 0
         below, node = node, int64(nodes.parent[node])
     return int(n)
+
+
+@inner
+def _line(lines: Any, origin: int) -> int:
+    """Line of a feature in a group, which takes the first unused one if it has none; or `BAD`."""
+    for k in range(lines.size):
+        if lines[k] < 0:
+            lines[k] = origin
+        if lines[k] == origin:
+            return int(k)
+    return BAD
 
 
 @inner
@@ -297,10 +309,10 @@ def _subtree(
     `inside` and `stack` are scratch memory for the splits and for the nodes to visit. Returns the
     number of leaves, or `BAD`.
     """
-    bits, lines = layout.bits, layout.lines
+    bits = layout.bits
     first_bit, last_bit = layout.bit_start[g], layout.bit_start[g + 1]
-    first_line, last_line = layout.line_start[g], layout.line_start[g + 1]
-    n_bits, n_lines = int64(n_way), int64(n_way)
+    lines = layout.lines[layout.line_start[g] : layout.line_start[g + 1]]
+    n_bits = int64(n_way)
     n_inside, n_leaves, depth = int64(0), int64(0), int64(1)
     stack[0] = top
     while depth > 0:
@@ -314,15 +326,16 @@ def _subtree(
                 return BAD
             n_leaves += 1
             layout.leaves[leaf] = nodes.value[node]
-            used = lines[first_line : first_line + n_lines]
-            if _leaf(nodes, layout, leaf, node, top, n_way, used, inside) < 0:
+            way = bits[first_bit : first_bit + n_way, 0]
+            if _leaf(nodes, layout, leaf, node, top, way, lines, inside) < 0:
                 return BAD
             continue
         if n_bits >= last_bit - first_bit or depth + 2 > stack.size:
             return BAD
-        f = nodes.feature[node]
+        if _line(lines, nodes.origin[node]) < 0:
+            return BAD
         at = first_bit + n_bits
-        bits[at, 0], bits[at, 1], bits[at, 2] = f, 0, nodes.code[node]
+        bits[at, 0], bits[at, 1], bits[at, 2] = nodes.feature[node], 0, nodes.code[node]
         bits[at, 3] = nodes.missing_left[node]
         if nodes.set_at[node] >= 0:
             bits[at, 2], bits[at, 4] = MOST_CODES - 1, 1
@@ -331,14 +344,6 @@ def _subtree(
         inside[n_inside] = node
         n_inside += 1
         n_bits += 1
-        k = int64(0)
-        while k < n_lines and lines[first_line + k] != f:
-            k += 1
-        if k == n_lines:
-            if first_line + k >= last_line:
-                return BAD
-            lines[first_line + k] = f
-            n_lines += 1
         stack[depth], stack[depth + 1] = nodes.right[node], nodes.left[node]
         depth += 2
     return int(n_leaves)
@@ -351,27 +356,26 @@ def _leaf(
     leaf: int,
     node: int,
     top: int,
-    n_way: int,
+    way: Any,
     lines: Any,
     inside: Any,
 ) -> int:
     """Literals of a leaf: the bits of the way to its group, and those of the splits above it.
 
-    `lines` has the feature of each line of the group so far.
+    `way` has the feature of each bit of the way, `lines` the feature of each line of the group.
 
     Returns their number, or `BAD`.
     """
     literals, shares = layout.literals, layout.shares
     first, last = layout.literal_start[leaf], layout.literal_start[leaf + 1]
-    if first + n_way > last or last > literals.shape[0]:
+    if first > last or last > literals.shape[0]:
         return BAD
     n = int64(0)
     below, up = node, int64(nodes.parent[node])
     is_inside = node != top
     while up >= 0:
-        f = nodes.feature[up]
         line = int64(0)
-        while line < lines.size and lines[line] != f:
+        while line < lines.size and lines[line] != nodes.origin[up]:
             line += 1
         k = int64(0)
         while k < n and literals[first + k, 0] != line:
@@ -379,8 +383,7 @@ def _leaf(
         if k == n:
             if first + k >= last:
                 return BAD
-            literals[first + k, 0], literals[first + k, 2] = line, 0
-            literals[first + k, 1] = 1 << line if line < n_way else 0
+            literals[first + k, 0], literals[first + k, 1], literals[first + k, 2] = line, 0, 0
             shares[first + k] = 1.0
             n += 1
         if is_inside:
@@ -388,8 +391,12 @@ def _leaf(
             while inside[i] != up:
                 i += 1
             side = 1 if nodes.left[up] == below else 2
-            literals[first + k, side] |= 1 << (n_way + i)
+            literals[first + k, side] |= 1 << (way.size + i)
             is_inside = up != top
+        else:
+            for i in range(way.size):
+                if way[i] == nodes.feature[up]:
+                    literals[first + k, 1] |= 1 << i
         came = nodes.cover[up]
         shares[first + k] *= nodes.cover[below] / came if came > 0 else 0.5
         below, up = up, int64(nodes.parent[up])
@@ -610,7 +617,7 @@ def add(
     Parameters
     ----------
     codes
-        Codes of the rows, uint16, shape ``(features, rows)``.
+        Codes of the rows, uint16, shape ``(columns, rows)``.
     start, stop
         Which of the rows.
     layout, first, last
@@ -627,13 +634,14 @@ def add(
     """
     bit_start, bits = layout.bit_start, layout.bits
     line_start, lines = layout.line_start, layout.lines
-    features, rows = codes.shape
-    if not 0 <= start <= stop <= rows or out.shape[1] != rows or out.shape[0] != features + 1:
+    columns, rows = codes.shape
+    features = out.shape[0] - 1
+    if not 0 <= start <= stop <= rows or out.shape[1] != rows:
         return BAD
     if first < 0 or last >= bit_start.size or bit_start[last] > bits.shape[0]:
         return BAD
     for k in range(bit_start[first], bit_start[last]):
-        if bits[k, 0] < 0 or bits[k, 0] >= features:
+        if bits[k, 0] < 0 or bits[k, 0] >= columns:
             return BAD
     for g in range(first, last):
         size = 1 << (bit_start[g + 1] - bit_start[g])
@@ -667,7 +675,8 @@ def examples() -> Iterator[tuple[Any, ...]]:
     whole, long, real = np.zeros(1, np.int32), np.zeros(1, np.int64), np.zeros(1)
     pairs, codes = np.zeros((1, 1), np.int32), np.zeros((1, 1), np.uint16)
     bits = np.zeros(1, np.uint64)
-    nodes = Nodes(whole, whole, whole, whole, whole, np.zeros(1, np.uint8), long, bits, real, real)
+    flags = np.zeros(1, np.uint8)
+    nodes = Nodes(*[whole] * 5, flags, whole, long, bits, real, real)
     layout = Layout(
         long, pairs, np.zeros((1, 1), np.uint64), long, whole, long, real, long, pairs, real
     )

@@ -97,7 +97,7 @@ class ForestValues:
         Each column is an array of numbers, NaN where a value is missing.
         """
         codes = self._codes(columns, self._threads)
-        out = np.zeros((len(self._ensemble.features) + 1, codes.shape[1]))
+        out = np.zeros((self._ensemble.origins.features + 1, codes.shape[1]))
         nodes, places = self._codes.nodes, self._places
         if self._background is None:
             points, weights = _quadrature(self._most)
@@ -160,7 +160,7 @@ def _places(ensemble: Ensemble, codes: Codes) -> kernels.Places:
         share=np.ones(size),
         reached=np.ones(size),
     )
-    refuse_unfit(kernels.lay(ensemble.roots, codes.nodes, len(ensemble.features), places))
+    refuse_unfit(kernels.lay(ensemble.roots, codes.nodes, ensemble.origins.features, places))
     return places
 
 

@@ -48,7 +48,7 @@ class TreeWalks:
     ensemble
         The trees.
     background
-        Columns of the rows to compare with, in the order of the features.
+        Columns of the rows to compare with, in the order of the ensemble's.
     logistic
         Whether the output is the logistic function of what the leaves add up to.
     seed
@@ -99,9 +99,12 @@ class TreeWalks:
         used: NDArray[np.int64],
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         one = self._ensemble
-        out = np.zeros((rows.shape[1] + 1, len(rows)))
+        out = np.zeros((one.origins.features + 1, len(rows)))
         noise = np.zeros_like(out)
-        trees = kernels.Trees(one.roots, self._codes.nodes, float(one.base), bool(self._logistic))
+        columns, starts = one.origins.by_feature()
+        trees = kernels.Trees(
+            one.roots, self._codes.nodes, columns, starts, float(one.base), bool(self._logistic)
+        )
         seed = self._seed + self._before * 7_919
 
         def walk(start: int, stop: int) -> None:

@@ -58,6 +58,9 @@ class Codes:
             (len(self._thresholds[f]) // 64 + 1 for f in _sets_of_features(ensemble)), default=0
         )
         set_at, members = _members(ensemble, self._thresholds)
+        inner = ensemble.left >= 0
+        origin = np.zeros(len(inner), dtype=np.int32)
+        origin[inner] = ensemble.origins.of[ensemble.feature[inner]]
         #: The trees, with the largest code that goes left at each node.
         self.nodes = kernels.Nodes(
             parent=ensemble.parent,
@@ -66,6 +69,7 @@ class Codes:
             feature=ensemble.feature,
             code=_codes_of_nodes(ensemble, self._thresholds),
             missing_left=ensemble.missing_left,
+            origin=origin,
             set_at=set_at,
             members=members,
             value=ensemble.value,
@@ -74,11 +78,12 @@ class Codes:
 
     @property
     def used(self) -> NDArray[np.int64]:
-        """Features used in at least one split."""
-        return np.flatnonzero([len(found) > 0 for found in self._thresholds])
+        """Features that at least one split is made of."""
+        splits = [len(found) > 0 for found in self._thresholds]
+        return np.unique(self._ensemble.origins.of[splits]).astype(np.int64)
 
     def __call__(self, columns: Sequence[NDArray[Any]], threads: int) -> NDArray[np.uint16]:
-        """Codes of some rows, shape ``(features, rows)``; of a feature in no split, all 0."""
+        """Codes of some rows, shape ``(columns, rows)``; of a column in no split, all 0."""
         rows = len(columns[0]) if len(columns) else 0
         codes = np.zeros((len(columns), rows), dtype=np.uint16)
 
@@ -165,10 +170,10 @@ class TreeValues:
     def __call__(self, columns: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
         """Shapley values of some rows, shape ``(features + 1, rows)``; the last line is the output.
 
-        Each column is an array of numbers, NaN where a value is missing.
+        The columns are those of the ensemble, arrays of numbers, NaN where a value is missing.
         """
         codes = self._codes(columns, self._threads)
-        out = np.zeros((len(self._ensemble.features) + 1, codes.shape[1]))
+        out = np.zeros((self._ensemble.origins.features + 1, codes.shape[1]))
         out[-1] = self._ensemble.base
         if self._resident:
             self._add(codes, 0, self._layout.groups, self._tables, out)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from biaskit.errors import DataError
 from biaskit.explanations.floats import Categories
+from biaskit.explanations.pipelines.origins import Origins
 
 __all__ = [
     "MOST_DEPTH",
@@ -101,6 +102,8 @@ class Ensemble:
     set_of: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, dtype=np.int32))
     #: Features whose values are cut to whole numbers before they are compared.
     whole: frozenset[int] = frozenset()
+    #: Feature of the data that each of `features` is made of; by default each is one itself.
+    origins: Origins = field(default_factory=lambda: Origins.same(0))
     #: Parent of each node, -1 for a root, `UNREACHED` for an unreachable node; and splits at or
     #: below it. Both follow from the other fields.
     parent: NDArray[np.int32] = field(init=False)
@@ -110,6 +113,8 @@ class Ensemble:
         n = len(self.left)
         if not self.sets and len(self.set_of) == 0:
             object.__setattr__(self, "set_of", np.full(n, -1, dtype=np.int32))
+        if len(self.origins.of) == 0:
+            object.__setattr__(self, "origins", Origins.same(len(self.features)))
         arrays = (
             self.set_of,
             self.right,
@@ -129,6 +134,9 @@ class Ensemble:
             raise DataError("the model is damaged: a node has a child that does not exist")
         if np.any(self.feature[inner] < 0) or np.any(self.feature[inner] >= len(self.features)):
             raise DataError("the model is damaged: a node splits by a feature that does not exist")
+        of, features = self.origins
+        if len(of) != len(self.features) or np.any(of < 0) or np.any(of >= features):
+            raise DataError("the model is damaged: a column is made of no feature")
         if not np.isfinite(self.base) or not np.all(np.isfinite(self.value[~inner])):
             raise DataError("the model is damaged: the value of a leaf is not a finite number")
         if np.any(np.isnan(self.threshold[inner])):
