@@ -407,9 +407,14 @@ def test_a_pipeline_is_explained_by_its_own_columns() -> None:
         make_column_transformer((OneHotEncoder(), ["sex"]), remainder="passthrough"),
         LogisticRegression(max_iter=1_000),
     ).fit(PEOPLE[columns], PEOPLE.hired)
-    report = biaskit.explain(model, PEOPLE, **GAP)
-    assert [*report.feature] == [*columns, "(total)"]
-    assert set(report.scale) == {"probability"}
+    for scale, found, method in (
+        ("auto", "raw", "linear, exact, 50 rows of the data"),
+        ("probability", "probability", "shap's Exact, 50 rows of the data"),
+    ):
+        report = biaskit.explain(model, PEOPLE, **GAP, scale=scale)
+        assert [*report.feature] == [*columns, "(total)"]
+        assert set(report.scale) == {found}
+        assert set(report.method) == {method}
     assert report.note[0] == f"this feature is the facet itself; {FIXED}"
     probability = model.predict_proba(PEOPLE[columns])[:, 1]
     women = (PEOPLE.sex == "F").to_numpy()

@@ -178,6 +178,8 @@ def outputs_of_task(task: Task) -> tuple[RowTable, Outputs]:
 
 def _by_walks(task: Task) -> tuple[RowTable, Outputs]:
     """Outputs of trees by walking down them."""
+    if task.model.encoding is not None:  # it is called on a grid of values, with its steps
+        raise Declined
     trees, rows, scale = task.model.read_trees(), task.rows, task.request.scale
     if trees.categories is not None:
         raise Declined

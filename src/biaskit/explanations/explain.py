@@ -94,7 +94,8 @@ def explain(
         each.
     scale
         ``"raw"`` for the margin, such as log-odds; ``"probability"``; ``"auto"`` for the scale that
-        is exact: a tree ensemble's margin, any other model's own output.
+        is exact: a tree ensemble's or a linear model's margin, also at the end of a pipeline; any
+        other model's own output.
     confidence
         Level of the intervals, between 0 and 1.
     seed

@@ -23,7 +23,7 @@ from biaskit.sources.files.dialect import Dialect
 from biaskit.sources.files.streams import reads_once
 from biaskit.sources.repeats import repeated
 
-__all__ = ["Compared", "Rows"]
+__all__ = ["Compared", "Rows", "pieces"]
 
 # Rows that are explained at a time: their values take 8 bytes for each feature.
 _AT_ONCE = 1 << 16
@@ -75,12 +75,12 @@ class Rows:
     @property
     def few(self) -> Batch:
         """A few of the first rows, which give the shape of the values."""
-        return next(_pieces(self.first, _FEW))
+        return next(pieces(self.first, _FEW))
 
     def batches(self, most: int | None = None) -> Iterator[Batch]:
         """All rows to explain, at most `most` at a time; they can be read once."""
         for batch in itertools.chain([self.first], self._batches):
-            yield from _pieces(batch, batch.rows if most is None else most)
+            yield from pieces(batch, batch.rows if most is None else most)
 
     @property
     def has_background(self) -> bool:
@@ -126,7 +126,7 @@ class Rows:
         roles, key = self._request.roles, self._request.key
         others = [*roles.columns(), *(() if key is None else (key,))]
         found = self._table.batches(self.features, others, {*roles.cuts, *self._numeric})
-        return (piece for batch in found for piece in _pieces(batch, _AT_ONCE) if piece.rows)
+        return (piece for batch in found for piece in pieces(batch, _AT_ONCE) if piece.rows)
 
 
 class _Table:
@@ -270,7 +270,7 @@ def _as_numbers(batches: Iterator[Batch], features: Sequence[str]) -> Iterator[B
         yield replace(batch, columns=made, texts=texts)
 
 
-def _pieces(batch: Batch, most: int) -> Iterator[Batch]:
+def pieces(batch: Batch, most: int) -> Iterator[Batch]:
     """A batch as batches of a bounded size."""
     if batch.rows <= most:
         yield batch

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biaskit.errors import DataError
-from biaskit.explanations.methods.method import Numbers, Task
+from biaskit.explanations.methods.inputs import Numbers
+from biaskit.explanations.methods.method import Task
 from biaskit.explanations.models.ensembles import Ensemble
-from biaskit.explanations.rows import Rows
+from biaskit.explanations.rows import Rows, pieces
 
 if TYPE_CHECKING:
     from biaskit.explanations.forests import ForestValues
@@ -87,8 +88,9 @@ class _Background:
     def __iter__(self) -> Iterator[list[NDArray[np.float64]]]:
         for batch in self._rows.background():
             self.rows += batch.rows
-            if batch.rows:
-                yield self._numbers(batch, "the background")
+            for piece in pieces(batch, self._numbers.at_once(batch.rows)):
+                if piece.rows:
+                    yield self._numbers(piece, "the background")
         if not self.rows:
             raise DataError("the background has no rows; give it at least one")
 

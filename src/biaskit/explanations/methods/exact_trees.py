@@ -8,7 +8,8 @@ from biaskit.errors import RolesError
 from biaskit.explanations.attributions import About
 from biaskit.explanations.declined import Declined
 from biaskit.explanations.methods.compared import values_of
-from biaskit.explanations.methods.method import Numbers, Task, Values
+from biaskit.explanations.methods.inputs import Numbers
+from biaskit.explanations.methods.method import Task, Values
 from biaskit.explanations.models.ensembles import TreeModel
 from biaskit.explanations.models.model import chosen_outputs
 from biaskit.explanations.outputs import Walked, refuse_other_outputs, spread
@@ -16,6 +17,8 @@ from biaskit.sources.batches import Batch
 
 __all__ = ["ExactTrees"]
 
+# Rows that are explained at a time.
+_AT_ONCE = 1 << 16
 # Sums of tables differ from sums of leaves only by rounding.
 _ROUNDING = 1e-9
 
@@ -23,12 +26,11 @@ _ROUNDING = 1e-9
 class ExactTrees:
     """Exact values of the margin of trees, or of a probability that they add up to."""
 
-    at_once = 1 << 16
-
     def __init__(self, task: Task):
         trees = task.model.read_trees()
         _refuse_scale(task.request.scale, trees)
         self._numbers = Numbers(task)
+        self.at_once = self._numbers.at_once(_AT_ONCE)
         names = [*trees.outputs]
         self._chosen = chosen_outputs(names, task.request.output_class)
         ensembles = [*trees.outputs.values()]

@@ -8,13 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biaskit.explanations.attributions import About
-from biaskit.explanations.floats import RowTable, matrix
 from biaskit.explanations.models.model import Model
 from biaskit.explanations.request import Request
 from biaskit.explanations.rows import Rows
 from biaskit.sources.batches import Batch
 
-__all__ = ["FEW_AT_ONCE", "Method", "Numbers", "Task", "Values"]
+__all__ = ["FEW_AT_ONCE", "Method", "Task", "Values"]
 
 #: Rows explained at a time by slow methods, so that progress shows.
 FEW_AT_ONCE = 2_000
@@ -33,24 +32,6 @@ class Task(NamedTuple):
     def why(self) -> str:
         """The reasons in one line."""
         return "; ".join(self.reasons)
-
-
-class Numbers:
-    """Columns of batches as the numbers that a model's trees compare.
-
-    Where the model stores categories, a category becomes its code in the training data.
-    """
-
-    def __init__(self, task: Task):
-        self._features, self._categories = task.rows.features, task.model.read_trees().categories
-        if self._categories is not None:
-            self._table = RowTable(self._features, task.rows.first)
-
-    def __call__(self, batch: Batch, where: str) -> list[NDArray[np.float64]]:
-        """Columns of a batch, in the order of the features, NaN where a value is missing."""
-        if self._categories is None:
-            return matrix(batch, self._features, where)
-        return [*self._table.codes(self._table.rows(batch), self._categories).T]
 
 
 class Values(NamedTuple):

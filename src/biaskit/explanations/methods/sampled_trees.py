@@ -6,7 +6,8 @@ import numpy as np
 
 from biaskit.explanations.attributions import About
 from biaskit.explanations.declined import Declined
-from biaskit.explanations.methods.method import FEW_AT_ONCE, Numbers, Task, Values
+from biaskit.explanations.methods.inputs import Numbers
+from biaskit.explanations.methods.method import FEW_AT_ONCE, Task, Values
 from biaskit.explanations.models.model import chosen_outputs
 from biaskit.explanations.outputs import Walked
 from biaskit.sources.batches import Batch

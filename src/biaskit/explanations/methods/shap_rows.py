@@ -14,10 +14,9 @@ from biaskit.explanations.declined import Declined
 from biaskit.explanations.floats import RowTable
 from biaskit.explanations.methods.method import FEW_AT_ONCE, Task, Values
 from biaskit.explanations.models.model import chosen_outputs
-from biaskit.explanations.rows import Rows
 from biaskit.sources.batches import Batch
 
-__all__ = ["ShapRows", "imported_shap", "row_table"]
+__all__ = ["ShapRows", "imported_shap"]
 
 # Most features for which all subsets are evaluated; for more, orders are sampled.
 _FEW_FEATURES = 10
@@ -33,12 +32,6 @@ def imported_shap() -> Any:
     return shap
 
 
-def row_table(rows: Rows) -> RowTable:
-    """Table of the rows and of those that they are compared with, in the types of the latter."""
-    like = rows.compared.batch if rows.has_background else rows.first
-    return RowTable(rows.features, like)
-
-
 class ShapRows:
     """Values of any model that can be called, by shap's Exact or Permutation explainer."""
 
@@ -49,7 +42,8 @@ class ShapRows:
         if outputs_of is None:
             raise Declined
         drawn, whence = rows.compared
-        self._table = row_table(rows)
+        # In the types of the rows that are compared with.
+        self._table = RowTable(rows.features, drawn if rows.has_background else rows.first)
         self._background = self._table.rows(drawn)
         outputs = outputs_of(request.scale, self._table, self._background)
         self._outputs = outputs.of

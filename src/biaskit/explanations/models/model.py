@@ -13,6 +13,7 @@ from biaskit.errors import DataError, RolesError, did_you_mean
 from biaskit.explanations.declined import Declined
 from biaskit.explanations.floats import Categories, RowTable
 from biaskit.explanations.models.ensembles import TreeModel
+from biaskit.explanations.pipelines.encoding import Encoding
 
 __all__ = [
     "NO_PROBABILITY",
@@ -100,6 +101,8 @@ class Model:
     contributions: Contributions | None = None
     #: Its formula if it is linear.
     formula: Formula | None = None
+    #: Steps that make, of its columns, those of its trees or its formula; None where it has none.
+    encoding: Encoding | None = None
     #: Its form for shap, if shap supports its trees.
     for_shap: ForShap | None = None
     #: Addition to the text of the method, such as the number of rounds that are used.
@@ -108,7 +111,8 @@ class Model:
     @property
     def is_numeric(self) -> bool:
         """Whether every feature is needed as a number."""
-        return isinstance(self.trees, TreeModel) and self.trees.categories is None
+        trees = self.trees
+        return isinstance(trees, TreeModel) and trees.categories is None and self.encoding is None
 
     def read_trees(self) -> TreeModel:
         """Trees of the model.
