@@ -790,7 +790,13 @@ def examples() -> Iterator[tuple[Any, ...]]:
     whole, long, real = np.zeros(1, np.int32), np.zeros(1, np.int64), np.zeros(1)
     codes, bits, out = np.zeros((1, 1), np.uint16), np.zeros(1, np.uint64), np.zeros((1, 1))
     flags = np.zeros(1, np.uint8)
-    nodes = Nodes(*[whole] * 5, flags, whole, long, bits, real, real)
+    nodes = Nodes(
+        *(whole, whole, whole, whole, whole, flags, whole),
+        long,
+        bits,
+        real,
+        real,
+    )
     places = Places(long, whole, whole, whole, whole, whole, whole, real, real)
     yield lay, whole, nodes, 0, places
     yield against, codes, 0, 0, codes, nodes, places, 0, out

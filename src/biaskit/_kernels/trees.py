@@ -676,7 +676,13 @@ def examples() -> Iterator[tuple[Any, ...]]:
     pairs, codes = np.zeros((1, 1), np.int32), np.zeros((1, 1), np.uint16)
     bits = np.zeros(1, np.uint64)
     flags = np.zeros(1, np.uint8)
-    nodes = Nodes(*[whole] * 5, flags, whole, long, bits, real, real)
+    nodes = Nodes(
+        *(whole, whole, whole, whole, whole, flags, whole),
+        long,
+        bits,
+        real,
+        real,
+    )
     layout = Layout(
         long, pairs, np.zeros((1, 1), np.uint64), long, whole, long, real, long, pairs, real
     )
