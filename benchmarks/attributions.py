@@ -36,7 +36,7 @@ from biaskit.counts.roles import Roles
 from biaskit.explanations.methods.choice import explained
 from biaskit.explanations.models.opening import opened
 from biaskit.explanations.request import Request
-from biaskit.explanations.trees import TreeValues
+from biaskit.explanations.trees.tables import TreeValues
 
 NAMES = [f"x{i}" for i in range(14)]
 PACKAGES = {
@@ -329,7 +329,7 @@ def forests(path: Path | None) -> str:
     import shap
     from sklearn.ensemble import RandomForestClassifier
 
-    from biaskit.explanations.forests import ForestValues
+    from biaskit.explanations.trees.forests import ForestValues
 
     rows, label = adult(path)
     model = RandomForestClassifier(random_state=0, n_jobs=THREADS).fit(rows, label)

@@ -179,8 +179,8 @@ def floor(path: Path, roles: dict[str, Any], repeats: int) -> float:
     from concurrent.futures import ThreadPoolExecutor
 
     from biaskit._kernels import SLACK, jit
-    from biaskit._kernels.chunks import page_body
-    from biaskit._kernels.pages import BODY, PACKED, SIZE
+    from biaskit._kernels.parquet.chunks import page_body
+    from biaskit._kernels.parquet.pages import BODY, PACKED, SIZE
     from biaskit.counts.roles import Roles
     from biaskit.sources.files.ranges import Fetcher
     from biaskit.sources.grids import encoders_of
@@ -224,9 +224,9 @@ def stages(path: Path, roles: dict[str, Any]) -> str:
     """Shares of the time of one thread in each stage, in words."""
     from unittest import mock
 
-    import biaskit._kernels.chunks as chunks
     import biaskit._kernels.joint as joint
-    import biaskit._kernels.planes as planes
+    import biaskit._kernels.parquet.chunks as chunks
+    import biaskit._kernels.parquet.planes as planes
     from biaskit.sources.parquet import chunks as column_chunks
     from biaskit.sources.parquet import dictionaries
 

@@ -32,8 +32,8 @@ from biaskit.explanations.declined import Declined
 from biaskit.explanations.models.ensembles import TreeModel
 from biaskit.explanations.models.lightgbm_text import from_lightgbm
 from biaskit.explanations.models.xgboost_json import from_xgboost, from_xgboost_file
-from biaskit.explanations.tree_walks import TreeOutputs
-from biaskit.explanations.trees import TreeValues
+from biaskit.explanations.trees.tables import TreeValues
+from biaskit.explanations.trees.walks import TreeOutputs
 from biaskit.gate.config import read_config
 from support.carried import page_of, sealed
 

@@ -28,8 +28,9 @@ from sklearn.svm import LinearSVC
 import biaskit
 from biaskit.cli import main
 from biaskit.errors import BiaskitError, DataError, RolesError
-from biaskit.explanations import dependence, forests, samples, trees
+from biaskit.explanations import dependence, samples
 from biaskit.explanations import rows as rows_read
+from biaskit.explanations.trees import forests, tables
 from biaskit.intervals import proportions
 from support import naive_shapley as naive
 
@@ -507,8 +508,8 @@ def test_deep_trees_are_exact(monkeypatch: pytest.MonkeyPatch) -> None:
     model = GradientBoostingClassifier(n_estimators=3).fit(PEOPLE[FEATURES], PEOPLE.hired)
     expected = biaskit.explain(model, PEOPLE, **GAP, background=PEOPLE[:10])
     alone = biaskit.explain(model, PEOPLE, **GAP)
-    monkeypatch.setattr(trees, "MOST_FEATURES", 1)
-    monkeypatch.setattr(trees, "_BITS", 1)
+    monkeypatch.setattr(tables, "MOST_FEATURES", 1)
+    monkeypatch.setattr(tables, "_BITS", 1)
     report = biaskit.explain(model, PEOPLE, **GAP, background=PEOPLE[:10])
     assert report.method[0] == "trees, exact, 10 background rows" == expected.method[0]
     assert report.gap.tolist() == pytest.approx(expected.gap.tolist(), abs=1e-12)
@@ -519,9 +520,9 @@ def test_deep_trees_are_exact(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_tables_and_walks_are_chosen_by_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
     model = GradientBoostingClassifier(n_estimators=3).fit(PEOPLE[FEATURES], PEOPLE.hired)
-    monkeypatch.setattr(trees, "_MOST_RESIDENT", 10)
+    monkeypatch.setattr(tables, "_MOST_RESIDENT", 10)
     made = []
-    for name, values in (("tables", trees.TreeValues), ("walks", forests.ForestValues)):
+    for name, values in (("tables", tables.TreeValues), ("walks", forests.ForestValues)):
         real = values.__init__
         monkeypatch.setattr(
             values,
@@ -544,8 +545,8 @@ def test_a_sample_of_the_background_has_the_wanted_error(monkeypatch: pytest.Mon
     background = pd.concat([PEOPLE] * 20, ignore_index=True)
     rows = PEOPLE[FEATURES][:200]
     exact = biaskit.shap_values(model, rows, background=background)
-    monkeypatch.setattr(trees, "MOST_FEATURES", 1)
-    monkeypatch.setattr(trees, "_BITS", 1)
+    monkeypatch.setattr(tables, "MOST_FEATURES", 1)
+    monkeypatch.setattr(tables, "_BITS", 1)
     drawn = {}
     for wanted in (0.03, 0.02):
         found = biaskit.explain(model, rows, background=background, sampling_error=wanted, seed=3)
@@ -573,7 +574,7 @@ def test_a_sample_of_the_background_has_the_wanted_error(monkeypatch: pytest.Mon
 def test_too_many_thresholds_fall_back(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     expected = biaskit.explain(XGB, PEOPLE, **GAP)
     dependence_expected = biaskit.partial_dependence(XGB, PEOPLE, "tall", scale="probability")
-    monkeypatch.setattr(trees.kernels, "MOST_CODES", 2)
+    monkeypatch.setattr(tables.kernels, "MOST_CODES", 2)
     report = biaskit.explain(XGB, PEOPLE, **GAP)
     assert "more than 2 thresholds" in report.method[0]
     assert report.gap.tolist() == pytest.approx(expected.gap.tolist(), abs=1e-5)
@@ -860,7 +861,7 @@ def test_an_interrupted_run_leaves_no_file(
 ) -> None:
     (folder / "v.parquet").write_bytes(b"as it was")
     calls = []
-    real = trees.TreeValues.__call__
+    real = tables.TreeValues.__call__
 
     def interrupted(self: Any, columns: Any) -> Any:
         calls.append(1)
@@ -869,7 +870,7 @@ def test_an_interrupted_run_leaves_no_file(
         return real(self, columns)
 
     monkeypatch.setattr(rows_read, "_AT_ONCE", 50)
-    monkeypatch.setattr(trees.TreeValues, "__call__", interrupted)
+    monkeypatch.setattr(tables.TreeValues, "__call__", interrupted)
     assert run("--model", "model.json", "--values", "v.parquet", "-o", "gap.csv") == 130
     assert "interrupted" in capsys.readouterr().err
     assert (folder / "v.parquet").read_bytes() == b"as it was"

@@ -62,7 +62,7 @@ def test_nothing_has_grown_too_large() -> None:
 
 
 def test_kernels_take_few_arguments() -> None:
-    for path in (ROOT / "_kernels").glob("*.py"):
+    for path in (ROOT / "_kernels").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.FunctionDef):
                 number = len(node.args.args) + len(node.args.kwonlyargs)

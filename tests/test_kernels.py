@@ -10,15 +10,6 @@ from hypothesis import strategies as st
 from numba import config
 
 from biaskit._kernels import BAD, SLACK
-from biaskit._kernels.hybrid import (
-    hybrid,
-    hybrid_pairs,
-    hybrid_wide,
-    level_bits,
-    packed_codes,
-    spread,
-    spread_wide,
-)
 from biaskit._kernels.joint import (
     ROWS,
     SCRATCH,
@@ -28,7 +19,16 @@ from biaskit._kernels.joint import (
     table_size,
     used,
 )
-from biaskit._kernels.pages import (
+from biaskit._kernels.parquet.hybrid import (
+    hybrid,
+    hybrid_pairs,
+    hybrid_wide,
+    level_bits,
+    packed_codes,
+    spread,
+    spread_wide,
+)
+from biaskit._kernels.parquet.pages import (
     BODY,
     DATA,
     DICTIONARY,
@@ -43,10 +43,10 @@ from biaskit._kernels.pages import (
     VALUES,
     page_table,
 )
-from biaskit._kernels.planes import MASKS, SPARE, plane_bytes, plane_counts
-from biaskit._kernels.snappy import snappy, snappy_literal
-from biaskit._kernels.thrift import STACK, fields, path
-from biaskit._kernels.values import (
+from biaskit._kernels.parquet.planes import MASKS, SPARE, plane_bytes, plane_counts
+from biaskit._kernels.parquet.snappy import snappy, snappy_literal
+from biaskit._kernels.parquet.thrift import STACK, fields, path
+from biaskit._kernels.parquet.values import (
     DOUBLE,
     INT_32,
     INT_64,

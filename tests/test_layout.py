@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from biaskit._kernels import SLACK
-from biaskit._kernels.pages import BODY, FIELDS, LEVELS, PACKED, SIZE, STORED
+from biaskit._kernels.parquet.pages import BODY, FIELDS, LEVELS, PACKED, SIZE, STORED
 from biaskit.sources.parquet import layout
 
 
@@ -20,7 +20,7 @@ def chunk_of(pages: list[bytes], sizes: list[int]) -> tuple[np.ndarray, np.ndarr
     for entry, page, size in zip(table, pages, sizes, strict=True):
         entry[BODY], entry[PACKED], entry[SIZE] = len(source), len(page), size
         source += page + b"head"
-    return np.frombuffer(source + bytes(SLACK), np.uint8), table
+    return np.frombuffer(source + bytes(SLACK), np.uint8).copy(), table
 
 
 def inflated(pages: list[bytes], sizes: list[int], codec: str = "zstd") -> bytes:

@@ -25,7 +25,6 @@ import biaskit
 from biaskit.counts.roles import Roles
 from biaskit.errors import BiaskitError, DataError, RolesError
 from biaskit.explanations import rows as rows_read
-from biaskit.explanations import trees
 from biaskit.explanations.declined import Declined
 from biaskit.explanations.methods.choice import first_that_does, task_of
 from biaskit.explanations.methods.method import Task
@@ -35,7 +34,8 @@ from biaskit.explanations.models.model import Model
 from biaskit.explanations.models.xgboost_json import from_xgboost_file
 from biaskit.explanations.outputs import refuse_other_outputs
 from biaskit.explanations.request import Request
-from biaskit.explanations.tree_walks import TreeOutputs
+from biaskit.explanations.trees import tables
+from biaskit.explanations.trees.walks import TreeOutputs
 from support import naive_shapley as naive
 
 lightgbm = pytest.importorskip("lightgbm")
@@ -443,7 +443,7 @@ def test_a_formula_that_is_not_the_models_is_refused() -> None:
 def test_what_shap_says_of_trees_is_checked(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     model.fit(X, Y)
     alone = biaskit.explain(model, ROWS, **GAP)
-    monkeypatch.setattr(trees.kernels, "MOST_CODES", 2)
+    monkeypatch.setattr(tables.kernels, "MOST_CODES", 2)
     by_shap = biaskit.explain(model, ROWS, **GAP)
     assert by_shap.method[0].startswith("shap's TreeExplainer")
     assert by_shap.gap.tolist() == pytest.approx(alone.gap.tolist())
@@ -465,7 +465,7 @@ def test_what_a_library_says_of_its_trees_is_checked(
     library: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, _ = numbered(library)
-    monkeypatch.setattr(trees.kernels, "MOST_CODES", 2)
+    monkeypatch.setattr(tables.kernels, "MOST_CODES", 2)
     booster = xgboost.Booster if library == "xgboost" else lightgbm.Booster
     real = booster.predict
 
@@ -826,7 +826,7 @@ def test_the_last_rows_are_checked_too(
     model: Any, options: dict[str, Any], method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if options.pop("shap", False):
-        monkeypatch.setattr(trees.kernels, "MOST_CODES", 2)
+        monkeypatch.setattr(tables.kernels, "MOST_CODES", 2)
     model.fit(X, Y)
     found = biaskit.explain(model, LATE[:-60], **GAP, **options)
     assert found.method[0].startswith(method)
@@ -836,7 +836,7 @@ def test_the_last_rows_are_checked_too(
 
 def test_what_a_library_says_of_later_rows_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     model, _ = numbered("xgboost")
-    monkeypatch.setattr(trees.kernels, "MOST_CODES", 2)
+    monkeypatch.setattr(tables.kernels, "MOST_CODES", 2)
     real = xgboost.Booster.predict
     parts: list[Any] = []
 

@@ -14,7 +14,7 @@ import pytest
 
 import biaskit
 from biaskit._kernels import BAD
-from biaskit._kernels.records import FIELDS, Found, Wanted, records
+from biaskit._kernels.text.records import FIELDS, Found, Wanted, records
 from biaskit.errors import BiaskitError
 from biaskit.sources.batches import Ask
 from biaskit.sources.text import lines

@@ -18,7 +18,7 @@ import biaskit
 import fuzz_separated
 from biaskit._kernels import BAD, SLACK
 from biaskit._kernels.distinct import Distinct
-from biaskit._kernels.separated import Form, end_of_rows, separated
+from biaskit._kernels.text.separated import Form, end_of_rows, separated
 from biaskit.errors import DataError
 from biaskit.sources.text.blocks import Blocks
 from biaskit.sources.text.separated import CsvFiles, kernels_pay

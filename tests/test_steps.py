@@ -31,14 +31,14 @@ from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 
 import biaskit
 from biaskit.errors import DataError, RolesError
-from biaskit.explanations.forests import ForestValues
 from biaskit.explanations.methods import inputs
 from biaskit.explanations.models.ensembles import Ensemble
 from biaskit.explanations.models.opening import opened
 from biaskit.explanations.pipelines import encoding
 from biaskit.explanations.pipelines.origins import Origins
-from biaskit.explanations.tree_walks import TreeOutputs, TreeWalks
-from biaskit.explanations.trees import TreeValues
+from biaskit.explanations.trees.forests import ForestValues
+from biaskit.explanations.trees.tables import TreeValues
+from biaskit.explanations.trees.walks import TreeOutputs, TreeWalks
 from support import naive_shapley as naive
 from test_trees import random_ensemble, random_rows, replace_covers
 

@@ -15,16 +15,16 @@ from sklearn import ensemble as sk
 from sklearn import tree as sk_tree
 
 from biaskit.errors import DataError
-from biaskit.explanations import trees as tree_values
 from biaskit.explanations.declined import Declined
-from biaskit.explanations.forests import ForestValues
 from biaskit.explanations.models.ensembles import Ensemble, TreeModel, Trees
 from biaskit.explanations.models.lightgbm_text import from_lightgbm
 from biaskit.explanations.models.opening import opened
 from biaskit.explanations.models.ubjson import from_ubjson
 from biaskit.explanations.models.xgboost_json import from_xgboost, from_xgboost_file
-from biaskit.explanations.tree_walks import TreeWalks
-from biaskit.explanations.trees import TreeValues
+from biaskit.explanations.trees import tables as tree_values
+from biaskit.explanations.trees.forests import ForestValues
+from biaskit.explanations.trees.tables import TreeValues
+from biaskit.explanations.trees.walks import TreeWalks
 from support import naive_shapley as naive
 
 lightgbm = pytest.importorskip("lightgbm")

@@ -42,10 +42,10 @@ for one in said:
 
 def kernels() -> Iterator[Any]:
     """Every kernel that others call."""
-    for module in pkgutil.iter_modules(_kernels.__path__):
-        found = vars(importlib.import_module(f"biaskit._kernels.{module.name}"))
+    for module in pkgutil.walk_packages(_kernels.__path__, "biaskit._kernels."):
+        found = vars(importlib.import_module(module.name))
         for name, one in found.items():
-            is_own = isinstance(one, Dispatcher) and one.py_func.__module__.endswith(module.name)
+            is_own = isinstance(one, Dispatcher) and one.py_func.__module__ == module.name
             if is_own and type(one._cache).__name__ == "Kept" and not name.startswith("_"):
                 yield one
 

@@ -30,9 +30,11 @@ class Warmed(NamedTuple):
 
 def examples() -> Iterator[tuple[Any, tuple[Any, ...]]]:
     """Every kernel, and arguments of the types that it is called with."""
-    for file in sorted(Path(__file__).parent.glob("*.py")):
+    folder = Path(__file__).parent
+    for file in sorted(folder.rglob("*.py")):
         if file.stem != "__init__":
-            module = import_module(f"biaskit._kernels.{file.stem}")
+            name = ".".join(file.relative_to(folder).with_suffix("").parts)
+            module = import_module(f"biaskit._kernels.{name}")
             if module.__name__ != __name__ and hasattr(module, "examples"):
                 for kernel, *given in module.examples():
                     yield kernel, tuple(given)

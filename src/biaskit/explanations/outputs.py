@@ -27,7 +27,7 @@ class Walked:
     """
 
     def __init__(self, trees: TreeModel, chosen: Sequence[int]):
-        from biaskit.explanations.tree_walks import TreeOutputs
+        from biaskit.explanations.trees.walks import TreeOutputs
 
         ensembles = [*trees.outputs.values()]
         self._own, self._chosen = trees.own, [*chosen]

@@ -20,8 +20,8 @@ from biaskit.explanations.models.ensembles import Ensemble
 from biaskit.explanations.rows import Rows, pieces
 
 if TYPE_CHECKING:
-    from biaskit.explanations.forests import ForestValues
-    from biaskit.explanations.trees import Effort, TreeValues
+    from biaskit.explanations.trees.forests import ForestValues
+    from biaskit.explanations.trees.tables import Effort, TreeValues
 
 __all__ = ["values_of"]
 
@@ -47,8 +47,8 @@ def values_of(
     DataError
         The background has no rows.
     """
-    from biaskit.explanations.forests import ForestValues
-    from biaskit.explanations.trees import TreeValues, effort
+    from biaskit.explanations.trees.forests import ForestValues
+    from biaskit.explanations.trees.tables import TreeValues, effort
 
     efforts = [effort(one) for one in ensembles]
     is_small = all(one is not None and one.is_small for one in efforts)
@@ -99,7 +99,7 @@ def _tables_are_faster(
     efforts: Sequence[Effort | None], ensembles: Sequence[Ensemble], background: int, rows: int
 ) -> bool:
     """Whether tables of all ensembles take less time than walks, for so many rows."""
-    from biaskit.explanations.forests import steps_of
+    from biaskit.explanations.trees.forests import steps_of
 
     known = [one for one in efforts if one is not None]
     if len(known) < len(efforts):
@@ -125,7 +125,7 @@ def _draw(ensemble: Ensemble, columns: Columns, wanted: float, rng: np.random.Ge
     greatest mean of a feature's absolute parts. Both are estimated on rows of the background, so
     that they depend on nothing that is explained.
     """
-    from biaskit.explanations.forests import ForestValues, steps_of
+    from biaskit.explanations.trees.forests import ForestValues, steps_of
 
     n = len(columns[0])
     most = max(_TRIED, int(_MOST_STEPS / max(steps_of(ensemble), 1.0)))

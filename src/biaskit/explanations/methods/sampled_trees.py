@@ -25,7 +25,7 @@ class SampledTrees:
     at_once = FEW_AT_ONCE
 
     def __init__(self, task: Task):
-        from biaskit.explanations.tree_walks import TreeWalks
+        from biaskit.explanations.trees.walks import TreeWalks
 
         request, rows, trees = task.request, task.rows, task.model.read_trees()
         logistic = request.scale == "probability" and trees.is_log_odds

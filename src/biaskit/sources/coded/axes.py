@@ -72,7 +72,7 @@ def planes_of(place: NDArray[np.intp], width: int, rows: int, first: int, start:
     first, start
         Word at which the planes start, and the byte from which on codes may be made of them.
     """
-    from biaskit._kernels.planes import SPARE
+    from biaskit._kernels.parquet.planes import SPARE
 
     stride = (rows + 63) // 64 + SPARE
     planes = tuple(first + bit * stride for bit in reversed(range(width)))
@@ -138,7 +138,7 @@ def joint(
 
     Where rows are weighted, the sums of their weights and of the squares of those follow.
     """
-    from biaskit._kernels.planes import MOST_BITS
+    from biaskit._kernels.parquet.planes import MOST_BITS
 
     bits = sum(len(axis.planes) for axis in axes)
     digits = sum(len(axis.starts) for axis in axes if not axis.planes)
@@ -155,7 +155,7 @@ def joint(
 
 
 def _counted_planes(planes: list[int], codes: Codes, rows: int) -> NDArray[np.int64]:
-    from biaskit._kernels.planes import MASKS, plane_counts
+    from biaskit._kernels.parquet.planes import MASKS, plane_counts
 
     counts = np.zeros(1 << len(planes), np.int64)
     starts = np.array(planes, np.int64)
@@ -198,7 +198,7 @@ def _made_digits(
 
     As many adjacent columns in planes as a byte can hold become one digit.
     """
-    from biaskit._kernels.planes import MOST_BITS, plane_bytes
+    from biaskit._kernels.parquet.planes import MOST_BITS, plane_bytes
 
     starts: list[int] = []
     sizes: list[int] = []

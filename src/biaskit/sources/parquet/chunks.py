@@ -41,7 +41,7 @@ from biaskit.sources.parquet.pages import of_another_length
 from biaskit.sources.parquet.scratch import Room
 
 if TYPE_CHECKING:
-    from biaskit._kernels.pages import Pages, Scratch
+    from biaskit._kernels.parquet.pages import Pages, Scratch
 
 __all__ = ["Chunks"]
 
@@ -79,7 +79,7 @@ class _Chunk(NamedTuple):
     @property
     def entries(self) -> int:
         """Number of entries of its dictionary, if it has one."""
-        from biaskit._kernels.pages import SIZE, VALUES
+        from biaskit._kernels.parquet.pages import SIZE, VALUES
 
         entries, size = self.table[0, [VALUES, SIZE]].tolist()
         if entries > size + 1:
@@ -92,7 +92,7 @@ class _Chunk(NamedTuple):
 
     def pages(self, table: NDArray[np.int64]) -> Pages:
         """Some of its pages, as the kernels take them."""
-        from biaskit._kernels.pages import Pages
+        from biaskit._kernels.parquet.pages import Pages
 
         return Pages(self.source, table, self.codec == _SNAPPY, self.leaf.optional)
 
@@ -177,7 +177,7 @@ class Chunks:
         Integers of more than 53 bits are rounded as Arrow does.
         """
         from biaskit._kernels import SLACK
-        from biaskit._kernels.values import chunk_values
+        from biaskit._kernels.parquet.values import chunk_values
 
         chunk = self._content(number, column, room)
         leaf, rows, done = chunk.leaf, chunk.rows, chunk.coded_rows
@@ -214,7 +214,7 @@ class Chunks:
 
     def _chunk(self, number: int, column: str, room: Room) -> _Chunk:
         """Column chunk as stored in the file, once its headers show that it is supported."""
-        from biaskit._kernels.pages import DICTIONARY, ENCODING, KIND
+        from biaskit._kernels.parquet.pages import DICTIONARY, ENCODING, KIND
 
         rows, chunks = self._group(number)
         leaf = self._leaves[column]
@@ -288,8 +288,8 @@ class Chunks:
     def _bins(self, chunk: _Chunk, room: Room) -> NDArray[Any]:
         """Bins of a dictionary of numbers, read as a page of values, and of a missing one."""
         from biaskit._kernels import SLACK
-        from biaskit._kernels.pages import DATA, ENCODING, KIND
-        from biaskit._kernels.values import chunk_places
+        from biaskit._kernels.parquet.pages import DATA, ENCODING, KIND
+        from biaskit._kernels.parquet.values import chunk_places
 
         kind, edges = self._cut(chunk.leaf)
         table = chunk.table[:1].copy()
@@ -314,7 +314,7 @@ class Chunks:
         self, chunk: _Chunk, room: Room, codes: Codes, start: int, first: int
     ) -> Axis | None:
         """Codes of a chunk with few values and none missing; None for others."""
-        from biaskit._kernels.planes import MOST_WIDTH, SPARE, chunk_planes
+        from biaskit._kernels.parquet.planes import MOST_WIDTH, SPARE, chunk_planes
 
         leaf, rows = chunk.leaf, chunk.rows
         is_boolean = leaf.physical == "BOOLEAN"
@@ -337,7 +337,7 @@ class Chunks:
         self, chunk: _Chunk, room: Room, pairs: NDArray[np.uint16], start: int
     ) -> Axis | None:
         """Codes of two bytes of a chunk with none missing; None for others."""
-        from biaskit._kernels.chunks import chunk_pairs
+        from biaskit._kernels.parquet.chunks import chunk_pairs
 
         leaf, rows = chunk.leaf, chunk.rows
         if chunk.coded < len(chunk.table) or self._encoders[leaf.column].keep:
@@ -359,7 +359,7 @@ class Chunks:
     def _dictionary(self, chunk: _Chunk, room: Room) -> bytes:
         """Content of a chunk's dictionary page."""
         from biaskit._kernels import SLACK
-        from biaskit._kernels.pages import SIZE
+        from biaskit._kernels.parquet.pages import SIZE
 
         page = room.page.of(int(chunk.table[0, SIZE]) + SLACK)
         return content_of(chunk.source, chunk.table[0], chunk.codec == _SNAPPY, page)
@@ -372,7 +372,7 @@ class Chunks:
         The codes of the rows are bytes in the buffer from `start` on, or, if entries are many, in
         the scratch memory's `wide`.
         """
-        from biaskit._kernels.chunks import chunk_codes
+        from biaskit._kernels.parquet.chunks import chunk_codes
 
         table, rows, entries = chunk.table[: chunk.coded], chunk.coded_rows, chunk.entries
         is_wide = entries > _MOST_ENTRIES
@@ -385,7 +385,7 @@ class Chunks:
 
     def _in_pages(self, chunk: _Chunk, room: Room, buffer: NDArray[np.uint8], start: int) -> Axis:
         """Codes of the rows of a chunk, some of whose pages hold plain values."""
-        from biaskit._kernels.values import BOOLEAN, chunk_places
+        from biaskit._kernels.parquet.values import BOOLEAN, chunk_places
 
         leaf, encoder = chunk.leaf, self._encoders[chunk.leaf.column]
         kind, edges = self._cut(leaf)

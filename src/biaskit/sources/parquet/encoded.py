@@ -211,7 +211,7 @@ class _Counter:
     def _axes(self, number: int, rows: int, room: Room) -> tuple[dict[str, Axis], Codes]:
         """Axes of the counted columns, and their codes."""
         from biaskit._kernels import SLACK
-        from biaskit._kernels.planes import MOST_WIDTH, SPARE
+        from biaskit._kernels.parquet.planes import MOST_WIDTH, SPARE
 
         columns = [column for column in self._own if column != self._weight]
         stride, words = rows + SLACK, (rows + 63) // 64 + SPARE

@@ -102,7 +102,7 @@ _CHUNK_TYPES = np.array([*(type_ for _, type_ in _CHUNK_FIELDS), *[NONE] * len(_
 @cache
 def _wanted() -> NDArray[np.int64]:
     """Fields of the footer that are used, as the kernel names them."""
-    from biaskit._kernels.thrift import path
+    from biaskit._kernels.parquet.thrift import path
 
     fields = (*(ids for ids, _ in _CHUNK_FIELDS), *_OTHER_FIELDS)
     made = np.array([path(*ids) for ids in fields], np.int64)
@@ -119,7 +119,7 @@ def footer_of(data: Bytes, groups: int, levels: Sequence[tuple[int, int]]) -> Fo
     The numbers are read here and not through pyarrow, which aborts the process where a column's
     metadata are contradictory.
     """
-    from biaskit._kernels.thrift import STACK, fields
+    from biaskit._kernels.parquet.thrift import STACK, fields
 
     size = data.size
     tail = bytes(data.read(size - 8, 8))
@@ -164,8 +164,8 @@ def pages_of(
     source: NDArray[np.uint8], length: int, rows: int, room: Room, where: str
 ) -> tuple[NDArray[np.int64], list[int]]:
     """Table of a chunk's pages, and what holds of all of them, as `page_table` has it."""
-    from biaskit._kernels.pages import FACTS, FIELDS, MOST_EVENTS, OTHER_ROWS, page_table
-    from biaskit._kernels.thrift import STACK
+    from biaskit._kernels.parquet.pages import FACTS, FIELDS, MOST_EVENTS, OTHER_ROWS, page_table
+    from biaskit._kernels.parquet.thrift import STACK
 
     stack = room.stack.of(STACK)
     events = room.events.of(3 * MOST_EVENTS)[: 3 * MOST_EVENTS].reshape(-1, 3)
@@ -190,8 +190,8 @@ def content_of(
     source: NDArray[np.uint8], entry: NDArray[np.int64], is_snappy: bool, page: NDArray[np.uint8]
 ) -> bytes:
     """Content of the dictionary page."""
-    from biaskit._kernels.chunks import page_body
-    from biaskit._kernels.pages import BODY, PACKED, SIZE
+    from biaskit._kernels.parquet.chunks import page_body
+    from biaskit._kernels.parquet.pages import BODY, PACKED, SIZE
 
     size = int(entry[SIZE])
     if size == 0:
@@ -205,8 +205,8 @@ def content_of(
 def inflated(source: NDArray[np.uint8], table: NDArray[np.int64], codec: str) -> NDArray[np.uint8]:
     """Chunk whose pages are decompressed; the table then describes it."""
     from biaskit._kernels import SLACK
-    from biaskit._kernels.pages import BODY, LEVELS, PACKED, SIZE, STORED
-    from biaskit._kernels.snappy import frames_fit
+    from biaskit._kernels.parquet.pages import BODY, LEVELS, PACKED, SIZE, STORED
+    from biaskit._kernels.parquet.snappy import frames_fit
 
     body, levels, packed, size = (table[:, i].copy() for i in (BODY, LEVELS, PACKED, SIZE))
     if np.any((levels < 0) | (levels > packed) | (levels > size)):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from biaskit._kernels.pages import Scratch
+    from biaskit._kernels.parquet.pages import Scratch
 
 __all__ = ["Buffer", "Room"]
 
@@ -64,7 +64,7 @@ class Room:
         Codes have four bytes where they are `wide`.
         """
         from biaskit._kernels import SLACK
-        from biaskit._kernels.pages import Scratch
+        from biaskit._kernels.parquet.pages import Scratch
 
         rows = longest + SLACK
         return Scratch(

@@ -24,7 +24,7 @@ from biaskit.sources.files.local import LocalBytes
 from biaskit.sources.text.texts import OpenText
 
 if TYPE_CHECKING:
-    from biaskit._kernels.separated import Form
+    from biaskit._kernels.text.separated import Form
 
 __all__ = ["Blocks", "Columns"]
 
@@ -92,7 +92,7 @@ class _Room:
 
     def count(self, text: NDArray[np.uint8], size: int, form: Form) -> int:
         """Rows of a block, whose codes are written; a negative number if Arrow must read it."""
-        from biaskit._kernels.separated import separated
+        from biaskit._kernels.text.separated import separated
 
         return separated(text, size, form, self.distinct, self.ends, self.codes)
 
@@ -145,7 +145,7 @@ class Blocks:
     def __init__(
         self, file: OpenText, columns: Columns, ask: Ask, done: Callable[[int], float | None]
     ):
-        from biaskit._kernels.separated import Form
+        from biaskit._kernels.text.separated import Form
 
         self._file, self._columns, self._done = file, columns, done
         self._numeric = ask.numeric
@@ -190,7 +190,7 @@ class Blocks:
 
     def _blocks(self) -> Iterator[_Block]:
         from biaskit._kernels import SLACK
-        from biaskit._kernels.separated import end_of_rows
+        from biaskit._kernels.text.separated import end_of_rows
 
         stream = self._file.text()
         left, is_first, is_last = np.empty(0, np.uint8), True, False

@@ -142,7 +142,7 @@ class OnLines(io.RawIOBase):
     """
 
     def __init__(self, stream: Any, origin: Origin):
-        from biaskit._kernels.documents import STATE
+        from biaskit._kernels.text.documents import STATE
 
         self._stream = stream
         self._origin = origin
@@ -155,7 +155,7 @@ class OnLines(io.RawIOBase):
 
     def readinto(self, place: Any) -> int:
         """Number of bytes that were put into a place; 0 after the document."""
-        from biaskit._kernels.documents import AT, RECORDS, put_on_lines
+        from biaskit._kernels.text.documents import AT, RECORDS, put_on_lines
 
         size = int(self._stream.readinto(place))
         text = np.frombuffer(place, np.uint8)

@@ -24,7 +24,7 @@ from biaskit.sources.text.records import NOWHERE, Columns, Origin, names_in, rec
 from biaskit.sources.text.whole_lines import SPARE, Block
 
 if TYPE_CHECKING:
-    from biaskit._kernels.records import Found
+    from biaskit._kernels.text.records import Found
 
 __all__ = ["Kernel", "Tables", "kernels_pay"]
 
@@ -62,7 +62,7 @@ def kernels_pay(size: int) -> bool:
     choice = kernels_choice()
     if choice == "never" or not kernels_run():
         return False
-    is_loaded = "biaskit._kernels.records" in sys.modules
+    is_loaded = "biaskit._kernels.text.records" in sys.modules
     return choice == "always" or size >= (_CROSSOVER_LOADED if is_loaded else _CROSSOVER)
 
 
@@ -78,7 +78,7 @@ class Kernel:
     """
 
     def __init__(self, ask: Ask, origin: Origin):
-        from biaskit._kernels.records import Wanted
+        from biaskit._kernels.text.records import Wanted
 
         self._ask = ask
         self._origin = origin
@@ -111,7 +111,7 @@ class Kernel:
         DataError
             A column is not what its role needs.
         """
-        from biaskit._kernels.records import records, survey
+        from biaskit._kernels.text.records import records, survey
 
         lines, is_ascii = survey(block.text, block.size)
         is_large = block.size >= _LARGE or lines * len(self._ask.columns) > _CELLS
@@ -124,7 +124,7 @@ class Kernel:
     @contextmanager
     def _room(self, lines: int) -> Iterator[Found]:
         """Arrays for what is found in some lines, possibly reused from another block."""
-        from biaskit._kernels.records import FIELDS, Found
+        from biaskit._kernels.text.records import FIELDS, Found
 
         try:
             found = self._rooms.get_nowait()
@@ -155,7 +155,7 @@ class Kernel:
             self._rooms.put(found)
 
     def _made(self, block: Block, found: Found, rows: int) -> Columns | Tables | None:
-        from biaskit._kernels.records import ABSENT, FIRST, FRACTION, LINES, ODD
+        from biaskit._kernels.text.records import ABSENT, FIRST, FRACTION, LINES, ODD
 
         try:
             first, added = self._odd(block, found, rows)
@@ -195,7 +195,7 @@ class Kernel:
 
         They get the codes after those of the distinct values.
         """
-        from biaskit._kernels.records import ABSENT, ODD, SIZE
+        from biaskit._kernels.text.records import ABSENT, ODD, SIZE
 
         first = None
         added: list[list[Any]] = [[] for _ in self._ask.columns]
@@ -306,7 +306,7 @@ class _Counts:
 
 def _distinct(block: Block, found: Found, place: int) -> list[Any]:
     """Value of each code of a column."""
-    from biaskit._kernels.records import SIZE
+    from biaskit._kernels.text.records import SIZE
 
     size = found.columns[place, SIZE]
     spans = zip(found.starts[place, :size].tolist(), found.ends[place, :size].tolist(), strict=True)
@@ -328,7 +328,7 @@ def _array_of(
     """
     import pyarrow as pa
 
-    from biaskit._kernels.records import NUMBER
+    from biaskit._kernels.text.records import NUMBER
 
     is_number = np.equal(codes, NUMBER)
     has_numbers = numbers is not None and bool(is_number.any())

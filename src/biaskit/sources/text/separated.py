@@ -45,7 +45,7 @@ def kernels_pay(size: int) -> bool:
     choice = kernels_choice()
     if choice == "never" or not kernels_run():
         return False
-    is_loaded = "biaskit._kernels.separated" in sys.modules
+    is_loaded = "biaskit._kernels.text.separated" in sys.modules
     return choice == "always" or size >= (_CROSSOVER_LOADED if is_loaded else _CROSSOVER)
 
 

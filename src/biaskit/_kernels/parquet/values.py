@@ -20,9 +20,17 @@ from biaskit._kernels import (
     poke,
     uint64,
 )
-from biaskit._kernels.chunks import IN_PAGE, little, page_parts
-from biaskit._kernels.hybrid import hybrid, spread
-from biaskit._kernels.pages import DICTIONARY, ENCODING, FIELDS, KIND, VALUES, Pages, Scratch
+from biaskit._kernels.parquet.chunks import IN_PAGE, little, page_parts
+from biaskit._kernels.parquet.hybrid import hybrid, spread
+from biaskit._kernels.parquet.pages import (
+    DICTIONARY,
+    ENCODING,
+    FIELDS,
+    KIND,
+    VALUES,
+    Pages,
+    Scratch,
+)
 
 __all__ = [
     "BOOLEAN",

@@ -36,7 +36,7 @@ from biaskit._kernels import (
     lowest,
     uint64,
 )
-from biaskit._kernels.trees import MISSING_CODE, Nodes, goes_left
+from biaskit._kernels.models.trees import MISSING_CODE, Nodes, goes_left
 
 __all__ = ["Places", "Trees", "against", "examples", "lay", "margins", "path_dependent", "walk"]
 
@@ -610,6 +610,9 @@ class Trees(NamedTuple):
 
     roots: Any
     nodes: Nodes
+    #: Columns by the feature that they are made of, and where those of each feature start, int64.
+    columns: Any
+    starts: Any
     #: What the leaves are added to.
     base: float
     #: Whether the output is the logistic function of the sum.
@@ -694,7 +697,7 @@ def walk(
     Parameters
     ----------
     rows, background
-        Codes, uint16, shapes ``(rows, features)`` and ``(background rows, features)``.
+        Codes, uint16, shapes ``(rows, columns)`` and ``(background rows, columns)``.
     start, stop
         Which of the rows.
     used
@@ -713,17 +716,23 @@ def walk(
     int
         `stop`, or `BAD`.
     """
-    n, features = rows.shape
-    k = background.shape[0]
+    n, columns = rows.shape
+    k, features = background.shape[0], trees.starts.size - 1
     nodes, roots = trees.nodes, trees.roots
     left, right, feature = nodes.left, nodes.right, nodes.feature
     size = left.size
-    if not 0 <= start <= stop <= n or background.shape[1] != features or k == 0:
+    if not 0 <= start <= stop <= n or background.shape[1] != columns or k == 0:
         return BAD
     if out.shape != (features + 1, n) or noise.shape != (features + 1, n):
         return BAD
     for f in used:
         if f < 0 or f >= features:
+            return BAD
+    for column in trees.columns:
+        if column < 0 or column >= columns:
+            return BAD
+    for f in range(features):
+        if not 0 <= trees.starts[f] <= trees.starts[f + 1] <= trees.columns.size:
             return BAD
     for node in range(size):
         if left[node] >= 0 and (
@@ -731,14 +740,14 @@ def walk(
             or right[node] < 0
             or right[node] >= size
             or feature[node] < 0
-            or feature[node] >= features
+            or feature[node] >= columns
         ):
             return BAD
     for root in roots:
         if root < 0 or root >= size:
             return BAD
     order = used.copy()
-    now = np.empty(features, dtype=np.uint16)
+    now = np.empty(columns, dtype=np.uint16)
     once = np.empty((2, features))
     for i in range(start, stop):
         order[:] = used
@@ -760,9 +769,12 @@ def walk(
                 before = first
                 for j in range(order.size):
                     f = order[j] if turn == 0 else order[order.size - 1 - j]
-                    if now[f] == rows[i, f]:
+                    changes = False
+                    for c in trees.columns[trees.starts[f] : trees.starts[f + 1]]:
+                        if now[c] != rows[i, c]:
+                            now[c], changes = rows[i, c], True
+                    if not changes:
                         continue
-                    now[f] = rows[i, f]
                     after = _one_output(now, trees)
                     once[turn, f] = after - before
                     before = after
@@ -777,10 +789,17 @@ def examples() -> Iterator[tuple[Any, ...]]:
     """Each kernel, and arguments of the types that it is called with."""
     whole, long, real = np.zeros(1, np.int32), np.zeros(1, np.int64), np.zeros(1)
     codes, bits, out = np.zeros((1, 1), np.uint16), np.zeros(1, np.uint64), np.zeros((1, 1))
-    nodes = Nodes(whole, whole, whole, whole, whole, np.zeros(1, np.uint8), long, bits, real, real)
+    flags = np.zeros(1, np.uint8)
+    nodes = Nodes(
+        *(whole, whole, whole, whole, whole, flags, whole),
+        long,
+        bits,
+        real,
+        real,
+    )
     places = Places(long, whole, whole, whole, whole, whole, whole, real, real)
     yield lay, whole, nodes, 0, places
     yield against, codes, 0, 0, codes, nodes, places, 0, out
     yield path_dependent, codes, 0, 0, nodes, places, real, real, 0, out
     yield margins, codes, 0, 0, whole, nodes, real
-    yield walk, codes, 0, 0, codes, long, 0, Trees(whole, nodes, 0.0, True), out, out
+    yield walk, codes, 0, 0, codes, long, 0, Trees(whole, nodes, long, long, 0.0, True), out, out

@@ -1,7 +1,8 @@
 """Shapley values of deep trees: exact, whatever the number of features on the way to a leaf.
 
-Tables of patterns (`biaskit.explanations.trees`) double with each feature on the way. Here each row
-walks down the trees (`biaskit._kernels.forests`): alone, or with every background row.
+Tables of patterns (`biaskit.explanations.trees.tables`) double with each feature on the way. Here
+each row walks down the trees (`biaskit._kernels.models.forests`): alone, or with every background
+row.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from biaskit._kernels import forests as kernels
+from biaskit._kernels.models import forests as kernels
 from biaskit.explanations.declined import Declined
 from biaskit.explanations.models.ensembles import UNREACHED, Ensemble
-from biaskit.explanations.trees import Codes, in_threads, refuse_unfit
+from biaskit.explanations.trees.codes import Codes, in_threads, refuse_unfit
 
 __all__ = ["ForestValues", "steps_of"]
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from biaskit._kernels import BAD, SLACK, fits, inner, int64, jit, peek, poke
-from biaskit._kernels.thrift import varint
+from biaskit._kernels.parquet.thrift import varint
 
 __all__ = ["examples", "frames_fit", "snappy", "snappy_literal"]
 

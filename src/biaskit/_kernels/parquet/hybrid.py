@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biaskit._kernels import BAD, SLACK, fits, inner, int64, ones, peek, poke, uint64
-from biaskit._kernels.thrift import varint
+from biaskit._kernels.parquet.thrift import varint
 
 __all__ = [
     "append",

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from biaskit._kernels import forests as kernels
+from biaskit._kernels.models import forests as kernels
 from biaskit.explanations.models.ensembles import Ensemble
-from biaskit.explanations.trees import Codes, in_threads, refuse_unfit
+from biaskit.explanations.trees.codes import Codes, in_threads, refuse_unfit
 
 __all__ = ["TreeOutputs", "TreeWalks"]
 

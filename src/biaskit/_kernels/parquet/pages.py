@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from biaskit._kernels import BAD, jit
-from biaskit._kernels.thrift import (
+from biaskit._kernels.parquet.thrift import (
     EVENT,
     FALSE,
     INT_32,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from biaskit._kernels import BAD, SLACK, fits, inner, int64, jit
-from biaskit._kernels.hybrid import (
+from biaskit._kernels.parquet.hybrid import (
     hybrid,
     hybrid_pairs,
     hybrid_wide,
@@ -16,7 +16,7 @@ from biaskit._kernels.hybrid import (
     spread,
     spread_wide,
 )
-from biaskit._kernels.pages import (
+from biaskit._kernels.parquet.pages import (
     BODY,
     DATA,
     DATA_2,
@@ -33,7 +33,7 @@ from biaskit._kernels.pages import (
     Pages,
     Scratch,
 )
-from biaskit._kernels.snappy import snappy, snappy_literal
+from biaskit._kernels.parquet.snappy import snappy, snappy_literal
 
 __all__ = [
     "IN_PAGE",

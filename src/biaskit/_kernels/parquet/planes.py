@@ -11,9 +11,17 @@ from typing import Any
 import numpy as np
 
 from biaskit._kernels import BAD, SLACK, fits, inner, int64, jit, ones, peek, poke, uint64
-from biaskit._kernels.chunks import IN_PAGE, little, page_parts
-from biaskit._kernels.hybrid import append, packed_codes
-from biaskit._kernels.pages import DICTIONARY, ENCODING, FIELDS, KIND, VALUES, Pages, Scratch
+from biaskit._kernels.parquet.chunks import IN_PAGE, little, page_parts
+from biaskit._kernels.parquet.hybrid import append, packed_codes
+from biaskit._kernels.parquet.pages import (
+    DICTIONARY,
+    ENCODING,
+    FIELDS,
+    KIND,
+    VALUES,
+    Pages,
+    Scratch,
+)
 
 __all__ = [
     "MASKS",

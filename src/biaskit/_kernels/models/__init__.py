@@ -1,0 +1,1 @@
+"""Kernels of models: outputs and Shapley values of decision trees."""
