@@ -129,11 +129,11 @@ def test_explain_reads_standard_input(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    (tmp_path / "scores.py").write_text("def score(rows):\n    return 2.0 * rows['y']\n")
+    (tmp_path / "doubled.py").write_text("def score(rows):\n    return 2.0 * rows['y']\n")
     (tmp_path / "rows.csv").write_bytes(TEXT)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    call = ["explain", "-", "--input-format", "csv", "--model", "scores:score", "--features", "y"]
+    call = ["explain", "-", "--input-format", "csv", "--model", "doubled:score", "--features", "y"]
     call += ["--facet", "sex", "--background"]
     piped(TEXT)
     assert main([*call, "rows.csv"]) == 0, capsys.readouterr().err

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn import ensemble as sk
 from sklearn import tree as sk_tree
@@ -86,6 +86,8 @@ def random_rows(rng: np.random.Generator, rows: int, features: int) -> np.ndarra
     rows=st.integers(1, 4),
     bits=st.sampled_from([1, 3, 8]),
 )
+# A column whose only split has an empty set.
+@example(seed=2_999_324, features=6, trees=1, depth=3, rows=1, bits=1)
 def test_values_are_those_of_the_definition(
     seed: int, features: int, trees: int, depth: int, rows: int, bits: int
 ) -> None:

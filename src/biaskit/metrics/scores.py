@@ -24,7 +24,7 @@ def auc(positive: NDArray[Any], negative: NDArray[Any]) -> NDArray[np.float64]:
     `positive` and `negative` have rows by bin on their last axis.
 
     >>> auc(np.array([0, 1, 3]), np.array([2, 1, 1])).item()
-    0.75
+    0.8125
     """
     below = np.cumsum(negative, axis=-1) - negative
     wins = (positive * (below + negative / 2)).sum(axis=-1)

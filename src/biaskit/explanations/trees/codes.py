@@ -41,6 +41,8 @@ class Codes:
         )
         set_at, members = _members(ensemble, self._thresholds)
         inner = ensemble.left >= 0
+        # A split by an empty set has no threshold, and yet sends missing values to a side.
+        self._is_split = np.isin(np.arange(len(ensemble.features)), ensemble.feature[inner])
         origin = np.zeros(len(inner), dtype=np.int32)
         origin[inner] = ensemble.origins.of[ensemble.feature[inner]]
         #: The trees, with the largest code that goes left at each node.
@@ -61,8 +63,7 @@ class Codes:
     @property
     def used(self) -> NDArray[np.int64]:
         """Features that at least one split is made of."""
-        splits = [len(found) > 0 for found in self._thresholds]
-        return np.unique(self._ensemble.origins.of[splits]).astype(np.int64)
+        return np.unique(self._ensemble.origins.of[self._is_split]).astype(np.int64)
 
     def __call__(self, columns: Sequence[NDArray[Any]], threads: int) -> NDArray[np.uint16]:
         """Codes of some rows, shape ``(columns, rows)``; of a column in no split, all 0."""
@@ -70,11 +71,12 @@ class Codes:
         codes = np.zeros((len(columns), rows), dtype=np.uint16)
 
         def encode(start: int, stop: int) -> None:
-            for feature, (column, cuts) in enumerate(zip(columns, self._thresholds, strict=True)):
-                if len(cuts):
-                    values = self._as_compared(feature, column[start:stop])
-                    into = codes[feature, start:stop]
-                    refuse_unfit(kernels.encode(values, cuts, 0, stop - start, into))
+            for feature in np.flatnonzero(self._is_split).tolist():
+                values = self._as_compared(feature, columns[feature][start:stop])
+                into = codes[feature, start:stop]
+                refuse_unfit(
+                    kernels.encode(values, self._thresholds[feature], 0, stop - start, into)
+                )
 
         in_threads(encode, rows, threads)
         return codes
