@@ -11,13 +11,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biaskit.counts.edges import Edges
-from biaskit.counts.levels import MISSING, Level, to_json
-from biaskit.counts.roles import AXES
+from biaskit.counts.facets import Facet
+from biaskit.counts.levels import MISSING, Level, from_json, order, to_json
+from biaskit.counts.roles import AXES, Roles
 from biaskit.counts.scores import ScoreTable, refuse_large_scores
-from biaskit.counts.tables import Table
+from biaskit.counts.tables import Levels, Table, empty_table, refuse_large, refuse_mixed
 from biaskit.store import saved
 
-__all__ = ["Cells", "cells_of", "cells_of_scores", "columns_of", "no_sums", "scores_of_cells"]
+__all__ = [
+    "Cells",
+    "by_facet",
+    "cells_of",
+    "cells_of_scores",
+    "columns_of",
+    "levels_of",
+    "no_sums",
+    "scores_of_cells",
+    "table_of_cells",
+]
 
 
 class Cells(NamedTuple):
@@ -82,6 +93,81 @@ def columns_of(tables: Iterable[Cells]) -> dict[str, Any]:
 def no_sums(cells: Cells) -> dict[str, Any]:
     """Sums of cells that have none, as NaN."""
     return {name: np.full(len(cells.at), np.nan) for name in ("w", "w2")}
+
+
+def by_facet(of_facet: NDArray[np.int64], facets: int) -> list[Any]:
+    """Places of the cells of each facet, however many facets there are."""
+    if facets == 1:
+        return [slice(None)]
+    places = np.argsort(of_facet, kind="stable")
+    return np.split(places, np.searchsorted(of_facet[places], np.arange(1, facets)))
+
+
+def levels_of(texts: saved.Texts) -> list[Level]:
+    """Level of each text on an axis."""
+    if not isinstance(texts, saved.Texts):
+        raise ValueError("a level is not a text")
+    return [from_json(json.loads(text)) for text in texts.distinct]
+
+
+def _used(codes: NDArray[np.int32], levels: int) -> NDArray[Any]:
+    """Codes of the levels that some cells have, ascending; a few cells look at few levels."""
+    if len(codes) < levels:
+        return np.unique(codes)
+    return np.flatnonzero(np.bincount(codes, minlength=levels))
+
+
+def table_of_cells(
+    roles: Roles,
+    facet: Facet,
+    levels: Mapping[str, list[Level]],
+    codes: Mapping[str, NDArray[np.int32]],
+    cells: Mapping[str, NDArray[Any]],
+) -> Table:
+    """Table of one facet from the cells of a file, which are checked.
+
+    Raises
+    ------
+    ValueError, DataError
+        They are not as `cells_of` makes them.
+    """
+    empty = empty_table(roles, facet)
+    axes: list[tuple[Level, ...]] = []
+    used: dict[str, NDArray[Any]] = {}
+    for axis, kept in zip(AXES, empty.levels, strict=True):
+        used[axis] = _used(codes[axis], len(levels[axis]))
+        seen = {levels[axis][code] for code in used[axis].tolist()}
+        axes.append(tuple(sorted({*seen, *kept}, key=order)))
+        if axis != "facet" and getattr(roles, axis) is None and seen - {*kept}:
+            raise ValueError(f"{axis} has values but no column")
+    refuse_mixed(axes)
+    refuse_large(axes, facet.name)
+    shape = [len(axis) for axis in axes]
+    flat = np.zeros(len(cells["n"]), dtype=np.int64)
+    for name, known in zip(AXES, axes, strict=True):
+        place = {level: i for i, level in enumerate(known)}
+        of_code = np.empty(len(levels[name]), dtype=np.int64)
+        of_code[used[name]] = [place[levels[name][code]] for code in used[name].tolist()]
+        flat *= len(known)
+        flat += np.take(of_code, codes[name])
+    is_there = np.zeros(math.prod(shape), dtype=bool)
+    is_there[flat] = True
+    if np.count_nonzero(is_there) < len(flat):
+        raise ValueError("it holds a cell twice")
+
+    def table_of(name: str, dtype: Any) -> NDArray[Any]:
+        made = np.zeros(math.prod(shape), dtype=dtype)
+        made[flat] = cells[name]
+        return made.reshape(shape)
+
+    n = table_of("n", np.int64)
+    if roles.weight is None:
+        return Table(Levels(*axes), n)
+    for name in ("w", "w2"):
+        sums = cells[name]
+        if sums.dtype.kind != "f" or not np.all(np.isfinite(sums) & (sums >= 0)):
+            raise ValueError(f"a sum of weights ({name}) is negative, missing or not finite")
+    return Table(Levels(*axes), n, table_of("w", np.float64), table_of("w2", np.float64))
 
 
 def scores_of_cells(

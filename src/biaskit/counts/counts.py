@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
-import math
 import os
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -12,30 +10,31 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
-from numpy.typing import NDArray
 
 from biaskit import formats
 from biaskit.counts import embedded
 from biaskit.counts.cells import (
+    by_facet,
     cells_of,
     cells_of_scores,
     columns_of,
+    levels_of,
     no_sums,
     scores_of_cells,
+    table_of_cells,
 )
 from biaskit.counts.facets import Facet
-from biaskit.counts.levels import Level, from_json, order, show
+from biaskit.counts.levels import show
 from biaskit.counts.roles import AXES, CHOICES, RoleArguments, Roles
 from biaskit.counts.scores import ScoreTable
+from biaskit.counts.sharing.rounding import Rounding, rounding_to
 from biaskit.counts.tables import (
     MAX_CELLS,
     MAX_ROWS,
-    Levels,
     Table,
     empty_table,
     refuse_large,
     refuse_many_rows,
-    refuse_mixed,
 )
 from biaskit.errors import DataError, RolesError
 from biaskit.store import blocks, saved
@@ -54,7 +53,9 @@ __all__ = [
     "same_roles",
 ]
 
-FORM = saved.Form("counts", {1: ("table", *AXES, "n", "w", "w2")}, "count the data again")
+_COLUMNS = ("table", *AXES, "n", "w", "w2")
+#: Schema 2 is for protected counts, which a reader of schema 1 would take for exact ones.
+FORM = saved.Form("counts", dict.fromkeys((1, 2), _COLUMNS), "count the data again")
 # Most numbers, of 8 bytes each, that the tables of a file may have together.
 _MOST_NUMBERS = 1 << 26
 
@@ -78,6 +79,8 @@ class Counts:
     rows: int
     #: Distributions of the scores, for each facet, where there is a score.
     scores: Mapping[Facet, ScoreTable] = field(default_factory=dict)
+    #: How the counts are rounded, where they are protected.
+    protected: Rounding | None = None
 
     @classmethod
     def empty(cls, roles: Roles) -> Counts:
@@ -97,7 +100,7 @@ class Counts:
             facet: _added(facet, table, other.tables[facet]) for facet, table in self.tables.items()
         }
         scores = {facet: one + other.scores[facet] for facet, one in self.scores.items()}
-        return Counts(roles, tables, rows, scores)
+        return Counts(roles, tables, rows, scores, _rounding_of_both(self, other))
 
     def __radd__(self, other: object) -> Counts:
         if other == 0:  # the start of sum()
@@ -122,12 +125,64 @@ class Counts:
             A role that is fixed by the pass over the rows was given another value.
         """
         roles = self.roles.chosen(**choices)
+        tables = {one: self.tables[one] for one in roles.facet}
         return replace(
             self,
             roles=roles,
-            tables={one: self.tables[one] for one in roles.facet},
+            tables=tables,
             scores={one: self.scores[one] for one in roles.facet if one in self.scores},
+            # Each table is rounded by itself, so the first one says how many rows there are.
+            rows=self.rows if self.protected is None else _rows_of_first(tables),
         )
+
+    def protect(self, round_to: int = 11) -> Counts:
+        """These counts with each cell rounded to the middle of its class, to be given to others.
+
+        With ``round_to=11``, 1 to 11 rows show as 6, 12 to 22 as 17, and so on; an empty cell stays
+        empty. Reports on protected counts have intervals that hold for all counts that look so
+        (docs/sharing.md).
+
+        Parameters
+        ----------
+        round_to
+            How many sizes of a cell look the same, from 3 to 10,000; odd numbers have a middle.
+
+        Raises
+        ------
+        RolesError
+            The counts are protected already, or have weights or scores.
+
+        Examples
+        --------
+        >>> import pandas as pd, biaskit
+        >>> df = pd.DataFrame({"sex": ["F"] * 3 + ["M"] * 20, "hired": [0, 1, 1] + [0, 1] * 10})
+        >>> biaskit.count(df, facet="sex", label="hired").protect().to_frame()["n"].tolist()
+        [6, 6, 6, 6]
+        """
+        made = rounding_to(round_to)
+        if self.protected is not None:
+            raise RolesError(
+                f"these {self.protected.text} already; protect exact counts, once, after adding "
+                "them"
+            )
+        if self.roles.weight is not None:
+            raise RolesError(
+                "counts of weighted rows cannot be protected: the sum of the weights of a cell of "
+                "one row is that row's weight; count without weight="
+            )
+        if self.scores:
+            raise RolesError(
+                "counts of scores cannot be protected: the sum of a bin of one row is that row's "
+                "score; count without score="
+            )
+        tables = {facet: made.table(table) for facet, table in self.tables.items()}
+        rows = _rows_of_first(tables)
+        return replace(self, tables=tables, rows=rows, protected=made)
+
+    def ends(self, facet: Facet) -> tuple[Table, Table]:
+        """Tables of the fewest and of the most rows that a facet's cells may truly have."""
+        table = self.tables[facet]
+        return (table, table) if self.protected is None else self.protected.tables(table)
 
     def without_scores(self) -> Counts:
         """These counts without the distributions of scores."""
@@ -236,9 +291,12 @@ def cells_and_header(counts: Counts) -> tuple[dict[str, Any], dict[str, Any]]:
     if counts.roles.weight is None and not counts.scores:
         columns |= dict.fromkeys(("w", "w2"), [None] * len(columns["n"]))
     header = {
+        "schema": 1,
         "rows": counts.rows,
         "roles": counts.roles.replaced(features=None).to_json(),
     }
+    if counts.protected is not None:
+        header |= {"schema": 2, "protected": counts.protected.to_json()}
     return columns, header
 
 
@@ -276,6 +334,25 @@ def _shown(choice: Any) -> Any:
     return [*map(show, choice)] if isinstance(choice, (list, tuple)) else show(choice)
 
 
+def _rows_of_first(tables: Mapping[Facet, Table]) -> int:
+    return next(iter(tables.values())).rows
+
+
+def _rounding_of_both(one: Counts, other: Counts) -> Rounding | None:
+    """Rounding of the sum of two counts, both of them protected or neither; none have no rows."""
+    if not (one.rows and other.rows):
+        return one.protected or other.protected
+    if one.protected is None or other.protected is None:
+        if one.protected is other.protected:
+            return None
+        raise RolesError(
+            "protected counts and exact ones cannot be added, since their sum would show exact "
+            "cells: protect both with the same round_to, or add the exact counts and protect the "
+            "sum"
+        )
+    return one.protected.with_more(other.protected)
+
+
 def _added(facet: Facet, one: Table, other: Table) -> Table:
     refuse_large([{*a, *b} for a, b in zip(one.levels, other.levels, strict=True)], facet.name)
     with np.errstate(over="ignore"):
@@ -297,26 +374,37 @@ def from_cells(columns: Mapping[str, Any], header: Mapping[str, Any]) -> Counts:
         They are not as `cells_and_header` makes them.
     """
     roles, rows = Roles.from_json(header.get("roles")), header.get("rows")
+    told = header.get("protected")
+    protected = None if told is None else Rounding.from_json(told)
+    if header.get("schema") != (1 if protected is None else 2):
+        raise ValueError(f"schema {header.get('schema')} is not that of protected is {told!r}")
+    if protected is not None and (roles.weight is not None or roles.score is not None):
+        raise ValueError("protected counts have no weights or scores")
     if not isinstance(rows, int) or isinstance(rows, bool) or not 0 <= rows <= MAX_ROWS:
         raise ValueError(f"rows is {rows!r}")
     if any(isinstance(columns[name], saved.Texts) for name in ("table", "n", "w", "w2")):
         raise ValueError("a text stands where a number should")
     if columns["n"].dtype.kind != "i" or np.any(columns["n"] <= 0):
         raise ValueError("a cell has zero rows, or a negative number of them")
+    if protected is not None and not protected.is_shown(columns["n"]):
+        raise ValueError(f"a cell is not rounded to {protected.round_to}")
     of_facet, facets = columns["table"], len(roles.facet)
     parts = facets if roles.score is None else 2 * facets
     if of_facet.dtype.kind != "i" or np.any((of_facet < 0) | (of_facet >= parts)):
         raise ValueError("a cell belongs to no facet")
-    levels = {axis: _levels(columns[axis]) for axis in AXES}
+    levels = {axis: levels_of(columns[axis]) for axis in AXES}
     tables, size = {}, 0
-    chosen_cells = _by_facet(of_facet, parts)
+    chosen_cells = by_facet(of_facet, parts)
     for facet, chosen in zip(roles.facet, chosen_cells, strict=False):
         codes = {axis: columns[axis].codes[chosen] for axis in AXES}
         cells = {name: columns[name][chosen] for name in ("n", "w", "w2")}
         n = cells["n"]
-        if (int((n >> 32).sum()) << 32) + int((n & 0xFFFFFFFF).sum()) != rows:  # without a wrap
+        total = (int((n >> 32).sum()) << 32) + int((n & 0xFFFFFFFF).sum())  # without a wrap
+        tables[facet] = table = table_of_cells(roles, facet, levels, codes, cells)
+        first = next(iter(tables.values()))
+        apart = 0 if protected is None or table is first else protected.may_be_apart(first, table)
+        if abs(total - rows) > apart:
             raise ValueError(f"the cells of facet {facet.name!r} do not add up to {rows} rows")
-        tables[facet] = table = _table_of_cells(roles, facet, levels, codes, cells)
         size += table.n.size * (1 if table.w is None else 3)
         if size > _MOST_NUMBERS:
             raise ValueError(f"its tables have more than {_MOST_NUMBERS:,} numbers")
@@ -331,72 +419,4 @@ def from_cells(columns: Mapping[str, Any], header: Mapping[str, Any]) -> Counts:
             raise ValueError(f"its tables have more than {_MOST_NUMBERS:,} numbers")
         if one.rows != rows:
             raise ValueError(f"the scores of facet {facet.name!r} do not add up to {rows} rows")
-    return Counts(roles, tables, rows, scores)
-
-
-def _by_facet(of_facet: NDArray[np.int64], facets: int) -> list[Any]:
-    """Places of the cells of each facet, however many facets there are."""
-    if facets == 1:
-        return [slice(None)]
-    order = np.argsort(of_facet, kind="stable")
-    return np.split(order, np.searchsorted(of_facet[order], np.arange(1, facets)))
-
-
-def _levels(texts: saved.Texts) -> list[Level]:
-    """Level of each text on an axis."""
-    if not isinstance(texts, saved.Texts):
-        raise ValueError("a level is not a text")
-    return [from_json(json.loads(text)) for text in texts.distinct]
-
-
-def _used(codes: NDArray[np.int32], levels: int) -> NDArray[Any]:
-    """Codes of the levels that some cells have, ascending; a few cells look at few levels."""
-    if len(codes) < levels:
-        return np.unique(codes)
-    return np.flatnonzero(np.bincount(codes, minlength=levels))
-
-
-def _table_of_cells(
-    roles: Roles,
-    facet: Facet,
-    levels: Mapping[str, list[Level]],
-    codes: Mapping[str, NDArray[np.int32]],
-    cells: Mapping[str, NDArray[Any]],
-) -> Table:
-    empty = empty_table(roles, facet)
-    axes: list[tuple[Level, ...]] = []
-    used: dict[str, NDArray[Any]] = {}
-    for axis, kept in zip(AXES, empty.levels, strict=True):
-        used[axis] = _used(codes[axis], len(levels[axis]))
-        seen = {levels[axis][code] for code in used[axis].tolist()}
-        axes.append(tuple(sorted({*seen, *kept}, key=order)))
-        if axis != "facet" and getattr(roles, axis) is None and seen - {*kept}:
-            raise ValueError(f"{axis} has values but no column")
-    refuse_mixed(axes)
-    refuse_large(axes, facet.name)
-    shape = [len(axis) for axis in axes]
-    flat = np.zeros(len(cells["n"]), dtype=np.int64)
-    for name, known in zip(AXES, axes, strict=True):
-        place = {level: i for i, level in enumerate(known)}
-        of_code = np.empty(len(levels[name]), dtype=np.int64)
-        of_code[used[name]] = [place[levels[name][code]] for code in used[name].tolist()]
-        flat *= len(known)
-        flat += np.take(of_code, codes[name])
-    is_there = np.zeros(math.prod(shape), dtype=bool)
-    is_there[flat] = True
-    if np.count_nonzero(is_there) < len(flat):
-        raise ValueError("it holds a cell twice")
-
-    def table_of(name: str, dtype: Any) -> NDArray[Any]:
-        made = np.zeros(math.prod(shape), dtype=dtype)
-        made[flat] = cells[name]
-        return made.reshape(shape)
-
-    n = table_of("n", np.int64)
-    if roles.weight is None:
-        return Table(Levels(*axes), n)
-    for name in ("w", "w2"):
-        sums = cells[name]
-        if sums.dtype.kind != "f" or not np.all(np.isfinite(sums) & (sums >= 0)):
-            raise ValueError(f"a sum of weights ({name}) is negative, missing or not finite")
-    return Table(Levels(*axes), n, table_of("w", np.float64), table_of("w2", np.float64))
+    return Counts(roles, tables, rows, scores, protected)

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["FORM", "asked_before", "asked_of", "cells_in", "to_block"]
 
-#: Form of the block of counts in a page.
-FORM = blocks.Form("counts", 1, "make the page again")
+#: Form of the block of counts in a page; schema 2 is for protected ones.
+FORM = blocks.Form("counts", (1, 2), "make the page again")
 
 
 def to_block(counts: Counts, asked: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -44,11 +44,13 @@ def to_block(counts: Counts, asked: Mapping[str, Any] | None = None) -> dict[str
     RolesError
         JSON would not give `asked` back as it is, or it is longer than 64 kB.
     """
-    told = {
+    told: dict[str, Any] = {
         "rows": counts.rows,
         "roles": counts.roles.replaced(features=None).to_json(),
         "tables": [_told(table) for table in counts.tables.values()],
     }
+    if counts.protected is not None:
+        told |= {"schema": 2, "protected": counts.protected.to_json()}
     return blocks.block(FORM, told, asked or {})
 
 
@@ -64,7 +66,7 @@ def cells_in(block: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     if not isinstance(tables, list) or not tables:
         raise ValueError("it has no list of tables")
     columns = columns_of(_cells(table) for table in tables)
-    return columns, {name: block.get(name) for name in ("rows", "roles")}
+    return columns, {name: block.get(name) for name in ("schema", "rows", "roles", "protected")}
 
 
 def asked_of(path: str | os.PathLike[str]) -> dict[str, Any]:

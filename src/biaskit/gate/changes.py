@@ -28,6 +28,8 @@ class Series(NamedTuple):
     high: Array
     #: Its evidence at any level; None where only the interval at its own level is known.
     evidence: Evidence | None
+    #: False where the counts that it is of may be others.
+    is_exact: bool = True
 
 
 class Change(Evidence):
@@ -85,11 +87,14 @@ class Change(Evidence):
             between.append(self._between(one, left[of_it : 2 * of_it], tail / 2))
             left = left[2 * of_it :]
         was, wide_was, is_, wide_is = between
+        # What is unknown of the counts does not shrink with chance: the ends are subtracted.
+        both_exact = self.was.is_exact and self.is_.is_exact
+        difference = _of_independent if both_exact else _of_ends
         if math.isnan(parity):
-            return _difference(is_, was)
+            return difference(is_, was)
         if parity <= self.metric.bounds[0]:
             near = (wide_is[1] <= parity) | (wide_was[1] <= parity)
-            low, high = _difference(is_, was)
+            low, high = difference(is_, was)
             # Near parity a distance is biased upwards and its reach says little, so the ends
             # themselves are subtracted.
             return (
@@ -100,7 +105,7 @@ class Change(Evidence):
             _with_signs(_where((wide[1] <= parity) & (wide[2] >= parity), wide, one), parity)
             for one, wide in ((is_, wide_is), (was, wide_was))
         )
-        found = [[_difference(one, other) for other in then] for one in now]
+        found = [[difference(one, other) for other in then] for one in now]
         low, high = (
             np.maximum(*(np.minimum(*(pair[end] for pair in of_one)) for of_one in found))
             for end in (0, 1)
@@ -127,7 +132,12 @@ def _with_signs(value: _Between, parity: float) -> list[_Between]:
     return [(estimate, low, high), (-estimate, -high, -low)]
 
 
-def _difference(one: _Between, other: _Between) -> tuple[Array, Array]:
+def _of_ends(one: _Between, other: _Between) -> tuple[Array, Array]:
+    """Ends of the difference of two numbers, wherever each is between its own."""
+    return one[1] - other[2], one[2] - other[1]
+
+
+def _of_independent(one: _Between, other: _Between) -> tuple[Array, Array]:
     """Ends of the difference of two independent numbers, from the ends of each."""
     estimate = one[0] - other[0]
     below = np.sqrt((one[0] - one[1]) ** 2 + (other[2] - other[0]) ** 2)

@@ -195,7 +195,9 @@ def _judged(held: Sequence[Row], limits: Mapping[str, Limit], confidence: float)
             for name in ("estimate", *_RATES)
         )
         form = limit.metric.form_of_rates(*rates)
-        if form is None or np.isnan(rates[-1]).all():
+        # The proportions are those of one table of all that the counts may be.
+        may_vary = any(held[i].least < held[i].most for i in places)
+        if form is None or may_vary or np.isnan(rates[-1]).all():
             made |= {i: by_its_ends(held[i], limit.metric, limit.low, limit.high) for i in places}
         else:
             known[symbol] = evidence_of(form, estimate)

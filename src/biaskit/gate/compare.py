@@ -13,6 +13,7 @@ import numpy as np
 
 from biaskit import formats
 from biaskit.counts.counts import Counts, same_roles
+from biaskit.counts.facets import Facet
 from biaskit.counts.levels import show
 from biaskit.counts.roles import AXES
 from biaskit.counts.tables import Table, divide
@@ -26,6 +27,7 @@ from biaskit.errors import (
 from biaskit.gate.changes import Change, Series
 from biaskit.gate.limits import Allowed, allowed_changes
 from biaskit.gate.verdicts import UNCERTAIN, Claim, Verdict, verdicts
+from biaskit.intervals.boxes import InBox, corners
 from biaskit.intervals.evidence import all_ends, all_tails_at
 from biaskit.intervals.figures import evidence_of, share_of
 from biaskit.intervals.proportions import Array
@@ -269,7 +271,8 @@ def _of_metrics(
 
 
 def _series(numbers: Numbers) -> Series:
-    return Series(numbers.estimate, numbers.low, numbers.high, numbers.evidence)
+    is_exact = numbers.range is None
+    return Series(numbers.estimate, numbers.low, numbers.high, numbers.evidence, is_exact)
 
 
 class _Told(NamedTuple):
@@ -345,24 +348,30 @@ def _of_shares(
         parts.append(("label share", "label", roles.label, roles.facet[0]))
     for name, axis, column, facet in parts:
         limit = allowed.shares.get(name, math.nan)
-        tables = then.tables[facet], now.tables[facet]
-        yield from _shares(name, axis, column, *tables, limit, confidence)
+        yield from _shares(name, axis, column, (then, now), facet, limit, confidence)
 
 
 def _shares(
     name: str,
     axis: str,
     column: str,
-    then: Table,
-    now: Table,
+    both: tuple[Counts, Counts],
+    facet: Facet,
     limit: float,
     confidence: float,
 ) -> Iterator[tuple[Drift, Claim | None]]:
     others = tuple(i for i, one in enumerate(AXES) if one != axis)
+    then, now = (counts.tables[facet] for counts in both)
     rows = [table.n.sum(axis=others) for table in (then, now)]
     was, is_ = (_share_of_rows(table, others) for table in (then, now))
     shares = [divide(*one) for one in (was, is_)]
     evidence = evidence_of(Difference(is_, was), shares[1] - shares[0])
+    if any(counts.protected is not None for counts in both):
+        fewest, most = (
+            Difference(*(_share_of_rows(table, others) for table in reversed(tables)))
+            for tables in zip(*(counts.ends(facet) for counts in both), strict=True)
+        )
+        evidence = InBox(*corners(fewest, most), evidence.estimate)
     low, high = evidence.ends((1 - confidence) / 2)
     limited = not math.isnan(limit)
     doubts = [2 * evidence.tail_at(one) if limited else low for one in (-limit, limit)]

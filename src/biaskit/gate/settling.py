@@ -36,9 +36,11 @@ def by_its_ends(row: Row, metric: Metric, limit_low: float, limit_high: float) -
 
     A wider interval is taken to reach farther in proportion to the logarithm of the chance beyond
     it, as the upper limit of a zero count does; no tail of a proportion is longer. If a report
-    lacks its level, or the proportions of its metric, only the interval itself is known.
+    lacks its level, or the proportions of its metric, only the interval itself is known. Where the
+    counts are not known exactly, the reach is taken from the metric's least or greatest value.
     """
-    known = not (math.isnan(row.confidence) or metric.rate is not None)
+    least, most = extremes_of(row)
+    known = not (math.isnan(row.confidence) or (metric.rate is not None and not least < most))
     doubts = [
         _doubt(row, limit, scale_of(metric)) if known else math.nan
         for limit in (limit_low, limit_high)
@@ -58,12 +60,22 @@ def scale_of(metric: Metric) -> Callable[[float], float]:
 
 def _doubt(row: Row, limit: float, scale: Callable[[float], float]) -> float:
     alpha = 1 - row.confidence
-    end = row.low if limit < row.estimate else row.high
-    estimate, end, limit = map(scale, (row.estimate, end, limit))
+    least, most = extremes_of(row)
+    if least < most and least <= limit <= most:
+        return 1.0
+    nearest, end = (least, row.low) if limit < least else (most, row.high)
+    estimate, end, limit = map(scale, (nearest, end, limit))
     reach, gap = abs(end - estimate), abs(limit - estimate)
     if not (math.isfinite(estimate) and math.isfinite(reach)) or reach == 0:
         return alpha
     return float(alpha ** (gap / reach))
+
+
+def extremes_of(row: Row) -> tuple[float, float]:
+    """Least and greatest value that a row's metric has, whatever its counts truly are."""
+    if math.isnan(row.least):
+        return row.estimate, row.estimate
+    return row.least, row.most
 
 
 def would_settle(one: Judged, claim: Claim, metric: Metric, alpha: float) -> str:
@@ -73,21 +85,27 @@ def would_settle(one: Judged, claim: Claim, metric: Metric, alpha: float) -> str
     limits that it crosses: that reach shrinks with the square root of the number of rows.
     """
     row, scale = one.row, scale_of(metric)
+    least, most = extremes_of(row)
     low, high, wider = row.low, row.high, 1.0
     if one.evidence is not None:
         low, high = (float(end[one.at]) for end in one.evidence.ends(alpha / 2))
     elif row.confidence < 1 - alpha:
         wider = math.log(alpha) / math.log(1 - row.confidence)
-    estimate = scale(row.estimate)
     ways = []
     for limit in (claim.limit_low, claim.limit_high):
-        gap = abs(scale(limit) - estimate) if math.isfinite(limit) else math.inf
-        reach = abs((scale(low) if limit < row.estimate else scale(high)) - estimate) * wider
+        if least < limit < most:
+            return (
+                f"by what is unknown of its rows alone it may be {_short(least)} to "
+                f"{_short(most)}, which more rows would not settle"
+            )
+        nearest, end = (least, low) if limit < row.estimate else (most, high)
+        gap = abs(scale(limit) - scale(nearest)) if math.isfinite(limit) else math.inf
+        reach = abs(scale(end) - scale(nearest)) * wider
         if gap <= reach < math.inf:
-            ways.append((gap, reach, limit))
+            ways.append((gap, reach, limit, nearest))
     if not ways:
         return ""
-    gap, reach, limit = min(ways)
+    gap, reach, limit, nearest = min(ways)
     above = row.estimate >= limit
     tells = scale(limit) + (reach if above else -reach)
     told = f"these rows could distinguish {_short(_unscaled(metric)(tells))} from {limit:g}"
@@ -97,7 +115,7 @@ def would_settle(one: Judged, claim: Claim, metric: Metric, alpha: float) -> str
         needed = f"{_rounded(rows):,} rows a side" if rows < _MOST_ROWS else ""
     else:
         needed = f"{times:.2g} times as many rows" if times < _MOST_TIMES else ""
-    return f"{told}; {_short(row.estimate)} needs about {needed}" if needed else told
+    return f"{told}; {_short(nearest)} needs about {needed}" if needed else told
 
 
 def _unscaled(metric: Metric) -> Callable[[float], float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -174,7 +174,7 @@ class Contents:
         if roles.label is None or roles.predicted is None:
             return {}
         alone = roles.replaced(predicted=None, predicted_above=None)
-        return self._rates(Counts(alone, self.counts.tables, self.counts.rows))
+        return self._rates(replace(self.counts, roles=alone, scores={}))
 
     def _rates(self, counts: Counts) -> Mapping[str, Sequence[RateRow]]:
         roles = counts.roles
@@ -192,7 +192,7 @@ class Contents:
 
     def compared(self, facet: Facet) -> Compared:
         """Comparisons of a facet, for numbers within groups."""
-        return compared(self.counts.tables[facet], facet, self.counts.roles, self.metrics)
+        return compared(self.counts, facet, self.metrics)
 
 
 def _key(row: Row) -> tuple[str, str, str]:

@@ -9,12 +9,15 @@ from biaskit.counts.levels import show
 from biaskit.counts.references import Reference
 from biaskit.metrics import Metric
 from biaskit.reports.numbers import Asked, Compared, Numbers, not_given
+from biaskit.reports.sides import Sides
 from biaskit.reports.within import DISAPPEARS, REVERSES, Gap, change_within
 
 __all__ = ["NOT_COMPUTED", "notes_of", "of_outcome"]
 
 #: First words of the note on a metric that lacks a column.
 NOT_COMPUTED = "not computed"
+
+_NO_BOUNDS = "no interval, since bounds of this metric are not known"
 
 # Fewer rows than this on a side get a note: the interval is wide and less reliable.
 _FEW_ROWS = 10
@@ -80,6 +83,7 @@ def _of_counts(metric: Metric, own: Numbers, of: Compared, asked: Asked) -> list
         and sides.is_too_large_to_draw(asked.confidence)
     )
     weighted = sides.is_weighted
+    uncertain = _of_box(own, sides, of)
     made = []
     for remark, n_a, n_d, estimate, low, constant in zip(
         remarks,
@@ -97,12 +101,29 @@ def _of_counts(metric: Metric, own: Numbers, of: Compared, asked: Asked) -> list
         else:
             notes.append(remark)
             notes.append("no interval: too many cells to draw" if too_many else "")
+            notes += uncertain
             approximate = weighted and not math.isnan(low)
             notes.append("weighted: the interval is approximate" if approximate else "")
         if constant and "label" in metric.needs and known:
             notes.append(f"every known {of.roles.label} is the same")
         made.append(_joined(*notes))
     return made
+
+
+def _of_box(own: Numbers, sides: Sides, of: Compared) -> list[str]:
+    """What the interval allows for besides chance, or why there is none."""
+    if sides.box is None:
+        return []
+    known = own.evidence is not None
+    notes = []
+    if of.protected is not None:
+        holds = "the interval holds for all counts that look so"
+        notes.append(f"{of.protected.text}; {holds if known else _NO_BOUNDS}")
+    if sides.n_unknown:
+        rows = "1 row has" if sides.n_unknown == 1 else f"{sides.n_unknown:,} rows have"
+        holds = "the interval holds whichever side they are on"
+        notes.append(f"{rows} no {of.facet.name}; {holds if known else _NO_BOUNDS}")
+    return notes
 
 
 def _few(side: str, n: int) -> str:

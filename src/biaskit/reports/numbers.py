@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -24,12 +22,15 @@ from biaskit.counts.facets import Facet
 from biaskit.counts.levels import Level
 from biaskit.counts.references import Outcomes
 from biaskit.counts.roles import Roles
+from biaskit.counts.sharing.rounding import Rounding
 from biaskit.counts.tables import Table, Tally, divide
-from biaskit.intervals.draws import MOST_DRAWN, Drawn, draws_for, interval
+from biaskit.intervals.boxes import InBox
+from biaskit.intervals.draws import Drawn, interval
 from biaskit.intervals.evidence import Evidence
 from biaskit.intervals.figures import Figures, evidence_of, figures_of, inside, share_of
 from biaskit.metrics import Metric
 from biaskit.metrics.forms import Share
+from biaskit.reports.sides import Box, Sides, with_more
 
 if TYPE_CHECKING:
     from biaskit.sources.sample import Sample
@@ -38,7 +39,6 @@ __all__ = [
     "Asked",
     "Compared",
     "Numbers",
-    "Sides",
     "compared",
     "not_given",
     "numbers_of",
@@ -67,56 +67,53 @@ class Compared(NamedTuple):
     positive_hat: tuple[Level, ...]
     #: Sides that were made before, by the axes on which values must be known.
     made: dict[tuple[str, ...], Sides]
+    #: How the table is rounded, where it is protected.
+    protected: Rounding | None = None
+    #: Whether rows of a missing facet may be on either side.
+    bounds: bool = False
 
     def sides(self, metric: Metric) -> Sides:
         """Both sides of every comparison, over the rows that count in a metric."""
         known = _known_axes(metric, self.roles)
         if known not in self.made:
             on_a, on_d = self.comparisons.on_a, self.comparisons.on_d
-            a, d = self.table.split(
-                on_d, on_a, known=known, positive=self.positive, positive_hat=self.positive_hat
-            )
             rows = self.table.rows_of(known)
             n_a, n_d = on_a @ rows, on_d @ rows
-            self.made[known] = Sides(a, d, n_a, n_d, rows.sum() - n_a - n_d)
+            unknown, rows_unknown = None, 0
+            if self.bounds:
+                unknown = self.table.of_missing(**self._counting(known))
+                rows_unknown = self.table.rows_of_missing(known)
+            self.made[known] = Sides(
+                *self._split(self.table, known),
+                *(n_a, n_d, rows.sum() - n_a - n_d),
+                box=self._box(known, unknown),
+                n_unknown=rows_unknown,
+            )
         return self.made[known]
 
+    def _counting(self, known: tuple[str, ...]) -> dict[str, Any]:
+        return {
+            "known": known,
+            "positive": self.positive,
+            "positive_hat": self.positive_hat,
+        }
 
-@dataclass(frozen=True)
-class Sides:
-    """Tallies of sides a and d, with the comparisons as their first axis, and their rows.
+    def _split(self, table: Table, known: tuple[str, ...]) -> tuple[Tally, Tally]:
+        on_a, on_d = self.comparisons.on_a, self.comparisons.on_d
+        return table.split(on_d, on_a, **self._counting(known))
 
-    `n_other` are the rows of known facet values that are on neither side.
-    """
-
-    a: Tally
-    d: Tally
-    n_a: NDArray[np.int64]
-    n_d: NDArray[np.int64]
-    n_other: NDArray[np.int64]
-
-    @property
-    def is_weighted(self) -> bool:
-        """Whether rows are weighted."""
-        return self.a.squares is not None
-
-    @cached_property
-    def squares(self) -> tuple[Tally, Tally] | None:
-        """The same tallies of squared weights, where rows are weighted."""
-        if self.a.squares is None or self.d.squares is None:
+    def _box(self, known: tuple[str, ...], unknown: Tally | None) -> Box | None:
+        """Fewest and most rows in the cells of both sides; None where they are as they are."""
+        few = many = self.table
+        if self.protected is not None:
+            few, many = self.protected.tables(self.table)
+        elif unknown is None or not unknown.n:
             return None
-        return replace(self.a, cells=self.a.squares), replace(self.d, cells=self.d.squares)
-
-    @cached_property
-    def has_one_label(self) -> NDArray[np.bool_]:
-        """Whether all rows of a comparison have the same label, for each comparison."""
-        labels = np.count_nonzero((self.a.by_label + self.d.by_label) > 0, axis=-1)
-        return np.asarray(labels == 1)
-
-    def is_too_large_to_draw(self, confidence: float) -> bool:
-        """Whether one side of one comparison needs more numbers than may be drawn."""
-        cells = math.prod(self.a.cells.shape[1:])
-        return cells * draws_for(confidence, cells) > MOST_DRAWN
+        least, most = (self._split(one, known) for one in (few, many))
+        if self.bounds:
+            either = many.of_missing(**self._counting(known))
+            most = with_more(most[0], either), with_more(most[1], either)
+        return Box(least, most)
 
 
 class Numbers(NamedTuple):
@@ -135,16 +132,24 @@ class Numbers(NamedTuple):
     evidence: Evidence | None = None
     #: For a metric from rows: remarks on each comparison.
     remarks: tuple[tuple[str, ...], ...] = ()
+    #: Least and greatest value, whatever the counts truly are, shape ``(2, comparisons)``; NaN
+    #: where that is not known, None where the counts are taken as they are.
+    range: _Floats | None = None
 
 
-def compared(table: Table, facet: Facet, roles: Roles, metrics: Sequence[Metric]) -> Compared:
+def compared(
+    counts: Counts, facet: Facet, metrics: Sequence[Metric], *, bounds: bool = False
+) -> Compared:
     """Comparisons that a report makes on one facet, for some metrics.
+
+    With `bounds`, the rows of a missing facet may be on either side.
 
     Raises
     ------
     RolesError
         There is nothing to compare, or a metric needs to know which outcomes are positive.
     """
+    table, roles = counts.tables[facet], counts.roles
     positive = positive_labels(table.levels, roles)
     predicting = any("predicted" in one.needs for one in metrics)
     by_outcome = (roles.reference or {}).get(facet) == "highest"
@@ -156,13 +161,15 @@ def compared(table: Table, facet: Facet, roles: Roles, metrics: Sequence[Metric]
     made = comparisons(table.levels.facet, rows, facet, roles, outcomes)
     if positive is None and (unmet := [one.symbol for one in metrics if "positive" in one.needs]):
         raise positive_unsaid(table.levels, roles, unmet)
-    return Compared(facet, table, roles, made, positive or (), positive_hat, {})
+    return Compared(
+        *(facet, table, roles, made, positive or (), positive_hat, {}, counts.protected, bounds)
+    )
 
 
 def references(counts: Counts) -> dict[Any, Any]:
     """Reference of each facet that has one, by the facet as a caller writes it."""
     made = {
-        facet: compared(counts.tables[facet], facet, counts.roles, ()).comparisons.reference
+        facet: compared(counts, facet, ()).comparisons.reference
         for facet in counts.roles.reference or ()
     }
     return {facet.given: one.level for facet, one in made.items() if one is not None}
@@ -248,6 +255,8 @@ class _Estimated(NamedTuple):
     #: Shares of sides a and d, for a metric that compares two proportions.
     shares: tuple[Share, Share] | None = None
     evidence: Evidence | None = None
+    #: Its least and its greatest value, whatever the counts truly are.
+    range: _Floats | None = None
 
 
 def _from_counts(metrics: Sequence[Metric], of: Compared, asked: Asked) -> dict[Metric, Numbers]:
@@ -281,15 +290,22 @@ def _from_counts(metrics: Sequence[Metric], of: Compared, asked: Asked) -> dict[
             n_d=known[metric].sides.n_d,
             n_other=known[metric].sides.n_other,
             evidence=known[metric].evidence,
+            range=_range(known[metric], of),
         )
         for metric, of_it in zip(metrics, rates, strict=True)
     }
 
 
+def _range(found: _Estimated, of: Compared) -> _Floats | None:
+    """Least and greatest value of a metric; where nothing is unknown, they are the value itself."""
+    is_exact = found.range is None and of.bounds
+    return np.stack([found.estimate] * 2) if is_exact else found.range
+
+
 def _estimated(metric: Metric, sides: Sides) -> _Estimated:
     """A metric with its evidence at any level, if it declares its proportions."""
     a, d, squares = sides.a, sides.d, sides.squares
-    estimate = metric(a, d)
+    made = _Estimated(sides, metric(a, d))
     if metric.rate is not None:
         shares = share_of(metric.rate(a)), share_of(metric.rate(d))
         if squares is not None:
@@ -297,12 +313,25 @@ def _estimated(metric: Metric, sides: Sides) -> _Estimated:
                 share_of(metric.rate(a), metric.rate(squares[0])),
                 share_of(metric.rate(d), metric.rate(squares[1])),
             )
-        evidence = evidence_of(metric.compared(*shares), estimate)
-        return _Estimated(sides, estimate, shares, evidence)
+        made = made._replace(shares=shares)
+    if sides.box is not None:
+        return _in_box(made, metric, sides.box)
+    if made.shares is not None:
+        return made._replace(evidence=evidence_of(metric.compared(*made.shares), made.estimate))
     if metric.kind == "point" or (form := metric.form_of(a, d)) is None:
-        return _Estimated(sides, estimate)
+        return made
     of_squares = None if squares is None else metric.form_of(*squares)
-    return _Estimated(sides, estimate, None, evidence_of(form, estimate, of_squares))
+    return made._replace(evidence=evidence_of(form, made.estimate, of_squares))
+
+
+def _in_box(made: _Estimated, metric: Metric, box: Box) -> _Estimated:
+    """A metric with the evidence of all that its counts may be, if its extremes are known."""
+    ends = box.corners(metric)
+    if ends is None:
+        return made._replace(range=np.full((2, len(made.estimate)), np.nan))
+    squares = None if box.squares is None else box.squares.corners(metric)
+    evidence = InBox(*ends, made.estimate, squares)
+    return made._replace(evidence=evidence, range=np.stack([evidence.least, evidence.most]))
 
 
 def _tested(metric: Metric) -> float:
@@ -316,7 +345,11 @@ def _from_draws(
     """Figures of metrics that have draws, comparison by comparison."""
     together: dict[int, list[Metric]] = defaultdict(list)
     for one, of_it in known.items():
-        if one.is_drawn and not of_it.sides.is_too_large_to_draw(confidence):
+        if (
+            one.is_drawn
+            and of_it.sides.box is None
+            and not of_it.sides.is_too_large_to_draw(confidence)
+        ):
             together[id(of_it.sides)].append(one)
     made = {}
     for metrics in together.values():

@@ -17,8 +17,10 @@ from biaskit.counts.levels import MISSING, show
 from biaskit.counts.roles import RoleArguments, Roles, roles_of, takes_roles
 from biaskit.counts.tables import Table, Tally, divide
 from biaskit.errors import DataError, RolesError, refuse_level
+from biaskit.intervals.boxes import share_ends
 from biaskit.intervals.figures import share_of
-from biaskit.intervals.proportions import Array, both_reaches
+from biaskit.intervals.proportions import Array, reach
+from biaskit.metrics.forms import Share
 from biaskit.progress import Asked, told
 from biaskit.sources.counting import counted
 from biaskit.sources.dispatch import opened
@@ -176,14 +178,11 @@ def rate_rows(counts: Counts, confidence: float = 0.95) -> list[RateRow]:
         raise RolesError("rates are shares of outcomes; give label= or predicted=")
     if not counts.rows:
         raise DataError("there are no rows, so there are no rates; is the table empty?")
-    return [
-        row
-        for facet in roles.facet
-        for row in _of_facet(facet, counts.tables[facet], roles, confidence)
-    ]
+    return [row for facet in roles.facet for row in _of_facet(facet, counts, confidence)]
 
 
-def _of_facet(facet: Facet, table: Table, roles: Roles, confidence: float) -> Iterator[RateRow]:
+def _of_facet(facet: Facet, counts: Counts, confidence: float) -> Iterator[RateRow]:
+    table, roles = counts.tables[facet], counts.roles
     positive = positive_labels(table.levels, roles)
     if positive is None:
         raise positive_unsaid(table.levels, roles)
@@ -202,6 +201,7 @@ def _of_facet(facet: Facet, table: Table, roles: Roles, confidence: float) -> It
 
     weighed, rows = tallied(table), tallied(replace(table, w=None, w2=None))
     squares = None if weighed.squares is None else replace(weighed, cells=weighed.squares)
+    fewest, most = map(tallied, counts.ends(facet))
     n_missing = table.rows - int(table.rows_of(known).sum())
     of_predictions = roles.predicted is not None
     asked = _OF_PREDICTIONS if of_predictions else _OF_LABELS
@@ -209,38 +209,58 @@ def _of_facet(facet: Facet, table: Table, roles: Roles, confidence: float) -> It
         asked += _OF_BOTH
     for rate, counted_of in asked:
         share = share_of(counted_of(weighed), None if squares is None else counted_of(squares))
+        between = share, share
+        if counts.protected is not None:
+            between = share_ends(*(share_of(counted_of(one)) for one in (fewest, most)))
         estimate = divide(*counted_of(weighed))
         of = [*np.asarray(counted_of(rows)[1]).tolist()]
-        down, up = both_reaches(share.count, share.rows, (1 - confidence) / 2)
-        ends = zip(names, estimate, estimate - down, estimate + up, of, strict=True)
+        ends = zip(names, estimate, *_ends(*between, (1 - confidence) / 2), of, strict=True)
         for value, middle, low, high, n in ends:
             inside = max(float(low), 0.0), min(float(high), 1.0)
             yield RateRow(facet.name, value, rate, float(middle), *inside, n, n_missing)
-        apart = _apart(estimate[:-1], share.count[:-1], share.rows[:-1], confidence)
+        low, high = (Share(one.count[:-1], one.rows[:-1]) for one in between)
+        apart = _apart(estimate[:-1], low, high, confidence)
         yield RateRow(facet.name, APART, rate, *apart, of[-1], n_missing)
     if len(asked) > 1:
         for rate, counted_of in _CONFUSION:
-            counts, (_, of) = counted_of(weighed)[0], counted_of(rows)
-            for value, count, n in zip(names, counts.tolist(), of.tolist(), strict=True):
+            number, (_, of) = counted_of(weighed)[0], counted_of(rows)
+            for value, count, n in zip(names, number.tolist(), of.tolist(), strict=True):
                 yield RateRow(
                     facet.name, value, rate, float(count), math.nan, math.nan, n, n_missing
                 )
 
 
+def _ends(low: Share, high: Share, tail: float) -> tuple[Array, Array]:
+    """Lower limits of the least proportions, and upper limits of the greatest."""
+    down, up = _reaches(low, high, tail)
+    return divide(*low) - down, divide(*high) + up
+
+
+def _reaches(low: Share, high: Share, tail: float) -> Array:
+    """How far limits lie below the least proportions, and above the greatest."""
+    counts = np.stack([low.count, high.rows - high.count])
+    return reach(counts, np.stack([low.rows, high.rows]), tail)
+
+
 def _apart(
-    estimate: Array, count: Array, rows: Array, confidence: float
+    estimate: Array, low: Share, high: Share, confidence: float
 ) -> tuple[float, float, float]:
-    """Largest minus smallest of some rates, and the ends of its interval."""
+    """Largest minus smallest of some rates, and the ends of its interval.
+
+    `low` and `high` are the least and the greatest that each rate may be; with exact counts, the
+    rate itself.
+    """
     defined = ~np.isnan(estimate)
-    p, x, n = estimate[defined], count[defined], rows[defined]
-    if len(p) < 2:
+    low, high = (Share(one.count[defined], one.rows[defined]) for one in (low, high))
+    if len(low.rows) < 2:
         return math.nan, math.nan, math.nan
-    gaps = np.subtract.outer(p, p)
+    p, least, most = estimate[defined], divide(*low), divide(*high)
     pairs = len(p) * (len(p) - 1) / 2
-    down, up = both_reaches(x, n, -math.expm1(math.log(confidence) / pairs) / 2)
-    low = gaps - np.sqrt(np.add.outer(down**2, up**2))
+    down, up = _reaches(low, high, -math.expm1(math.log(confidence) / pairs) / 2)
+    lows = np.subtract.outer(least, most) - np.sqrt(np.add.outer(down**2, up**2))
     # One pair is truly the farthest apart, whatever was drawn: its own high end is allowed for.
-    down, up = both_reaches(x, n, (1 - confidence) / 2)
-    high = gaps + np.sqrt(np.add.outer(up**2, down**2))
-    np.fill_diagonal(high, -math.inf)  # a value is no pair with itself
-    return float(gaps.max()), max(float(low.max()), 0.0), min(float(high.max()), 1.0)
+    down, up = _reaches(low, high, (1 - confidence) / 2)
+    highs = np.subtract.outer(most, least) + np.sqrt(np.add.outer(up**2, down**2))
+    np.fill_diagonal(highs, -math.inf)  # a value is no pair with itself
+    apart = float(p.max() - p.min())
+    return apart, max(float(lows.max()), 0.0), min(float(highs.max()), 1.0)

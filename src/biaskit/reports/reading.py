@@ -18,11 +18,14 @@ __all__ = ["OF_CHECKS", "rows_of"]
 #: Columns that `biaskit.check` adds to a report.
 OF_CHECKS = ("limit_low", "limit_high", "verdict", "reason")
 
-# Columns that reports of 0.1.0 do not have, and what stands for them.
+# Columns that reports need not have, such as those of 0.1.0, and what stands for them.
 _LATER = {
     "confidence": math.nan,
     **dict.fromkeys(("rate_a", "rate_d", "of_a", "of_d"), math.nan),
     "n_other": 0,
+    # Only those that ask what rows of a missing facet could do, and those on protected counts.
+    "least": math.nan,
+    "most": math.nan,
 }
 
 _TEXTS = ("stage", "facet", "value", "metric", "note")

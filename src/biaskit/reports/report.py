@@ -15,7 +15,7 @@ from biaskit.counts.comparisons import positive_labels
 from biaskit.counts.counts import Counts
 from biaskit.counts.levels import show
 from biaskit.counts.roles import RoleArguments, Roles, roles_of, takes_roles
-from biaskit.errors import DataError, refuse_level, refuse_seed
+from biaskit.errors import DataError, RolesError, in_short, refuse_level, refuse_seed
 from biaskit.metrics import FROM_ROWS, METRICS, Metric, needs_rows
 from biaskit.reports.notes import notes_of
 from biaskit.reports.numbers import Asked, Compared, Numbers, compared, not_given, numbers_of
@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from biaskit.sources.sample import Sample
 
 __all__ = [
+    "BOUNDS",
     "Measured",
     "Row",
+    "columns_of",
     "measured",
     "refuse_choices",
     "report",
@@ -38,6 +40,12 @@ __all__ = [
     "what_is_compared",
     "what_was_read",
 ]
+
+
+#: Way with rows of a missing facet: what they could do to a metric.
+BOUNDS = "bounds"
+# Columns of what a metric may be, whatever the counts truly are.
+_EXTREMES = ("least", "most")
 
 
 class Row(NamedTuple):
@@ -61,6 +69,9 @@ class Row(NamedTuple):
     n_missing: int
     n_other: int
     note: str
+    #: Least and greatest value, whatever the counts truly are; NaN where they are taken as exact.
+    least: float = math.nan
+    most: float = math.nan
 
 
 class Measured(NamedTuple):
@@ -81,6 +92,7 @@ def report(
     metrics: Iterable[str | Metric] | str | None = None,
     confidence: float | None = 0.95,
     seed: int = 0,
+    missing: str | None = None,
     csv: Mapping[str, Any] | None = None,
     input_format: str | None = None,
     sheet: str | None = None,
@@ -109,6 +121,10 @@ score_range, features
     seed
         Seed of the random draws for intervals of metrics of your own that do not declare their
         proportions; no other number depends on it.
+    missing
+        ``"bounds"``: rows whose facet is missing may be on either side. The report then has the
+        columns ``least`` and ``most``, between which a metric lies whatever their facet is, and
+        ``low`` and ``high`` hold for all of that. By default those rows are left out.
     csv
         How CSV files are written, as for `biaskit.count`.
     input_format, sheet
@@ -129,7 +145,8 @@ score_range, features
         rows that they are taken of (for weighted rows, the effective number); elsewhere NaN. ``n_a
         + n_d + n_missing + n_other`` is the number of rows read; with `reference`, the rows of
         third values are ``n_other``. The reference has no row of its own. What is undefined is NaN
-        and ``note`` says why; what is infinite is infinite.
+        and ``note`` says why; what is infinite is infinite. Reports on protected counts have
+        ``least`` and ``most``, too: a metric lies between them whatever the exact counts are.
 
     Raises
     ------
@@ -149,7 +166,7 @@ score_range, features
     1     F    DPL       0.5    2    2
     """
     asked = room.chosen(metrics)
-    refuse_choices(confidence, seed)
+    refuse_choices(confidence, seed, missing)
     dialect = dialect_of(csv, input_format, sheet)
     table = opened(data, filesystem, dialect)
     if isinstance(table, Counts):
@@ -167,9 +184,18 @@ score_range, features
                 filesystem=filesystem,
                 dialect=dialect,
             )
-    rows = report_rows(counts, asked, confidence, seed, sample)
-    columns = {name: [getattr(row, name) for row in rows] for name in Row._fields}
-    return formats.frame(columns)
+    rows = report_rows(counts, asked, confidence, seed, sample, missing=missing)
+    names = columns_of(counts, missing)
+    return formats.frame({name: [getattr(row, name) for row in rows] for name in names})
+
+
+def columns_of(counts: Counts, missing: str | None = None) -> tuple[str, ...]:
+    """Columns of a report on some counts: the extremes only where they can differ."""
+    names = [name for name in Row._fields if name not in _EXTREMES]
+    if missing is not None or counts.protected is not None:
+        at = names.index("high") + 1
+        names[at:at] = _EXTREMES
+    return tuple(names)
 
 
 def report_rows(
@@ -178,12 +204,15 @@ def report_rows(
     confidence: float | None = 0.95,
     seed: int = 0,
     sample: Sample | None = None,
+    *,
+    missing: str | None = None,
 ) -> list[Row]:
     """Rows of the report on some counts, as plain records.
 
     With `metrics` None, every metric whose roles are given runs. `sample` has the rows of FT.
     """
-    return [one.row for one in measured(counts, metrics, confidence, seed, sample)]
+    found = measured(counts, metrics, confidence, seed, sample, missing=missing)
+    return [one.row for one in found]
 
 
 def measured(
@@ -194,12 +223,13 @@ def measured(
     sample: Sample | None = None,
     *,
     tests: bool = True,
+    missing: str | None = None,
 ) -> list[Measured]:
     """Rows of `report_rows`, each with its evidence at other levels.
 
     Without `tests` there are no p-values, which take most of the time.
     """
-    refuse_choices(confidence, seed)
+    refuse_choices(confidence, seed, missing)
     if not counts.rows:
         raise DataError("there are no rows, so there is nothing to report; is the table empty?")
     roles, asked = counts.roles, Asked(confidence, seed, tests)
@@ -208,7 +238,7 @@ def measured(
         metrics = [one for one in known if not not_given(one, roles)]
     made: list[Measured] = []
     for facet in roles.facet:
-        of = compared(counts.tables[facet], facet, roles, metrics)
+        of = compared(counts, facet, metrics, bounds=missing is not None)
         made += _of_facet(metrics, of, asked, sample)
     return made
 
@@ -239,16 +269,19 @@ def _rows(
     """Rows of a metric, one for each comparison."""
     own = numbers.estimate, numbers.low, numbers.high, numbers.p_value
     total = of.table.rows
+    extremes = numbers.range
+    if extremes is None:
+        extremes = np.full((2, len(numbers.estimate)), np.nan)
     level = math.nan if asked.confidence is None else asked.confidence
     return [
         Row._make(
             [
                 *(metric.stage, of.facet.name, value, metric.symbol),
                 *(*ends_and_p, level, *rates),
-                *(n_a, n_d, total - n_a - n_d - n_other, n_other, note),
+                *(n_a, n_d, total - n_a - n_d - n_other, n_other, note, *ends),
             ]
         )
-        for value, ends_and_p, rates, n_a, n_d, n_other, note in zip(
+        for value, ends_and_p, rates, n_a, n_d, n_other, note, ends in zip(
             of.comparisons.names,
             np.stack(own, axis=1).tolist(),
             numbers.rates.T.tolist(),
@@ -256,13 +289,19 @@ def _rows(
             numbers.n_d.tolist(),
             numbers.n_other.tolist(),
             notes,
+            extremes.T.tolist(),
             strict=True,
         )
     ]
 
 
-def refuse_choices(confidence: float | None, seed: int) -> None:
-    """Refuse an invalid level or seed; callers do so before the pass."""
+def refuse_choices(confidence: float | None, seed: int, missing: str | None = None) -> None:
+    """Refuse an invalid level, seed or way with missing facets; callers do so before the pass."""
+    if missing not in (None, BOUNDS):
+        raise RolesError(
+            f'missing must be "{BOUNDS}", or None to leave out rows of a missing facet, not '
+            f"{in_short(missing)}"
+        )
     if confidence is not None:  # for a report without intervals
         refuse_level(confidence)
     refuse_seed(seed)
@@ -284,4 +323,6 @@ def what_was_read(counts: Counts) -> str:
         parts.append(f"weighted by {roles.weight}")
     if roles.frequency is not None:
         parts.append(f"repeated by {roles.frequency}")
+    if counts.protected is not None:
+        parts.append(counts.protected.text)
     return "; ".join(parts)

@@ -39,8 +39,8 @@ class Form(NamedTuple):
     """Description of one kind of block."""
 
     kind: str
-    #: The only schema that is written and read.
-    schema: int
+    #: Schemas that are read; the first is written, unless what is told names another.
+    schemas: tuple[int, ...]
     #: Advice on how to make such a block again.
     again: str
 
@@ -57,7 +57,7 @@ def block(form: Form, told: Mapping[str, Any], asked: Mapping[str, Any]) -> dict
     """
     from biaskit.store.version import __version__
 
-    stamp = {"form": form.kind, "schema": form.schema, "version": __version__}
+    stamp = {"form": form.kind, "schema": form.schemas[0], "version": __version__}
     made = {**stamp, **told, "asked": _plain(asked)}
     return {**made, "sha256": _digest(made)}
 
@@ -95,12 +95,12 @@ def load(source: IO[bytes], path: str | os.PathLike[str], form: Form) -> dict[st
         found = _parsed(text)
     except (ValueError, RecursionError) as error:
         raise _damaged(path, form, error) from None
-    if found.get("form") != form.kind or found.get("schema") != form.schema:
+    if found.get("form") != form.kind or found.get("schema") not in form.schemas:
         raise DataError(
             f"{said(path)} has {in_short(found.get('form'))} of schema "
             f"{in_short(found.get('schema'))}, made by biaskit {in_short(found.get('version'))}; "
-            f"this version reads {form.kind} of schema {form.schema} in pages: install a newer "
-            f"biaskit, or {form.again}"
+            f"this version reads {form.kind} of schema {' and '.join(map(str, form.schemas))} in "
+            f"pages: install a newer biaskit, or {form.again}"
         )
     try:
         _refuse_changed(found)

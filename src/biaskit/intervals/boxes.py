@@ -1,0 +1,139 @@
+"""Boxes: intervals of a number whose counts are known only to lie between two numbers.
+
+A cell may have any number of rows between two: it is rounded, or rows of an unknown facet may be
+among it. A proportion is least where the cells that it counts have the fewest rows and the others
+of its denominator the most, and greatest the other way round. So a number that is computed from
+independent proportions is least in one table and greatest in another, and both are known in
+advance. Its interval for all tables that it may be of runs from the low end of the first one's to
+the high end of the other's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from biaskit.counts.tables import divide
+from biaskit.intervals.evidence import Evidence
+from biaskit.intervals.figures import evidence_of
+from biaskit.intervals.proportions import Array, Sought
+from biaskit.metrics import forms
+from biaskit.metrics.forms import Form, Share
+
+__all__ = ["InBox", "corners", "has_corners", "share_ends", "value_of"]
+
+
+def share_ends(least: Share, most: Share) -> tuple[Share, Share]:
+    """Least and greatest proportion, from its counts with the fewest and the most rows in cells.
+
+    >>> low, high = share_ends(Share(20, 50), Share(30, 70))
+    >>> tuple(low), tuple(high)
+    ((20, 60), (30, 60))
+    """
+    (x, n), (y, m) = least, most
+    # For weighted rows, the sums may miss 0 by their rounding.
+    return Share(x, x + np.maximum(m - y, 0)), Share(y, y + np.maximum(n - x, 0))
+
+
+def has_corners(form: Form | None) -> bool:
+    """Whether a number of this form is least in one table of a box and greatest in another."""
+    return isinstance(form, (forms.One, forms.Difference, forms.Quotient))
+
+
+def corners(least: Form, most: Form) -> tuple[Form, Form]:
+    """Form of the lowest and of the highest number in a box.
+
+    Parameters
+    ----------
+    least, most
+        Its form where all cells have the fewest rows, and where they have the most.
+    """
+    match least, most:
+        case forms.One(share, factor, offset), forms.One(other):
+            low, high = share_ends(share, other)
+            ends = (high, low) if factor < 0 else (low, high)
+            return forms.One(ends[0], factor, offset), forms.One(ends[1], factor, offset)
+        case forms.Difference(plus, minus), forms.Difference(more_plus, more_minus):
+            over, under = share_ends(plus, more_plus), share_ends(minus, more_minus)
+            return forms.Difference(over[0], under[1]), forms.Difference(over[1], under[0])
+        case forms.Quotient(plus, minus), forms.Quotient(more_plus, more_minus):
+            over, under = share_ends(plus, more_plus), share_ends(minus, more_minus)
+            return forms.Quotient(over[0], under[1]), forms.Quotient(over[1], under[0])
+    raise TypeError(f"a {type(least).__name__} has no known corners")
+
+
+def value_of(form: Form) -> Array:
+    """Number of a form that has corners."""
+    match form:
+        case forms.One(share, factor, offset):
+            return np.asarray(offset + factor * divide(*share))
+        case forms.Difference(plus, minus):
+            return np.asarray(divide(*plus) - divide(*minus))
+        case forms.Quotient(over, under):
+            return divide(divide(*over), divide(*under))
+    raise TypeError(f"a {type(form).__name__} has no known corners")
+
+
+class InBox(Evidence):
+    """Evidence for all tables of a box: that of the lowest number, and that of the highest.
+
+    Parameters
+    ----------
+    lowest, highest
+        Forms of the number in the two tables.
+    squares
+        The same forms of the squared weights, where rows are weighted.
+    estimate
+        The number at the table that is shown.
+    """
+
+    def __init__(
+        self,
+        lowest: Form,
+        highest: Form,
+        estimate: Array,
+        squares: tuple[Form, Form] | None = None,
+    ):
+        super().__init__(estimate)
+        undefined = np.isnan(estimate)
+        #: The number in the two tables.
+        self.least, self.most = (
+            np.where(undefined, np.nan, value_of(form)) for form in (lowest, highest)
+        )
+        of_squares: tuple[Any, Any] = (None, None) if squares is None else squares
+        self.low = evidence_of(lowest, self.least, of_squares[0])
+        self.high = evidence_of(highest, self.most, of_squares[1])
+        self.x, self.n, self.of = (
+            np.concatenate([getattr(self.low, name), getattr(self.high, name)])
+            for name in ("x", "n", "of")
+        )
+
+    def levels(self, tail: Array) -> Array:
+        """Tail probabilities of the limits of both."""
+        return np.concatenate([self.low.levels(tail), self.high.levels(tail)])
+
+    def _ends(self, reaches: Array, tail: Array) -> tuple[Array, Array]:
+        at = len(self.low.x)
+        low, _ = self.low.ends_of(reaches[:at], tail)
+        _, high = self.high.ends_of(reaches[at:], tail)
+        return np.minimum(low, self.least), np.maximum(high, self.most)
+
+    def sought(self, value: Any) -> Sought:
+        """The level at which the end on a value's side meets it; any does inside of the box."""
+        value = self._each(value)
+        low = self.low.sought(np.minimum(value, self.least))
+        high = self.high.sought(np.maximum(value, self.most))
+        at, below = len(low.x), value < self.least
+
+        def reached(reaches: Array, tail: Array) -> Array:
+            return np.where(
+                below, low.reached(reaches[:at], tail), high.reached(reaches[at:], tail)
+            )
+
+        x, n, of = (
+            np.concatenate([getattr(low, name), getattr(high, name)]) for name in ("x", "n", "of")
+        )
+        inside = (value >= self.least) & (value <= self.most)
+        gap = np.where(inside, 0.0, np.where(below, low.gap, high.gap))
+        return Sought(x, n, of, gap, reached)
