@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence, Sized
 from typing import Any, ParamSpec, TypeVar
 
 __all__ = [
+    "BOUNDS",
     "BiaskitError",
     "DataError",
     "PointerError",
@@ -19,9 +20,13 @@ __all__ = [
     "listed",
     "nearest",
     "refuse_level",
+    "refuse_missing",
     "refuse_seed",
     "refuse_whole",
 ]
+
+#: Way with rows of a missing facet: what they could do to a metric.
+BOUNDS = "bounds"
 
 _Given = ParamSpec("_Given")
 _Made = TypeVar("_Made")
@@ -122,6 +127,21 @@ def refuse_level(confidence: Any) -> None:
     if not (is_number and 0 < confidence < 1):
         raise RolesError(
             f"confidence must be a number between 0 and 1, such as 0.95, not {in_short(confidence)}"
+        )
+
+
+def refuse_missing(missing: object) -> None:
+    """Refuse a way with rows of a missing facet that does not exist.
+
+    Raises
+    ------
+    RolesError
+        It is neither `BOUNDS` nor None.
+    """
+    if missing not in (None, BOUNDS):
+        raise RolesError(
+            f'missing must be "{BOUNDS}", or None to leave out rows of a missing facet, not '
+            f"{in_short(missing)}"
         )
 
 

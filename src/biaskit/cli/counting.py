@@ -6,11 +6,20 @@ import argparse
 from collections.abc import Callable, Sequence
 
 from biaskit import formats
-from biaskit.cli.flags import Parser, add_csv, add_data, add_roles, dialect_given, roles_given
+from biaskit.cli.flags import (
+    Parser,
+    add_csv,
+    add_data,
+    add_roles,
+    add_round_to,
+    dialect_given,
+    roles_given,
+)
 from biaskit.cli.output import progress_line, refuse_overwriting
 from biaskit.cli.streams import say
 from biaskit.counts.counts import Counts
 from biaskit.counts.roles import Roles
+from biaskit.counts.sharing.rounding import refuse_unprotected_roles, rounding_to
 from biaskit.errors import RolesError
 from biaskit.metrics import Metric, needs_rows
 from biaskit.sources.counting import Counted, counted
@@ -18,7 +27,7 @@ from biaskit.sources.dispatch import opened, paths_of
 from biaskit.sources.files.reading import ColumnPath, kernels_choice
 from biaskit.store import saved, written
 
-__all__ = ["VERBS", "counts_of"]
+__all__ = ["VERBS", "counts_of", "protected", "protected_counts_of"]
 
 
 def _add_count(verb: Callable[..., Parser]) -> None:
@@ -36,6 +45,7 @@ def _add_count(verb: Callable[..., Parser]) -> None:
     )
     # Its name in 0.1.0; to be removed in 0.3.0.
     either.add_argument("--explain", dest="plan", action="store_true", help=argparse.SUPPRESS)
+    add_round_to(count)
     count.add_argument(
         "--resume",
         action="store_true",
@@ -55,6 +65,7 @@ def _add_merge(verb: Callable[..., Parser]) -> None:
         "counts", nargs="+", metavar="COUNTS", help="files that `count` wrote, or pages"
     )
     merge.add_argument("-o", "--output", required=True, metavar="FILE", help="counts file to write")
+    add_round_to(merge)
 
 
 #: Each verb, and what adds it to the command line.
@@ -68,11 +79,24 @@ def _count(args: argparse.Namespace) -> None:
     if args.replace and not args.resume:
         raise RolesError("--replace goes with --resume, which records the files to replace")
     if args.resume:
+        if args.round_to is not None:
+            raise RolesError(
+                "--resume keeps exact counts to add to; protect a copy of them: biaskit merge "
+                "FILE --round-to 11 -o SHARED"
+            )
         return _resume(args)
     refuse_overwriting(args.output, args.data)
-    counts, _ = counts_of(args, [])
+    if args.round_to is not None:
+        rounding_to(args.round_to)
+        refuse_unprotected_roles(args.weight, args.score)
+    counts = protected(counts_of(args, []).counts, args.round_to)
     counts.save(args.output)
     return _say(f"{counts.rows:,} rows in {_cells(counts):,} cells: {args.output}")
+
+
+def protected(counts: Counts, round_to: int | None) -> Counts:
+    """Counts, protected if the call asks for it."""
+    return counts if round_to is None else counts.protect(round_to)
 
 
 def _resume(args: argparse.Namespace) -> None:
@@ -118,10 +142,15 @@ def _merge(args: argparse.Namespace) -> None:
     from biaskit.sources.record import merged, save_with  # a report does not merge
 
     saved.refuse_unwritable(args.output)
+    if args.round_to is not None:
+        rounding_to(args.round_to)
+        # What is rounded cannot be made exact again, and a record of files has exact cells.
+        refuse_overwriting(args.output, args.counts)
     # The output may be among the inputs: it is read, added to and replaced like any other.
     with written.locked(args.output):
         total, record = merged(args.counts)
-        save_with(record, total, args.output)
+        exact = args.round_to is None
+        save_with(record if exact else None, protected(total, args.round_to), args.output)
     _say(f"{total.rows:,} rows from {len(args.counts):,} files: {args.output}")
 
 
@@ -138,3 +167,12 @@ def counts_of(args: argparse.Namespace, asked: Sequence[Metric] | None) -> Count
     keep_rows = needs_rows(roles, asked)
     with progress_line() as progress:
         return counted(table, roles, keep_rows=keep_rows, progress=progress, dialect=dialect)
+
+
+def protected_counts_of(args: argparse.Namespace, asked: Sequence[Metric] | None) -> Counted:
+    """The same for a verb that may protect them; protected ones come without rows."""
+    if args.round_to is None:
+        return counts_of(args, asked)
+    rounding_to(args.round_to)
+    refuse_unprotected_roles(args.weight, args.score, args.features)
+    return Counted(protected(counts_of(args, asked).counts, args.round_to))

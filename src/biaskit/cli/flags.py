@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from biaskit.cli.streams import say
 from biaskit.counts.arguments import Kind
 from biaskit.counts.roles import ROLES
-from biaskit.errors import RolesError, listed
+from biaskit.errors import BOUNDS, RolesError, listed
 from biaskit.sources.files.dialect import OPTIONS, Dialect, Option, dialect_of, flags_of
 
 __all__ = [
@@ -21,7 +21,9 @@ __all__ = [
     "above_of",
     "add_csv",
     "add_data",
+    "add_missing_facet",
     "add_roles",
+    "add_round_to",
     "add_seed",
     "confidence_or_none",
     "dialect_given",
@@ -161,6 +163,26 @@ def _values_by_facet(given: list[str], facets: Sequence[str]) -> Any:
     return made or given
 
 
+def add_round_to(parser: argparse.ArgumentParser) -> None:
+    """Add the flag that protects counts."""
+    parser.add_argument(
+        "--round-to",
+        type=int,
+        metavar="N",
+        help="protect the counts: round each cell to the middle of its class of N sizes, such as "
+        "11 (1 to 11 rows show as 6)",
+    )
+
+
+def add_missing_facet(parser: argparse.ArgumentParser) -> None:
+    """Add the flag for rows of a missing facet."""
+    parser.add_argument(
+        "--missing-facet",
+        choices=[BOUNDS],
+        help="bounds: intervals hold whichever side the rows of a missing facet are on",
+    )
+
+
 def add_seed(parser: argparse.ArgumentParser) -> None:
     """Add the flag for the seed of the random draws."""
     parser.add_argument(
@@ -258,7 +280,7 @@ _CSV = rf"csv=\{{'(?P<option>[a-z_]+)': (?P<value>True|False|{_QUOTED})\}}"
 # Flags that say how files are written, besides the options of CSV files.
 _FILES = ("input_format", "sheet")
 #: Python's arguments in an error message, or a quoted text, which stays as it is.
-_NAMES = (*ROLES, "metrics", "confidence", "seed", "min_rows", *_FILES)
+_NAMES = (*ROLES, "metrics", "confidence", "seed", "min_rows", "round_to", *_FILES)
 _ARGUMENTS = "|".join(_NAMES)
 # Arguments that are not English words.
 _LONG = "|".join(name for name in _NAMES if "_" in name)

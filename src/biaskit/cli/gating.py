@@ -14,6 +14,7 @@ from biaskit.cli.flags import (
     Once,
     Parser,
     add_csv,
+    add_missing_facet,
     add_roles,
     add_seed,
     dialect_given,
@@ -106,6 +107,7 @@ def _add_check(verb: Callable[..., Parser]) -> None:
     check.add_argument(
         "--confidence", type=float, metavar="LEVEL", help="level of the intervals (default: 0.95)"
     )
+    add_missing_facet(check)
     check.add_argument(
         "--strict", action="store_true", help="treat uncertain verdicts as errors, not warnings"
     )
@@ -201,9 +203,11 @@ def _outcomes(args: argparse.Namespace) -> tuple[list[Outcome], int, bool]:
         refuse_overwriting(args.output, args.data)
         data, table = _by_hand(args)
         return [_in_flags(_outcome(args, data, None, args.strict, table))], 0, args.strict
-    for flag in ("required", "min_rows", "confidence", "input_format", "sheet", *OPTIONS):
+    others = ("required", "min_rows", "confidence", "missing_facet", "input_format", "sheet")
+    for flag in (*others, *OPTIONS):
         if getattr(args, flag) is not None:
-            key = f"{flag} in its table csv" if flag in OPTIONS else f"{flag} as a key"
+            name = flag.removesuffix("_facet")
+            key = f"{name} in its table csv" if flag in OPTIONS else f"{name} as a key"
             raise RolesError(
                 f"--{flag.replace('_', '-')} goes with --facet and --limit; "
                 f"a configuration has {key}"
@@ -283,6 +287,7 @@ def _by_hand(args: argparse.Namespace) -> tuple[DataSet, Table | None]:
     if isinstance(table, Counts):
         roles = {**table.roles.given(), **roles}
     given = {flag: getattr(args, flag) for flag in ("required", "min_rows", "confidence")}
+    given["missing"] = args.missing_facet
     made = DataSet.of(
         {
             "files": args.data,

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from biaskit.cli.counting import counts_of
+from biaskit.cli.counting import protected, protected_counts_of
 from biaskit.cli.flags import Once, Parser, dialect_given, limit_of, limits_given, roles_given
 from biaskit.cli.output import Form, refuse_overwriting, write
 from biaskit.cli.screen import Records
@@ -112,8 +112,8 @@ def write_page(args: argparse.Namespace, asked: Sequence[Metric] | None) -> None
     data = args.data[0] if len(args.data) == 1 else args.data
     dialect = dialect_given(args)
     found = dated_counts(data, dialect=dialect)
-    dated = [(name, one.choosing(**given)) for name, one in found]
-    counts, sample = (dated[-1][1], None) if dated else counts_of(args, asked)
+    dated = [(name, protected(one.choosing(**given), args.round_to)) for name, one in found]
+    counts, sample = (dated[-1][1], None) if dated else protected_counts_of(args, asked)
     made = page_of(
         counts,
         sample,
@@ -126,6 +126,7 @@ def write_page(args: argparse.Namespace, asked: Sequence[Metric] | None) -> None
         carried=not args.no_counts,
         dated=dated,
         dialect=dialect,
+        round_to=args.round_to,
         confidence=args.confidence,
         seed=args.seed,
     )

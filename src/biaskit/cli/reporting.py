@@ -10,13 +10,15 @@ from typing import Any
 
 from biaskit import formats
 from biaskit.cli.cards import CARDS, Reported
-from biaskit.cli.counting import counts_of
+from biaskit.cli.counting import counts_of, protected_counts_of
 from biaskit.cli.flags import (
     Once,
     Parser,
     add_csv,
     add_data,
+    add_missing_facet,
     add_roles,
+    add_round_to,
     add_seed,
     confidence_or_none,
     limits_given,
@@ -50,6 +52,7 @@ from biaskit.intervals.figures import LEAST_P
 from biaskit.metrics import FROM_ROWS, METRICS, Metric, chosen, named
 from biaskit.reports.report import (
     Row,
+    columns_of,
     refuse_choices,
     report_rows,
     what_is_compared,
@@ -118,6 +121,8 @@ def _add_report(verb: Callable[..., Parser]) -> None:
         action="store_true",
         help="a table of every row and column, with those that mirror or restate others",
     )
+    add_missing_facet(report)
+    add_round_to(report)
     add_page(report)
     add_output(report, _FORMS)
 
@@ -163,14 +168,17 @@ def _report(args: argparse.Namespace) -> None:
     take_over(args)
     refuse_choices(args.confidence, args.seed)
     if args.format == "html":
+        if args.missing_facet is not None:
+            raise RolesError("--missing-facet is for tables; a page leaves out rows of no facet")
         return write_page(args, asked)
     refuse_overwriting(args.output, args.data)
     if args.all and args.top is not None:
         raise RolesError("give --all or --top, not both")
     if args.top is not None and args.top < 1:
         raise RolesError(f"--top must be 1 or more, not {args.top}")
-    counts, sample = counts_of(args, asked)
-    rows = report_rows(counts, asked, args.confidence, args.seed, sample)
+    counts, sample = protected_counts_of(args, asked)
+    missing = args.missing_facet
+    rows = report_rows(counts, asked, args.confidence, args.seed, sample, missing=missing)
     rows = [rows[i] for i in of_largest(rows, args.top, args.min_rows)]
     said = summarised(rows, counts, asked)
     made = _records(
@@ -181,21 +189,46 @@ def _report(args: argparse.Namespace) -> None:
         shown=shown(counts, rows, asked, args),
         level=args.confidence,
         source=Reported(rows, counts, said, args.data, limits_given(args.limit or ())),
+        missing=missing,
     )
     return emit(args, made, _FORMS)
 
 
-def _records(counts: Counts, rows: Sequence[Row], said: Summary, **more: Any) -> Records:
+def _records(
+    counts: Counts, rows: Sequence[Row], said: Summary, missing: str | None = None, **more: Any
+) -> Records:
     """Output of a report."""
+    columns = columns_of(counts, missing)
+    protected = {} if counts.protected is None else {"protected": counts.protected.to_json()}
+    head = {**about(2), "roles": counts.roles.to_json(), **protected, "summary": said.to_json()}
     return Records(
         "report",
-        Row._fields,
-        rows,
-        head={**about(2), "roles": counts.roles.to_json(), "summary": said.to_json()},
+        columns,
+        [[getattr(row, name) for name in columns] for row in rows],
+        head=head,
         hidden=(*_FOR_PROGRAMS, *(() if any(row.n_other for row in rows) else ("n_other",))),
-        blank=("low", "high", "p_value", "rate_a", "rate_d"),  # its estimate says "undefined"
+        blank=(
+            "low",
+            "high",
+            "least",
+            "most",
+            "p_value",
+            "rate_a",
+            "rate_d",
+        ),  # its estimate says "undefined"
         least={"p_value": LEAST_P},
-        optional=("low", "high", "p_value", "rate_a", "rate_d", "n_missing", "n_other", "note"),
+        optional=(
+            "low",
+            "high",
+            "least",
+            "most",
+            "p_value",
+            "rate_a",
+            "rate_d",
+            "n_missing",
+            "n_other",
+            "note",
+        ),
         once=("facet", "value", "metric", "n_a", "n_d", "n_missing", "n_other", "note"),
         spare=("n_other", "n_missing", "n_a", "p_value", "rate_a", "rate_d", "n_d"),
         summary=[one.sentence for one in said.findings],

@@ -27,7 +27,7 @@ from biaskit.counts.facets import Facet
 from biaskit.counts.levels import show
 from biaskit.counts.roles import AXES, CHOICES, RoleArguments, Roles
 from biaskit.counts.scores import ScoreTable
-from biaskit.counts.sharing.rounding import Rounding, rounding_to
+from biaskit.counts.sharing.rounding import Rounding, refuse_unprotected_roles, rounding_to
 from biaskit.counts.tables import (
     MAX_CELLS,
     MAX_ROWS,
@@ -36,7 +36,7 @@ from biaskit.counts.tables import (
     refuse_large,
     refuse_many_rows,
 )
-from biaskit.errors import DataError, RolesError
+from biaskit.errors import DataError, RolesError, in_short
 from biaskit.store import blocks, saved
 from biaskit.store.addresses import said
 
@@ -165,16 +165,7 @@ class Counts:
                 f"these {self.protected.text} already; protect exact counts, once, after adding "
                 "them"
             )
-        if self.roles.weight is not None:
-            raise RolesError(
-                "counts of weighted rows cannot be protected: the sum of the weights of a cell of "
-                "one row is that row's weight; count without weight="
-            )
-        if self.scores:
-            raise RolesError(
-                "counts of scores cannot be protected: the sum of a bin of one row is that row's "
-                "score; count without score="
-            )
+        refuse_unprotected_roles(self.roles.weight, self.roles.score)
         tables = {facet: made.table(table) for facet, table in self.tables.items()}
         rows = _rows_of_first(tables)
         return replace(self, tables=tables, rows=rows, protected=made)
@@ -377,7 +368,7 @@ def from_cells(columns: Mapping[str, Any], header: Mapping[str, Any]) -> Counts:
     told = header.get("protected")
     protected = None if told is None else Rounding.from_json(told)
     if header.get("schema") != (1 if protected is None else 2):
-        raise ValueError(f"schema {header.get('schema')} is not that of protected is {told!r}")
+        raise ValueError(f"protected is {in_short(told)} in a file of another schema")
     if protected is not None and (roles.weight is not None or roles.score is not None):
         raise ValueError("protected counts have no weights or scores")
     if not isinstance(rows, int) or isinstance(rows, bool) or not 0 <= rows <= MAX_ROWS:

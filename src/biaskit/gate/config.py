@@ -17,6 +17,7 @@ from biaskit.errors import (
     did_you_mean,
     nearest,
     refuse_level,
+    refuse_missing,
     refuse_seed,
     refuse_whole,
 )
@@ -65,6 +66,8 @@ class DataSet:
     min_rows: int = 0
     confidence: float = 0.95
     seed: int = 0
+    #: ``"bounds"``: rows of a missing facet may be on either side.
+    missing: str | None = None
     #: Whether the files may be missing.
     optional: bool = False
     #: How the files are written.
@@ -364,6 +367,12 @@ def _drift(given: Mapping[str, Any], roles: Roles) -> Allowed | None:
     return allowed
 
 
+def _missing(given: Mapping[str, Any], key: str) -> str | None:
+    value: str | None = given.get(key)
+    refuse_missing(value)
+    return value
+
+
 def _required(given: Mapping[str, Any], limits: tuple[Limit, ...]) -> frozenset[str]:
     names = given.get("required", ())
     names = (names,) if isinstance(names, str) else names
@@ -420,6 +429,7 @@ _READERS: Mapping[str, Callable[[Mapping[str, Any], str], Any]] = {
     "min_rows": _plain(int, 0, partial(refuse_whole, "min_rows")),
     "confidence": _plain(float, 0.95, refuse_level),
     "seed": _plain(int, 0, refuse_seed),
+    "missing": _missing,
     "optional": _plain(bool, False),
     "csv": lambda given, key: dialect_of(given.get(key), *map(given.get, _WRITTEN)),
 }

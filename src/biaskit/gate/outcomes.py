@@ -92,7 +92,9 @@ def check_data_set(
         made = replace(made, files=tuple(map(shown, paths)), about=about, rows=counts.rows)
         if data.limits:
             metrics = [limit.metric for limit in data.limits]
-            rows = report_rows(counts, metrics, data.confidence, data.seed, sample)
+            rows = report_rows(
+                counts, metrics, data.confidence, data.seed, sample, missing=data.missing
+            )
             checked = check_rows(
                 rows,
                 data.limits,

@@ -42,6 +42,8 @@ def what_is_carried(contents: Contents, block: dict[str, Any] | None) -> str:
     told = (
         f"This page carries its counts, {_cells(contents):,} cells (digest {block['sha256'][:12]})"
     )
+    if (rounding := contents.whole.protected) is not None:
+        return f"{told}; {rounding.text}."
     if not few:
         return f"{told}; none has {_FEW} rows or fewer."
     have = "cell has" if few == 1 else "cells have"

@@ -28,6 +28,7 @@ __all__ = [
     "drift_of",
     "gaps_of",
     "paths_read",
+    "refuse_exact",
 ]
 
 
@@ -75,6 +76,36 @@ def paths_read(*given: Any) -> tuple[str, ...]:
     paths = [os.fspath(one) for one in each if isinstance(one, (str, os.PathLike))]
     local = [one for one in paths if not is_address(one)]
     return tuple(map(str, expanded(local))) if local else ()
+
+
+def refuse_exact(
+    baseline: Any, dated: Sequence[tuple[str, Counts]], attributions: Any, dependence: Any
+) -> None:
+    """Refuse what would show exact numbers on a page of protected counts.
+
+    Raises
+    ------
+    RolesError
+        The baseline or some dated counts are not protected, or a model's parts are given.
+    """
+    parts = {"attributions": attributions, "dependence": dependence}
+    for name, given in parts.items():
+        if given is not None:
+            raise RolesError(
+                f"{name} are exact sums over rows, and the counts of this page are protected; "
+                f"leave out {name}="
+            )
+    others = dict(dated)
+    if baseline is not None:
+        found = baseline if isinstance(baseline, Counts) else opened(baseline)
+        if isinstance(found, Counts):
+            others["the baseline"] = found
+    for name, counts in others.items():
+        if counts.protected is None:
+            raise RolesError(
+                f"{name} has exact counts, and those of this page are protected; protect both "
+                "(biaskit merge COUNTS --round-to 11 -o SHARED)"
+            )
 
 
 def drift_of(counts: Counts, baseline: Any, confidence: float, seed: int) -> Sequence[Drift]:

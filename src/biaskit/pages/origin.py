@@ -41,6 +41,7 @@ def given_beside_roles(
     confidence: float,
     seed: int,
     counts: bool,
+    round_to: int | None = None,
     csv: Dialect | None = None,
     **files: Any,
 ) -> Mapping[str, Any]:
@@ -72,6 +73,8 @@ def given_beside_roles(
         given["seed"] = int(seed)
     if not counts:
         given["counts"] = False
+    if round_to is not None:
+        given["round_to"] = int(round_to)
     return given
 
 

@@ -11,6 +11,7 @@ from biaskit import metrics as room
 from biaskit.counts.counts import Counts, same_roles
 from biaskit.counts.embedded import asked_before
 from biaskit.counts.roles import RoleArguments, Roles, roles_of, takes_roles
+from biaskit.counts.sharing.rounding import refuse_unprotected_roles
 from biaskit.errors import refuse_level, refuse_seed
 from biaskit.explanations.attributions import Attributions
 from biaskit.formats import markdown
@@ -28,6 +29,7 @@ from biaskit.pages.inputs import (
     drift_of,
     gaps_of,
     paths_read,
+    refuse_exact,
 )
 from biaskit.pages.markup import Safe
 from biaskit.pages.origin import call_of, command_of, file_names, given_beside_roles
@@ -146,6 +148,7 @@ def page(
     dependence: pd.DataFrame | None = None,
     name: str | None = None,
     counts: bool = True,
+    round_to: int | None = None,
     confidence: float | None = None,
     seed: int | None = None,
     csv: Mapping[str, Any] | None = None,
@@ -185,6 +188,8 @@ score_range, features
     counts
         Whether the page carries its counts, so that `Counts.load` and every function that takes
         counts can read them back from it. They tell how many people each cell has.
+    round_to
+        Protects the counts, as `Counts.protect` does, before anything is shown of them.
     confidence, seed
         Level of the intervals (by default 0.95), and seed of the random draws for metrics of your
         own; by default those of the page that is read back, as are its limits and its name.
@@ -247,6 +252,10 @@ lower than the 44.5 % for those whose gender is male.
                 filesystem=filesystem,
                 dialect=dialect,
             )
+    if round_to is not None:
+        refuse_unprotected_roles(None, None, whole.roles.features)
+        whole, sample = whole.protect(round_to), None
+        each = [(one, of.protect(round_to)) for one, of in each]
     return page_of(
         whole,
         sample,
@@ -258,6 +267,7 @@ lower than the 44.5 % for those whose gender is male.
         name=before.get("name") if name is None else name,
         files=file_names(data),
         carried=counts,
+        round_to=round_to,
         dated=each,
         dialect=dialect,
         read=paths_read(None if filesystem is not None else data, baseline, attributions),
@@ -278,6 +288,7 @@ def page_of(
     name: str | None = None,
     files: Sequence[str] = (),
     carried: bool = True,
+    round_to: int | None = None,
     dated: Sequence[tuple[str, Counts]] = (),
     read: tuple[str, ...] = (),
     dialect: Dialect | None = None,
@@ -285,6 +296,8 @@ def page_of(
     seed: int = 0,
 ) -> Page:
     """Page of some counts; see `page`. `files` are the names of the files that they are of."""
+    if counts.protected is not None:
+        refuse_exact(baseline, dated, attributions, dependence)
     allowed = limits_of(limits) if limits is not None else []
     whole = settled(counts)
     counts = comparable(whole)
@@ -308,6 +321,7 @@ def page_of(
             dependence=dependence,
             csv=dialect,
             counts=carried,
+            round_to=round_to,
         ),
         whole=whole,
         counts=counts,

@@ -15,7 +15,7 @@ from biaskit.counts.comparisons import positive_labels
 from biaskit.counts.counts import Counts
 from biaskit.counts.levels import show
 from biaskit.counts.roles import RoleArguments, Roles, roles_of, takes_roles
-from biaskit.errors import DataError, RolesError, in_short, refuse_level, refuse_seed
+from biaskit.errors import DataError, refuse_level, refuse_missing, refuse_seed
 from biaskit.metrics import FROM_ROWS, METRICS, Metric, needs_rows
 from biaskit.reports.notes import notes_of
 from biaskit.reports.numbers import Asked, Compared, Numbers, compared, not_given, numbers_of
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from biaskit.sources.sample import Sample
 
 __all__ = [
-    "BOUNDS",
     "Measured",
     "Row",
     "columns_of",
@@ -42,8 +41,6 @@ __all__ = [
 ]
 
 
-#: Way with rows of a missing facet: what they could do to a metric.
-BOUNDS = "bounds"
 # Columns of what a metric may be, whatever the counts truly are.
 _EXTREMES = ("least", "most")
 
@@ -297,11 +294,7 @@ def _rows(
 
 def refuse_choices(confidence: float | None, seed: int, missing: str | None = None) -> None:
     """Refuse an invalid level, seed or way with missing facets; callers do so before the pass."""
-    if missing not in (None, BOUNDS):
-        raise RolesError(
-            f'missing must be "{BOUNDS}", or None to leave out rows of a missing facet, not '
-            f"{in_short(missing)}"
-        )
+    refuse_missing(missing)
     if confidence is not None:  # for a report without intervals
         refuse_level(confidence)
     refuse_seed(seed)
@@ -315,7 +308,8 @@ def what_is_compared(counts: Counts) -> str:
 
 def what_was_read(counts: Counts) -> str:
     """How many rows were read, which outcome is positive, and what the rows weigh, in one line."""
-    parts, roles = [f"{counts.rows:,} rows"], counts.roles
+    about = "" if counts.protected is None else "about "
+    parts, roles = [f"{about}{counts.rows:,} rows"], counts.roles
     table = next(iter(counts.tables.values()))
     if positive := positive_labels(table.levels, roles):
         parts.append(f"positive is {roles.label} = {' or '.join(show(a) for a in positive)}")

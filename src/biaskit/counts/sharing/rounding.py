@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from biaskit.counts.tables import Table
 from biaskit.errors import DataError, RolesError, in_short
 
-__all__ = ["Rounding", "rounding_to"]
+__all__ = ["Rounding", "refuse_unprotected_roles", "rounding_to"]
 
 # Least rows in a class, and most: beyond that, little is left of any count.
 _LEAST, _MOST = 3, 10_000
@@ -143,3 +143,28 @@ def rounding_to(round_to: Any) -> Rounding:
             "10 rows, as US health statistics ask for"
         )
     return Rounding(int(round_to))
+
+
+def refuse_unprotected_roles(weight: Any, score: Any, features: Any = None) -> None:
+    """Refuse roles of which single rows would show in spite of rounding.
+
+    Raises
+    ------
+    RolesError
+        Rows are weighted, have scores, or are kept themselves.
+    """
+    if weight is not None:
+        raise RolesError(
+            "counts of weighted rows cannot be protected: the sum of the weights of a cell of one "
+            "row is that row's weight; count without weight="
+        )
+    if score is not None:
+        raise RolesError(
+            "counts of scores cannot be protected: the sum of a bin of one row is that row's "
+            "score; count without score="
+        )
+    if features is not None:
+        raise RolesError(
+            "features are read from single rows, which rounding does not protect; leave out "
+            "features="
+        )

@@ -131,7 +131,8 @@ def _gate(contents: Contents) -> Safe | None:
 
 def _what_was_read(contents: Contents) -> str:
     counts = contents.whole
-    roles, parts = counts.roles, [f"{counts.rows:,} rows were read."]
+    about = "" if counts.protected is None else "About "
+    roles, parts = counts.roles, [f"{about}{counts.rows:,} rows were read."]
     if contents.dated:
         last = name_in_words(contents.dated[-1].name)
         told = (
@@ -162,6 +163,9 @@ def _what_was_read(contents: Contents) -> str:
         parts.append("Each value is compared with all other known values together.")
     if roles.weight is not None:
         parts.append(f"Rows are weighted by {name_in_words(roles.weight)}.")
+    if counts.protected is not None:
+        told = counts.protected.text.capitalize()
+        parts.append(f"{told}, and intervals hold for all counts that look so.")
     if roles.frequency is not None:
         parts.append(f"Each row stands for {name_in_words(roles.frequency)} rows.")
     return " ".join(parts)
