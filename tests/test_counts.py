@@ -194,7 +194,7 @@ def rewritten(path: Path, change: Any = None, columns: Any = None) -> Path:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda h: h.update(schema=2, version="9.9"), "install a newer biaskit"),
+        (lambda h: h.update(schema=3, version="9.9"), "install a newer biaskit"),
         (lambda h: h.update(kind="attributions"), "reads counts of schema 1"),
         (lambda h: h.update(rows=4), "add up"),
         (lambda h: h.update(rows=-1), "damaged"),

@@ -202,7 +202,7 @@ def test_blanks_and_the_order_of_keys_do_not_matter(counts: Counts, block: dict[
         (lambda b: b.update(more=1), "not those that were written"),
         (lambda b: b.pop("sha256"), "not those that were written"),
         (lambda b: b.update(sha256=[]), "not those that were written"),
-        (lambda b: b.update(schema=2, version="9.9"), "made by biaskit '9.9'.*install a newer"),
+        (lambda b: b.update(schema=3, version="9.9"), "made by biaskit '9.9'.*install a newer"),
         (lambda b: b.update(schema="1"), "install a newer biaskit, or make the page again"),
         (lambda b: b.update(form="attributions"), "has 'attributions' of schema 1"),
         (lambda b: b.update(form=["x"] * 10**5, version="9" * 10**5), "install a newer biaskit"),

@@ -70,6 +70,9 @@ _FORMS = {**FORMS, **CARDS, **PAGE}
 # The stage is known from the metric, the level from the call, and n_a and n_d say how many rows.
 _FOR_PROGRAMS = ("stage", "confidence", "of_a", "of_d")
 
+# Numbers beside the estimate.
+_NUMBERS = ("low", "high", "least", "most", "p_value", "rate_a", "rate_d")
+
 # Characters of a line of prose where no terminal has a width.
 _LINE = 100
 
@@ -207,28 +210,9 @@ def _records(
         [[getattr(row, name) for name in columns] for row in rows],
         head=head,
         hidden=(*_FOR_PROGRAMS, *(() if any(row.n_other for row in rows) else ("n_other",))),
-        blank=(
-            "low",
-            "high",
-            "least",
-            "most",
-            "p_value",
-            "rate_a",
-            "rate_d",
-        ),  # its estimate says "undefined"
+        blank=_NUMBERS,  # its estimate says "undefined"
         least={"p_value": LEAST_P},
-        optional=(
-            "low",
-            "high",
-            "least",
-            "most",
-            "p_value",
-            "rate_a",
-            "rate_d",
-            "n_missing",
-            "n_other",
-            "note",
-        ),
+        optional=(*_NUMBERS, "n_missing", "n_other", "note"),
         once=("facet", "value", "metric", "n_a", "n_d", "n_missing", "n_other", "note"),
         spare=("n_other", "n_missing", "n_a", "p_value", "rate_a", "rate_d", "n_d"),
         summary=[one.sentence for one in said.findings],

@@ -95,7 +95,7 @@ def would_settle(one: Judged, claim: Claim, metric: Metric, alpha: float) -> str
     for limit in (claim.limit_low, claim.limit_high):
         if least < limit < most:
             return (
-                f"by what is unknown of its rows alone it may be {_short(least)} to "
+                f"what is unknown of its rows puts it anywhere from {_short(least)} to "
                 f"{_short(most)}, which more rows would not settle"
             )
         nearest, end = (least, low) if limit < row.estimate else (most, high)
