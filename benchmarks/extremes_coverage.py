@@ -17,6 +17,7 @@ from interval_coverage import LEVEL, evidence_for, tally
 
 from biaskit.intervals.figures import figures_of
 from biaskit.metrics import METRICS
+from biaskit.metrics.forms import Share
 from biaskit.reports.rates import _apart
 
 PACKAGES = ("numpy",)
@@ -42,7 +43,7 @@ def of_largest(sets: int) -> Iterator[tuple[str, str, float, float, float]]:
         rng = np.random.default_rng([SEED, place])
         n = np.array(rows, dtype=np.float64)
         counts = rng.binomial(rows, rates, (sets, len(rows))).astype(np.float64)
-        ends = np.array([_apart(x / n, x, n, LEVEL) for x in counts])
+        ends = np.array([_apart(x / n, Share(x, n), Share(x, n), LEVEL) for x in counts])
         gap = max(rates) - min(rates)
         held = (ends[:, 1] <= gap + 1e-12) & (ends[:, 2] >= gap - 1e-12)
         above = float(np.mean(ends[:, 1] > 0)) if gap == 0 else np.nan
