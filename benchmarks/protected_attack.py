@@ -88,10 +88,9 @@ def ranges(
 
 
 def attacked(file: File, k: int) -> tuple[str, int, int, int, int, int]:
-    """Small cells of a file, those recovered where they are hidden, and where they are rounded.
+    """Name of a file, k, its small cells, and those recovered where hidden and where rounded.
 
-    The last two are the smallest part of its class that is left of a rounded cell, in percent, and
-    how many of the rounded small cells are known to a part of it.
+    The last number is the smallest part of its class that is left of a rounded cell, in percent.
     """
     tables = linked(file)
     small = np.flatnonzero((tables.cells > 0) & (tables.cells < k))

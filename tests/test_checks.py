@@ -21,7 +21,7 @@ from biaskit.gate.findings import of_checked
 from biaskit.gate.limits import limits_of
 from biaskit.gate.verdicts import Claim, Verdict, verdicts
 from biaskit.intervals import evidence
-from biaskit.reports.report import Row
+from biaskit.reports.reading import rows_of
 
 ROLES: dict[str, Any] = {"facet": "gender", "label": "decision", "positive": "admitted"}
 COLUMNS = ["limit_low", "limit_high", "verdict", "reason"]
@@ -339,7 +339,7 @@ def test_an_uncertain_verdict_on_what_is_required_is_a_fail(report: pd.DataFrame
     assert by_metric(checked)["CI"][2] == "pass"
     reason = checked.set_index("metric").loc["DPL", "reason"]
     assert reason.startswith("required to be certain, but it is not: the interval crosses 0.15")
-    rows = [Row(*values) for values in report[[*Row._fields]].itertuples(index=False)]
+    rows = rows_of(report)
     held = check_rows(rows, limits_of(limits), required={"DPL"})
     codes = [finding.code for finding in of_checked(held, 0.95, strict=False)]
     assert codes == ["BK102"]  # not BK101: the interval is not outside

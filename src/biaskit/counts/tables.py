@@ -304,24 +304,9 @@ class Table:
         cells = self._known(self.n if self.w is None else self.w, known)
         return Tally(cells, labels, hat, None if self.w2 is None else self._known(self.w2, known))
 
-    def of_missing(
-        self,
-        *,
-        known: Collection[str] = (),
-        positive: Collection[Level] = (),
-        positive_hat: Collection[Level] = (),
-    ) -> Tally:
-        """`Tally` of the rows whose facet is missing, without leading axes, as for `split`."""
-        each = self._missing.by_value(known=known, positive=positive, positive_hat=positive_hat)
-        return each.together(np.ones((1, len(each.cells)), dtype=bool)).at(0)
-
-    def rows_of_missing(self, known: Collection[str]) -> int:
-        """Rows whose facet is missing and that count otherwise, whatever they weigh."""
-        return int(self._missing.rows_of(known).sum())
-
     @property
-    def _missing(self) -> Table:
-        """Table of the rows whose facet is missing, under another name."""
+    def of_missing(self) -> Table:
+        """Table of the rows whose facet is missing, as if that were a value."""
         gone = [level is MISSING for level in self.levels.facet]
         arrays = (None if one is None else one[gone] for one in self._arrays())
         levels = self.levels._replace(facet=(ABSENT,) * sum(gone))

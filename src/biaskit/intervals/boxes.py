@@ -10,6 +10,7 @@ the high end of the other's.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,13 @@ from biaskit.metrics import forms
 from biaskit.metrics.forms import Form, Share
 
 __all__ = ["InBox", "corners", "has_corners", "share_ends", "value_of"]
+
+
+# Values of the forms that rise with their first proportion and fall with their second.
+_OF_TWO: dict[type, Callable[[Share, Share], Array]] = {
+    forms.Difference: lambda plus, minus: divide(*plus) - divide(*minus),
+    forms.Quotient: lambda over, under: divide(divide(*over), divide(*under)),
+}
 
 
 def share_ends(least: Share, most: Share) -> tuple[Share, Share]:
@@ -38,7 +46,7 @@ def share_ends(least: Share, most: Share) -> tuple[Share, Share]:
 
 def has_corners(form: Form | None) -> bool:
     """Whether a number of this form is least in one table of a box and greatest in another."""
-    return isinstance(form, (forms.One, forms.Difference, forms.Quotient))
+    return isinstance(form, forms.One) or type(form) in _OF_TWO
 
 
 def corners(least: Form, most: Form) -> tuple[Form, Form]:
@@ -54,12 +62,10 @@ def corners(least: Form, most: Form) -> tuple[Form, Form]:
             low, high = share_ends(share, other)
             ends = (high, low) if factor < 0 else (low, high)
             return forms.One(ends[0], factor, offset), forms.One(ends[1], factor, offset)
-        case forms.Difference(plus, minus), forms.Difference(more_plus, more_minus):
-            over, under = share_ends(plus, more_plus), share_ends(minus, more_minus)
-            return forms.Difference(over[0], under[1]), forms.Difference(over[1], under[0])
-        case forms.Quotient(plus, minus), forms.Quotient(more_plus, more_minus):
-            over, under = share_ends(plus, more_plus), share_ends(minus, more_minus)
-            return forms.Quotient(over[0], under[1]), forms.Quotient(over[1], under[0])
+        case _ if type(least) in _OF_TWO:
+            form: Any = type(least)
+            over, under = map(share_ends, least, most)
+            return form(over[0], under[1]), form(over[1], under[0])
     raise TypeError(f"a {type(least).__name__} has no known corners")
 
 
@@ -68,10 +74,9 @@ def value_of(form: Form) -> Array:
     match form:
         case forms.One(share, factor, offset):
             return np.asarray(offset + factor * divide(*share))
-        case forms.Difference(plus, minus):
-            return np.asarray(divide(*plus) - divide(*minus))
-        case forms.Quotient(over, under):
-            return divide(divide(*over), divide(*under))
+        case _ if type(form) in _OF_TWO:
+            over, under = map(Share._make, form)
+            return _OF_TWO[type(form)](over, under)
     raise TypeError(f"a {type(form).__name__} has no known corners")
 
 

@@ -79,15 +79,12 @@ class Compared(NamedTuple):
             on_a, on_d = self.comparisons.on_a, self.comparisons.on_d
             rows = self.table.rows_of(known)
             n_a, n_d = on_a @ rows, on_d @ rows
-            unknown, rows_unknown = None, 0
-            if self.bounds:
-                unknown = self.table.of_missing(**self._counting(known))
-                rows_unknown = self.table.rows_of_missing(known)
+            n_unknown = int(self.table.of_missing.rows_of(known).sum()) if self.bounds else 0
             self.made[known] = Sides(
                 *self._split(self.table, known),
                 *(n_a, n_d, rows.sum() - n_a - n_d),
-                box=self._box(known, unknown),
-                n_unknown=rows_unknown,
+                box=self._box(known) if n_unknown or self.protected is not None else None,
+                n_unknown=n_unknown,
             )
         return self.made[known]
 
@@ -102,16 +99,15 @@ class Compared(NamedTuple):
         on_a, on_d = self.comparisons.on_a, self.comparisons.on_d
         return table.split(on_d, on_a, **self._counting(known))
 
-    def _box(self, known: tuple[str, ...], unknown: Tally | None) -> Box | None:
-        """Fewest and most rows in the cells of both sides; None where they are as they are."""
+    def _box(self, known: tuple[str, ...]) -> Box:
+        """Fewest and most rows that the cells of both sides may have."""
         few = many = self.table
         if self.protected is not None:
             few, many = self.protected.tables(self.table)
-        elif unknown is None or not unknown.n:
-            return None
         least, most = (self._split(one, known) for one in (few, many))
         if self.bounds:
-            either = many.of_missing(**self._counting(known))
+            each = many.of_missing.by_value(**self._counting(known))
+            either = each.together(np.ones((1, len(each.cells)), dtype=bool)).at(0)
             most = with_more(most[0], either), with_more(most[1], either)
         return Box(least, most)
 
