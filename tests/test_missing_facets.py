@@ -41,6 +41,9 @@ def test_reference_values() -> None:
     assert (found["low"] < alone["low"]).all()
     assert (found["high"] > alone["high"]).all()
     assert "least" not in alone
+    without = biaskit.report(SELECTED, **ROLES, metrics="DI", missing="bounds", confidence=None)
+    assert without["least"].item() == found["least"][0]
+    assert without["note"].item() == "250 rows have no sex"
 
 
 def test_its_ends_are_those_of_the_two_extreme_tables() -> None:

@@ -177,6 +177,7 @@ def test_addition_of_protected_counts_associates() -> None:
     assert (one + two) + three == one + (two + three)
     assert sum([one, two, three]).protected == Rounding(7, 3)
     assert Counts.empty(one.roles) + one == one
+    assert (Counts.empty(one.roles).protect(7) + small()).protected is None
 
 
 def test_older_readers_refuse_protected_files(tmp_path: Path) -> None:
@@ -372,3 +373,9 @@ def test_the_command_line_refuses(
     told = [one for part in argv for one in (roles if part == "ROLES" else [names.get(part, part)])]
     assert main(told) == 2
     assert message in capsys.readouterr().err
+
+
+def test_so_many_rows_that_sums_would_overflow_are_refused() -> None:
+    huge = counts_of([[[2**62, 1], [1, 1]], [[1, 1], [1, 1]]], positive=1)
+    with pytest.raises(DataError, match="so many rows cannot be rounded"):
+        huge.protect()

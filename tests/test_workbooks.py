@@ -25,6 +25,7 @@ from biaskit.formats import printable
 from biaskit.pages.exports.workbook import Sheet, write_workbook
 from biaskit.reports.report import Row
 
+COLUMNS = [name for name in Row._fields if name not in ("least", "most")]
 HOSTILE = "=1+1|<b>\x1b[31m\u202e\ud800'_x0041_ https://evil.example @me"
 FORMULAS = ("=1+1", "+1", "-1+2", "@SUM(A1)", "{=1}", "http://evil.example", "1.5", "_x0041_")
 NAMES = (
@@ -75,7 +76,7 @@ def test_a_report_is_a_sheet_a_facet_after_one_that_says_what_it_is(
     assert {row[1] for row in found["About"]} >= {*sentences}
     for facet in ("gender", "department"):
         head, *rows = found[facet]
-        assert head == [*Row._fields]
+        assert head == COLUMNS
         its = report[report["facet"] == facet]
         assert len(rows) == len(its)
         for row, expected in zip(rows, its.itertuples(index=False), strict=True):
@@ -95,10 +96,10 @@ def test_a_sheet_can_be_used(berkeley: str) -> None:
     assert sheet.auto_filter.ref == f"A1:R{sheet.max_row}"
     assert sheet["A1"].font.bold
     assert 10 <= sheet.column_dimensions["A"].width <= 61
-    formats = {sheet.cell(2, 1 + Row._fields.index(name)).number_format for name in ("n_a", "n_d")}
+    formats = {sheet.cell(2, 1 + COLUMNS.index(name)).number_format for name in ("n_a", "n_d")}
     assert formats == {"#,##0"}
-    assert sheet.cell(2, 1 + Row._fields.index("estimate")).number_format == "0.0000"
-    assert sheet.cell(2, 1 + Row._fields.index("p_value")).number_format == "0.0E+00"
+    assert sheet.cell(2, 1 + COLUMNS.index("estimate")).number_format == "0.0000"
+    assert sheet.cell(2, 1 + COLUMNS.index("p_value")).number_format == "0.0E+00"
 
 
 @pytest.mark.parametrize(
@@ -121,7 +122,7 @@ def test_other_tables_are_workbooks_too(berkeley: str, call: str, sheets: list[s
 def test_sentences_are_the_last_column(berkeley: str) -> None:
     assert main([*berkeley.split(), "--words", "-o", "report.xlsx"]) == 0
     head, *rows = read("report.xlsx")["gender"]
-    assert head == [*Row._fields, "words"]
+    assert head == [*COLUMNS, "words"]
     assert rows[0][-1].startswith("Of the rows, those whose gender is female have 40.5 %")
 
 

@@ -330,9 +330,9 @@ def _rows_of_first(tables: Mapping[Facet, Table]) -> int:
 
 
 def _rounding_of_both(one: Counts, other: Counts) -> Rounding | None:
-    """Rounding of the sum of two counts, both of them protected or neither; none have no rows."""
-    if not (one.rows and other.rows):
-        return one.protected or other.protected
+    """Rounding of the sum of two counts, both of them protected or neither, if both have rows."""
+    if not one.rows or not other.rows:
+        return (one if one.rows else other).protected
     if one.protected is None or other.protected is None:
         if one.protected is other.protected:
             return None

@@ -151,13 +151,19 @@ def _record(outcome: Outcome) -> dict[str, Any]:
         "rows": outcome.rows,
         "broken": outcome.broken,
         "verdicts": outcome.verdicts,
-        "checked": [one.row._asdict() | _without_row(one._asdict()) for one in outcome.checked],
+        "checked": [_of_row(one.row) | _without_row(one._asdict()) for one in outcome.checked],
         "drift": [one._asdict() for one in outcome.drift],
         "findings": [
             {name: value for name, value in one._asdict().items() if name != "excess"}
             for one in outcome.findings
         ],
     }
+
+
+def _of_row(row: Row) -> dict[str, Any]:
+    """Row of a report, with its extremes only where its counts are not exact."""
+    unknown = () if row.least <= row.most else ("least", "most")
+    return {name: value for name, value in row._asdict().items() if name not in unknown}
 
 
 def _without_row(checked: dict[str, Any]) -> dict[str, Any]:

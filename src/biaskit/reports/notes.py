@@ -83,7 +83,7 @@ def _of_counts(metric: Metric, own: Numbers, of: Compared, asked: Asked) -> list
         and sides.is_too_large_to_draw(asked.confidence)
     )
     weighted = sides.is_weighted
-    uncertain = _of_box(own, sides, of)
+    uncertain = _of_box(own, sides, of, asked)
     made = []
     for remark, n_a, n_d, estimate, low, constant in zip(
         remarks,
@@ -110,20 +110,21 @@ def _of_counts(metric: Metric, own: Numbers, of: Compared, asked: Asked) -> list
     return made
 
 
-def _of_box(own: Numbers, sides: Sides, of: Compared) -> list[str]:
+def _of_box(own: Numbers, sides: Sides, of: Compared, asked: Asked) -> list[str]:
     """What the interval allows for besides chance, or why there is none."""
     if sides.box is None:
         return []
     known = own.evidence is not None
+    has_interval = known and asked.confidence is not None
     notes = []
     if of.protected is not None:
-        holds = "the interval holds for all counts that look so"
-        notes.append(f"{of.protected.text}; {holds if known else _NO_BOUNDS}")
+        notes.append(of.protected.text)
+        notes.append("the interval holds for all counts that look so" if has_interval else "")
     if sides.n_unknown:
         rows = "1 row has" if sides.n_unknown == 1 else f"{sides.n_unknown:,} rows have"
-        holds = "the interval holds whichever side they are on"
-        notes.append(f"{rows} no {of.facet.name}; {holds if known else _NO_BOUNDS}")
-    return notes
+        notes.append(f"{rows} no {of.facet.name}")
+        notes.append("the interval holds whichever side they are on" if has_interval else "")
+    return [*notes, "" if known else _NO_BOUNDS]
 
 
 def _few(side: str, n: int) -> str:

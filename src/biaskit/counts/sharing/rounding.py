@@ -20,8 +20,8 @@ __all__ = ["Rounding", "refuse_unprotected_roles", "rounding_to"]
 
 # Least rows in a class, and most: beyond that, little is left of any count.
 _LEAST, _MOST = 3, 10_000
-# A sum of rounded cells this large could wrap.
-_LARGE = 2.0**62
+# A cell of this many rows and more could wrap once what it may have besides is added.
+_LARGE = 2.0**61
 _MOST_PARTS = 1 << 31
 
 
@@ -41,12 +41,12 @@ class Rounding:
 
     def shown(self, n: NDArray[np.int64]) -> NDArray[np.int64]:
         """What is shown of cells of so many rows."""
-        if n.sum(dtype=np.float64) > _LARGE:
-            raise DataError("so many rows cannot be rounded; protect smaller counts")
+        _refuse_large(n)
         return np.asarray(np.where(n > 0, -(-n // self.round_to) * self.round_to - self._up, 0))
 
     def ends(self, shown: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Fewest and most rows that cells shown so may have."""
+        _refuse_large(shown)
         # A part that is not empty shows the middle of the first class at least.
         parts = np.minimum(self.parts, shown // (self.round_to - self._up))
         return shown - parts * self._down, shown + parts * self._up
@@ -125,6 +125,11 @@ class Rounding:
     def _down(self) -> int:
         """Rows by which a cell may have fewer than it shows."""
         return self.round_to - 1 - self._up
+
+
+def _refuse_large(n: NDArray[np.int64]) -> None:
+    if n.sum(dtype=np.float64) > _LARGE:
+        raise DataError("so many rows cannot be rounded, since their sums would overflow")
 
 
 def rounding_to(round_to: Any) -> Rounding:
