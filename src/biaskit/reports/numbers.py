@@ -67,6 +67,8 @@ class Compared(NamedTuple):
     positive_hat: tuple[Level, ...]
     #: Sides that were made before, by the axes on which values must be known.
     made: dict[tuple[str, ...], Sides]
+    #: Tables of the fewest and of the most rows that its cells may have.
+    ends: tuple[Table, Table]
     #: How the table is rounded, where it is protected.
     protected: Rounding | None = None
     #: Whether rows of a missing facet may be on either side.
@@ -101,12 +103,9 @@ class Compared(NamedTuple):
 
     def _box(self, known: tuple[str, ...]) -> Box:
         """Fewest and most rows that the cells of both sides may have."""
-        few = many = self.table
-        if self.protected is not None:
-            few, many = self.protected.tables(self.table)
-        least, most = (self._split(one, known) for one in (few, many))
+        least, most = (self._split(one, known) for one in self.ends)
         if self.bounds:
-            each = many.of_missing.by_value(**self._counting(known))
+            each = self.ends[1].of_missing.by_value(**self._counting(known))
             either = each.together(np.ones((1, len(each.cells)), dtype=bool)).at(0)
             most = with_more(most[0], either), with_more(most[1], either)
         return Box(least, most)
@@ -158,7 +157,10 @@ def compared(
     if positive is None and (unmet := [one.symbol for one in metrics if "positive" in one.needs]):
         raise positive_unsaid(table.levels, roles, unmet)
     return Compared(
-        *(facet, table, roles, made, positive or (), positive_hat, {}, counts.protected, bounds)
+        *(facet, table, roles, made, positive or (), positive_hat, {}),
+        ends=counts.ends(facet),
+        protected=counts.protected,
+        bounds=bounds,
     )
 
 
