@@ -10,19 +10,19 @@ the high end of the other's.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from biaskit.counts.tables import divide
-from biaskit.intervals.evidence import Evidence
+from biaskit.intervals.evidence import Evidence, OfLargest
 from biaskit.intervals.figures import evidence_of
 from biaskit.intervals.proportions import Array, Sought
 from biaskit.metrics import forms
 from biaskit.metrics.forms import Form, Share
 
-__all__ = ["InBox", "corners", "has_corners", "share_ends", "value_of"]
+__all__ = ["InBox", "LargestInBox", "corners", "in_box", "share_ends", "value_of"]
 
 
 # Values of the forms that rise with their first proportion and fall with their second.
@@ -44,9 +44,46 @@ def share_ends(least: Share, most: Share) -> tuple[Share, Share]:
     return Share(x, x + np.maximum(m - y, 0)), Share(y, y + np.maximum(n - x, 0))
 
 
-def has_corners(form: Form | None) -> bool:
-    """Whether a number of this form is least in one table of a box and greatest in another."""
-    return isinstance(form, forms.One) or type(form) in _OF_TWO
+def in_box(
+    shown: Form | None,
+    least: Form | None,
+    most: Form | None,
+    estimate: Array,
+    squares: tuple[Form | None, Form | None] = (None, None),
+) -> InBox | LargestInBox | None:
+    """Evidence for all tables of a box; None where the extremes are not known.
+
+    Parameters
+    ----------
+    shown, least, most
+        Form of the number at the table that is shown, where all cells have the fewest rows, and
+        where they have the most.
+    estimate
+        The number at the table that is shown.
+    squares
+        The last two forms of the squared weights, where rows are weighted.
+    """
+    if shown is None or least is None or most is None:
+        return None
+    if isinstance(shown, forms.Largest):
+        made = []
+        for i, one in enumerate(shown.differences):
+            ends = corners(*(_difference(form, i) for form in (least, most)))
+            both = None
+            if squares[0] is not None and squares[1] is not None:
+                both = corners(*(_difference(form, i) for form in squares))
+            made.append(InBox(*ends, value_of(one), both))
+        return LargestInBox(shown, estimate, made)
+    if not isinstance(shown, forms.One) and type(shown) not in _OF_TWO:
+        return None
+    both = None if squares[0] is None or squares[1] is None else corners(squares[0], squares[1])
+    return InBox(*corners(least, most), estimate, both)
+
+
+def _difference(form: Any, place: int) -> Form:
+    """One of the differences of which a number is the largest."""
+    found: Form = form.differences[place]
+    return found
 
 
 def corners(least: Form, most: Form) -> tuple[Form, Form]:
@@ -142,3 +179,17 @@ class InBox(Evidence):
         inside = (value >= self.least) & (value <= self.most)
         gap = np.where(inside, 0.0, np.where(below, low.gap, high.gap))
         return Sought(x, n, of, gap, reached)
+
+
+class LargestInBox(OfLargest):
+    """Evidence for the largest of several differences, each of which has its own box."""
+
+    def __init__(self, form: forms.Largest, estimate: Array, each: Sequence[InBox]):
+        super().__init__(form, estimate, each)
+        least = [np.maximum(np.maximum(one.least, -one.most), 0.0) for one in each]
+        most = [np.maximum(one.most, -one.least) for one in each]
+        undefined = np.isnan(estimate)
+        #: The number where it is least and where it is greatest.
+        self.least, self.most = (
+            np.where(undefined, np.nan, np.max(found, axis=0)) for found in (least, most)
+        )

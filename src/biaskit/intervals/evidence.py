@@ -404,9 +404,9 @@ class OfLargest(Evidence):
 
     one_level = False
 
-    def __init__(self, form: forms.Largest, estimate: Array):
+    def __init__(self, form: forms.Largest, estimate: Array, each: Sequence[Evidence] = ()):
         super().__init__(estimate)
-        self.each = [
+        self.each = each or [
             OfDifference(one, divide(*one.plus) - divide(*one.minus)) for one in form.differences
         ]
         self.number_of_tests = len(self.each)

@@ -24,7 +24,7 @@ from biaskit.counts.references import Outcomes
 from biaskit.counts.roles import Roles
 from biaskit.counts.sharing.rounding import Rounding
 from biaskit.counts.tables import Table, Tally, divide
-from biaskit.intervals.boxes import InBox
+from biaskit.intervals.boxes import in_box
 from biaskit.intervals.draws import Drawn, interval
 from biaskit.intervals.evidence import Evidence
 from biaskit.intervals.figures import Figures, evidence_of, figures_of, inside, share_of
@@ -324,11 +324,11 @@ def _estimated(metric: Metric, sides: Sides) -> _Estimated:
 
 def _in_box(made: _Estimated, metric: Metric, box: Box) -> _Estimated:
     """A metric with the evidence of all that its counts may be, if its extremes are known."""
-    ends = box.corners(metric)
-    if ends is None:
+    shown = metric.form_of(made.sides.a, made.sides.d)
+    squares = (None, None) if box.squares is None else box.squares.forms_of(metric)
+    evidence = in_box(shown, *box.forms_of(metric), made.estimate, squares)
+    if evidence is None:
         return made._replace(range=np.full((2, len(made.estimate)), np.nan))
-    squares = None if box.squares is None else box.squares.corners(metric)
-    evidence = InBox(*ends, made.estimate, squares)
     return made._replace(evidence=evidence, range=np.stack([evidence.least, evidence.most]))
 
 

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biaskit.counts.tables import Tally
-from biaskit.intervals.boxes import corners, has_corners
 from biaskit.intervals.draws import MOST_DRAWN, draws_for
 from biaskit.metrics import Metric
 from biaskit.metrics.forms import Form
@@ -64,12 +63,9 @@ class Box(NamedTuple):
     least: tuple[Tally, Tally]
     most: tuple[Tally, Tally]
 
-    def corners(self, metric: Metric) -> tuple[Form, Form] | None:
-        """Forms of a metric where it is least and where it is greatest; None if it has none."""
-        least, most = metric.form_of(*self.least), metric.form_of(*self.most)
-        if least is None or most is None or not has_corners(least):
-            return None
-        return corners(least, most)
+    def forms_of(self, metric: Metric) -> tuple[Form | None, Form | None]:
+        """Forms of a metric where all cells have the fewest rows, and the most."""
+        return metric.form_of(*self.least), metric.form_of(*self.most)
 
     @property
     def squares(self) -> Box | None:
@@ -89,5 +85,6 @@ def with_more(side: Tally, more: Tally) -> Tally:
 
 
 def of_squares(sides: tuple[Tally, Tally]) -> tuple[Tally, Tally]:
+    """Tallies of the squared weights of both sides."""
     a, d = (replace(one, cells=np.asarray(one.squares)) for one in sides)
     return a, d
