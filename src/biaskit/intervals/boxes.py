@@ -36,8 +36,8 @@ def share_ends(least: Share, most: Share) -> tuple[Share, Share]:
     """Least and greatest proportion, from its counts with the fewest and the most rows in cells.
 
     >>> low, high = share_ends(Share(20, 50), Share(30, 70))
-    >>> tuple(low), tuple(high)
-    ((20, 60), (30, 60))
+    >>> [int(n) for n in low], [int(n) for n in high]
+    ([20, 60], [30, 60])
     """
     (x, n), (y, m) = least, most
     # For weighted rows, the sums may miss 0 by their rounding.
