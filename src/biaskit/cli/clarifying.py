@@ -59,14 +59,14 @@ def _add_clarify(verb: Callable[..., Parser]) -> None:
     clarify.add_argument(
         "--model",
         metavar="MODEL",
-        help="the job's model, in place of the configuration's endpoint: a file, or "
-        "module:function",
+        help="the job's model, in place of the configuration's endpoint: a file, such as "
+        "SageMaker's model.tar.gz, or module:function",
     )
     clarify.add_argument(
         "--trust-model",
         action="store_true",
-        help="let its library open a model file that biaskit cannot read itself; this may run "
-        "code or crash, so use it only if you know who made the file",
+        help="let its library open a model file that biaskit cannot read itself, or the script of "
+        "a model.tar.gz run; this may do anything, so use it only if you know who made the file",
     )
     clarify.add_argument(
         "--sampled",

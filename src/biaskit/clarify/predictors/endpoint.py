@@ -18,9 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
-import numpy as np
-from numpy.typing import NDArray
-
+from biaskit.clarify.predictors.answering import Answering
 from biaskit.clarify.predictors.responses import Answer
 from biaskit.clarify.predictors.templates import Bodies
 from biaskit.errors import DataError, RolesError
@@ -62,7 +60,7 @@ class _RefusedError(DataError):
     """The server refused a request; fewer rows may be taken."""
 
 
-class Endpoint:
+class Endpoint(Answering):
     """Scores and labels of rows, by a server.
 
     Parameters
@@ -104,8 +102,7 @@ class Endpoint:
             self._path += f"?{parts.query}"
         self._bodies = bodies
         self._read = read
-        self._headers_given = None if names is None else list(names)
-        self._threshold = threshold
+        super().__init__(names, threshold)
         self._headers = {
             "Content-Type": bodies.content_type,
             "Accept": bodies.accept,
@@ -113,32 +110,11 @@ class Endpoint:
         }
         self._limits = limits
         self._idle: queue.SimpleQueue[http.client.HTTPConnection] = queue.SimpleQueue()
-        self._names: list[str] | None = None
         #: Rows of a request that the server is known to take.
         self._rows = 1 if bodies.one_by_one else _AT_FIRST
         self._is_known = bodies.one_by_one
         #: Requests that were sent.
         self.requests = 0
-
-    @property
-    def names(self) -> list[str]:
-        """Names of the outputs, known after the first answer."""
-        return self._headers_given or self._names or ["label0"]
-
-    def scores(self, rows: pd.DataFrame) -> NDArray[np.float64]:
-        """Scores of some rows, shape ``(rows, outputs)``."""
-        made = [answer.as_scores() for answer in self._answers(rows)]
-        found = np.concatenate(made) if made else np.empty((0, 1))
-        if self._names is None:
-            self._names = [f"label{i}" for i in range(found.shape[1])]
-        return found
-
-    def labels(self, rows: pd.DataFrame) -> list[Any]:
-        """Predicted label of each row."""
-        made: list[Any] = []
-        for answer in self._answers(rows):
-            made += answer.predicted(self._threshold, self._headers_given)
-        return made
 
     def close(self) -> None:
         """End the connections."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from biaskit.clarify.asked.configuration import Configuration
+from biaskit.clarify.asked.configuration import Predictor as Asked
+from biaskit.clarify.predictors.archives import archived, is_archive
 from biaskit.clarify.predictors.endpoint import Endpoint, Limits
 from biaskit.clarify.predictors.predictor import Predictor
 from biaskit.clarify.predictors.responses import reader_of
@@ -50,7 +53,8 @@ def predictor_of(
         raise RolesError("predictor is missing, which says how the model is asked")
     if endpoint is not None and model is not None:
         raise RolesError("give either --endpoint or --model, not both")
-    names = None if asked.label_headers is None else [str(one) for one in asked.label_headers]
+    if is_archive(model):
+        return _of_archive(job, asked, Path(model), features, trust_model=trust_model)
     if model is not None:
         from biaskit.clarify.predictors.models import InProcess
 
@@ -68,11 +72,38 @@ def predictor_of(
         endpoint,
         bodies,
         reader_of(asked, bodies.accept),
-        names,
+        _names(asked),
         job.probability_threshold,
         _headers(asked.custom_attributes, asked.target_model),
         limits or Limits(),
     )
+
+
+def _of_archive(
+    job: Configuration, asked: Asked, path: Path, features: Sequence[str], *, trust_model: bool
+) -> Predictor:
+    """Predictor of the model in a ``model.tar.gz``: its own script, or what its files hold."""
+    from biaskit.clarify.predictors.containers import model_in
+    from biaskit.clarify.predictors.models import InProcess
+    from biaskit.clarify.predictors.scripts import Script, script_in
+
+    files = archived(path)
+    threshold = job.probability_threshold
+    if script := script_in(files):
+        bodies = bodies_of(job, asked, features)
+        read = reader_of(asked, bodies.accept)
+        return Script(
+            files, script, bodies, read, _names(asked), threshold, trust_model=trust_model
+        )
+    found = model_in(path, files, trust=trust_model)
+    own = getattr(found, "threshold", None)
+    if asked.label is not None and own is not None:
+        threshold = own  # the label that the model itself answers with
+    return InProcess(found, asked.label_headers, threshold, trust_model=trust_model)
+
+
+def _names(asked: Asked) -> list[str] | None:
+    return None if asked.label_headers is None else [str(one) for one in asked.label_headers]
 
 
 def _headers(attributes: str | None, target: str | None) -> dict[str, str]:

@@ -19,7 +19,7 @@ from biaskit.explanations.models.ensembles import TreeModel, best_rounds
 from biaskit.explanations.models.model import Booster, Floats, Model, wide
 from biaskit.explanations.models.xgboost_json import from_xgboost, from_xgboost_file
 
-__all__ = ["of_xgboost", "xgboost_file"]
+__all__ = ["best_rounds_of", "booster_of", "of_xgboost", "xgboost_content", "xgboost_file"]
 
 #: Timestamp and source line at the start of an XGBoost message.
 _PLACE = re.compile(r"^\[[\d:]+\] \S+: ")
@@ -58,16 +58,27 @@ def xgboost_file(path: Path, trust: bool) -> Any:
     DataError
         The file is not an XGBoost model, or is damaged.
     """
+    return xgboost_content(path.read_bytes(), trust)
+
+
+def xgboost_content(content: bytes, trust: bool) -> Any:
+    """Model in the bytes of a JSON or UBJSON file, as `xgboost_file` has it."""
     try:
-        return from_xgboost_file(path.read_bytes())
+        return from_xgboost_file(content)
     except Declined as declined:
         xgboost = library_for(str(declined), "XGBoost", "xgboost", trust=trust)
-        return loaded("XGBoost", lambda: _wrapper(xgboost, path))
+        return loaded("XGBoost", lambda: best_rounds_of(booster_of(xgboost, content)))
 
 
-def _wrapper(xgboost: Any, path: Path) -> Any:
-    """Wrapper that predicts with the rounds up to the best one, if the file names one."""
-    booster = xgboost.Booster(model_file=path)
+def booster_of(xgboost: Any, content: bytes) -> Any:
+    """Booster in the bytes of a file that XGBoost itself opens."""
+    return xgboost.Booster(model_file=bytearray(content))
+
+
+def best_rounds_of(booster: Any) -> Any:
+    """Wrapper that predicts with the rounds up to the best one, if the booster names one."""
+    import xgboost
+
     booster.set_attr(scikit_learn=None)  # works without knowing whether it is a classifier
     made = xgboost.XGBModel()
     made.load_model(booster.save_raw("ubj"))
