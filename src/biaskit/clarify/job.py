@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from biaskit.clarify.analysis import analysis_of, as_text
-from biaskit.clarify.asked.configuration import Configuration, configured, read_configuration
+from biaskit.clarify.asked.configuration import Configuration
 from biaskit.clarify.endings import Phase, told
-from biaskit.clarify.places import CONTAINER, Places, mapping_of, places_of, resolved
-from biaskit.clarify.tables.datasets import Dataset, dataset_of
+from biaskit.clarify.opened import CaptureSaid, asked_of, opened_data, place_of
+from biaskit.clarify.places import CONTAINER, mapping_of, places_of, resolved
+from biaskit.clarify.tables.datasets import Dataset
 from biaskit.errors import RolesError
 from biaskit.formats import json_value
 from biaskit.sources.counting import Progress
@@ -91,6 +92,8 @@ def run(
     mapping: Mapping[str, Any] | Sequence[str] = (),
     facet_data: Any = None,
     predicted_data: Any = None,
+    ground_truth: Any = None,
+    attributes: Mapping[str, Any] | Sequence[str] = (),
     endpoint: str | None = None,
     model: Any = None,
     trust_model: bool = False,
@@ -117,6 +120,11 @@ def run(
         Local folders that stand for prefixes of addresses: ``{"s3://bucket/prefix": "./dir"}``.
     facet_data, predicted_data
         Files of facets and of predicted labels, in place of those that the configuration names.
+    ground_truth
+        File or folder of the labels of captured data, as SageMaker's monitor takes them.
+    attributes
+        Where captured data have their parts, by the names of SageMaker's monitor:
+        ``{"FeaturesAttribute": "instances[*].features"}``.
     endpoint
         Address of a server that speaks ``/invocations``, in place of the configuration's endpoint.
     model
@@ -165,14 +173,13 @@ def run(
         if value not in choices:
             raise RolesError(f"{name} is {' or '.join(map(repr, choices))}, not {value!r}")
     phase = Phase()
-    given = isinstance(config, Mapping)
-    places = places_of("." if given else config, data, output, CONTAINER)  # type: ignore[arg-type]
+    captured = CaptureSaid(ground_truth, attributes)
+    places = places_of(place_of(config), data, output, CONTAINER)
     folders = mapping_of(mapping)
     with told(places, phase):
-        job = configured(dict(config)) if given else read_configuration(places.config)  # type: ignore[arg-type]
-        _refuse_unsupported(job)
+        job = asked_of(config, places, captured)
         phase.name = "data"
-        dataset = _opened_data(job, data, places, folders, facet_data, predicted_data)
+        dataset = opened_data(job, data, places, folders, captured, facet_data, predicted_data)
         made = _Job(job, dataset, places.output)
         with closing(_Model(job, dataset, endpoint, model, trust_model)) as asked:
             if job.post_training is not None and dataset.predicted is None:
@@ -184,6 +191,7 @@ def run(
             if job.shap is not None or job.pdp is not None:
                 phase.name = "explanations"
                 _explain(made, asked.predictor(), folders, sampled=sampled, progress=progress)
+        made.warnings += dataset.unmatched()
         analysis = analysis_of(made.bias, made.explanations)
         before = baseline or places.environment.get("baseline_constraints")
         if before:
@@ -220,6 +228,8 @@ def check(
     *,
     typing: str = "clarify",
     mapping: Mapping[str, Any] | Sequence[str] = (),
+    ground_truth: Any = None,
+    attributes: Mapping[str, Any] | Sequence[str] = (),
     endpoint: str | None = None,
     model: Any = None,
     trust_model: bool = False,
@@ -235,14 +245,13 @@ def check(
     """
     from biaskit.clarify.checking import checked
 
-    given = isinstance(config, Mapping)
-    places = places_of("." if given else config, data, ".", CONTAINER)  # type: ignore[arg-type]
+    places = places_of(place_of(config), data, ".", CONTAINER)
     folders = mapping_of(mapping)
-    job = configured(dict(config)) if given else read_configuration(places.config)  # type: ignore[arg-type]
-    _refuse_unsupported(job)
+    captured = CaptureSaid(ground_truth, attributes)
+    job = asked_of(config, places, captured)
 
     def dataset() -> Dataset:
-        return _opened_data(job, data, places, folders)
+        return opened_data(job, data, places, folders, captured)
 
     models: list[_Model] = []
 
@@ -255,54 +264,6 @@ def check(
     finally:
         for one in models:
             one.close()
-
-
-def _opened_data(
-    job: Configuration,
-    data: Any,
-    places: Places,
-    folders: Mapping[str, str],
-    facet_data: Any = None,
-    predicted_data: Any = None,
-) -> Dataset:
-    """Data set of a job, from all of its files."""
-    return dataset_of(
-        job,
-        _data_of(job, data, places, folders),
-        _further(facet_data, job.facet_dataset_uri, folders),
-        _further(predicted_data, job.predicted_label_dataset_uri, folders),
-    )
-
-
-def _refuse_unsupported(job: Configuration) -> None:
-    """Refuse text and images, which are not explained here."""
-    for what, is_asked in (
-        ("images", job.dataset_type == "application/x-image"),
-        ("images", job.shap is not None and job.shap.image_config is not None),
-        ("text", job.shap is not None and job.shap.text_config is not None),
-    ):
-        if is_asked:
-            raise RolesError(
-                f"SHAP values of {what} are not computed here: they need a model that splits "
-                f"{what} into parts, which biaskit does not have. Run the job's tabular methods "
-                f"without {'image_config' if what == 'images' else 'text_config'}"
-            )
-
-
-def _data_of(job: Configuration, data: Any, places: Places, folders: Mapping[str, str]) -> Any:
-    """The job's data: those given, those that the configuration names, those of the container."""
-    if data is not None:
-        return resolved(os.fspath(data), folders) if isinstance(data, (str, os.PathLike)) else data
-    if job.dataset_uri is not None:
-        return resolved(job.dataset_uri, folders)
-    if places.data is None:
-        raise RolesError("give --data: neither the configuration nor a container has the data set")
-    return str(places.data)
-
-
-def _further(given: Any, uri: str | None, folders: Mapping[str, str]) -> Any:
-    place = uri if given is None else given
-    return resolved(place, folders) if isinstance(place, str) else place
 
 
 class _Model:

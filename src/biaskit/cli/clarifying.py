@@ -52,6 +52,21 @@ def _add_clarify(verb: Callable[..., Parser]) -> None:
         "as it is written (default: clarify)",
     )
     clarify.add_argument(
+        "--ground-truth",
+        metavar="PATH",
+        help="labels of data that an endpoint captured, a file or a folder of lines as SageMaker's "
+        "monitor takes them",
+    )
+    clarify.add_argument(
+        "--attribute",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="where captured data have their parts, by the names of SageMaker's monitor: "
+        "FeaturesAttribute, InferenceAttribute, ProbabilityAttribute, "
+        "ProbabilityThresholdAttribute, ExcludeFeaturesAttribute; repeat it for several",
+    )
+    clarify.add_argument(
         "--endpoint",
         metavar="URL",
         help="server that speaks /invocations, in place of the configuration's endpoint",
@@ -109,6 +124,8 @@ def _clarify(args: argparse.Namespace) -> int:
             args.output,
             typing=args.typing,
             mapping=args.map,
+            ground_truth=args.ground_truth,
+            attributes=args.attribute,
             endpoint=args.endpoint,
             model=args.model,
             trust_model=args.trust_model,
@@ -134,6 +151,8 @@ def _check(args: argparse.Namespace) -> int:
         args.data,
         typing=args.typing,
         mapping=args.map,
+        ground_truth=args.ground_truth,
+        attributes=args.attribute,
         endpoint=args.endpoint,
         model=args.model,
         trust_model=args.trust_model,

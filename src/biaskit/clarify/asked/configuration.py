@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from biaskit.clarify.asked.json_text import json_of
-from biaskit.clarify.asked.keys import JOB
+from biaskit.clarify.asked.keys import CAPTURE, JOB
 from biaskit.clarify.asked.schema import Findings
 from biaskit.errors import RolesError
 
@@ -151,8 +151,16 @@ class Configuration:
         return self.pre_training is not None or self.post_training is not None
 
 
-def read_configuration(path: Path) -> Configuration:
+# A schedule of SageMaker's monitor names no methods: it computes all metrics.
+_OF_A_SCHEDULE = {
+    "methods": {"pre_training_bias": {"methods": "all"}, "post_training_bias": {"methods": "all"}}
+}
+
+
+def read_configuration(path: Path, *, is_captured: bool = False) -> Configuration:
     """Configuration in a file, or in the only JSON file of a folder.
+
+    `is_captured` says that the data are what an endpoint captured, whatever the file says.
 
     Raises
     ------
@@ -161,10 +169,10 @@ def read_configuration(path: Path) -> Configuration:
     RolesError
         A key or a value is invalid; the message names all that are.
     """
-    return configured(json_of(path))
+    return configured(json_of(path), is_captured=is_captured)
 
 
-def configured(given: Any) -> Configuration:
+def configured(given: Any, *, is_captured: bool = False) -> Configuration:
     """Configuration from the object that the JSON text stands for.
 
     >>> job = {"dataset_type": "text/csv", "label": "hired", "label_values_or_threshold": [1],
@@ -178,6 +186,8 @@ def configured(given: Any) -> Configuration:
     RolesError
         A key or a value is invalid; the message names all that are.
     """
+    if isinstance(given, dict) and (is_captured or given.get("dataset_type") == CAPTURE):
+        given = {**_OF_A_SCHEDULE, **given, "dataset_type": CAPTURE}
     found = Findings()
     read = JOB(given, "", found)
     methods = read.pop("methods") or {}
@@ -260,7 +270,8 @@ def _contradictions(
             bias["post_training"] is not None
             and predictor is None
             and read["predicted_label"] is None
-            and read["predicted_label_dataset_uri"] is None,
+            and read["predicted_label_dataset_uri"] is None
+            and read["dataset_type"] != CAPTURE,
             "post_training_bias needs predictions: give predicted_label, a column, or predictor",
         ),
         _Rule(

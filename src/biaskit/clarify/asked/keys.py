@@ -22,8 +22,10 @@ from biaskit.clarify.asked.schema import (
     whole,
 )
 
-__all__ = ["JOB", "POSTTRAINING", "PRETRAINING"]
+__all__ = ["CAPTURE", "JOB", "POSTTRAINING", "PRETRAINING"]
 
+#: Type of what an endpoint was asked and answered, as SageMaker keeps it.
+CAPTURE = "application/sagemakercapturejson"
 #: Metrics that Clarify computes on labels, and those on predictions, as it names them.
 PRETRAINING = ("CDDL", "CI", "DPL", "JS", "KL", "KS", "LP", "TVD")
 POSTTRAINING = (
@@ -136,7 +138,7 @@ JOB = object_of(
                 *_TYPES,
                 "application/x-parquet",
                 "application/x-image",
-                "application/sagemakercapturejson",
+                CAPTURE,
                 aliases={"application/parquet": "application/x-parquet"},
             ),
             True,

@@ -15,7 +15,15 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from biaskit.counts.levels import MISSING, Level, show
 
-__all__ = ["NA_VALUES", "Column", "Dtype", "column_of", "dtype_of_arrow", "is_missing"]
+__all__ = [
+    "NA_VALUES",
+    "Column",
+    "Dtype",
+    "column_of",
+    "dtype_of_arrow",
+    "is_missing",
+    "json_of_cell",
+]
 
 #: Types that decide what a value of the configuration selects, by pandas' names.
 Dtype: TypeAlias = Literal["int64", "float64", "bool", "object", "category"]
@@ -159,6 +167,18 @@ def _as_declared(
     if declared == "object":
         return declared, [one if isinstance(one, (str, bool)) else show(one) for one in known]
     return declared, list(known)
+
+
+def json_of_cell(text: str) -> Any:
+    """Value of JSON that a cell of CSV stands for, as pandas would read it.
+
+    >>> [json_of_cell(one) for one in ("7", "0.5", "NA", "tRue", "a")]
+    [7, 0.5, None, True, 'a']
+    """
+    if not text or text in NA_VALUES:
+        return None
+    _, (value,) = _of_csv([text])
+    return value
 
 
 def is_missing(value: Any) -> bool:

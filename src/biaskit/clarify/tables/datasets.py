@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,8 @@ class Dataset:
         Whether texts are JSON values.
     notes
         What was assumed, in sentences.
+    unmatched
+        Rows that could not be matched, in sentences; known once the rows have been read.
     """
 
     source: Source
@@ -53,6 +55,7 @@ class Dataset:
     dtypes: Mapping[str, Dtype] = field(default_factory=dict)
     is_json: bool = False
     notes: tuple[str, ...] = ()
+    unmatched: Callable[[], Sequence[str]] = tuple
 
     def dtype(self, column: str) -> Dtype | None:
         """Type of a column, None where it follows from texts."""
@@ -100,7 +103,7 @@ def dataset_of(
     job
         The configuration.
     data
-        A file, a folder, an address, or a table in memory.
+        A file, a folder, an address, a table in memory, or a table that was opened.
     facet_data, predicted_data
         Files of facets and of predicted labels, where the configuration names them.
 
@@ -202,6 +205,8 @@ def baseline_frame(job: Configuration, dataset: Dataset, place: str) -> Any:
 
 def _read(job: Configuration, data: Any) -> Read:
     """The data set, by the type that the configuration names; each loads its own modules."""
+    if isinstance(data, Read):
+        return data
     if not isinstance(data, (str, Path)):
         return typed_read(job, source_of(data), data)
     match job.dataset_type:

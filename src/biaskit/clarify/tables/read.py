@@ -7,18 +7,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from biaskit.clarify.asked.keys import CAPTURE
 from biaskit.clarify.tables.columns import Dtype
 from biaskit.errors import DataError
 from biaskit.sources.batches import Source
 from biaskit.store.addresses import is_address, said
 
-__all__ = ["Read", "files_of_type"]
+__all__ = ["Read", "files_of_type", "is_captured"]
+
 
 _SUFFIXES = {
     "text/csv": (".csv",),
     "application/jsonlines": (".jsonl", ".ndjson", ".json"),
     "application/json": (".json",),
     "application/x-parquet": (".parquet", ".pq", ".parq"),
+    CAPTURE: (".jsonl",),
 }
 
 
@@ -52,3 +55,17 @@ def files_of_type(data: Any, dataset_type: str) -> list[str]:
             "folder"
         )
     return [str(one) for one in found]
+
+
+def is_captured(data: Any) -> bool:
+    """Whether a file or a folder has lines that an endpoint captured."""
+    if not isinstance(data, (str, Path)) or is_address(str(data)):
+        return False
+    if not Path(data).is_dir() and not str(data).endswith(".jsonl"):
+        return False
+    try:
+        first = files_of_type(data, CAPTURE)[0]
+        with Path(first).open("rb") as file:
+            return first.endswith(".jsonl") and b'"captureData"' in file.read(1 << 16)
+    except (DataError, OSError):
+        return False
