@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -312,7 +313,14 @@ def test_a_server_that_does_not_answer_is_said() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["localhost:8080", "ftp://localhost", "http://user:secret@localhost:8080", "http://"]
+    "url",
+    [
+        "localhost:8080",
+        "ftp://localhost",
+        "http://user:secret@localhost:8080",
+        "http://",
+        "http://h:99999",
+    ],
 )
 def test_an_address_without_server_or_with_a_password_is_refused(url: str, tmp_path: Path) -> None:
     with pytest.raises(RolesError, match="--endpoint") as error:
@@ -333,3 +341,80 @@ def test_connections_are_used_again() -> None:
     assert scores.shape == (3_000, 1)
     assert scores[40:60, 0].tolist() == [0.9] * 20
     assert found.requests == len(server.bodies) > 5
+
+
+@pytest.mark.parametrize("status", [200, 404, 405, 501])
+def test_a_server_with_or_without_ping_is_asked(status: int) -> None:
+    with serving(by_age, status) as server, closing(endpoint(server)) as found:
+        assert found.scores(pd.DataFrame({"age": [40, 20]})).tolist() == [[0.9], [0.1]]
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_a_server_that_is_not_ready_gets_no_rows(status: int) -> None:
+    with serving(by_age, status) as server, closing(endpoint(server)) as found:
+        with pytest.raises(DataError, match="has not loaded its model"):
+            found.scores(pd.DataFrame({"age": [40]}))
+        assert server.bodies == []
+
+
+def test_a_batch_of_a_size_that_was_refused_is_not_sent_again() -> None:
+    def reply(body: bytes) -> Reply:
+        return Reply(b"too much", 413) if len(numbers(body)) > 100 else by_age(body)
+
+    with serving(reply) as server, closing(endpoint(server, together=1)) as found:
+        found.scores(pd.DataFrame({"age": [*range(50)] * 100}))
+    refused = sum(len(numbers(body)) > 100 for body in server.bodies)
+    assert refused < 10  # of some 90 requests
+
+
+def test_batches_that_take_too_long_are_halved() -> None:
+    def reply(body: bytes) -> Reply:
+        return Reply(by_age(body).body, slowly=0.002)  # seconds a byte
+
+    with serving(reply) as server, closing(endpoint(server, seconds=0.5)) as found:
+        assert found.scores(pd.DataFrame({"age": [40] * 100})).shape == (100, 1)
+
+
+def test_the_time_of_an_answer_is_chosen(tmp_path: Path) -> None:
+    with (
+        serving(lambda _: Reply(b"0.5" * 9, slowly=0.1)) as server,
+        pytest.raises(DataError, match=r"within 0\.2 seconds.*--endpoint-timeout"),
+    ):
+        clarify.run(config(), frame(5), tmp_path, endpoint=server.url, endpoint_timeout=0.2)
+    for seconds in (0, -1, float("nan"), float("inf")):
+        with pytest.raises(RolesError, match="--endpoint-timeout must lie between"):
+            clarify.run(config(), frame(5), tmp_path, endpoint="http://h", endpoint_timeout=seconds)
+
+
+def test_an_error_or_an_interrupt_waits_for_no_answer() -> None:
+    """The first answer raises, while others are on their way for a minute."""
+
+    def reply(body: bytes) -> Reply:
+        return by_age(body) if len(numbers(body)) == 1 else Reply(b"0.5\n" * 100, slowly=0.5)
+
+    for error in (KeyboardInterrupt, DataError):
+
+        def told(_: int, __: float | None, error: type[BaseException] = error) -> None:
+            raise error
+
+        with serving(reply) as server, closing(endpoint(server, seconds=60.0)) as found:
+            found._progress = told
+            start = time.monotonic()
+            with pytest.raises(error):
+                found.labels(pd.DataFrame({"age": [40] * 9_000}))
+            assert time.monotonic() - start < 10
+
+
+def test_rows_that_have_their_label_are_told(tmp_path: Path) -> None:
+    told: list[tuple[int, float | None]] = []
+    with serving(by_age) as server:
+        clarify.run(
+            config(),
+            frame(),
+            tmp_path,
+            endpoint=server.url,
+            progress=lambda rows, share: told.append((rows, share)),
+        )
+    asked_ = [one for one in told if one[1] is not None]
+    assert asked_[0] == (1, 1 / 5_000)
+    assert (5_000, 1.0) in asked_

@@ -33,13 +33,19 @@ class Server(NamedTuple):
 
 
 @contextlib.contextmanager
-def serving(answer: Callable[[bytes], Reply]) -> Iterator[Server]:
-    """Server that answers to each body as a function says."""
+def serving(answer: Callable[[bytes], Reply], ping: int = 501) -> Iterator[Server]:
+    """Server that answers to each body as a function says, and to ``/ping`` with a status."""
     bodies: list[bytes] = []
     headers: list[dict[str, str]] = []
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def do_GET(self) -> None:
+            self.send_response(ping if self.path == "/ping" else 404)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))

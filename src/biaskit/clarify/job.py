@@ -95,6 +95,7 @@ def run(
     ground_truth: Any = None,
     attributes: Mapping[str, Any] | Sequence[str] = (),
     endpoint: str | None = None,
+    endpoint_timeout: float = 60.0,
     model: Any = None,
     trust_model: bool = False,
     sampled: bool = False,
@@ -127,6 +128,8 @@ def run(
         ``{"FeaturesAttribute": "instances[*].features"}``.
     endpoint
         Address of a server that speaks ``/invocations``, in place of the configuration's endpoint.
+    endpoint_timeout
+        Seconds that the server has for one answer; SageMaker's has 60.
     model
         The job's model, in place of the configuration's endpoint: an object, a function of a frame,
         a model file, or ``module:function``.
@@ -181,7 +184,14 @@ def run(
         phase.name = "data"
         dataset = opened_data(job, data, places, folders, captured, facet_data, predicted_data)
         made = _Job(job, dataset, places.output)
-        with closing(_Model(job, dataset, endpoint, model, trust_model)) as asked:
+        given = {
+            "endpoint": endpoint,
+            "seconds": endpoint_timeout,
+            "model": model,
+            "trust_model": trust_model,
+            "progress": progress,
+        }
+        with closing(_Model(job, dataset, **given)) as asked:
             if job.post_training is not None and dataset.predicted is None:
                 phase.name = "predictions"
                 made.dataset = asked.predicted()
@@ -231,6 +241,7 @@ def check(
     ground_truth: Any = None,
     attributes: Mapping[str, Any] | Sequence[str] = (),
     endpoint: str | None = None,
+    endpoint_timeout: float = 60.0,
     model: Any = None,
     trust_model: bool = False,
 ) -> list[Finding]:
@@ -256,7 +267,16 @@ def check(
     models: list[_Model] = []
 
     def predictor(found: Dataset) -> Predictor:
-        models.append(_Model(job, found, endpoint, model, trust_model))
+        models.append(
+            _Model(
+                job,
+                found,
+                endpoint=endpoint,
+                seconds=endpoint_timeout,
+                model=model,
+                trust_model=trust_model,
+            )
+        )
         return models[-1].predictor()
 
     try:
@@ -269,12 +289,10 @@ def check(
 class _Model:
     """The job's model, opened when it is first asked."""
 
-    def __init__(
-        self, job: Configuration, dataset: Dataset, endpoint: str | None, model: Any, trust: bool
-    ):
+    def __init__(self, job: Configuration, dataset: Dataset, **given: Any):
         self._job = job
         self._dataset = dataset
-        self._given = {"endpoint": endpoint, "model": model, "trust_model": trust}
+        self._given = given
         self._opened: Predictor | None = None
 
     def predictor(self) -> Predictor:

@@ -72,6 +72,13 @@ def _add_clarify(verb: Callable[..., Parser]) -> None:
         help="server that speaks /invocations, in place of the configuration's endpoint",
     )
     clarify.add_argument(
+        "--endpoint-timeout",
+        type=float,
+        default=60.0,
+        metavar="SECONDS",
+        help="time that the server has for one answer (default: 60, as SageMaker's has)",
+    )
+    clarify.add_argument(
         "--model",
         metavar="MODEL",
         help="the job's model, in place of the configuration's endpoint: a file, such as "
@@ -127,6 +134,7 @@ def _clarify(args: argparse.Namespace) -> int:
             ground_truth=args.ground_truth,
             attributes=args.attribute,
             endpoint=args.endpoint,
+            endpoint_timeout=args.endpoint_timeout,
             model=args.model,
             trust_model=args.trust_model,
             sampled=args.sampled,
@@ -154,6 +162,7 @@ def _check(args: argparse.Namespace) -> int:
         ground_truth=args.ground_truth,
         attributes=args.attribute,
         endpoint=args.endpoint,
+        endpoint_timeout=args.endpoint_timeout,
         model=args.model,
         trust_model=args.trust_model,
     )

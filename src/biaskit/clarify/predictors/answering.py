@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biaskit.clarify.predictors.responses import Answer
+from biaskit.sources.counting import Progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,11 +26,19 @@ class Answering:
         Names of the outputs, if the configuration has them.
     threshold
         A single score above it is the label 1.
+    progress
+        Called with the number of rows that have their label, and their share.
     """
 
-    def __init__(self, names: Sequence[str] | None = None, threshold: float = 0.5):
+    def __init__(
+        self,
+        names: Sequence[str] | None = None,
+        threshold: float = 0.5,
+        progress: Progress | None = None,
+    ):
         self._given = None if names is None else list(names)
         self._threshold = threshold
+        self._progress = progress
         self._found: list[str] | None = None
 
     @property
@@ -50,6 +59,8 @@ class Answering:
         made: list[Any] = []
         for answer in self._answers(rows):
             made += answer.predicted(self._threshold, self._given)
+            if self._progress is not None:
+                self._progress(len(made), len(made) / len(rows))
         return made
 
     def _answers(self, rows: pd.DataFrame) -> Iterator[Answer]:

@@ -12,16 +12,17 @@ import queue
 import socket
 import ssl
 import threading
-import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, NamedTuple
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from biaskit.clarify.predictors.answering import Answering
 from biaskit.clarify.predictors.responses import Answer
 from biaskit.clarify.predictors.templates import Bodies
 from biaskit.errors import DataError, RolesError
+from biaskit.sources.counting import Progress
 from biaskit.store.addresses import said
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ __all__ = ["Endpoint", "Limits"]
 _MOST_BODY = 5_000_000
 _AT_FIRST = 1_000  # rows
 _PIECE = 1 << 16
+_PAUSE = 0.2  # seconds before a request is sent again
 
 
 class Limits(NamedTuple):
@@ -57,7 +59,29 @@ class Limits(NamedTuple):
 
 
 class _RefusedError(DataError):
-    """The server refused a request; fewer rows may be taken."""
+    """The server refused a request; fewer rows may be taken.
+
+    `may_pass` says that the same request may be taken the next time.
+    """
+
+    def __init__(self, said: str, *, may_pass: bool = False):
+        super().__init__(said)
+        self.may_pass = may_pass
+
+
+def _has_port(url: str) -> bool:
+    """Whether the port of an address, if it has one, is a number of a port."""
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
+
+
+def _shut(connection: http.client.HTTPConnection) -> None:
+    """End a connection that another thread waits for."""
+    if (sock := connection.sock) is not None:
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
 
 
 class Endpoint(Answering):
@@ -77,6 +101,8 @@ class Endpoint(Answering):
         A single score above it is the label 1.
     headers
         Further headers of every request.
+    progress
+        Called with the number of rows that have their label, and their share.
     """
 
     def __init__(
@@ -88,9 +114,10 @@ class Endpoint(Answering):
         threshold: float = 0.5,
         headers: dict[str, str] | None = None,
         limits: Limits = Limits(),  # noqa: B008 - it cannot be changed
+        progress: Progress | None = None,
     ):
         parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if parts.scheme not in ("http", "https") or not parts.hostname or not _has_port(url):
             raise RolesError(
                 f"--endpoint must be an address such as http://localhost:8080, not {said(url)}"
             )
@@ -102,7 +129,7 @@ class Endpoint(Answering):
             self._path += f"?{parts.query}"
         self._bodies = bodies
         self._read = read
-        super().__init__(names, threshold)
+        super().__init__(names, threshold, progress)
         self._headers = {
             "Content-Type": bodies.content_type,
             "Accept": bodies.accept,
@@ -110,9 +137,13 @@ class Endpoint(Answering):
         }
         self._limits = limits
         self._idle: queue.SimpleQueue[http.client.HTTPConnection] = queue.SimpleQueue()
-        #: Rows of a request that the server is known to take.
-        self._rows = 1 if bodies.one_by_one else _AT_FIRST
-        self._is_known = bodies.one_by_one
+        #: Connections of the requests that are under way.
+        self._live: set[http.client.HTTPConnection] = set()
+        self._ended = threading.Event()
+        self._is_probed = False
+        # Rows of the next request, and the most that the server may take.
+        self._rows = _AT_FIRST
+        self._most = 1 if bodies.one_by_one else 1 << 20
         #: Requests that were sent.
         self.requests = 0
 
@@ -123,23 +154,50 @@ class Endpoint(Answering):
 
     def _answers(self, rows: pd.DataFrame) -> Iterator[Answer]:
         """Answers to all rows, in their order, several requests at a time."""
-        with ThreadPoolExecutor(self._limits.together) as pool:
+        self._ended.clear()
+        if not self._is_probed and len(rows):
+            self._probe()
+        pool = ThreadPoolExecutor(self._limits.together)
+        try:
             start = 0
-            if not self._is_known and len(rows):
+            if not self._is_probed and len(rows):
                 yield from self._asked(self._bodies.parts(rows.iloc[:1]), 0)  # does it answer?
-                start, self._is_known = 1, True
-            waiting: list[Any] = []
+                start, self._is_probed = 1, True
+            waiting: deque[Future[list[Answer]]] = deque()
             for first, texts in self._batches(rows, start):
-                waiting.append(pool.submit(lambda t=texts, f=first: [*self._asked(t, f)]))  # type: ignore[misc]
+                waiting.append(pool.submit(self._all_asked, texts, first))
                 if len(waiting) > 2 * self._limits.together:
-                    yield from waiting.pop(0).result()
-            for one in waiting:
-                yield from one.result()
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
+        except BaseException:
+            self._end()  # also on an interrupt, which waits for no answer
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _end(self) -> None:
+        """End the requests that are under way."""
+        self._ended.set()
+        for connection in [*self._live]:
+            _shut(connection)
+
+    def _probe(self) -> None:
+        """Refuse a server that says that it is not ready; many have no ``/ping``."""
+        if self._path != "/invocations":
+            return
+        status, _ = self._sent("GET", "/ping")
+        if status >= 500 and status != 501:
+            raise DataError(
+                f"{self._where('/ping')} answers with the status {status}: the server has not "
+                "loaded its model; try again once it has"
+            )
 
     def _batches(self, rows: pd.DataFrame, start: int) -> Iterator[tuple[int, list[str]]]:
         """Texts of rows, in batches of what a request may hold."""
         while start < len(rows):
-            texts = self._bodies.parts(rows.iloc[start : start + self._rows])
+            most = min(self._rows, self._most)
+            texts = self._bodies.parts(rows.iloc[start : start + most])
             size = 0
             for n, text in enumerate(texts):
                 size += len(text) + 2
@@ -147,31 +205,35 @@ class Endpoint(Answering):
                     texts = texts[:n]
                     break
             else:
-                if self._rows < 1 << 20 and not self._bodies.one_by_one:
-                    self._rows *= 2
+                self._rows = min(2 * self._rows, 1 << 20)
             yield start, texts
             start += len(texts)
 
+    def _all_asked(self, texts: Sequence[str], first: int) -> list[Answer]:
+        return [*self._asked(texts, first)]
+
     def _asked(self, texts: Sequence[str], first: int) -> Iterator[Answer]:
         """Answers to some rows; halves where the server does not take them all."""
-        try:
-            yield self._retried(texts)
-        except _RefusedError as error:
-            if len(texts) == 1:
-                raise DataError(f"row {first + 1:,} of the data: {error}") from error
-            self._rows = max(1, min(self._rows, len(texts) // 2))
-            half = len(texts) // 2
-            yield from self._asked(texts[:half], first)
-            yield from self._asked(texts[half:], first + half)
+        if len(texts) <= self._most:
+            try:
+                yield self._retried(texts)
+                return
+            except _RefusedError as error:
+                if len(texts) == 1:
+                    raise DataError(f"row {first + 1:,} of the data: {error}") from error
+                self._most = min(self._most, len(texts) - 1)
+        half = len(texts) // 2
+        yield from self._asked(texts[:half], first)
+        yield from self._asked(texts[half:], first + half)
 
     def _retried(self, texts: Sequence[str]) -> Answer:
         body = self._bodies.joined(texts).encode()
         try:
             answered = self._post(body)
         except _RefusedError as error:
-            if "status 413" in str(error) or len(texts) > 1:
+            if not error.may_pass:
                 raise  # fewer rows may do
-            time.sleep(0.1)
+            self._ended.wait(_PAUSE)
             answered = self._post(body)
         try:
             return self._read(answered, len(texts))
@@ -183,22 +245,8 @@ class Endpoint(Answering):
     def _post(self, body: bytes) -> bytes:
         """Answer to a request, within the limits of time and size."""
         self.requests += 1
-        where = f"{self._url.scheme}://{self._url.netloc}{self._path.partition('?')[0]}"
-        while True:
-            connection, is_used = self._connection()
-            try:
-                status, answer = self._exchanged(connection, body, where)
-                break
-            except TimeoutError as error:
-                raise DataError(
-                    f"{where} did not answer within {self._limits.seconds:g} seconds; is the model "
-                    "loaded, and are batches small enough?"
-                ) from error
-            except (OSError, http.client.HTTPException) as error:
-                if is_used and isinstance(error, (ConnectionError, http.client.BadStatusLine)):
-                    continue  # the server closed a connection that was idle
-                reason = str(error) or type(error).__name__
-                raise DataError(f"{where} cannot be reached: {reason}") from error
+        status, answer = self._sent("POST", self._path, body)
+        where = self._where(self._path)
         if 300 <= status < 400:
             raise DataError(
                 f"{where} redirects elsewhere (status {status}), and rows are sent to no other "
@@ -206,27 +254,56 @@ class Endpoint(Answering):
             )
         if status != 200:
             reason = " ".join(answer[:300].decode(errors="replace").split())
-            raise _RefusedError(f"{where} answers with the status {status}: {reason}")
+            raise _RefusedError(
+                f"{where} answers with the status {status}: {reason}", may_pass=status != 413
+            )
         return answer
 
+    def _where(self, path: str) -> str:
+        return f"{self._url.scheme}://{self._url.netloc}{path.partition('?')[0]}"
+
+    def _sent(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
+        """Status and answer to a request."""
+        where = self._where(path)
+        while True:
+            if self._ended.is_set():
+                raise DataError(f"no more is asked of {where}")
+            connection, is_used = self._connection()
+            try:
+                return self._exchanged(connection, method, path, body, where)
+            except TimeoutError as error:
+                raise _RefusedError(
+                    f"{where} did not answer within {self._limits.seconds:g} seconds; is the model "
+                    "loaded? --endpoint-timeout gives it longer"
+                ) from error
+            except (OSError, http.client.HTTPException) as error:
+                if is_used and isinstance(error, (ConnectionError, http.client.BadStatusLine)):
+                    continue  # the server closed a connection that was idle
+                reason = str(error) or type(error).__name__
+                raise DataError(f"{where} cannot be reached: {reason}") from error
+
     def _exchanged(
-        self, connection: http.client.HTTPConnection, body: bytes, where: str
+        self,
+        connection: http.client.HTTPConnection,
+        method: str,
+        path: str,
+        body: bytes | None,
+        where: str,
     ) -> tuple[int, bytes]:
         """Status and answer; the connection is kept for the next request if all went well."""
         late = threading.Event()
 
         def end() -> None:
             late.set()
-            if connection.sock is not None:
-                with contextlib.suppress(OSError):
-                    connection.sock.shutdown(socket.SHUT_RDWR)
+            _shut(connection)
 
         # A server that answers byte by byte never exceeds the limit of a single read.
         timer = threading.Timer(self._limits.seconds, end)
         timer.daemon = True
         timer.start()
+        self._live.add(connection)
         try:
-            connection.request("POST", self._path, body, self._headers)
+            connection.request(method, path, body, self._headers if body is not None else {})
             response = connection.getresponse()
             answer = self._whole(response, where)
             if late.is_set():
@@ -238,6 +315,7 @@ class Endpoint(Answering):
             raise
         finally:
             timer.cancel()
+            self._live.discard(connection)
         self._idle.put(connection)
         return response.status, answer
 

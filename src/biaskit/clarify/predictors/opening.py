@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,12 @@ from biaskit.clarify.predictors.predictor import Predictor
 from biaskit.clarify.predictors.responses import reader_of
 from biaskit.clarify.predictors.templates import bodies_of
 from biaskit.errors import RolesError
+from biaskit.sources.counting import Progress
 
 __all__ = ["predictor_of"]
 
 _MOST_ATTRIBUTES = 1_024
+_MOST_SECONDS = 86_400
 
 
 def predictor_of(
@@ -27,7 +30,8 @@ def predictor_of(
     endpoint: str | None = None,
     model: Any = None,
     trust_model: bool = False,
-    limits: Limits | None = None,
+    seconds: float = 60.0,
+    progress: Progress | None = None,
 ) -> Predictor:
     """Predictor of a job.
 
@@ -42,6 +46,10 @@ def predictor_of(
         ``module:function``.
     trust_model
         Whether a library may open a model file that biaskit's own readers have not checked.
+    seconds
+        Time of a server for one answer.
+    progress
+        Called with the number of rows that have their label, and their share.
 
     Raises
     ------
@@ -54,12 +62,16 @@ def predictor_of(
     if endpoint is not None and model is not None:
         raise RolesError("give either --endpoint or --model, not both")
     if is_archive(model):
-        return _of_archive(job, asked, Path(model), features, trust_model=trust_model)
+        return _of_archive(job, asked, Path(model), features, progress, trust_model=trust_model)
     if model is not None:
         from biaskit.clarify.predictors.models import InProcess
 
         return InProcess(
             model, asked.label_headers, job.probability_threshold, trust_model=trust_model
+        )
+    if not (math.isfinite(seconds) and 0 < seconds <= _MOST_SECONDS):
+        raise RolesError(
+            f"--endpoint-timeout must lie between 0 and {_MOST_SECONDS:,} seconds, not {seconds:g}"
         )
     if endpoint is None:
         name = asked.endpoint_name or asked.model_name or "the job's model"
@@ -75,12 +87,19 @@ def predictor_of(
         _names(asked),
         job.probability_threshold,
         _headers(asked.custom_attributes, asked.target_model),
-        limits or Limits(),
+        Limits(seconds=seconds),
+        progress,
     )
 
 
 def _of_archive(
-    job: Configuration, asked: Asked, path: Path, features: Sequence[str], *, trust_model: bool
+    job: Configuration,
+    asked: Asked,
+    path: Path,
+    features: Sequence[str],
+    progress: Progress | None,
+    *,
+    trust_model: bool,
 ) -> Predictor:
     """Predictor of the model in a ``model.tar.gz``: its own script, or what its files hold."""
     from biaskit.clarify.predictors.containers import model_in
@@ -93,7 +112,14 @@ def _of_archive(
         bodies = bodies_of(job, asked, features)
         read = reader_of(asked, bodies.accept)
         return Script(
-            files, script, bodies, read, _names(asked), threshold, trust_model=trust_model
+            files,
+            script,
+            bodies,
+            read,
+            _names(asked),
+            threshold,
+            progress,
+            trust_model=trust_model,
         )
     found = model_in(path, files, trust=trust_model)
     own = getattr(found, "threshold", None)

@@ -24,6 +24,7 @@ from biaskit.clarify.predictors.responses import Answer
 from biaskit.clarify.predictors.templates import Bodies
 from biaskit.errors import DataError, RolesError, first_line
 from biaskit.explanations.models.consent import CONSENT
+from biaskit.sources.counting import Progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,7 +57,7 @@ class Script(Answering):
         Content of the archive's files; they are written to a temporary folder.
     script
         The script's path among them.
-    bodies, read, names, threshold
+    bodies, read, names, threshold, progress
         As of `Endpoint`.
     trust_model
         Whether the script may run.
@@ -77,10 +78,11 @@ class Script(Answering):
         read: Callable[[bytes, int], Answer],
         names: Sequence[str] | None = None,
         threshold: float = 0.5,
+        progress: Progress | None = None,
         *,
         trust_model: bool = False,
     ):
-        super().__init__(names, threshold)
+        super().__init__(names, threshold, progress)
         if not trust_model:
             raise RolesError(
                 f"the model is served by its own script {script!r}, which runs as any program "
