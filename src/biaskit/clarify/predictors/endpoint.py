@@ -6,8 +6,10 @@ down to single rows, and a row that fails by itself is named. No label is ever s
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import http.client
+import itertools
 import queue
 import socket
 import ssl
@@ -198,14 +200,11 @@ class Endpoint(Answering):
         while start < len(rows):
             most = min(self._rows, self._most)
             texts = self._bodies.parts(rows.iloc[start : start + most])
-            size = 0
-            for n, text in enumerate(texts):
-                size += len(text) + 2
-                if size > self._limits.body // 2 and n:  # a letter may take several bytes
-                    texts = texts[:n]
-                    break
-            else:
-                self._rows = min(2 * self._rows, 1 << 20)
+            sizes = itertools.accumulate(len(text) + 2 for text in texts)
+            # A letter may take several bytes, and what is sent in parts overlaps with the answers.
+            n = bisect.bisect([*sizes], self._limits.body // 4) or 1
+            self._rows = 2 * self._rows if n >= len(texts) else n
+            texts = texts[:n]
             yield start, texts
             start += len(texts)
 

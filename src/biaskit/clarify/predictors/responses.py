@@ -45,7 +45,9 @@ class Answer(NamedTuple):
             raise DataError(
                 "the model's answer has a list of labels and no scores; name predictor.probability"
             )
-        made = []
+        if (numbers := _floats(scores)) is not None:
+            return (numbers > threshold).astype(int).tolist()  # type: ignore[no-any-return]
+        made: list[Any] = []
         for i, one in enumerate(scores):
             if isinstance(one, list) and len(one) > 1:
                 names = labels[i] if labels is not None else headers
@@ -68,6 +70,8 @@ class Answer(NamedTuple):
             A score is no number, or rows have different numbers of them.
         """
         found = self.scores if self.scores is not None else self.labels
+        if (numbers := _floats(found or ())) is not None:
+            return numbers[:, np.newaxis]
         rows = [
             [_number(each) for each in (one if isinstance(one, list) else [one])]
             for one in found or ()
@@ -138,7 +142,27 @@ def _each(found: Any, rows: int, path: str) -> list[Any]:
     return found
 
 
+def _floats(found: Sequence[Any]) -> NDArray[np.float64] | None:
+    """Numbers that are floats without exception, as most answers are; None for any others."""
+    if not found or any(type(one) is not float for one in found):
+        return None
+    numbers = np.array(found, dtype=np.float64)
+    return None if np.isnan(numbers).any() else numbers
+
+
+def _plain_csv(body: bytes) -> list[float] | None:
+    """Numbers of a CSV that has one a line; None for any other CSV."""
+    try:
+        return [float(line) for line in body.splitlines() if line.strip()]
+    except ValueError:
+        return None
+
+
 def _of_csv(body: bytes, rows: int, label: int | None, score: int | None) -> Answer:
+    if label is None and not score:
+        numbers = _plain_csv(body)
+        if numbers is not None and len(numbers) == rows:
+            return Answer(None, numbers)
     lines = [line for line in csv.reader(io.StringIO(_decoded(body))) if line]
     if len(lines) == 1 and rows > 1 and len(lines[0]) == rows:
         lines = [[cell] for cell in lines[0]]  # all on one line, as older containers answer

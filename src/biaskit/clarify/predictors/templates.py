@@ -150,7 +150,17 @@ def _records(template: str, names: Sequence[str]) -> Callable[[pd.DataFrame], li
 
 def _columns(rows: pd.DataFrame, text: Callable[[Any], str]) -> list[list[str]]:
     """Texts of the values of each column."""
-    return [[text(value) for value in rows.iloc[:, i].tolist()] for i in range(rows.shape[1])]
+    return [_column(rows.iloc[:, i], text) for i in range(rows.shape[1])]
+
+
+def _column(column: Any, text: Callable[[Any], str]) -> list[str]:
+    values = column.tolist()
+    if isinstance(column.dtype, np.dtype) and (
+        column.dtype.kind in "iu"
+        or (column.dtype.kind == "f" and np.isfinite(column.to_numpy()).all())
+    ):
+        return [*map(repr, values)]  # as both forms write a number
+    return [*map(text, values)]
 
 
 def _json_value(value: Any) -> str:
@@ -163,7 +173,7 @@ def _json_value(value: Any) -> str:
 
 def _csv_lines(rows: pd.DataFrame) -> list[str]:
     """Rows as lines of CSV, without a header; texts are quoted, missing values empty."""
-    return [",".join(values) for values in zip(*_columns(rows, _csv_value), strict=True)]
+    return [*map(",".join, zip(*_columns(rows, _csv_value), strict=True))]
 
 
 def _csv_value(value: Any) -> str:
