@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from biaskit.clarify.places import Places
 from biaskit.errors import BiaskitError
-from biaskit.store.addresses import in_one_line
+from biaskit.store.addresses import in_one_line, without_secrets
 
 __all__ = ["Phase", "told"]
 
@@ -41,11 +41,11 @@ def told(places: Places, phase: Phase) -> Iterator[None]:
     except BaseException as error:
         for name in _OLD:
             (places.output / name).unlink(missing_ok=True)
-        cause = in_one_line(error) or type(error).__name__
+        cause = without_secrets(in_one_line(error)) or type(error).__name__
         is_theirs = isinstance(error, BiaskitError)
         failure = {"phase": phase.name, "error": type(error).__name__, "cause": cause}
         text = json.dumps(failure, indent=4, ensure_ascii=False) + "\n"
-        (places.output / "failure.json").write_text(text, encoding="utf-8")
+        (places.output / "failure.json").write_bytes(text.encode(errors="backslashreplace"))
         _tell(places, f"Customer Error: {cause}" if is_theirs else f"Internal Error: {cause}")
         raise
     _tell(places, phase.ending)
@@ -53,5 +53,5 @@ def told(places: Places, phase: Phase) -> Iterator[None]:
 
 def _tell(places: Places, message: str) -> None:
     if places.message is not None:
-        text = message.encode()[:_MOST_MESSAGE].decode(errors="ignore")
+        text = message.encode(errors="replace")[:_MOST_MESSAGE].decode(errors="ignore")
         places.message.write_text(text, encoding="utf-8")

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Result", "check", "run"]
 
+# Letters of a file's name, which file systems bound.
+_MOST_STEM = 100
+_COPY = "analysis_config.json"
+
 
 @dataclass(frozen=True)
 class Result:
@@ -79,7 +83,7 @@ class _Job:
         path = self.output / name
         path.parent.mkdir(parents=True, exist_ok=True)
         with written.atomically(path) as file:
-            file.write(text.encode())
+            file.write(text.encode(errors="backslashreplace"))  # as JSON writes half a letter
         self.files.append(name)
 
 
@@ -214,7 +218,8 @@ def run(
         for name, text in made.texts.items():
             made.write(name, text)
         made.write("analysis.json", as_text(analysis))
-        _write_extras(made)
+        is_own = not isinstance(config, Mapping) and _is_in(places.config, places.output)
+        _write_extras(made, is_own=is_own)
         if made.violations:
             found = {"version": "1.0", "violations": made.violations}
             made.write("constraint_violations.json", as_text(found))
@@ -380,7 +385,7 @@ def _compare(job: _Job, analysis: Mapping[str, Any], baseline: str, rule: Any) -
 def _stem(name: str) -> str:
     """Name of the report's file, which leads to no other folder."""
     kept = "".join(one if one.isalnum() or one in "._- " else "_" for one in name).strip(". ")
-    return kept or "report"
+    return kept[:_MOST_STEM] or "report"
 
 
 def _report(job: _Job) -> str:
@@ -400,10 +405,17 @@ def _report(job: _Job) -> str:
     )
 
 
-def _write_extras(job: _Job) -> None:
-    """Write the configuration, and what biaskit adds, beside the results."""
+def _is_in(config: Path, output: Path) -> bool:
+    """Whether the configuration is the very file that its copy would replace."""
+    copy = (output / _COPY).resolve()
+    return copy in (config.resolve(), (config / _COPY).resolve())
+
+
+def _write_extras(job: _Job, *, is_own: bool) -> None:
+    """Write the configuration, if it is not there already, and what biaskit adds."""
     given = job.configuration.given
-    job.write("analysis_config.json", json.dumps(given, indent=4) + "\n")
+    if not is_own:
+        job.write(_COPY, json.dumps(given, indent=4) + "\n")
     added = {
         "biaskit": {"version": __version__, "schema": 1},
         "warnings": [*job.configuration.warnings, *job.warnings],

@@ -115,7 +115,7 @@ def resolved(place: str, mapping: Mapping[str, str]) -> str:
     """
     for prefix in sorted(mapping, key=len, reverse=True):
         if place == prefix or place.startswith(f"{prefix}/"):
-            rest = place[len(prefix) :].strip("/")
+            rest = place[len(prefix) :].partition("?")[0].strip("/")  # without options
             if ".." in rest.split("/"):
                 raise RolesError(f"the place {said(place)} leads out of its folder; remove '..'")
             return str(Path(mapping[prefix]) / rest) if rest else mapping[prefix]

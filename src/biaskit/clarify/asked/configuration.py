@@ -15,6 +15,7 @@ from biaskit.clarify.asked.json_text import json_of
 from biaskit.clarify.asked.keys import CAPTURE, JOB
 from biaskit.clarify.asked.schema import Findings
 from biaskit.errors import RolesError
+from biaskit.store.addresses import is_address, shown
 
 __all__ = [
     "Asymmetric",
@@ -29,6 +30,7 @@ __all__ = [
 ]
 
 _Made = TypeVar("_Made")
+_MOST_FAULTS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +142,7 @@ class Configuration:
     asymmetric: Asymmetric | None = None
     report: Report | None = None
     predictor: Predictor | None = None
-    #: The configuration as it was given.
+    #: The configuration as it was given; its addresses have neither password nor options.
     given: dict[str, Any]
     #: What Clarify's schema would refuse, or a user may not expect.
     warnings: tuple[str, ...] = ()
@@ -198,9 +200,9 @@ def configured(given: Any, *, is_captured: bool = False) -> Configuration:
     if not found.faults:
         found.faults += _contradictions(read, methods, bias)
     if found.faults:
-        raise RolesError(
-            "Analysis configuration schema validation error. " + "; ".join(found.faults)
-        )
+        more = len(found.faults) - _MOST_FAULTS
+        said = [*found.faults[:_MOST_FAULTS], *([f"and {more:,} more"] if more > 0 else [])]
+        raise RolesError("Analysis configuration schema validation error. " + "; ".join(said))
     if read.pop("segment_config"):
         found.warnings.append("segment_config is ignored: no published result shows its output")
     if read.pop("version") not in (None, "1.0"):
@@ -218,11 +220,20 @@ def configured(given: Any, *, is_captured: bool = False) -> Configuration:
             "report": _made(Report, methods.get("report")),
             "predictor": _made(Predictor, read["predictor"]),
             "time_series_data_config": _made(Series, read["time_series_data_config"]),
-            "given": given,
+            "given": _shown(given),
             "warnings": tuple(found.warnings),
         },
     )
     return made
+
+
+def _shown(value: Any) -> Any:
+    """Part of a configuration as it may be written to a file."""
+    if isinstance(value, str):
+        return shown(value) if is_address(value) else value
+    if isinstance(value, dict):
+        return {key: _shown(one) for key, one in value.items()}
+    return [_shown(one) for one in value] if isinstance(value, list) else value
 
 
 def _made(type_: type[_Made], read: dict[str, Any] | None) -> Any:

@@ -196,9 +196,7 @@ def _value(value: Any, place: str, found: Findings) -> Any:
             f"{place}: Clarify takes no true or false here; {value} is compared as {str(value)!r}"
         )
         return value
-    if isinstance(value, str) or (
-        isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    ):
+    if isinstance(value, str) or exact_number(value, place, Findings()) is not None:
         return value
     found.faults.append(f"{place} must be a text or a number, not {in_short(value)}")
     return None

@@ -16,7 +16,7 @@ from biaskit.clarify.tables.datasets import Dataset
 from biaskit.compat import SMCLARIFY
 from biaskit.counts.levels import MISSING, Level
 from biaskit.counts.tables import Table, Tally
-from biaskit.errors import RolesError
+from biaskit.errors import DataError, RolesError
 from biaskit.sources.batches import rows_of
 from biaskit.sources.counting import Progress
 
@@ -96,10 +96,9 @@ def bias_of(
     """
     if dataset.label is None or job.label_values_or_threshold is None:
         raise RolesError("label is missing, which bias metrics need")
-    given: dict[str, Sequence[Any]] = {
-        facet: asked.value_or_threshold or ()
-        for facet, asked in zip(dataset.facets, job.facet, strict=True)
-    }
+    given: dict[str, list[Sequence[Any]]] = {}  # a facet may be asked for twice
+    for facet, asked in zip(dataset.facets, job.facet, strict=True):
+        given.setdefault(facet, []).append(asked.value_or_threshold or ())
     parts = Parts(
         dataset.label,
         tuple(given),
@@ -109,6 +108,8 @@ def bias_of(
         given,
     )
     tables = tables_of(dataset, parts, progress)
+    if not tables.rows:
+        raise DataError("the data set has no rows; bias metrics need some of each group")
     values = job.label_values_or_threshold
     positive = selected(tables.label, values, typing, "label_values_or_threshold")
     warnings = [*positive.warnings, *_of_missing(tables)]
@@ -126,11 +127,11 @@ def bias_of(
     if not positive.levels:
         warnings.append(f"no row has a desirable label ({positive.shown or values})")
     facets = {}
-    for facet, asked in given.items():
+    for facet, each in given.items():
         column = tables.facets[facet]
-        chosen = _groups(dataset, column, asked, typing)
+        chosen = [group for one in each for group in _groups(dataset, column, one, typing)]
         warnings += [one for group in chosen for one in group.warnings]
-        assumed.append(_said(column, asked, "facet"))
+        assumed += [_said(column, one, "facet") for one in each]
         flips: list[Value] = []
         if positive_hat is not None and "FT" in (job.post_training or ()):
             every = frozenset(tables.of_facet[facet].levels.facet)

@@ -36,13 +36,13 @@ class Parts(NamedTuple):
     predicted: str | None = None
     group: str | None = None
     positive: Sequence[Any] = ()
-    of_facet: Mapping[str, Sequence[Any]] = {}
+    of_facet: Mapping[str, Sequence[Sequence[Any]]] = {}
 
     def given(self) -> dict[str, list[Sequence[Any]]]:
         """Lists of values that are given for each column."""
         made: dict[str, list[Sequence[Any]]] = {one: [] for one in self.facets}
         for facet, values in self.of_facet.items():
-            made[facet].append(values)
+            made[facet] += values
         for column in (self.label, self.predicted):
             if column is not None:
                 made.setdefault(column, []).append(self.positive)

@@ -155,7 +155,8 @@ def _above(column: Column, threshold: Any, given: Any, what: str) -> Selection:
 
 def _of_values(column: Column, given: Sequence[Any], values: Sequence[Any], what: str) -> list[str]:
     """Warnings where the values that are compared are not the values given, or do not occur."""
-    found = []
+    found: list[str] = []
+    absent: list[Any] = []
     known = [_value(column, level) for level in column.known]
     for one, value in zip(given, values, strict=True):
         if str(one) != str(value) and one != value:
@@ -169,11 +170,17 @@ def _of_values(column: Column, given: Sequence[Any], values: Sequence[Any], what
                 "text of a boolean column; --typing literal compares what is written"
             )
         elif value not in known:
-            shown = [str(each) for each in known]
-            found.append(
-                f"{what} {one!r} does not occur in {column.name!r}; {did_you_mean(str(one), shown)}"
-            )
+            absent.append(one)
+    if absent:
+        hint = did_you_mean(str(absent[0]), [str(each) for each in known])
+        verb = "does" if len(absent) == 1 else "do"
+        found.append(f"{what} {_listed(absent)} {verb} not occur in {column.name!r}; {hint}")
     return found
+
+
+def _listed(values: Sequence[Any], most: int = 12) -> str:
+    shown = ", ".join(map(repr, values[:most]))
+    return shown if len(values) <= most else f"{shown} and {len(values) - most:,} more"
 
 
 def _literally(column: Column, given: Sequence[Any], what: str) -> Selection:

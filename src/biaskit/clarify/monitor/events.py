@@ -152,7 +152,7 @@ class Reader:
             found = self.features(parsed(line, "the input"), "the input")
             if not isinstance(found, list):
                 raise DataError(
-                    f"Data must contain features. {self.features.text!r} gives {in_short(found)} "
+                    f"Data must contain features. {self.features.shown} gives {in_short(found)} "
                     "of the input, not a list"
                 )
             rows += found if found and all(isinstance(one, list) for one in found) else [found]

@@ -18,7 +18,7 @@ from biaskit.clarify.measured.intervals import OURS, intervals_of
 from biaskit.errors import DataError, RolesError
 from biaskit.gate.ranking import ndcg
 from biaskit.metrics import METRICS
-from biaskit.store.addresses import said
+from biaskit.store.addresses import is_address, said
 
 __all__ = ["Drift", "Rule", "baseline_of", "drift_of"]
 
@@ -54,7 +54,11 @@ def baseline_of(path: str | Path) -> dict[str, Any]:
     ------
     DataError
         It cannot be read, or is no result of Clarify's.
+    RolesError
+        It is an address.
     """
+    if is_address(str(path)):
+        raise RolesError(f"the baseline {said(path)} is an address; download it, or give --map")
     read = json_of(Path(path))
     if not isinstance(read, dict) or not ({*_STAGES, "explanations"} & {*read}):
         raise DataError(

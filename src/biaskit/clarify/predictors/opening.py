@@ -16,6 +16,7 @@ from biaskit.clarify.predictors.responses import reader_of
 from biaskit.clarify.predictors.templates import bodies_of
 from biaskit.errors import RolesError
 from biaskit.sources.counting import Progress
+from biaskit.store.addresses import is_address
 
 __all__ = ["predictor_of"]
 
@@ -61,7 +62,7 @@ def predictor_of(
         raise RolesError("predictor is missing, which says how the model is asked")
     if endpoint is not None and model is not None:
         raise RolesError("give either --endpoint or --model, not both")
-    if is_archive(model):
+    if is_archive(model) and not is_address(str(model)):
         return _of_archive(job, asked, Path(model), features, progress, trust_model=trust_model)
     if model is not None:
         from biaskit.clarify.predictors.models import InProcess

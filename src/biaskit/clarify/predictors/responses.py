@@ -121,7 +121,7 @@ def reader_of(predictor: Predictor, accept: str) -> Callable[[bytes, int], Answe
         else:
             value = _parsed(text)
             found = [
-                None if path is None else _each(path(value, "the model's answer"), rows, path.text)
+                None if path is None else _each(path(value, "the model's answer"), rows, path.shown)
                 for path in (label_path, score_path)
             ]
         return Answer(found[0], found[1])
@@ -135,10 +135,10 @@ def _each(found: Any, rows: int, path: str) -> list[Any]:
         found = [found]
     if not isinstance(found, list):
         raise DataError(
-            f"the JMESPath {path!r} gives {in_short(found)} of the model's answer, not a value for "
+            f"the JMESPath {path} gives {in_short(found)} of the model's answer, not a value for "
             f"each of {rows:,} rows"
         )
-    _refuse_other_number(len(found), rows, f"values at {path!r}")
+    _refuse_other_number(len(found), rows, f"values at {path}")
     return found
 
 

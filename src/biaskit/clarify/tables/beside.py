@@ -5,46 +5,64 @@ Single files are matched row by row; files of several parts by the values of a c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from biaskit.clarify.tables.read import Read
 from biaskit.errors import DataError, RolesError
 from biaskit.sources.batches import Ask, Batch, Source, rows_of
 
-__all__ = ["beside"]
+__all__ = ["Both", "beside"]
 
 
-def beside(
-    source: Source, other: Read, join: str | None, what: str
-) -> tuple[Source, dict[str, str]]:
-    """Source of both, and the name here of each further column.
+class Both(NamedTuple):
+    """A data set with the columns of a further file.
+
+    Attributes
+    ----------
+    source
+        The rows of both.
+    name_of
+        Name here of each further column.
+    unmatched
+        Rows without a match, in sentences; known once the rows have been read.
+    """
+
+    source: Source
+    name_of: dict[str, str]
+    unmatched: Callable[[], list[str]] = list
+
+
+def beside(source: Source, other: Read, join: str | None, what: str) -> Both:
+    """Both tables as one.
 
     Parameters
     ----------
     source, other
         The data set, and the further file.
     join
-        Column by whose values rows are matched; None matches them by their place.
+        Column by whose values rows are matched; those of a single file without it, and all if it
+        is None, are matched by their place.
     what
         Key of the configuration that names the further file, for errors.
 
     Raises
     ------
     RolesError
-        The further file lacks the common column.
+        The further data have several files, and lack the common column.
     """
     own = set(source.names())
     if join is not None and join in other.names:
         name_of = {name: _free(name, own) for name in other.names if name != join}
-        return _Joined(source, other.source, join, name_of, what), name_of
-    if join is not None:
+        joined = _Joined(source, other.source, join, name_of, what)
+        return Both(joined, name_of, joined.said)
+    if join is not None and other.files > 1:
         raise RolesError(
             f"{what}: joinsource_name_or_index is {join!r}, which must be among its headers too"
         )
     name_of = {name: _free(name, own) for name in other.names}
-    return _Beside(source, other.source, name_of, what), name_of
+    return Both(_Beside(source, other.source, name_of, what), name_of)
 
 
 def _free(name: str, taken: set[str]) -> str:
@@ -135,14 +153,28 @@ class _Joined:
         self._join = join
         self._real = {own: name for name, own in name_of.items()}
         self._what = what
+        self._rows = self._matched = 0
 
     def names(self) -> list[str]:
         """Names of the columns."""
         return [*self._source.names(), *self._real]
 
+    def said(self) -> list[str]:
+        """Rows of the data set that have no match, in a sentence; after the rows were read."""
+        left = self._rows - self._matched
+        if not left:
+            return []
+        said = (
+            f"{left:,} of {self._rows:,} rows have no match by {self._join!r} in the file of "
+            f"{self._what}, and are left out, as in Clarify"
+        )
+        return [said]
+
     def parts(self, ask: Ask) -> Iterator[Batch]:
         """Batches of the named columns."""
         import pyarrow as pa
+
+        self._rows = self._matched = 0
 
         theirs = [name for name in ask.columns if name in self._real]
         ours = [name for name in ask.columns if name not in self._real]
@@ -163,6 +195,8 @@ class _Joined:
         ):
             keys = batch.columns[self._join].to_pylist()
             found = [(i, place[key]) for i, key in enumerate(keys) if key in place]
+            self._rows += batch.rows
+            self._matched += len(found)
             here = pa.array([i for i, _ in found], pa.int64())
             there = pa.array([i for _, i in found], pa.int64())
             columns = {name: batch.columns[name].take(here) for name in ours}

@@ -7,6 +7,7 @@ so that the type follows from the few distinct texts afterwards.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import re
@@ -151,7 +152,8 @@ def _of_json(texts: Sequence[str]) -> tuple[Dtype, list[Any]]:
     if all(isinstance(one, (int, float)) and not isinstance(one, bool) for one in values):
         if all(isinstance(one, int) and one in _INT64 for one in values):
             return "int64", values
-        return "float64", [float(one) for one in values]
+        with contextlib.suppress(OverflowError):  # whole numbers beyond every float
+            return "float64", [float(one) for one in values]
     return "object", values
 
 

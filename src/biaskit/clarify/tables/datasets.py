@@ -119,6 +119,7 @@ def dataset_of(
     source, notes = read.source, [*read.notes]
     facet_columns = predicted_columns = columns
     extra: list[str] = []
+    unmatched: list[Callable[[], Sequence[str]]] = []
     joined = job.joinsource_name_or_index
     join = columns.of(joined, "joinsource_name_or_index")
     of_facets = [one.name_or_index for one in job.facet]
@@ -138,7 +139,8 @@ def dataset_of(
 
         more = csv_read(other, headers, _texts(mentioned))
         notes += more.notes
-        source, added = beside(source, more, join, what=f"{key}_dataset_uri")
+        source, added, missed = beside(source, more, join, what=f"{key}_dataset_uri")
+        unmatched.append(missed)
         extra += added.values()
         renamed = _Columns([added.get(name, name) for name in more.names])
         if key == "facet":
@@ -170,6 +172,7 @@ def dataset_of(
         dtypes=read.dtypes,
         is_json=read.is_json,
         notes=tuple(notes),
+        unmatched=lambda: [said for one in unmatched for said in one()],
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from biaskit.errors import DataError, RolesError
+from biaskit.errors import DataError, RolesError, in_short
 
 __all__ = ["Expression", "expression"]
 
@@ -21,6 +21,11 @@ class Expression:
         self.text = text
         self._compiled = compiled
 
+    @property
+    def shown(self) -> str:
+        """The expression, shortened for a message."""
+        return in_short(self.text)
+
     def __call__(self, value: Any, where: str) -> Any:
         """Part of a JSON value; None where it is not there.
 
@@ -33,7 +38,7 @@ class Expression:
             return self._compiled.search(value)
         except (ValueError, RecursionError) as error:  # errors of jmespath are ValueErrors
             raise DataError(
-                f"{where}: the JMESPath {self.text!r} does not fit: {str(error) or 'too deep'}"
+                f"{where}: the JMESPath {self.shown} does not fit: {str(error) or 'too deep'}"
             ) from error
 
 
@@ -59,7 +64,7 @@ def expression(text: str, key: str) -> Expression:
         growth = _growth(compiled.parsed)
     except (JMESPathError, RecursionError) as error:
         reason = " ".join(str(error).split()) or "too deep"
-        raise RolesError(f"{key}: {text!r} is not JMESPath: {reason[:300]}") from error
+        raise RolesError(f"{key}: {in_short(text)} is not JMESPath: {reason[:300]}") from error
     if growth > _MOST_GROWTH:
         raise RolesError(
             f"{key}: the JMESPath {text[:60]!r} repeats its input too often; name each part once"

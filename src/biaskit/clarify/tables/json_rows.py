@@ -117,7 +117,7 @@ class JsonRows(Records):
         found = paths.features(value, path.name)
         if not isinstance(found, list):
             raise DataError(
-                f"Data must contain features. {path.name}: features {paths.features.text!r} gives "
+                f"Data must contain features. {path.name}: features {paths.features.shown} gives "
                 f"{in_short(found)}, not a list with the features of each record"
             )
         columns = []
@@ -128,7 +128,7 @@ class JsonRows(Records):
                     f"{len(outcome):,} values" if isinstance(outcome, list) else in_short(outcome)
                 )
                 raise DataError(
-                    f"{path.name}: the JMESPath {one.text!r} gives {said_}, but there are "
+                    f"{path.name}: the JMESPath {one.shown} gives {said_}, but there are "
                     f"{len(found):,} records with features"
                 )
             columns.append(outcome)
@@ -151,6 +151,6 @@ def _features(found: Any, path: Expression, where: str) -> list[Any]:
     if isinstance(found, list):
         return found
     raise DataError(
-        f"Data must contain features. {where}: features {path.text!r} gives {in_short(found)}, "
+        f"Data must contain features. {where}: features {path.shown} gives {in_short(found)}, "
         "not a list"
     )

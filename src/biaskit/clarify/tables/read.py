@@ -34,6 +34,8 @@ class Read:
     dtypes: Mapping[str, Dtype] = field(default_factory=dict)
     is_json: bool = False
     notes: Sequence[str] = ()
+    #: Number of files, where it is known.
+    files: int = 1
     #: Columns whose names the format gives, as JSON does.
     label: str | None = None
     predicted: str | None = None

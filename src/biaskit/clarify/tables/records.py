@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 from collections.abc import Iterator, Sequence
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from biaskit.clarify.tables.columns import is_missing
-from biaskit.errors import DataError, in_short
+from biaskit.errors import DataError, first_line, in_short
 from biaskit.sources.batches import Ask, Batch, refuse_missing_columns
 from biaskit.store.addresses import said
 
@@ -79,7 +80,7 @@ def lines_of(file: str) -> Iterator[tuple[str, str]]:
                 if text := text_of(line, where).strip():
                     yield text, where
     except (OSError, EOFError) as error:
-        raise DataError(f"cannot read {said(path)}: {error}") from error
+        raise DataError(f"cannot read {said(path)}: {first_line(error)}") from error
 
 
 def text_of(content: bytes, where: str) -> str:
@@ -133,7 +134,8 @@ def _number(value: Any, name: str, where: str) -> float | None:
     if is_missing(value):
         return None
     if isinstance(value, (int, float)):
-        return float(value)
+        with contextlib.suppress(OverflowError):  # whole numbers beyond every float
+            return float(value)
     raise DataError(
         f"{where}: column {name!r} must be numbers to be cut, but holds {in_short(value)}"
     )

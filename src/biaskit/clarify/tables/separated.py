@@ -38,20 +38,30 @@ def csv_read(data: Any, headers: list[str] | None, mentioned: Sequence[str]) -> 
             f"{listed(rows[0])}"
         )
     has_header, why = _has_header(rows, headers, mentioned)
+    notes = []
     if headers is not None:
         names = headers
     elif has_header:
-        names = rows[0]
+        names = _as_pandas_names(rows[0])
+        if changed := [
+            f"{own!r} is {name!r}" for own, name in zip(rows[0], names, strict=True) if own != name
+        ]:
+            notes = [
+                f"columns without a name of their own are named as by pandas: {listed(changed)}"
+            ]
     else:
         names = [f"column_{place}" for place in range(width)]
-    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
-        raise RolesError(f"the columns {listed(twice)} occur twice; give each its own header")
+    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1 or not name]:
+        raise RolesError(
+            f"the headers {listed(twice)} occur twice or are empty; give each column its own"
+        )
     dialect = Dialect(columns=tuple(names), header=has_header, na_values=NA_VALUES)
     first = "has the columns' names" if has_header else "is data"
     return Read(
         source_of(files, dialect=dialect),
         names,
-        notes=[f"{Path(files[0]).name}: the first row {first}, since {why}"],
+        files=len(files),
+        notes=[*notes, f"{Path(files[0]).name}: the first row {first}, since {why}"],
     )
 
 
@@ -82,6 +92,24 @@ def _has_header(
     if any(_is_number(cell) for row in rows[1:] for cell in row):
         return True, "it has no numbers, and later rows do"
     return False, "no later row has numbers where it has none"
+
+
+def _as_pandas_names(first: Sequence[str]) -> list[str]:
+    """Names of columns whose header is empty or occurs twice, as pandas makes them.
+
+    >>> _as_pandas_names(["a", "", "a", "a.1", "a"])
+    ['a', 'Unnamed: 1', 'a.2', 'a.1', 'a.3']
+    """
+    names: list[str] = []
+    taken = {*first}
+    for place, own in enumerate(first):
+        name = own or f"Unnamed: {place}"
+        number = 0
+        while name in names or (number and name in taken):
+            number += 1
+            name = f"{own or f'Unnamed: {place}'}.{number}"
+        names.append(name)
+    return names
 
 
 def _is_number(text: str) -> bool:
