@@ -260,3 +260,56 @@ def test_a_dictionary_of_lists_is_refused(tmp_path: Path) -> None:
     pq.write_table(table, path)
     with pytest.raises(DataError, match="must hold texts, numbers or booleans"):
         clarify.run(job(dataset_type="application/x-parquet"), path, tmp_path / "out")
+
+
+@pytest.mark.parametrize("kind", ["csv", "frame", "parquet"])
+def test_many_floats_are_cut_with_missing_ones_beside(kind: str, tmp_path: Path) -> None:
+    rows = people(30_000)
+    pay = pd.Series(range(30_000), dtype=float) / 7
+    rows["pay"] = pay.sample(frac=1, random_state=1).to_numpy()
+    rows.loc[:99, "pay"] = None
+    data: Any = rows
+    if kind == "csv":
+        data = tmp_path / "x.csv"
+        rows.to_csv(data, index=False)
+    if kind == "parquet":
+        data = tmp_path / "x.parquet"
+        rows.to_parquet(data, row_group_size=7_000)
+    facet = [{"name_or_index": "pay", "value_or_threshold": [1_000]}]
+    type_ = "application/x-parquet" if kind == "parquet" else "text/csv"
+    result = clarify.run(job(facet=facet, dataset_type=type_), data, tmp_path / "out")
+    (group,) = result.analysis["pre_training_bias_metrics"]["facets"]["pay"]
+    assert group["value_or_threshold"] == f"(1000.0, {rows['pay'].max()}]"
+    above = int((rows["pay"] > 1_000).sum())
+    assert metrics(result.analysis, facet="pay")["CI"]["value"] == pytest.approx(
+        (30_000 - 2 * above) / 30_000
+    )
+
+
+@pytest.mark.parametrize("given", [["v1"], []])
+@pytest.mark.parametrize("kind", ["csv", "frame"])
+def test_a_facet_of_thousands_of_texts_is_refused_in_the_words_of_a_job(
+    given: list[str], kind: str, tmp_path: Path
+) -> None:
+    rows = people(6_000)
+    rows["town"] = [f"v{i % 3_000}" for i in range(6_000)]
+    data: Any = rows
+    if kind == "csv":
+        data = tmp_path / "x.csv"
+        rows.to_csv(data, index=False)
+    facet = [{"name_or_index": "town", "value_or_threshold": given}]
+    message = refused(job(facet=facet), data, tmp_path)
+    assert "column 'town' has" in message
+    assert "1,000 are counted at most" in message
+    assert "facet_edges" not in message
+
+
+def test_a_group_of_thousands_of_values_does_not_hinder_a_threshold(tmp_path: Path) -> None:
+    rows = people(6_000)
+    rows["pay"] = [i / 7 for i in range(6_000)]
+    rows["town"] = [i % 3_000 for i in range(6_000)]
+    facet = [{"name_or_index": "pay", "value_or_threshold": [400]}]
+    for town in (rows["town"], "v" + rows["town"].astype(str)):
+        given = job(facet=facet, group_variable="town")
+        result = clarify.run(given, rows.assign(town=town), tmp_path)
+        assert "error" not in metrics(result.analysis, facet="pay")["CDDL"]

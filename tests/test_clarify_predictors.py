@@ -418,3 +418,30 @@ def test_rows_that_have_their_label_are_told(tmp_path: Path) -> None:
     asked_ = [one for one in told if one[1] is not None]
     assert asked_[0] == (1, 1 / 5_000)
     assert (5_000, 1.0) in asked_
+
+
+def test_a_template_that_blows_a_row_up_is_refused_before_more_are_made() -> None:
+    rows = pd.DataFrame({"age": [40] * 1_000, "name": ["x" * 5_000] * 1_000})
+    for times, said in ((3_000, "one row makes a request of"), (100, None)):
+        given_ = asked(
+            "application/json",
+            content_template="$records",
+            record_template=f"[{','.join(['$features'] * times)}]",
+            probability="[*]",
+        )
+        read = configured(given_)
+        assert read.predictor is not None
+        made = bodies_of(read, read.predictor, list(rows.columns))
+        answers = reader_of(read.predictor, "application/json")
+
+        def reply(body: bytes) -> Reply:
+            return Reply(json.dumps([0.5] * len(json.loads(body))).encode())
+
+        with serving(reply) as server, closing(Endpoint(server.url, made, answers)) as found:
+            if said is None:
+                found.scores(rows.iloc[:40])
+                assert max(map(len, server.bodies)) < 2_500_000
+            else:
+                with pytest.raises(RolesError, match=said):
+                    found.scores(rows)
+                assert server.bodies == []

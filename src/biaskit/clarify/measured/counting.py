@@ -6,6 +6,7 @@ that finds its type, the number of its values and the largest, and one that coun
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -176,23 +177,27 @@ def _with_many_values(dataset: Dataset, parts: Parts, cause: DataError) -> dict[
     """
     found: dict[str, _Many] = {}
     for name, given in parts.given().items():
-        values = _distinct(dataset, name)
-        if values is None or len(values.distinct) <= MAX_LEVELS["label"]:
+        if not given:  # a group may have more values, and is never cut
             continue
         thresholds = {float(one) for each in given for one in each if _is_number(one)}
+        threshold = min(thresholds, default=math.inf)
+        values = _numbers(dataset, name, threshold)
+        if values is None:
+            _refuse_many_texts(dataset, name)
+            continue
+        if values.distinct <= MAX_LEVELS["label"]:
+            continue
         is_cut = all(len(each) == 1 for each in given) and len(thresholds) == 1
-        is_whole = values.dtype == "int64" and len(values.distinct) < 0.05 * values.rows
+        is_whole = values.dtype == "int64" and values.distinct < 0.05 * values.rows
         if not is_cut or is_whole:
-            raise cause
-        (threshold,) = thresholds
+            raise _many_values(name, values.distinct)
         if values.dtype == "int64":
             threshold = float(int(threshold))  # as the value is cast
-        below = values.distinct[values.distinct <= threshold]
         found[name] = _Many(
             values.dtype,
-            len(values.distinct),
-            _plain(values.dtype, values.distinct[-1]),
-            _plain(values.dtype, below[-1]) if len(below) else -np.inf,
+            values.distinct,
+            _plain(values.dtype, values.most),
+            _plain(values.dtype, values.floor) if values.floor > -math.inf else -math.inf,
             threshold,
         )
     if not found:
@@ -200,31 +205,88 @@ def _with_many_values(dataset: Dataset, parts: Parts, cause: DataError) -> dict[
     return found
 
 
+def _many_values(name: str, distinct: int) -> DataError:
+    return DataError(
+        f"column {name!r} has {distinct:,} different values or more, each of which would be "
+        f"compared, and {MAX_LEVELS['label']:,} are counted at most; write one word for all values "
+        "that are not of interest, or give a threshold if they are numbers"
+    )
+
+
+def _refuse_many_texts(dataset: Dataset, name: str) -> None:
+    """Refuse a column of texts that has too many of them to be counted."""
+    import pyarrow.types as t
+
+    known: set[Any] = set()
+    for batch in rows_of(dataset.source, [name]):
+        array = batch.columns[name]
+        if not any(is_(array.type) for is_ in (t.is_dictionary, t.is_string, t.is_large_string)):
+            return
+        array = array if hasattr(array, "dictionary") else array.dictionary_encode()
+        known.update(array.dictionary.to_pylist())
+        if len(known) > MAX_LEVELS["label"]:
+            raise _many_values(name, len(known))
+
+
 class _Values(NamedTuple):
+    """What is known of a column of numbers: of floats, not how many are different beyond many."""
+
     dtype: Dtype
-    distinct: np.ndarray[Any, np.dtype[np.float64]]
+    distinct: int
     rows: int
+    most: float
+    #: The largest value up to the threshold.
+    floor: float
 
 
-def _distinct(dataset: Dataset, name: str) -> _Values | None:
-    """Different numbers of a column, ascending; None if it does not hold numbers."""
+class _Distinct:
+    """Different numbers of a column, merged when there are twice as many as before."""
+
+    def __init__(self) -> None:
+        self._known = np.empty(0)
+        self._new: list[np.ndarray[Any, np.dtype[np.float64]]] = []
+        self._waiting = 0
+
+    def add(self, values: np.ndarray[Any, np.dtype[np.float64]]) -> None:
+        """Add some numbers."""
+        self._new.append(np.unique(values))
+        self._waiting += len(self._new[-1])
+        if self._waiting > max(1 << 20, len(self._known)):
+            self.count()
+
+    def count(self) -> int:
+        """Number of different ones so far."""
+        self._known = np.unique(np.concatenate([self._known, *self._new]))
+        self._new, self._waiting = [], 0
+        return len(self._known)
+
+
+def _numbers(dataset: Dataset, name: str, threshold: float) -> _Values | None:
+    """What is known of a column of numbers; None if it does not hold numbers."""
     declared = dataset.dtype(name)
     if declared in ("object", "category", "bool"):
         return None
-    distinct, rows, is_whole = np.empty(0), 0, True
+    distinct, rows, is_whole, is_many = _Distinct(), 0, True, False
+    most = floor = -math.inf
     try:
         for batch in rows_of(dataset.source, [name], {name}):
             values = numbers(batch.columns[name], name, "column", batch.where)
             rows += len(values)
             is_whole &= not np.isnan(values).any()
-            distinct = np.union1d(distinct, values[~np.isnan(values)])
+            values = values[~np.isnan(values)]
+            is_whole &= bool(np.all(values == np.trunc(values)))
+            if is_whole or not is_many:
+                distinct.add(values)
+                is_many = is_many or distinct.count() > MAX_LEVELS["label"]
+            most = max(most, values.max(initial=-math.inf))
+            floor = max(floor, values[values <= threshold].max(initial=-math.inf))
     except (DataError, ValueError):
         return None
     if declared is None:
         is_whole = is_whole and not _has_points(dataset, name)
     else:
         is_whole = is_whole and declared == "int64"
-    return _Values("int64" if is_whole else "float64", distinct, rows)
+    return _Values("int64" if is_whole else "float64", distinct.count(), rows, most, floor)
 
 
 def _has_points(dataset: Dataset, name: str) -> bool:

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from biaskit.clarify.tables.aliases import Aliased
+from biaskit.clarify.tables.columns import column_of
 from biaskit.clarify.tables.datasets import Dataset
 from biaskit.counts.facets import facets_of
 from biaskit.counts.levels import Level
 from biaskit.counts.roles import Roles
 from biaskit.reports.fliptest import flip_tests
+from biaskit.sources.batches import rows_of
 from biaskit.sources.counting import counted_from
 
 __all__ = ["Flips", "flips_of"]
@@ -39,6 +41,8 @@ def flips_of(
     features = [name for name in dataset.names if name not in taken]
     if any(dataset.dtype(name) in ("object", "category") for name in features) or not features:
         return None
+    if _has_texts(dataset, [name for name in features if dataset.dtype(name) is None]):
+        return None
     label = dataset.label if dataset.label != facet else None
     source, predicted = dataset.source, dataset.predicted
     if predicted in (facet, label):
@@ -52,3 +56,16 @@ def flips_of(
     (column,) = facets_of([(facet,)])
     found = flip_tests(sample, column, sides, tuple(positive_hat), scaled=False, sign=-1)
     return Flips([one.estimate for one in found], len(sample.values), sample.complete)
+
+
+def _has_texts(dataset: Dataset, columns: Sequence[str]) -> bool:
+    """Whether the first rows show that a column does not hold numbers, which saves a pass."""
+    for batch in rows_of(dataset.source, columns) if columns else ():
+        for name in columns:
+            array = batch.columns[name]
+            array = array if hasattr(array, "dictionary") else array.dictionary_encode()
+            texts = dict.fromkeys(array.dictionary.to_pylist(), 1)
+            if column_of(name, texts, None, is_json=dataset.is_json).dtype == "object":
+                return True
+        break
+    return False

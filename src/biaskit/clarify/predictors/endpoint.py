@@ -163,7 +163,9 @@ class Endpoint(Answering):
         try:
             start = 0
             if not self._is_probed and len(rows):
-                yield from self._asked(self._bodies.parts(rows.iloc[:1]), 0)  # does it answer?
+                texts = self._bodies.parts(rows.iloc[:1])
+                self._begin_with(texts)
+                yield from self._asked(texts, 0)  # does it answer?
                 start, self._is_probed = 1, True
             waiting: deque[Future[list[Answer]]] = deque()
             for first, texts in self._batches(rows, start):
@@ -177,6 +179,16 @@ class Endpoint(Answering):
             raise
         finally:
             pool.shutdown(cancel_futures=True)
+
+    def _begin_with(self, texts: Sequence[str]) -> None:
+        """Refuse a row that is larger than a request, and begin with as many as one holds."""
+        size = len(self._bodies.joined(texts).encode())
+        if size > self._limits.body:
+            raise RolesError(
+                f"one row makes a request of {size:,} bytes, and it may have "
+                f"{self._limits.body:,}; shorten predictor.record_template or content_template"
+            )
+        self._rows = max(1, min(_AT_FIRST, self._limits.body // 4 // max(1, size)))
 
     def _end(self) -> None:
         """End the requests that are under way."""

@@ -20,6 +20,8 @@ class Expression:
     def __init__(self, text: str, compiled: Any):
         self.text = text
         self._compiled = compiled
+        #: Names of fields within one another, where it is nothing else: most are.
+        self._fields = _fields_of(compiled.parsed)
 
     @property
     def shown(self) -> str:
@@ -34,6 +36,10 @@ class Expression:
         DataError
             The expression does not fit the value.
         """
+        if self._fields is not None:
+            for name in self._fields:
+                value = value.get(name) if isinstance(value, dict) else None
+            return value
         try:
             return self._compiled.search(value)
         except (ValueError, RecursionError) as error:  # errors of jmespath are ValueErrors
@@ -70,6 +76,19 @@ def expression(text: str, key: str) -> Expression:
             f"{key}: the JMESPath {text[:60]!r} repeats its input too often; name each part once"
         )
     return Expression(text, compiled)
+
+
+def _fields_of(node: dict[str, Any]) -> list[str] | None:
+    """Names of fields within one another, such as ``a.b``; None for any other expression."""
+    match node["type"]:
+        case "current":
+            return []
+        case "field":
+            return [node["value"]]
+        case "subexpression":
+            parts = [_fields_of(child) for child in node["children"]]
+            return None if None in parts else [name for part in parts for name in part or ()]
+    return None
 
 
 def _growth(node: dict[str, Any]) -> int:

@@ -124,10 +124,25 @@ def _batch(records: Sequence[Record], ask: Ask, place: dict[str, int]) -> Batch:
                 pa.float64(),
             )
         else:
-            texts = [None if is_missing(value) else json.dumps(value) for value in values]
-            arrays[name] = pa.array(texts, pa.string()).dictionary_encode()
+            arrays[name] = pa.array(_texts(values), pa.string()).dictionary_encode()
     texts_ = frozenset(name for name in ask.columns if name not in ask.numeric)
     return Batch(arrays, len(records), records[0].where, None, texts_)
+
+
+def _texts(values: Sequence[Any]) -> list[str | None]:
+    """Texts of JSON, each made once."""
+    known: dict[Any, str | None] = {}
+    made = []
+    for value in values:
+        key = (type(value), value)
+        try:
+            text = known[key]
+        except KeyError:
+            text = known[key] = None if is_missing(value) else json.dumps(value)
+        except TypeError:  # lists and objects
+            text = json.dumps(value)
+        made.append(text)
+    return made
 
 
 def _number(value: Any, name: str, where: str) -> float | None:
