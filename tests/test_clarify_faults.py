@@ -313,3 +313,17 @@ def test_a_group_of_thousands_of_values_does_not_hinder_a_threshold(tmp_path: Pa
         given = job(facet=facet, group_variable="town")
         result = clarify.run(given, rows.assign(town=town), tmp_path)
         assert "error" not in metrics(result.analysis, facet="pay")["CDDL"]
+
+
+def test_an_interrupt_is_said_as_one(tmp_path: Path) -> None:
+    def interrupted(_: pd.DataFrame) -> Any:
+        raise KeyboardInterrupt
+
+    methods = {"post_training_bias": {"methods": "all"}}
+    given = job(methods=methods, predictor={"model_name": "m"})
+    with pytest.raises(KeyboardInterrupt):
+        clarify.run(given, people(), tmp_path, model=interrupted)
+    failure = json.loads((tmp_path / "failure.json").read_text())
+    assert failure["cause"] == "the job was interrupted"
+    assert failure["phase"] == "predictions"
+    assert not (tmp_path / "analysis.json").exists()

@@ -41,7 +41,7 @@ def told(places: Places, phase: Phase) -> Iterator[None]:
     except BaseException as error:
         for name in _OLD:
             (places.output / name).unlink(missing_ok=True)
-        cause = without_secrets(in_one_line(error)) or type(error).__name__
+        cause = _cause(error)
         is_theirs = isinstance(error, BiaskitError)
         failure = {"phase": phase.name, "error": type(error).__name__, "cause": cause}
         text = json.dumps(failure, indent=4, ensure_ascii=False) + "\n"
@@ -49,6 +49,13 @@ def told(places: Places, phase: Phase) -> Iterator[None]:
         _tell(places, f"Customer Error: {cause}" if is_theirs else f"Internal Error: {cause}")
         raise
     _tell(places, phase.ending)
+
+
+def _cause(error: BaseException) -> str:
+    """Why a job ended, in a line without secrets."""
+    if isinstance(error, KeyboardInterrupt):
+        return "the job was interrupted"
+    return without_secrets(in_one_line(error)) or type(error).__name__
 
 
 def _tell(places: Places, message: str) -> None:
