@@ -327,3 +327,13 @@ def test_an_interrupt_is_said_as_one(tmp_path: Path) -> None:
     assert failure["cause"] == "the job was interrupted"
     assert failure["phase"] == "predictions"
     assert not (tmp_path / "analysis.json").exists()
+
+
+def test_a_job_that_leaves_its_model_no_column_is_refused(tmp_path: Path) -> None:
+    given = job(
+        methods={"post_training_bias": {"methods": "all"}},
+        predictor={"model_name": "m"},
+        excluded_columns=["sex", "age", "predicted"],
+    )
+    with pytest.raises(RolesError, match="No column is left that the model could take"):
+        clarify.run(given, people(), tmp_path, model=lambda rows: rows["age"])

@@ -60,6 +60,11 @@ def predictor_of(
     asked = job.predictor
     if asked is None:
         raise RolesError("predictor is missing, which says how the model is asked")
+    if not features:
+        raise RolesError(
+            "Data must contain features. No column is left that the model could take; shorten "
+            "excluded_columns"
+        )
     if endpoint is not None and model is not None:
         raise RolesError("give either --endpoint or --model, not both")
     if is_archive(model) and not is_address(str(model)):
