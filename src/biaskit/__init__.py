@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from biaskit.reports.report import report
     from biaskit.reports.sentences import sentences
     from biaskit.reports.summary import summary
+    from biaskit.scores.sweep import sweep
     from biaskit.sources.counting import count
     from biaskit.store.version import __version__
 
@@ -57,6 +58,7 @@ __all__ = [
     "shap_values",
     "show",
     "summary",
+    "sweep",
     "warm",
 ]
 
@@ -84,6 +86,7 @@ _HOME = {
     "shap_values": "biaskit.explanations.explain",
     "show": "biaskit.pages.exports.show",
     "summary": "biaskit.reports.summary",
+    "sweep": "biaskit.scores.sweep",
     "warm": "biaskit._kernels.warm",
 }
 

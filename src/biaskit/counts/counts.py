@@ -47,6 +47,7 @@ __all__ = [
     "FORM",
     "Counts",
     "cells_and_header",
+    "deciding",
     "from_cells",
     "from_page",
     "loaded",
@@ -134,6 +135,30 @@ class Counts:
             # Each table is rounded by itself, so the first one says how many rows there are.
             rows=self.rows if self.protected is None else _rows_of_first(tables),
         )
+
+    def at_threshold(self, threshold: float) -> Counts:
+        """These counts with the scores above a threshold as the positive predictions.
+
+        They equal the counts of the rows with ``predicted_above=threshold``.
+
+        >>> import pandas as pd, biaskit
+        >>> df = pd.DataFrame({"sex": ["F", "M", "M"], "score": [0.2, 0.6, 0.9]})
+        >>> counts = biaskit.count(df, facet="sex", score="score")
+        >>> made = biaskit.report(counts.at_threshold(0.5), facet_values="F", metrics="DPPL")
+        >>> made["estimate"].item()
+        1.0
+
+        Raises
+        ------
+        RolesError
+            There are no scores.
+        DataError
+            The threshold lies within a bin that has rows.
+        """
+        if self.roles.score is None:
+            raise RolesError("these counts have no scores; count the rows again with score=")
+        tables = {facet: one.decided(threshold) for facet, one in self.scores.items()}
+        return replace(self, roles=deciding(self.roles, threshold), tables=tables)
 
     def protect(self, round_to: int = 11) -> Counts:
         """These counts with each cell rounded to the middle of its class, to be given to others.
@@ -235,6 +260,13 @@ class Counts:
                 for name in weights:
                     columns[name].append(float(getattr(table, name)[where]))
         return formats.frame(columns)
+
+
+def deciding(roles: Roles, threshold: float) -> Roles:
+    """Roles whose positive predictions are the scores above a threshold."""
+    return roles.replaced(
+        predicted=roles.score, predicted_above=float(threshold), predicted_positive=None
+    )
 
 
 def loaded(path: str | os.PathLike[str], source: Any = None) -> Counts:

@@ -118,7 +118,42 @@ class ScoreTable:
 
     def cut_at(self, edge: int) -> Table:
         """Table of counts with the decisions of a threshold: predictions above an edge, or not."""
-        predicted: tuple[Level, ...] = bins((float(self.edges.values[edge]),))
+        return self._cut(edge, float(self.edges.values[edge]))
+
+    def last_below(self, threshold: float) -> tuple[int, int | None]:
+        """Last bin that is not above a threshold, and the bin that holds it.
+
+        There is such a bin only where its rows may lie on either side of the threshold, which is
+        then taken to be the nearest edge.
+        """
+        edges = self.edges.values
+        within = int(self.edges.of(np.array([threshold]))[0])
+        if 0 < within < len(edges) and edges[within] == threshold:
+            return within, None
+        if threshold == edges[0] == 0 and not self.s[..., 1].any():
+            return within, None  # all scores of the first bin are 0, so none is above
+        last = within if self.edges.nearest(threshold) == within else within - 1
+        return last, within if self.n[..., within].any() else None
+
+    def decided(self, threshold: float) -> Table:
+        """Table of counts with the decisions of a threshold.
+
+        Raises
+        ------
+        DataError
+            Rows of its bin may lie on either side of it.
+        """
+        last, within = self.last_below(threshold)
+        if within is not None:
+            near = [f"{one:g}" for one in self.edges.values[max(within - 1, 0) : within + 1]]
+            raise DataError(
+                f"the threshold {threshold:g} lies within a bin of the scores that were counted; "
+                f"take {' or '.join(near)}, or count the rows with predicted_above={threshold:g}"
+            )
+        return self._cut(last, threshold)
+
+    def _cut(self, edge: int, threshold: float) -> Table:
+        predicted: tuple[Level, ...] = bins((threshold,))
         parts = [self.n[..., : edge + 1].sum(axis=-1), self.n[..., edge + 1 :].sum(axis=-1)]
         if self.missing.any():
             parts.append(self.missing)

@@ -40,6 +40,7 @@ __all__ = [
     "Compared",
     "Numbers",
     "compared",
+    "known_axes",
     "not_given",
     "numbers_of",
     "references",
@@ -76,7 +77,7 @@ class Compared(NamedTuple):
 
     def sides(self, metric: Metric) -> Sides:
         """Both sides of every comparison, over the rows that count in a metric."""
-        known = _known_axes(metric, self.roles)
+        known = known_axes(metric, self.roles)
         if known not in self.made:
             on_a, on_d = self.comparisons.on_a, self.comparisons.on_d
             rows = self.table.rows_of(known)
@@ -209,7 +210,7 @@ def not_given(metric: Metric, roles: Roles) -> list[str]:
     return [part for part in parts if part in metric.needs and getattr(roles, part) is None]
 
 
-def _known_axes(metric: Metric, roles: Roles) -> tuple[str, ...]:
+def known_axes(metric: Metric, roles: Roles) -> tuple[str, ...]:
     """Axes on which a row's value must be known for the row to count in a metric.
 
     The label counts for every metric, so that all pre-training metrics speak of the same rows.

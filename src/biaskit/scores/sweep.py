@@ -1,0 +1,360 @@
+"""Sweeps: every metric of a model's decisions at every threshold, from scores counted once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
+
+import numpy as np
+
+from biaskit import formats
+from biaskit import metrics as room
+from biaskit.counts.counts import Counts, deciding
+from biaskit.counts.facets import Facet
+from biaskit.counts.roles import RoleArguments, Roles, roles_of, takes_roles
+from biaskit.counts.scores import ScoreTable
+from biaskit.errors import DataError, RolesError, refuse_level
+from biaskit.metrics import FROM_ROWS, METRICS, Metric
+from biaskit.metrics.forms import Array
+from biaskit.reports.notes import NOT_COMPUTED, notes_of
+from biaskit.reports.numbers import (
+    Asked,
+    Compared,
+    Numbers,
+    compared,
+    known_axes,
+    not_given,
+    numbers_of,
+)
+from biaskit.scores.cuts import Cuts, Split, cuts_of, off_by, thresholds_of
+from biaskit.sources.counting import counted
+from biaskit.sources.dispatch import opened
+from biaskit.sources.files.dialect import dialect_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["SweepRow", "metrics_of_decisions", "scored_counts", "sweep", "sweep_rows"]
+
+# Comparisons that are made at once, whatever the number of thresholds and facet values.
+_AT_ONCE = 4_000
+
+
+class SweepRow(NamedTuple):
+    """One row of a sweep; the fields are the columns: those of a report, and the threshold."""
+
+    stage: str
+    facet: str
+    value: str
+    metric: str
+    threshold: float
+    estimate: float
+    low: float
+    high: float
+    p_value: float
+    confidence: float
+    rate_a: float
+    rate_d: float
+    of_a: float
+    of_d: float
+    n_a: int
+    n_d: int
+    n_missing: int
+    n_other: int
+    note: str
+
+
+@takes_roles
+def sweep(
+    data: Any,
+    roles: Roles | None = None,
+    *,
+    thresholds: int | float | Iterable[float] = 101,
+    metrics: Iterable[str | Metric] | str | None = None,
+    confidence: float | None = 0.95,
+    together: bool = False,
+    csv: Mapping[str, Any] | None = None,
+    filesystem: Any = None,
+    **given: Unpack[RoleArguments],
+) -> pd.DataFrame:
+    """Tidy table of every post-training metric at every threshold of a score.
+
+    At a threshold, the scores above it are the positive predictions, as with `predicted_above`.
+
+    Parameters
+    ----------
+    data
+        Anything that `biaskit.count` takes, or a `Counts` with scores (or the path of a saved one).
+    roles
+        A `Roles`, instead of a keyword argument for each role.
+    facet, label, predicted, group, weight, frequency, positive, positive_above, predicted_above, \
+predicted_positive, facet_values, reference, facet_above, facet_at_most, facet_edges, score, \
+score_range, features
+        The roles of the columns, as `Roles` takes them; `score` is needed.
+    thresholds
+        Number of thresholds, spread evenly over the range of the scores, or the thresholds.
+    metrics
+        Symbols or metrics; by default every post-training metric whose columns are given.
+    confidence
+        Level of the intervals, between 0 and 1; None for a sweep without them.
+    together
+        Whether the intervals of a metric hold at all thresholds at once, so that any of them may be
+        chosen afterwards. Each then has the level ``1 - (1 - confidence) / k`` for the ``k``
+        thresholds that decide differently, and a p-value is multiplied by ``k``.
+    csv
+        How CSV files are written, as for `biaskit.count`.
+    filesystem
+        Filesystem of pyarrow or fsspec that holds the paths.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns of `biaskit.report`, and ``threshold``: a row per facet, facet value (as d),
+        metric and threshold, in this order. Each row is the one that `biaskit.report` has with
+        ``predicted_above=threshold``. Where a threshold lies between two edges of the bins in which
+        scores are counted, the row is that of the nearest edge, and its note says by how much the
+        estimate may be off.
+
+    Raises
+    ------
+    RolesError
+        There is no score, a metric does not depend on decisions, or the roles contradict each
+        other.
+    DataError
+        The data cannot be read, or a column is not what its role needs.
+
+    Examples
+    --------
+    >>> import pandas as pd, biaskit
+    >>> df = pd.DataFrame({"sex": ["F", "F", "M", "M"], "score": [0.2, 0.6, 0.5, 0.9]})
+    >>> made = biaskit.sweep(df, facet="sex", facet_values="F", score="score", metrics="DPPL",
+    ...                      thresholds=[0.3, 0.55, 0.7], confidence=None)
+    >>> made[["metric", "threshold", "estimate", "rate_a", "rate_d"]]
+      metric  threshold  estimate  rate_a  rate_d
+    0   DPPL       0.30       0.5     1.0     0.5
+    1   DPPL       0.55       0.0     0.5     0.5
+    2   DPPL       0.70       0.5     0.5     0.0
+    """
+    asked = room.chosen(metrics)
+    if confidence is not None:
+        refuse_level(confidence)
+    counts = scored_counts(data, roles, csv, filesystem, given)
+    rows = sweep_rows(counts, thresholds, asked, confidence, together=together)
+    return formats.frame({name: [getattr(row, name) for row in rows] for name in SweepRow._fields})
+
+
+def scored_counts(
+    data: Any,
+    roles: Roles | None,
+    csv: Mapping[str, Any] | None,
+    filesystem: Any,
+    given: RoleArguments,
+) -> Counts:
+    """Counts of scores of whatever a call names: rows are counted, saved counts are loaded."""
+    dialect = dialect_of(csv)
+    table = opened(data, filesystem, dialect)
+    if isinstance(table, Counts):
+        counts = table.choosing(**(given if roles is None else roles_of(roles, given).given()))
+    else:
+        roles = roles_of(roles, given)
+        refuse_no_scores(roles)
+        counts = counted(table, roles, filesystem=filesystem, dialect=dialect).counts
+    refuse_no_scores(counts.roles)
+    if not counts.rows:
+        raise DataError("there are no rows, so there are no scores; is the table empty?")
+    return counts
+
+
+def refuse_no_scores(roles: Roles) -> None:
+    """Refuse roles without a score.
+
+    Raises
+    ------
+    RolesError
+        They have no score.
+    """
+    if roles.score is None:
+        raise RolesError(
+            "score is needed: the column of the model's scores. Counts that were saved without a "
+            "score have to be counted again with it"
+        )
+
+
+def sweep_rows(
+    counts: Counts,
+    thresholds: Any = 101,
+    metrics: Sequence[Metric] | None = None,
+    confidence: float | None = 0.95,
+    *,
+    together: bool = False,
+) -> list[SweepRow]:
+    """Rows of `sweep` on some counts of scores, as plain records."""
+    edges = counts.roles.score_edges
+    if edges is None:
+        refuse_no_scores(counts.roles)
+        return []
+    chosen = thresholds_of(thresholds, edges)
+    roles = deciding(counts.roles, chosen[0])
+    metrics = metrics_of_decisions(roles, metrics)
+    return [
+        row
+        for facet in roles.facet
+        for row in _of_facet(
+            facet, counts.scores[facet], roles, chosen, metrics, confidence, together
+        )
+    ]
+
+
+def metrics_of_decisions(roles: Roles, metrics: Sequence[Metric] | None) -> list[Metric]:
+    """Metrics of a sweep: those asked, or every one of decisions whose columns are given.
+
+    Raises
+    ------
+    RolesError
+        A metric asked does not depend on decisions.
+    """
+    if metrics is None:
+        known = (*METRICS.values(), *FROM_ROWS.values())
+        return [
+            one
+            for one in known
+            if "predicted" in one.needs and (one.is_of_rows or not not_given(one, roles))
+        ]
+    for one in metrics:
+        if "predicted" not in one.needs:
+            raise RolesError(
+                f"{one.symbol} does not depend on decisions, so it is the same at every threshold; "
+                "biaskit.report has it"
+            )
+    return [*metrics]
+
+
+def _of_facet(
+    facet: Facet,
+    table: ScoreTable,
+    roles: Roles,
+    thresholds: Sequence[float],
+    metrics: Sequence[Metric],
+    confidence: float | None,
+    together: bool,
+) -> Iterator[SweepRow]:
+    """Rows of one facet: value by value, metric by metric, threshold by threshold."""
+    if (roles.reference or {}).get(facet) == "highest":
+        raise RolesError(
+            f"reference='highest' of {facet.name!r} may be another value at each threshold; name "
+            "the value that is the reference"
+        )
+    if set(table.out_of_range()) == {table.rows - int(table.missing.sum()), 0}:
+        _refuse_out_of_range(table, roles)
+    of = compared(table.cut_at(0), facet, roles, metrics)
+    cuts = cuts_of(table, thresholds)
+    level, times = confidence, 1
+    if confidence is not None and together:
+        times = cuts.decisions
+        level = 1 - (1 - confidence) / times
+    values = len(of.comparisons.names)
+    of_counts = [one for one in metrics if not one.is_of_rows]
+    of_rows = [one for one in metrics if one.is_of_rows]
+    off = {
+        one: {j: off_by(cuts, table, of, one, j) for j in cuts.unsure if not one.is_of_rows}
+        for one in metrics
+    }
+    found: dict[Metric, list[Numbers]] = {one: [] for one in metrics}
+    notes: dict[Metric, list[str]] = {one: [] for one in metrics}
+    step = max(_AT_ONCE // values, 1)
+    for start in range(0, cuts.decisions, step):
+        part = _decided(cuts, table, of, metrics, slice(start, start + step))
+        asked = Asked(level, seed=0)
+        numbers = numbers_of(of_counts, part, asked, None)
+        for one in of_counts:
+            notes[one] += notes_of(one, numbers, part, asked)
+        numbers |= numbers_of(of_rows, part, Asked(None, seed=0), None)
+        for one in of_rows:
+            notes[one] += [_NEEDS_ROWS] * len(part.comparisons.names)
+        for one in metrics:
+            found[one].append(numbers[one])
+    for i, value in enumerate(of.comparisons.names):
+        for metric in metrics:
+            curve = _Curve(of, cuts, metric, value, i, values, level, times, off[metric])
+            yield from _rows(found[metric], notes[metric], curve)
+
+
+_NEEDS_ROWS = (
+    f"{NOT_COMPUTED}: it compares rows, which counts of scores do not keep; biaskit.report on the "
+    "rows has it at one threshold, with predicted_above= and features="
+)
+
+
+def _refuse_out_of_range(table: ScoreTable, roles: Roles) -> None:
+    below, _ = table.out_of_range()
+    raise DataError(
+        f"every score of {roles.score!r} is {'below' if below else 'above'} the range from "
+        f"{table.edges.low:g} to {table.edges.high:g}; give score_range=(least, greatest)"
+    )
+
+
+def _decided(
+    cuts: Cuts, table: ScoreTable, of: Compared, metrics: Sequence[Metric], which: slice
+) -> Compared:
+    """Comparisons of some decisions: those of a facet once for each decision."""
+    below = cuts.below[..., which]
+    names = of.comparisons.names * below.shape[-1]
+    made = of._replace(comparisons=replace(of.comparisons, names=names), made={})
+    for metric in metrics:
+        known = known_axes(metric, of.roles)
+        if known not in made.made:
+            made.made[known] = Split(table, of, metric).sides(below, cuts.known)
+    return made
+
+
+class _Curve(NamedTuple):
+    """A metric of one facet value over the thresholds."""
+
+    of: Compared
+    cuts: Cuts
+    metric: Metric
+    value: str
+    #: Which comparison it is, and out of how many.
+    i: int
+    values: int
+    level: float | None
+    #: How often a p-value counts.
+    times: int
+    #: How far the estimates at thresholds within a bin may be off, by threshold and comparison.
+    off: Mapping[int, Array]
+
+
+def _rows(found: Sequence[Numbers], notes: Sequence[str], curve: _Curve) -> Iterator[SweepRow]:
+    own = slice(curve.i, None, curve.values)
+
+    def joined(name: str) -> list[Any]:
+        arrays = [np.asarray(getattr(one, name)) for one in found]
+        return [*np.concatenate(arrays, axis=-1)[..., own].T.tolist()]
+
+    fields = [joined(name) for name in ("estimate", "low", "high", "p_value", "rates")]
+    rows = [joined(name) for name in ("n_a", "n_d", "n_other")]
+    total, told = curve.of.table.rows, notes[own]
+    level = math.nan if curve.level is None else curve.level
+    metric, facet = curve.metric, curve.of.facet.name
+    for j, (threshold, at) in enumerate(
+        zip(curve.cuts.thresholds, curve.cuts.place.tolist(), strict=True)
+    ):
+        estimate, low, high, p, rates = (one[at] for one in fields)
+        n_a, n_d, n_other = (one[at] for one in rows)
+        note = told[at]
+        if j in curve.off and not math.isnan(estimate):
+            note = "; ".join(filter(None, [note, _told(float(curve.off[j][curve.i]))]))
+        yield SweepRow(
+            *(metric.stage, facet, curve.value, metric.symbol, threshold),
+            *(estimate, low, high, min(p * curve.times, 1.0) if p == p else p, level, *rates),
+            *(n_a, n_d, total - n_a - n_d - n_other, n_other, note),
+        )
+
+
+def _told(worst: float) -> str:
+    if not worst:
+        return ""
+    by = f"be off by up to {worst:.2g}" if math.isfinite(worst) else "be off without a bound"
+    return f"the threshold lies within a bin of scores, so the estimate may {by}"
