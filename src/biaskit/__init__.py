@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from biaskit.reports.report import report
     from biaskit.reports.sentences import sentences
     from biaskit.reports.summary import summary
+    from biaskit.scores.calibration import calibration
     from biaskit.scores.sweep import sweep
+    from biaskit.scores.threshold import threshold
     from biaskit.sources.counting import count
     from biaskit.store.version import __version__
 
@@ -39,6 +41,7 @@ __all__ = [
     "Roles",
     "__version__",
     "attribute",
+    "calibration",
     "chart",
     "check",
     "clarify",
@@ -59,6 +62,7 @@ __all__ = [
     "show",
     "summary",
     "sweep",
+    "threshold",
     "warm",
 ]
 
@@ -70,6 +74,7 @@ _HOME = {
     "Counts": "biaskit.counts.counts",
     "Roles": "biaskit.counts.roles",
     "attribute": "biaskit.explanations.explain",
+    "calibration": "biaskit.scores.calibration",
     "chart": "biaskit.pages.chart",
     "check": "biaskit.gate.check",
     "compare": "biaskit.gate.compare",
@@ -87,6 +92,7 @@ _HOME = {
     "show": "biaskit.pages.exports.show",
     "summary": "biaskit.reports.summary",
     "sweep": "biaskit.scores.sweep",
+    "threshold": "biaskit.scores.threshold",
     "warm": "biaskit._kernels.warm",
 }
 

@@ -22,6 +22,7 @@ _MODULES = {
     "reporting": ("report", "rates", "metrics", "demo"),
     "counting": ("count", "merge"),
     "gating": ("check", "compare", "baseline"),
+    "scoring": ("sweep", "calibration"),
     "explaining": ("explain",),
     "clarifying": ("clarify",),
     "warming": ("warm",),

@@ -96,6 +96,12 @@ def _add_check(verb: Callable[..., Parser]) -> None:
         help="distance from parity that a metric may have, or its range (DI=0.8,1.25); repeat it",
     )
     check.add_argument(
+        "--threshold",
+        type=float,
+        metavar="N",
+        help="scores above this number are the positive predictions (with --score)",
+    )
+    check.add_argument(
         "--required",
         action="append",
         metavar="DPL",
@@ -203,8 +209,8 @@ def _outcomes(args: argparse.Namespace) -> tuple[list[Outcome], int, bool]:
         refuse_overwriting(args.output, args.data)
         data, table = _by_hand(args)
         return [_in_flags(_outcome(args, data, None, args.strict, table))], 0, args.strict
-    others = ("required", "min_rows", "confidence", "missing_facet", "input_format", "sheet")
-    for flag in (*others, *OPTIONS):
+    others = ("threshold", "required", "min_rows", "confidence", "missing_facet")
+    for flag in (*others, "input_format", "sheet", *OPTIONS):
         if getattr(args, flag) is not None:
             name = flag.removesuffix("_facet")
             key = f"{name} in its table csv" if flag in OPTIONS else f"{name} as a key"
@@ -286,7 +292,8 @@ def _by_hand(args: argparse.Namespace) -> tuple[DataSet, Table | None]:
     table = opened(args.data[0], dialect=dialect) if len(args.data) == 1 else None
     if isinstance(table, Counts):
         roles = {**table.roles.given(), **roles}
-    given = {flag: getattr(args, flag) for flag in ("required", "min_rows", "confidence")}
+    keys = ("threshold", "required", "min_rows", "confidence")
+    given = {flag: getattr(args, flag) for flag in keys}
     given["missing"] = args.missing_facet
     made = DataSet.of(
         {

@@ -9,6 +9,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+from biaskit.counts.counts import deciding
 from biaskit.counts.roles import ROLES, Roles
 from biaskit.errors import (
     BiaskitError,
@@ -58,6 +59,8 @@ class DataSet:
     files: tuple[str, ...]
     roles: Roles
     limits: tuple[Limit, ...] = ()
+    #: Scores above it are the positive predictions; the roles say so, too.
+    threshold: float | None = None
     #: Path or address of a counts file, and how much may have changed since it was saved.
     baseline: Path | str | None = None
     drift: Allowed | None = None
@@ -104,6 +107,8 @@ class DataSet:
                 limits_of(limit)
         mistakes.refuse_any()
         # What follows fits the parts together, so each of them must be right by itself.
+        with mistakes.about("threshold"):
+            made["roles"] = _deciding(made["roles"], made["threshold"])
         with mistakes.about("limits"):
             made["limits"] = _limits(given, made["roles"])
         with mistakes.about("drift"):
@@ -324,6 +329,23 @@ def _roles(given: Mapping[str, Any], _: str) -> Roles:
     return Roles(**roles)
 
 
+def _threshold(given: Mapping[str, Any], key: str) -> float | None:
+    return None if given.get(key) is None else _of_type(given, key, float, 0.0)
+
+
+def _deciding(roles: Roles, threshold: float | None) -> Roles:
+    """Roles whose positive predictions are the scores above a threshold, if there is one."""
+    if threshold is None:
+        return roles
+    if roles.score is None:
+        raise RolesError("threshold needs score: the column of the scores that it decides by")
+    if roles.predicted is not None:
+        raise RolesError(
+            "threshold makes predictions of the scores, and predicted names others; leave out one"
+        )
+    return deciding(roles, threshold)
+
+
 def _files(given: Mapping[str, Any], _: str) -> tuple[str, ...]:
     files = given.get("files", ())
     files = (files,) if isinstance(files, str) else files
@@ -426,6 +448,7 @@ _READERS: Mapping[str, Callable[[Mapping[str, Any], str], Any]] = {
     "name": _plain(str, ""),
     "files": _files,
     "roles": _roles,
+    "threshold": _threshold,
     "min_rows": _plain(int, 0, partial(refuse_whole, "min_rows")),
     "confidence": _plain(float, 0.95, refuse_level),
     "seed": _plain(int, 0, refuse_seed),

@@ -90,6 +90,7 @@ def check_data_set(
         counts, sample = _counted(data, paths, progress, table)
         about = "; ".join([what_was_read(counts), *spelled_alike(counts)])
         made = replace(made, files=tuple(map(shown, paths)), about=about, rows=counts.rows)
+        at = "" if data.threshold is None else f", at the threshold {data.threshold:g}"
         if data.limits:
             metrics = [limit.metric for limit in data.limits]
             rows = report_rows(
@@ -102,7 +103,10 @@ def check_data_set(
                 confidence=data.confidence,
                 required=data.required,
             )
-            found += of_checked(checked, data.confidence, strict)
+            found += [
+                one._replace(subject=f"{one.subject}{at}")
+                for one in of_checked(checked, data.confidence, strict)
+            ]
             made = replace(made, checked=tuple(checked))
         if data.baseline is not None and data.drift is not None:
             then, allowed = _baseline(data.baseline), data.drift
@@ -190,6 +194,8 @@ def _counted(
 ) -> Counted:
     held = table or opened(paths[0] if len(paths) == 1 else paths, dialect=data.csv)
     if isinstance(held, Counts):
+        if data.threshold is not None:
+            held = held.at_threshold(data.threshold)
         return Counted(held.choosing(**data.roles.given()))
     keep_rows = needs_rows(data.roles, [limit.metric for limit in data.limits])
     return counted(held, data.roles, keep_rows=keep_rows, progress=progress, dialect=data.csv)

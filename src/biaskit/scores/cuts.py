@@ -53,7 +53,8 @@ def thresholds_of(given: Any, edges: Edges) -> tuple[float, ...]:
     listed_ones = [given] if isinstance(given, float) else given
     if not isinstance(listed_ones, Iterable) or isinstance(listed_ones, (str, bytes)):
         raise RolesError(
-            f"thresholds takes a number of them, or a list such as [0.3, 0.5]; not {in_short(given)}"
+            "thresholds takes a number of them, or a list such as [0.3, 0.5]; not "
+            f"{in_short(given)}"
         )
     try:
         made = sorted({float(one) for one in listed_ones})

@@ -36,7 +36,7 @@ from biaskit.sources.files.dialect import dialect_of
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["SweepRow", "metrics_of_decisions", "scored_counts", "sweep", "sweep_rows"]
+__all__ = ["SweepRow", "refuse_no_scores", "scored_counts", "sweep", "sweep_rows"]
 
 # Comparisons that are made at once, whatever the number of thresholds and facet values.
 _AT_ONCE = 4_000
@@ -189,25 +189,30 @@ def sweep_rows(
     confidence: float | None = 0.95,
     *,
     together: bool = False,
+    tests: bool = True,
 ) -> list[SweepRow]:
-    """Rows of `sweep` on some counts of scores, as plain records."""
+    """Rows of `sweep` on some counts of scores, as plain records.
+
+    Without `tests` there are no p-values, which take most of the time.
+    """
     edges = counts.roles.score_edges
     if edges is None:
         refuse_no_scores(counts.roles)
         return []
     chosen = thresholds_of(thresholds, edges)
     roles = deciding(counts.roles, chosen[0])
-    metrics = metrics_of_decisions(roles, metrics)
+    metrics = _of_decisions(roles, metrics)
+    asked = Asked(confidence, 0, tests)
     return [
         row
         for facet in roles.facet
         for row in _of_facet(
-            facet, counts.scores[facet], roles, chosen, metrics, confidence, together
+            facet, counts.scores[facet], roles, chosen, metrics, asked, together=together
         )
     ]
 
 
-def metrics_of_decisions(roles: Roles, metrics: Sequence[Metric] | None) -> list[Metric]:
+def _of_decisions(roles: Roles, metrics: Sequence[Metric] | None) -> list[Metric]:
     """Metrics of a sweep: those asked, or every one of decisions whose columns are given.
 
     Raises
@@ -237,7 +242,8 @@ def _of_facet(
     roles: Roles,
     thresholds: Sequence[float],
     metrics: Sequence[Metric],
-    confidence: float | None,
+    asked: Asked,
+    *,
     together: bool,
 ) -> Iterator[SweepRow]:
     """Rows of one facet: value by value, metric by metric, threshold by threshold."""
@@ -250,10 +256,9 @@ def _of_facet(
         _refuse_out_of_range(table, roles)
     of = compared(table.cut_at(0), facet, roles, metrics)
     cuts = cuts_of(table, thresholds)
-    level, times = confidence, 1
-    if confidence is not None and together:
-        times = cuts.decisions
-        level = 1 - (1 - confidence) / times
+    times = cuts.decisions if together else 1
+    if asked.confidence is not None and together:
+        asked = asked._replace(confidence=1 - (1 - asked.confidence) / times)
     values = len(of.comparisons.names)
     of_counts = [one for one in metrics if not one.is_of_rows]
     of_rows = [one for one in metrics if one.is_of_rows]
@@ -266,7 +271,6 @@ def _of_facet(
     step = max(_AT_ONCE // values, 1)
     for start in range(0, cuts.decisions, step):
         part = _decided(cuts, table, of, metrics, slice(start, start + step))
-        asked = Asked(level, seed=0)
         numbers = numbers_of(of_counts, part, asked, None)
         for one in of_counts:
             notes[one] += notes_of(one, numbers, part, asked)
@@ -277,7 +281,7 @@ def _of_facet(
             found[one].append(numbers[one])
     for i, value in enumerate(of.comparisons.names):
         for metric in metrics:
-            curve = _Curve(of, cuts, metric, value, i, values, level, times, off[metric])
+            curve = _Curve(of, cuts, metric, value, i, values, asked.confidence, times, off[metric])
             yield from _rows(found[metric], notes[metric], curve)
 
 
@@ -346,10 +350,13 @@ def _rows(found: Sequence[Numbers], notes: Sequence[str], curve: _Curve) -> Iter
         note = told[at]
         if j in curve.off and not math.isnan(estimate):
             note = "; ".join(filter(None, [note, _told(float(curve.off[j][curve.i]))]))
-        yield SweepRow(
-            *(metric.stage, facet, curve.value, metric.symbol, threshold),
-            *(estimate, low, high, min(p * curve.times, 1.0) if p == p else p, level, *rates),
-            *(n_a, n_d, total - n_a - n_d - n_other, n_other, note),
+        p = min(p * curve.times, 1.0) if not math.isnan(p) else p
+        yield SweepRow._make(
+            [
+                *(metric.stage, facet, curve.value, metric.symbol, threshold),
+                *(estimate, low, high, p, level, *rates),
+                *(n_a, n_d, total - n_a - n_d - n_other, n_other, note),
+            ]
         )
 
 
