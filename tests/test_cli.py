@@ -57,7 +57,7 @@ def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
 
 CHOICES = {"metrics", "confidence", "seed", "plan", "words", "replace", "resume", "top", "all"}
 HOW_MUCH = {"verbose", "quiet"}
-CHECKS = {"config", "only", "limit", "required", "min_rows", "strict", "dry_run", *HOW_MUCH}
+CHECKS = {"config", "only", "limit", "threshold", "required", "min_rows", "strict", "dry_run"}
 
 
 UNKNOWN = {"round_to", "missing_facet"}
@@ -73,8 +73,8 @@ def test_flags_are_roles_are_keyword_arguments() -> None:
     names = {field.name for field in fields(Roles)}
     for verb in ("report", "count", "check"):
         flags = {action.dest for action in verbs[verb]._actions}
-        others = {"help", "data", "format", "output", *CHOICES, *CHECKS, *PAGES, *OPTIONS, *WRITTEN}
-        others |= UNKNOWN
+        others = {"help", "data", "format", "output", *CHOICES, *CHECKS, *HOW_MUCH, *PAGES}
+        others |= {*OPTIONS, *WRITTEN, *UNKNOWN}
         assert names == flags - others
     others = {"data", "roles", "csv", "filesystem", "progress", *WRITTEN}
     assert names == set(signature(biaskit.count).parameters) - others

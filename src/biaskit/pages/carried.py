@@ -26,7 +26,7 @@ def block_of(contents: Contents) -> dict[str, Any] | None:
     if contents.given.get("counts") is False or _cells(contents) > _MOST_CELLS:
         return None
     chosen = {name: contents.given[name] for name in _CHOICES if name in contents.given}
-    block = to_block(contents.whole, chosen)
+    block = to_block(contents.whole.without_scores(), chosen)
     return block if len(json.dumps(block)) <= _MOST_LETTERS else None
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from biaskit.counts.counts import Counts
+from biaskit.counts.facets import Facet
 from biaskit.counts.levels import level, show
 from biaskit.errors import DataError, RolesError, in_short, keywords_checked, listed
 from biaskit.explanations.dependence import DependenceRow
@@ -30,11 +32,21 @@ from biaskit.pages.drawn import (
     turned,
 )
 from biaskit.pages.markup import Safe, chart_id
+from biaskit.pages.scored import (
+    drawn_calibration,
+    drawn_distributions,
+    drawn_roc,
+    drawn_sweep,
+)
 from biaskit.reports.rates import ALL, RateRow
 from biaskit.reports.reading import OF_CHECKS, rows_of
 from biaskit.reports.report import Row
 from biaskit.reports.surely import Judged
 from biaskit.reports.words import Names, called, name_in_words, value_in_words
+from biaskit.scores.calibration import ALL as ALL_VALUES
+from biaskit.scores.calibration import CalibrationRow
+from biaskit.scores.curves import distributions, roc_curves
+from biaskit.scores.sweep import SweepRow, refuse_no_scores
 from biaskit.store import written
 
 if TYPE_CHECKING:
@@ -109,7 +121,7 @@ class _Asked(NamedTuple):
 
 @keywords_checked
 def chart(
-    report: pd.DataFrame,
+    report: pd.DataFrame | Counts,
     *,
     kind: str | None = None,
     facet: Any = None,
@@ -124,8 +136,8 @@ def chart(
     Parameters
     ----------
     report
-        What `biaskit.report`, `check`, `rates`, `explain`, `partial_dependence` or `compare`
-        returns, or rows of it.
+        What `biaskit.report`, `check`, `rates`, `explain`, `partial_dependence`, `compare`, `sweep`
+        or `calibration` returns, or rows of it; or counts with scores.
     kind
         What is drawn; by default the first that the table has.
 
@@ -136,10 +148,13 @@ def chart(
         Of rates: ``"shares"`` with intervals; ``"outcomes"``, right and wrong predictions.
         Of an explanation ``"gap"``, of a partial dependence ``"dependence"``, of a comparison with
         a baseline ``"drift"``.
+        Of a sweep ``"sweep"``, one metric of each value over the thresholds; of a calibration
+        ``"calibration"``; of counts ``"scores"``, the distribution of the scores of each value, and
+        ``"roc"``.
     facet, value, output
         Which of several facets, facet values and outputs of the model.
     metric
-        Metric that ``"time"`` draws; by default the leading one.
+        Metric that ``"time"`` and ``"sweep"`` draw; by default the leading one.
     over
         Column that tells stacked reports apart, in the order of its rows; needed where there are
         several columns besides those of a report.
@@ -171,6 +186,9 @@ def chart(
     """
     columns = {str(name) for name in getattr(report, "columns", ())}
     made_by = next((call for call, has in _MADE_BY.items() if has <= columns), None)
+    if isinstance(report, Counts):
+        refuse_no_scores(report.roles)
+        made_by = "count"
     if made_by is None:
         raise DataError(
             f"a chart is made of what biaskit.{', '.join([*_MADE_BY][:-1])} or {[*_MADE_BY][-1]} "
@@ -247,7 +265,7 @@ def _verdicts(frame: Any, rows: Sequence[Row]) -> Mapping[Row, Judgement]:
     return {row: Judgement(verdict, (low, high)) for row, verdict, low, high in found if verdict}
 
 
-def _leading(rows: Sequence[Row], given: Any) -> list[Row]:
+def _leading(rows: Sequence[Any], given: Any) -> list[Any]:
     """Rows of the metric given, or of the leading one."""
     symbols = {row.metric for row in rows}
     if given is None:
@@ -343,8 +361,53 @@ def _time(frame: Any, asked: _Asked) -> tuple[str, Safe]:
     return title, drawn
 
 
+def _sweep(frame: Any, asked: _Asked) -> tuple[str, Safe]:
+    rows = _only(_rows(frame, SweepRow), "facet", asked.facet)
+    kept = rows if asked.value is None else _only(rows, "value", asked.value)
+    kept = _leading(kept, asked.metric)
+    metric = Judged([], None, asked.metrics).known.get(kept[0].metric)
+    by_name: dict[str, list[SweepRow]] = {}
+    for row in kept:
+        by_name.setdefault(value_in_words(row.value), []).append(row)
+    title = f"{kept[0].metric} at every threshold, by {name_in_words(kept[0].facet)}"
+    parity = 0.0 if metric is None else metric.parity
+    drawn = drawn_sweep(by_name, _headed(title), measures=kept[0].metric, parity=parity)
+    return title, drawn
+
+
+def _calibration(frame: Any, asked: _Asked) -> tuple[str, Safe]:
+    rows = _only(_rows(frame, CalibrationRow), "facet", asked.facet)
+    kept = [row for row in rows if row.value != ALL_VALUES]
+    kept = kept if asked.value is None else _only(rows, "value", asked.value)
+    title = f"Calibration, by {name_in_words(rows[0].facet)}"
+    return title, drawn_calibration(kept, _headed(title))
+
+
+def _facet_of(counts: Counts, asked: _Asked) -> Facet:
+    names = {facet.name: facet for facet in counts.roles.facet}
+    if asked.facet is None and len(names) > 1:
+        raise RolesError(f"there are several: choose by facet=, one of {listed([*names])}")
+    return counts.choosing(facet=asked.facet).roles.facet[0]
+
+
+def _scores(counts: Counts, asked: _Asked) -> tuple[str, Safe]:
+    facet, score = _facet_of(counts, asked), counts.roles.score or ""
+    title = f"Distribution of {score}, by {name_in_words(facet.name)}"
+    return title, drawn_distributions(distributions(counts, facet), _headed(title), score)
+
+
+def _roc(counts: Counts, asked: _Asked) -> tuple[str, Safe]:
+    facet = _facet_of(counts, asked)
+    if counts.roles.label is None:
+        raise RolesError("label is needed: a ROC curve compares scores with what came true")
+    title = f"ROC curves, by {name_in_words(facet.name)}"
+    return title, drawn_roc(roc_curves(counts, facet), _headed(title))
+
+
 # Columns by which the tables are told apart, and the charts of each.
 _MADE_BY: Mapping[str, frozenset[str]] = {
+    "sweep": frozenset(SweepRow._fields),
+    "calibration": frozenset(CalibrationRow._fields),
     "report": frozenset({"metric", "estimate"}),
     "rates": frozenset(RateRow._fields),
     "explain": frozenset(GapRow._fields),
@@ -362,4 +425,7 @@ _KINDS: Mapping[str, Mapping[str, Callable[[Any, _Asked], tuple[str, Safe]]]] = 
     "explain": {"gap": _gap},
     "partial_dependence": {"dependence": _dependence},
     "compare": {"drift": _drift},
+    "sweep": {"sweep": _sweep},
+    "calibration": {"calibration": _calibration},
+    "count": {"scores": _scores, "roc": _roc},
 }

@@ -27,6 +27,7 @@ from biaskit.pages.sections.extremes import from_to
 from biaskit.pages.sections.first import headline
 from biaskit.pages.sections.groups import within_groups
 from biaskit.pages.sections.predictions import right_and_wrong
+from biaskit.pages.sections.scores import scored
 from biaskit.pages.sections.tables import metrics_by_value
 from biaskit.reports.rates import ALL, APART, RateRow
 from biaskit.reports.words import called, name_in_words, value_in_words
@@ -52,6 +53,7 @@ def facet_section(contents: Contents, facet: Facet, *more: Safe | None) -> Safe:
         *_shares(contents, facet),
         *_values(contents, facet),
         *right_and_wrong(contents, facet),
+        *scored(contents, facet),
         *within_groups(contents, facet),
         *more,
         folded(f"All numbers of {name}", *metrics_by_value(contents, facet)),

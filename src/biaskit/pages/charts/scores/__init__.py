@@ -1,0 +1,1 @@
+"""Charts of scores: curves over scores and thresholds."""
