@@ -12,6 +12,9 @@ from biaskit.pages.charts.models.dependence import Curve, Feature, dependence
 from biaskit.pages.charts.models.waterfall import Part, waterfall
 from biaskit.pages.charts.outcomes import OutcomeRow, outcomes
 from biaskit.pages.charts.over_time import Moment, over_time
+from biaskit.pages.charts.scores.curves import Axis
+from biaskit.pages.charts.scores.curves import Curve as Line
+from biaskit.pages.charts.scores.curves import curves as lines
 from biaskit.pages.charts.shares import ShareRow, shares
 from biaskit.pages.charts.strata import StratumRow, strata
 from biaskit.pages.document import document
@@ -139,6 +142,44 @@ def ordinary() -> Iterator[tuple[str, Safe]]:
             months, head=head("over time"), limits=(-0.1, 0.1), ends=("", "↑ against female")
         ),
     )
+    at = [k / 20 for k in range(21)]
+    swept = [
+        Line(
+            name,
+            [(x, size * x * (1 - x)) for x in at],
+            [size * x * (1 - x) - 0.03 for x in at],
+            [size * x * (1 - x) + 0.03 for x in at],
+        )
+        for name, size in (("DPPL", 0.7), ("RD", -0.3), ("AD", 0.1))
+    ]
+    yield (
+        "sweep",
+        lines(
+            swept,
+            head=head("sweep"),
+            across=Axis("threshold"),
+            up=Axis("above 0 is against female"),
+            parity=0.0,
+            limits=(-0.1, 0.1),
+        ),
+    )
+    rocs = [Line("female", [(x, x**0.5) for x in at]), Line("male", [(x, x**0.3) for x in at])]
+    rates = Axis("false positive rate", (0, 1), True), Axis("true positive rate", (0, 1), True)
+    yield "roc", lines(rocs, head=head("roc"), across=rates[0], up=rates[1], is_square=True)
+    bands = [
+        Line("female", [(x, x**1.2) for x in at[1::2]], [0.1] * 10, [0.9] * 10),
+        Line("male", [(x, x) for x in at[1::2]], [0.2] * 10, [1.0] * 10),
+    ]
+    ends = Axis("mean score", (0, 1)), Axis("share of positive labels", (0, 1))
+    drawn = lines(
+        bands,
+        head=head("calibration"),
+        across=ends[0],
+        up=ends[1],
+        is_square=True,
+        whiskers=True,
+    )
+    yield "calibration", drawn
 
 
 def empty() -> Iterator[tuple[str, Safe]]:
@@ -173,6 +214,12 @@ def empty() -> Iterator[tuple[str, Safe]]:
     curve = Curve("x", [NAN])
     yield "undefined curve", dependence([Feature("f", [1], [curve])], head=head("undefined curve"))
     yield "undefined drift", drift([DriftRow("DPL", NAN, NAN)], head=head("undefined drift"))
+    axes = {"across": Axis("threshold"), "up": Axis("DPPL")}
+    yield "no curves", lines([], head=head("no curves"), **axes)
+    undefined = Line("x", [(0.5, NAN)], [NAN], [NAN])
+    yield "undefined curve of scores", lines([undefined], head=head("undefined scores"), **axes)
+    one = Line("x", [(0.5, 0.1)], [0.0], [0.2])
+    yield "one threshold", lines([one], head=head("one threshold"), parity=0.0, **axes)
     yield "undefined time", over_time([Moment("May", NAN)], head=head("undefined time"))
 
 
@@ -273,6 +320,32 @@ def hostile() -> Iterator[tuple[str, Safe]]:
             ends=both,
         ),
     )
+    extreme = [
+        Line(name, [(value, value) for value in one], [one[1]] * 3, [one[2]] * 3)
+        for name, one in given
+    ]
+    yield (
+        "hostile curves",
+        lines(
+            extreme,
+            head=head("hostile curves"),
+            across=Axis(HOSTILE[3]),
+            up=Axis(HOSTILE[4], (NAN, -INF)),
+            parity=1e300,
+            limits=(-INF, NAN),
+        ),
+    )
+    yield (
+        "hostile square",
+        lines(
+            extreme[::-1],
+            head=head("hostile square"),
+            across=Axis(HOSTILE[5], (0.0, 1.0), shares=True),
+            up=Axis(HOSTILE[6], (0.0, 1.0), shares=True),
+            is_square=True,
+            whiskers=True,
+        ),
+    )
 
 
 def crowded() -> Iterator[tuple[str, Safe]]:
@@ -312,6 +385,11 @@ def crowded() -> Iterator[tuple[str, Safe]]:
     yield (
         "crowded time",
         over_time([Moment(x, 0.1, 0.05, 0.2) for x in labels], head=head("crowded time")),
+    )
+    crowd = [Line(x, [(one / 1000, 0.1) for one in points]) for x in labels]
+    yield (
+        "crowded curves",
+        lines(crowd, head=head("crowded curves"), across=Axis("threshold"), up=Axis("DPPL")),
     )
 
 

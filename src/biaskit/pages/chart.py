@@ -186,6 +186,8 @@ def chart(
     """
     columns = {str(name) for name in getattr(report, "columns", ())}
     made_by = next((call for call, has in _MADE_BY.items() if has <= columns), None)
+    if _MADE_BY["sweep"] <= columns:  # a sweep has the columns of a report, too
+        made_by = "sweep"
     if isinstance(report, Counts):
         refuse_no_scores(report.roles)
         made_by = "count"
@@ -406,13 +408,13 @@ def _roc(counts: Counts, asked: _Asked) -> tuple[str, Safe]:
 
 # Columns by which the tables are told apart, and the charts of each.
 _MADE_BY: Mapping[str, frozenset[str]] = {
-    "sweep": frozenset(SweepRow._fields),
-    "calibration": frozenset(CalibrationRow._fields),
     "report": frozenset({"metric", "estimate"}),
     "rates": frozenset(RateRow._fields),
     "explain": frozenset(GapRow._fields),
     "partial_dependence": frozenset(DependenceRow._fields),
     "compare": frozenset(Drift._fields),
+    "calibration": frozenset(CalibrationRow._fields),
+    "sweep": frozenset(SweepRow._fields),
 }
 _KINDS: Mapping[str, Mapping[str, Callable[[Any, _Asked], tuple[str, Safe]]]] = {
     "report": {

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from biaskit.formats import printable, shortened
 from biaskit.pages.charts.drawing import (
     MUTED,
     WIDTH,
@@ -109,10 +110,10 @@ def curves(
     """
     shown = [one for one in given if any(map(_is_there, one.places))][:_MOST_CURVES]
     if not shown:
-        return said(head, "There is nothing to draw.")
+        return said(head, "There are no curves to draw.")
     entries = [(one.label, _marked(place)) for place, one in enumerate(shown)]
     made, top = key(entries)
-    made.append(text(0.0, top + 14, cut(up.label, WIDTH, _SMALL), **MUTED))
+    made.append(text(0.0, top + 14, cut(printable(shortened(up.label)), WIDTH, _SMALL), **MUTED))
     top += 26
     ups = [value for one in shown for _, value in one.places]
     ups += [value for one in shown for value in (*one.low, *one.high)]
@@ -126,12 +127,13 @@ def curves(
     made += [*_grid(vertical, left, right, _figure(up))]
     bottom = top + high
     made += [*_below(horizontal, bottom, _figure(across))]
-    made.append(text((left + right) / 2, bottom + 38, across.label, anchor="middle", **MUTED))
+    name = cut(printable(shortened(across.label)), right - left, _SMALL)
+    made.append(text((left + right) / 2, bottom + 38, name, anchor="middle", **MUTED))
     made += [*_guides(horizontal, vertical, is_square=is_square, parity=parity, limits=limits)]
     for place, one in enumerate(shown):
         made += [*_line(one, place, horizontal, vertical, whiskers=whiskers)]
     left_out = more(len(given) - len(shown), bottom + 58) if len(given) > len(shown) else []
-    return drawing(head, bottom + 46 + _LINE * len(left_out), *made, *left_out)
+    return drawing(head, bottom + 46 + 1.5 * _LINE * len(left_out), *made, *left_out)
 
 
 def _is_there(place: tuple[float, float]) -> bool:
