@@ -66,7 +66,9 @@ def test_a_page_carries_no_distribution_of_scores() -> None:
     df = rows()
     page = biaskit.page(df, **ROLES, score="s")
     again = biaskit.page(df, **ROLES)
-    block = re.compile(r'<script type="application/json" id="biaskit-counts">.*?</script>', re.DOTALL)
+    block = re.compile(
+        r'<script type="application/json" id="biaskit-counts">.*?</script>', re.DOTALL
+    )
     (one,), (other,) = (block.findall(made.html) for made in (page, again))
     assert one == other
 

@@ -310,6 +310,45 @@ def test_calibration_needs_a_label() -> None:
         biaskit.calibration(rows(100), **ROLES, score="s", bins=0)
 
 
+# Several classes -------------------------------------------------------------------------------
+
+
+def classes() -> pd.DataFrame:
+    rng = np.random.default_rng(1)
+    df = pd.DataFrame(rng.dirichlet([2, 1, 1], 900).round(3), columns=["p_a", "p_b", "p_c"])
+    df["y"] = [rng.choice([*"abc"], p=[0.4, 0.3, 0.3]) for _ in range(900)]
+    df["sex"] = rng.choice(["F", "M"], 900)
+    return df
+
+
+def test_each_class_is_compared_with_the_rest() -> None:
+    df = classes()
+    scores = {"a": "p_a", "b": "p_b", "c": "p_c"}
+    swept = biaskit.sweep(df, **ROLES, scores=scores, thresholds=5, metrics="RD,DPPL")
+    bands = biaskit.calibration(df, **ROLES, scores=scores, bins=4)
+    assert swept["class"].unique().tolist() == bands["class"].unique().tolist() == [*"abc"]
+    for value, column in scores.items():
+        alone = df.assign(y=(df["y"] == value).astype(int))
+        own = swept[swept["class"] == value].drop(columns="class")
+        same(own, biaskit.sweep(alone, **ROLES, score=column, thresholds=5, metrics="RD,DPPL"))
+        own = bands[bands["class"] == value].drop(columns="class")
+        same(own, biaskit.calibration(alone, **ROLES, score=column, bins=4))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"scores": ["p_a"]}, "scores is a mapping"),
+        ({"scores": {"a": "p_a"}, "score": "p_a"}, "score= is given together with scores="),
+        ({"scores": {"a": "p_a"}, "label": None}, "label is needed"),
+        ({"scores": {"z": "p_a"}}, "'z' does not occur"),
+    ],
+)
+def test_what_scores_of_classes_refuse(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(RolesError, match=said):
+        biaskit.sweep(classes(), **{**ROLES, **given})
+
+
 # Command line ----------------------------------------------------------------------------------
 
 

@@ -20,7 +20,8 @@ from biaskit.counts.roles import RoleArguments, Roles, takes_roles
 from biaskit.counts.tables import divide
 from biaskit.errors import RolesError, refuse_level
 from biaskit.metrics.forms import Array
-from biaskit.scores.sweep import scored_counts
+from biaskit.scores.classes import joined
+from biaskit.scores.sweep import columns_of, scored_counts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,6 +54,7 @@ def calibration(
     *,
     bins: int = 10,
     confidence: float = 0.95,
+    scores: Mapping[Any, str] | None = None,
     csv: Mapping[str, Any] | None = None,
     filesystem: Any = None,
     **given: Unpack[RoleArguments],
@@ -75,6 +77,10 @@ score_range, features
         Number of bands of equal width that the range of the scores is cut into.
     confidence
         Level of the intervals, between 0 and 1.
+    scores
+        For a label of several classes, the column of scores of each: ``{"A": "p_a", "B": "p_b"}``,
+        in place of `score` and `positive`. Each class is compared with the rest, in a pass of its
+        own, and the first column, ``class``, says which it is.
     csv
         How CSV files are written, as for `biaskit.count`.
     filesystem
@@ -112,10 +118,14 @@ score_range, features
     """
     refuse_level(confidence)
     refuse_bands(bins)
-    counts = scored_counts(data, roles, csv, filesystem, given)
-    rows = calibration_rows(counts, bins, confidence)
-    names = CalibrationRow._fields
-    return formats.frame({name: [getattr(row, name) for row in rows] for name in names})
+
+    def columns(given: RoleArguments) -> dict[str, list[Any]]:
+        counts = scored_counts(data, roles, csv, filesystem, given)
+        return columns_of(CalibrationRow, calibration_rows(counts, bins, confidence))
+
+    if scores is not None:
+        return formats.frame(joined(scores, data, roles, given, columns))
+    return formats.frame(columns(given))
 
 
 def refuse_bands(bins: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 import numpy as np
@@ -28,6 +29,7 @@ from biaskit.reports.numbers import (
     not_given,
     numbers_of,
 )
+from biaskit.scores.classes import joined
 from biaskit.scores.cuts import Cuts, Split, cuts_of, off_by, thresholds_of
 from biaskit.sources.counting import counted
 from biaskit.sources.dispatch import opened
@@ -36,7 +38,14 @@ from biaskit.sources.files.dialect import dialect_of
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["SweepRow", "refuse_no_scores", "scored_counts", "sweep", "sweep_rows"]
+__all__ = [
+    "SweepRow",
+    "columns_of",
+    "refuse_no_scores",
+    "scored_counts",
+    "sweep",
+    "sweep_rows",
+]
 
 # Comparisons that are made at once, whatever the number of thresholds and facet values.
 _AT_ONCE = 4_000
@@ -75,6 +84,7 @@ def sweep(
     metrics: Iterable[str | Metric] | str | None = None,
     confidence: float | None = 0.95,
     together: bool = False,
+    scores: Mapping[Any, str] | None = None,
     csv: Mapping[str, Any] | None = None,
     filesystem: Any = None,
     **given: Unpack[RoleArguments],
@@ -103,6 +113,10 @@ score_range, features
         Whether the intervals of a metric hold at all thresholds at once, so that any of them may be
         chosen afterwards. Each then has the level ``1 - (1 - confidence) / k`` for the ``k``
         thresholds that decide differently, and a p-value is multiplied by ``k``.
+    scores
+        For a label of several classes, the column of scores of each: ``{"A": "p_a", "B": "p_b"}``,
+        in place of `score` and `positive`. Each class is compared with the rest, in a pass of its
+        own, and the first column, ``class``, says which it is.
     csv
         How CSV files are written, as for `biaskit.count`.
     filesystem
@@ -140,9 +154,21 @@ score_range, features
     asked = room.chosen(metrics)
     if confidence is not None:
         refuse_level(confidence)
-    counts = scored_counts(data, roles, csv, filesystem, given)
-    rows = sweep_rows(counts, thresholds, asked, confidence, together=together)
-    return formats.frame({name: [getattr(row, name) for row in rows] for name in SweepRow._fields})
+
+    def columns(given: RoleArguments) -> dict[str, list[Any]]:
+        counts = scored_counts(data, roles, csv, filesystem, given)
+        rows = sweep_rows(counts, thresholds, asked, confidence, together=together)
+        return columns_of(SweepRow, rows)
+
+    if scores is not None:
+        return formats.frame(joined(scores, data, roles, given, columns))
+    return formats.frame(columns(given))
+
+
+def columns_of(kind: type[Any], rows: Sequence[Any]) -> dict[str, list[Any]]:
+    """Columns of rows of some kind, by name."""
+    columns = map(list, zip(*rows, strict=True)) if rows else ([] for _ in kind._fields)
+    return dict(zip(kind._fields, columns, strict=True))
 
 
 def scored_counts(
@@ -331,33 +357,31 @@ class _Curve(NamedTuple):
 
 
 def _rows(found: Sequence[Numbers], notes: Sequence[str], curve: _Curve) -> Iterator[SweepRow]:
-    own = slice(curve.i, None, curve.values)
+    own, place = slice(curve.i, None, curve.values), curve.cuts.place
 
-    def joined(name: str) -> list[Any]:
-        arrays = [np.asarray(getattr(one, name)) for one in found]
-        return [*np.concatenate(arrays, axis=-1)[..., own].T.tolist()]
+    def at_each(name: str) -> Any:
+        """Numbers of the value, threshold by threshold, on the last axis."""
+        arrays = [getattr(one, name) for one in found]
+        every = arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis=-1)
+        return np.asarray(every)[..., own][..., place]
 
-    fields = [joined(name) for name in ("estimate", "low", "high", "p_value", "rates")]
-    rows = [joined(name) for name in ("n_a", "n_d", "n_other")]
-    total, told = curve.of.table.rows, notes[own]
+    estimate, low, high, p = map(at_each, ("estimate", "low", "high", "p_value"))
+    n_a, n_d, n_other = map(at_each, ("n_a", "n_d", "n_other"))
+    numbers = np.stack([estimate, low, high, np.minimum(p * curve.times, 1.0)]).tolist()
+    rows = np.stack([n_a, n_d, curve.of.table.rows - n_a - n_d - n_other, n_other]).tolist()
+    told = [notes[own][at] for at in place.tolist()]
+    for j, off in curve.off.items():
+        if not math.isnan(estimate[j]):
+            told[j] = "; ".join(filter(None, [told[j], _told(float(off[curve.i]))]))
+    first = (curve.metric.stage, curve.of.facet.name, curve.value, curve.metric.symbol)
     level = math.nan if curve.level is None else curve.level
-    metric, facet = curve.metric, curve.of.facet.name
-    for j, (threshold, at) in enumerate(
-        zip(curve.cuts.thresholds, curve.cuts.place.tolist(), strict=True)
-    ):
-        estimate, low, high, p, rates = (one[at] for one in fields)
-        n_a, n_d, n_other = (one[at] for one in rows)
-        note = told[at]
-        if j in curve.off and not math.isnan(estimate):
-            note = "; ".join(filter(None, [note, _told(float(curve.off[j][curve.i]))]))
-        p = min(p * curve.times, 1.0) if not math.isnan(p) else p
-        yield SweepRow._make(
-            [
-                *(metric.stage, facet, curve.value, metric.symbol, threshold),
-                *(estimate, low, high, p, level, *rates),
-                *(n_a, n_d, total - n_a - n_d - n_other, n_other, note),
-            ]
-        )
+    columns = (
+        *map(repeat, first),
+        curve.cuts.thresholds,
+        *(*numbers, repeat(level), *at_each("rates").tolist()),
+        *(*rows, told),
+    )
+    return map(SweepRow._make, zip(*columns, strict=False))  # some are repeated without an end
 
 
 def _told(worst: float) -> str:

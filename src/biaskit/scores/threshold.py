@@ -20,7 +20,7 @@ from biaskit.gate.limits import Limit, limits_of
 from biaskit.metrics import Metric
 from biaskit.metrics.forms import Array
 from biaskit.scores.cuts import cuts_of
-from biaskit.scores.sweep import SweepRow, scored_counts, sweep_rows
+from biaskit.scores.sweep import SweepRow, columns_of, scored_counts, sweep_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,8 +123,7 @@ score_range, features
     limits = limits_of(limit)
     counts = scored_counts(data, roles, csv, filesystem, given)
     rows = threshold_rows(counts, limits, thresholds, confidence)
-    names = ThresholdRow._fields
-    return formats.frame({name: [getattr(row, name) for row in rows] for name in names})
+    return formats.frame(columns_of(ThresholdRow, rows))
 
 
 def threshold_rows(
