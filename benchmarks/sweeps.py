@@ -35,7 +35,7 @@ def measured(df: pd.DataFrame, times: int) -> Iterator[tuple[str, float, float]]
         counts = biaskit.count(df, facet="sex", label="y", score="score", group=group)
         swept = biaskit.sweep(counts, thresholds=_THRESHOLDS)
         at = swept["threshold"].unique()
-        metrics = [one for one in swept["metric"].unique() if one != "FT"]
+        metrics = [biaskit.METRICS[one] for one in swept["metric"].unique() if one != "FT"]
         single = [counts.at_threshold(one).without_scores() for one in at]
         for confidence, which in ((None, "without intervals"), (0.95, "with intervals and tests")):
 
@@ -65,7 +65,7 @@ def main() -> None:
     table = "\n".join(lines)
     print(table)
     if args.write:
-        write_section("sweeps", table)
+        write_section("sweeps", table, packages=("biaskit", "numpy", "pandas"))
 
 
 if __name__ == "__main__":
