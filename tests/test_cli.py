@@ -85,7 +85,7 @@ def test_flags_are_roles_are_keyword_arguments() -> None:
 def test_flags_are_the_options_of_a_csv_wherever_rows_are_read() -> None:
     assert [*OPTIONS, *WRITTEN] == [field.name for field in fields(Dialect)]
     _, verbs = _parser()
-    for verb in ("report", "rates", "count", "check", "compare", "explain"):
+    for verb in ("report", "rates", "count", "check", "compare", "explain", "sweep"):
         flags = {flag: one for one in verbs[verb]._actions for flag in one.option_strings}
         for name, (_, said) in OPTIONS.items():
             assert flags[f"--{name.replace('_', '-')}"].help == said
@@ -100,6 +100,9 @@ def test_flags_are_the_options_of_a_csv_wherever_rows_are_read() -> None:
         biaskit.attribute,
         biaskit.shap_values,
         biaskit.partial_dependence,
+        biaskit.sweep,
+        biaskit.threshold,
+        biaskit.calibration,
     ):
         assert {"csv", *WRITTEN, "progress"} <= {*signature(function).parameters}
     assert "csv" in {field.name for field in fields(DataSet)}

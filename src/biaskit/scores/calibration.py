@@ -20,8 +20,10 @@ from biaskit.counts.roles import RoleArguments, Roles, takes_roles
 from biaskit.counts.tables import divide
 from biaskit.errors import RolesError, refuse_level
 from biaskit.metrics.forms import Array
+from biaskit.progress import Asked as Showing
 from biaskit.scores.classes import joined
 from biaskit.scores.sweep import columns_of, scored_counts
+from biaskit.sources.files.dialect import dialect_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,7 +58,10 @@ def calibration(
     confidence: float = 0.95,
     scores: Mapping[Any, str] | None = None,
     csv: Mapping[str, Any] | None = None,
+    input_format: str | None = None,
+    sheet: str | None = None,
     filesystem: Any = None,
+    progress: Showing = None,
     **given: Unpack[RoleArguments],
 ) -> pd.DataFrame:
     """Reliability table: what was predicted and what came true, in bands of scores.
@@ -83,8 +88,12 @@ score_range, features
         own, and the first column, ``class``, says which it is.
     csv
         How CSV files are written, as for `biaskit.count`.
+    input_format, sheet
+        Format of the files, and the sheet of a workbook, as for `biaskit.count`.
     filesystem
         Filesystem of pyarrow or fsspec that holds the paths.
+    progress
+        Whether a bar shows how far the call is, or a function that is told, as for `biaskit.count`.
 
     Returns
     -------
@@ -118,9 +127,10 @@ score_range, features
     """
     refuse_level(confidence)
     refuse_bands(bins)
+    dialect = dialect_of(csv, input_format, sheet)
 
     def columns(given: RoleArguments) -> dict[str, list[Any]]:
-        counts = scored_counts(data, roles, csv, filesystem, given)
+        counts = scored_counts(data, roles, dialect, filesystem, progress, given)
         return columns_of(CalibrationRow, calibration_rows(counts, bins, confidence))
 
     if scores is not None:

@@ -66,4 +66,3 @@ def _checked(
     if also := next((name for name in _OF_A_CLASS if given.get(name) is not None), None):
         raise RolesError(f"{also}= is given together with scores=, which says it for each class")
     yield from scores.items()
-

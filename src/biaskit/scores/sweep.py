@@ -19,6 +19,8 @@ from biaskit.counts.scores import ScoreTable
 from biaskit.errors import DataError, RolesError, refuse_level
 from biaskit.metrics import FROM_ROWS, METRICS, Metric
 from biaskit.metrics.forms import Array
+from biaskit.progress import Asked as Showing
+from biaskit.progress import told
 from biaskit.reports.notes import NOT_COMPUTED, notes_of
 from biaskit.reports.numbers import (
     Asked,
@@ -33,7 +35,7 @@ from biaskit.scores.classes import joined
 from biaskit.scores.cuts import Cuts, Split, cuts_of, off_by, thresholds_of
 from biaskit.sources.counting import counted
 from biaskit.sources.dispatch import opened
-from biaskit.sources.files.dialect import dialect_of
+from biaskit.sources.files.dialect import Dialect, dialect_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,7 +88,10 @@ def sweep(
     together: bool = False,
     scores: Mapping[Any, str] | None = None,
     csv: Mapping[str, Any] | None = None,
+    input_format: str | None = None,
+    sheet: str | None = None,
     filesystem: Any = None,
+    progress: Showing = None,
     **given: Unpack[RoleArguments],
 ) -> pd.DataFrame:
     """Tidy table of every post-training metric at every threshold of a score.
@@ -119,8 +124,12 @@ score_range, features
         own, and the first column, ``class``, says which it is.
     csv
         How CSV files are written, as for `biaskit.count`.
+    input_format, sheet
+        Format of the files, and the sheet of a workbook, as for `biaskit.count`.
     filesystem
         Filesystem of pyarrow or fsspec that holds the paths.
+    progress
+        Whether a bar shows how far the call is, or a function that is told, as for `biaskit.count`.
 
     Returns
     -------
@@ -152,11 +161,12 @@ score_range, features
     2   DPPL       0.70       0.5     0.5     0.0
     """
     asked = room.chosen(metrics)
+    dialect = dialect_of(csv, input_format, sheet)
     if confidence is not None:
         refuse_level(confidence)
 
     def columns(given: RoleArguments) -> dict[str, list[Any]]:
-        counts = scored_counts(data, roles, csv, filesystem, given)
+        counts = scored_counts(data, roles, dialect, filesystem, progress, given)
         rows = sweep_rows(counts, thresholds, asked, confidence, together=together)
         return columns_of(SweepRow, rows)
 
@@ -174,19 +184,22 @@ def columns_of(kind: type[Any], rows: Sequence[Any]) -> dict[str, list[Any]]:
 def scored_counts(
     data: Any,
     roles: Roles | None,
-    csv: Mapping[str, Any] | None,
+    dialect: Dialect | None,
     filesystem: Any,
+    progress: Showing,
     given: RoleArguments,
 ) -> Counts:
     """Counts of scores of whatever a call names: rows are counted, saved counts are loaded."""
-    dialect = dialect_of(csv)
     table = opened(data, filesystem, dialect)
     if isinstance(table, Counts):
         counts = table.choosing(**(given if roles is None else roles_of(roles, given).given()))
     else:
         roles = roles_of(roles, given)
         refuse_no_scores(roles)
-        counts = counted(table, roles, filesystem=filesystem, dialect=dialect).counts
+        with told(progress) as tell:
+            counts = counted(
+                table, roles, progress=tell, filesystem=filesystem, dialect=dialect
+            ).counts
     refuse_no_scores(counts.roles)
     if not counts.rows:
         raise DataError("there are no rows, so there are no scores; is the table empty?")

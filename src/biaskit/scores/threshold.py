@@ -19,8 +19,10 @@ from biaskit.errors import RolesError, refuse_level
 from biaskit.gate.limits import Limit, limits_of
 from biaskit.metrics import Metric
 from biaskit.metrics.forms import Array
+from biaskit.progress import Asked as Showing
 from biaskit.scores.cuts import cuts_of
 from biaskit.scores.sweep import SweepRow, columns_of, scored_counts, sweep_rows
+from biaskit.sources.files.dialect import dialect_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,7 +58,10 @@ def threshold(
     thresholds: int | float | Iterable[float] = 101,
     confidence: float = 0.95,
     csv: Mapping[str, Any] | None = None,
+    input_format: str | None = None,
+    sheet: str | None = None,
     filesystem: Any = None,
+    progress: Showing = None,
     **given: Unpack[RoleArguments],
 ) -> pd.DataFrame:
     """Table of thresholds: at which of them a limit surely holds, and what that costs.
@@ -83,8 +88,12 @@ score_range, features
         thresholds at once, so any of them may be chosen.
     csv
         How CSV files are written, as for `biaskit.count`.
+    input_format, sheet
+        Format of the files, and the sheet of a workbook, as for `biaskit.count`.
     filesystem
         Filesystem of pyarrow or fsspec that holds the paths.
+    progress
+        Whether a bar shows how far the call is, or a function that is told, as for `biaskit.count`.
 
     Returns
     -------
@@ -121,7 +130,8 @@ score_range, features
     """
     refuse_level(confidence)
     limits = limits_of(limit)
-    counts = scored_counts(data, roles, csv, filesystem, given)
+    dialect = dialect_of(csv, input_format, sheet)
+    counts = scored_counts(data, roles, dialect, filesystem, progress, given)
     rows = threshold_rows(counts, limits, thresholds, confidence)
     return formats.frame(columns_of(ThresholdRow, rows))
 
