@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import repeat
-from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Unpack
 
 import numpy as np
 
@@ -49,6 +48,8 @@ __all__ = [
     "sweep_rows",
 ]
 
+# Columns of some rows.
+_Part: TypeAlias = Sequence[Sequence[Any]]
 # Comparisons that are made at once, whatever the number of thresholds and facet values.
 _AT_ONCE = 4_000
 
@@ -167,8 +168,7 @@ score_range, features
 
     def columns(given: RoleArguments) -> dict[str, list[Any]]:
         counts = scored_counts(data, roles, dialect, filesystem, progress, given)
-        rows = sweep_rows(counts, thresholds, asked, confidence, together=together)
-        return columns_of(SweepRow, rows)
+        return _columns(counts, thresholds, asked, Asked(confidence, 0), together=together)
 
     if scores is not None:
         return formats.frame(joined(scores, data, roles, given, columns))
@@ -234,21 +234,34 @@ def sweep_rows(
 
     Without `tests` there are no p-values, which take most of the time.
     """
+    asked = Asked(confidence, 0, tests)
+    columns = _columns(counts, thresholds, metrics, asked, together=together)
+    return [*map(SweepRow._make, zip(*columns.values(), strict=True))]
+
+
+def _columns(
+    counts: Counts,
+    thresholds: Any,
+    metrics: Sequence[Metric] | None,
+    asked: Asked,
+    *,
+    together: bool,
+) -> dict[str, list[Any]]:
+    """Columns of a sweep by name, in which thousands of rows are made without a record for each."""
+    made: dict[str, list[Any]] = {name: [] for name in SweepRow._fields}
     edges = counts.roles.score_edges
     if edges is None:
         refuse_no_scores(counts.roles)
-        return []
+        return made
     chosen = thresholds_of(thresholds, edges)
     roles = deciding(counts.roles, chosen[0])
     metrics = _of_decisions(roles, metrics)
-    asked = Asked(confidence, 0, tests)
-    return [
-        row
-        for facet in roles.facet
-        for row in _of_facet(
-            facet, counts.scores[facet], roles, chosen, metrics, asked, together=together
-        )
-    ]
+    for facet in roles.facet:
+        table = counts.scores[facet]
+        for part in _of_facet(facet, table, roles, chosen, metrics, asked, together=together):
+            for column, values in zip(made.values(), part, strict=True):
+                column.extend(values)
+    return made
 
 
 def _of_decisions(roles: Roles, metrics: Sequence[Metric] | None) -> list[Metric]:
@@ -284,8 +297,8 @@ def _of_facet(
     asked: Asked,
     *,
     together: bool,
-) -> Iterator[SweepRow]:
-    """Rows of one facet: value by value, metric by metric, threshold by threshold."""
+) -> Iterator[_Part]:
+    """Columns of one facet: value by value, metric by metric, threshold by threshold."""
     if (roles.reference or {}).get(facet) == "highest":
         raise RolesError(
             f"reference='highest' of {facet.name!r} may be another value at each threshold; name "
@@ -321,7 +334,7 @@ def _of_facet(
     for i, value in enumerate(of.comparisons.names):
         for metric in metrics:
             curve = _Curve(of, cuts, metric, value, i, values, asked.confidence, times, off[metric])
-            yield from _rows(found[metric], notes[metric], curve)
+            yield _part(found[metric], notes[metric], curve)
 
 
 _NEEDS_ROWS = (
@@ -369,7 +382,8 @@ class _Curve(NamedTuple):
     off: Mapping[int, Array]
 
 
-def _rows(found: Sequence[Numbers], notes: Sequence[str], curve: _Curve) -> Iterator[SweepRow]:
+def _part(found: Sequence[Numbers], notes: Sequence[str], curve: _Curve) -> _Part:
+    """Columns of one curve, in the order of `SweepRow`."""
     own, place = slice(curve.i, None, curve.values), curve.cuts.place
 
     def at_each(name: str) -> Any:
@@ -386,15 +400,15 @@ def _rows(found: Sequence[Numbers], notes: Sequence[str], curve: _Curve) -> Iter
     for j, off in curve.off.items():
         if not math.isnan(estimate[j]):
             told[j] = "; ".join(filter(None, [told[j], _told(float(off[curve.i]))]))
+    times = len(told)
     first = (curve.metric.stage, curve.of.facet.name, curve.value, curve.metric.symbol)
     level = math.nan if curve.level is None else curve.level
-    columns = (
-        *map(repeat, first),
+    return (
+        *([one] * times for one in first),
         curve.cuts.thresholds,
-        *(*numbers, repeat(level), *at_each("rates").tolist()),
+        *(*numbers, [level] * times, *at_each("rates").tolist()),
         *(*rows, told),
     )
-    return map(SweepRow._make, zip(*columns, strict=False))  # some are repeated without an end
 
 
 def _told(worst: float) -> str:
