@@ -18,7 +18,8 @@ from biaskit.counts.scores import ScoreTable
 from biaskit.counts.tables import Tally
 from biaskit.errors import RolesError, in_short, listed
 from biaskit.metrics import Metric
-from biaskit.reports.numbers import Compared, Sides
+from biaskit.reports.numbers import Compared
+from biaskit.reports.sides import Sides
 
 __all__ = ["Cuts", "Split", "cuts_of", "off_by", "thresholds_of"]
 
@@ -144,8 +145,8 @@ class Split:
         rows = np.where(self.counts, known, 0).sum(axis=(1, 2))
         n_a, n_d = (side @ rows for side in self._of_comparisons)
         times = below.shape[-1]
-        of_them = (np.tile(one, times) for one in (n_a, n_d, rows.sum() - n_a - n_d))
-        return Sides(made[0], made[1], *of_them)
+        a, d, other = (np.tile(one, times) for one in (n_a, n_d, rows.sum() - n_a - n_d))
+        return Sides(made[0], made[1], a, d, other)
 
     @property
     def _of_comparisons(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -306,7 +306,7 @@ def _of_facet(
         )
     if set(table.out_of_range()) == {table.rows - int(table.missing.sum()), 0}:
         _refuse_out_of_range(table, roles)
-    of = compared(table.cut_at(0), facet, roles, metrics)
+    of = compared(Counts(roles, {facet: table.cut_at(0)}, table.rows), facet, metrics)
     cuts = cuts_of(table, thresholds)
     times = cuts.decisions if together else 1
     if asked.confidence is not None and together:
