@@ -9,7 +9,6 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from biaskit.counts.counts import deciding
 from biaskit.counts.roles import ROLES, Roles
 from biaskit.errors import (
     BiaskitError,
@@ -26,6 +25,7 @@ from biaskit.gate.limits import (
     Allowed,
     Limit,
     allowed_changes,
+    at_threshold,
     limits_of,
     refuse_unmet,
     required_of,
@@ -108,7 +108,7 @@ class DataSet:
         mistakes.refuse_any()
         # What follows fits the parts together, so each of them must be right by itself.
         with mistakes.about("threshold"):
-            made["roles"] = _deciding(made["roles"], made["threshold"])
+            made["roles"] = at_threshold(made["roles"], made["threshold"])
         with mistakes.about("limits"):
             made["limits"] = _limits(given, made["roles"])
         with mistakes.about("drift"):
@@ -331,19 +331,6 @@ def _roles(given: Mapping[str, Any], _: str) -> Roles:
 
 def _threshold(given: Mapping[str, Any], key: str) -> float | None:
     return None if given.get(key) is None else _of_type(given, key, float, 0.0)
-
-
-def _deciding(roles: Roles, threshold: float | None) -> Roles:
-    """Roles whose positive predictions are the scores above a threshold, if there is one."""
-    if threshold is None:
-        return roles
-    if roles.score is None:
-        raise RolesError("threshold needs score: the column of the scores that it decides by")
-    if roles.predicted is not None:
-        raise RolesError(
-            "threshold makes predictions of the scores, and predicted names others; leave out one"
-        )
-    return deciding(roles, threshold)
 
 
 def _files(given: Mapping[str, Any], _: str) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from biaskit.counts.counts import deciding
 from biaskit.counts.roles import Roles
 from biaskit.errors import RolesError, did_you_mean
 from biaskit.metrics import Metric, named, no_metric
@@ -16,6 +17,7 @@ __all__ = [
     "Allowed",
     "Limit",
     "allowed_changes",
+    "at_threshold",
     "limits_of",
     "number",
     "refuse_unmet",
@@ -66,6 +68,25 @@ def refuse_unmet(limits: Sequence[Limit], roles: Roles) -> None:
                     f"there is a limit on {limit.metric.symbol}, which needs {part}: "
                     f"say which column that is{of_outcome(limit.metric, part)}"
                 )
+
+
+def at_threshold(roles: Roles, threshold: float | None) -> Roles:
+    """Roles whose positive predictions are the scores above a threshold, if there is one.
+
+    Raises
+    ------
+    RolesError
+        There is no score, or predictions are given besides.
+    """
+    if threshold is None:
+        return roles
+    if roles.score is None:
+        raise RolesError("threshold needs score: the column of the scores that it decides by")
+    if roles.predicted is not None:
+        raise RolesError(
+            "threshold makes predictions of the scores, and predicted names others; leave out one"
+        )
+    return deciding(roles, threshold)
 
 
 def required_of(given: Collection[str | Metric], limits: Sequence[Limit]) -> frozenset[str]:
