@@ -39,7 +39,7 @@ _AGAINST = {
 }
 _SWAP = {
     "negates": "Changing a for d changes its sign.",
-    "inverts": "Changing a for d inverts it: 1 / DI.",
+    "inverts": "Changing a for d inverts it: 1 / {symbol}.",
     "keeps": "Changing a for d leaves it as it is.",
     "changes": "Changing a for d gives another value: it is not symmetric.",
 }
@@ -198,8 +198,8 @@ def page(metric: Metric) -> str:
             "",
             f"* **Range** {interval(metric)}; parity, no difference, is {metric.parity:g}.",
             f"* **Sign** {_AGAINST[metric.against_d].format(parity=metric.parity)}",
-            f"* **Swap** {_SWAP[metric.swap]}",
-            f"* **Needs** {needs}; a {metric.stage} metric.",
+            f"* **Swap** {_SWAP[metric.swap].format(symbol=metric.symbol)}",
+            f"* **Needs** {needs}; a {metric.stage} metric{named(metric)}.",
             f"* **Undefined** (NaN, with a note) where a side has no rows{undefined(metric)}.",
             "",
             "## A worked example",
@@ -208,6 +208,11 @@ def page(metric: Metric) -> str:
             "",
         ]
     )
+
+
+def named(metric: Metric) -> str:
+    """That a report has a metric only where it is named, if so."""
+    return ", which a report has only where it is named" if metric.only_named else ""
 
 
 def example(metric: Metric) -> list[str]:
