@@ -27,9 +27,9 @@ PACKAGE = Path(biaskit.__file__).parent
 BEGIN, END = "<!-- folders: made by docs/generate.py -->", "<!-- end of folders -->"
 # Folders and modules of the package, from those that use others to those that others use.
 _DOWNWARDS = (
-    *("__init__.py", "__main__.py", "cli", "clarify", "pages", "gate", "reports", "explanations"),
-    *("compat.py", "sources", "intervals", "metrics", "counts", "datasets.py", "store"),
-    *("formats.py", "_kernels", "progress.py", "errors.py"),
+    *("__init__.py", "__main__.py", "cli", "clarify", "pages", "gate", "audits", "reports"),
+    *("explanations", "compat.py", "sources", "intervals", "metrics", "counts", "datasets.py"),
+    *("store", "formats.py", "_kernels", "progress.py", "errors.py"),
 )
 
 _AGAINST = {
