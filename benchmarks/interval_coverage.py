@@ -55,7 +55,8 @@ FIVE = {
 }
 TWO = np.array([False, True])
 LEVEL, Z2 = 0.95, 3.841458820694124
-CLOSED = [METRICS[symbol] for symbol in METRICS if symbol not in ("FT", "CI", "CDDL", "CDDPL")]
+IN_STRATA = [METRICS[symbol] for symbol in ("CDDL", "CDDPL", "MHOR", "MHRD")]
+CLOSED = [one for one in METRICS.values() if one.symbol != "CI" and one not in IN_STRATA]
 OF_LABELS = [METRICS[symbol] for symbol in ("KL", "JS", "LP", "TVD", "KS")]
 _AT_ONCE, _FISHERS = 20_000, 2_000
 
@@ -403,8 +404,7 @@ def _of_strata(sets: int, seed: int) -> Iterator[Found]:
         laws = [in_strata(share, effect, on_d) for on_d in (False, True)]
         sides = tuple(drawn(rng, n, law, sets) for n, law in zip(rows, laws, strict=True))
         expected = [law * n for law, n in zip(laws, rows, strict=True)]
-        for symbol in ("CDDL", "CDDPL"):
-            metric = METRICS[symbol]
+        for metric in IN_STRATA:
             cell = f"{rows[0]:,}/{rows[1]:,}, {share:g} times {effect:g} on d"
             yield measured(metric, sides, truth_of(metric, *expected), cell, test=effect == 1)
 
@@ -755,7 +755,7 @@ def small(sets: int = 300, seed: int = 1) -> list[Found]:
         for laws, metrics in (
             ((law, law), CLOSED),
             ((law, worse), CLOSED),
-            (strata, [METRICS["CDDL"], METRICS["CDDPL"]]),
+            (strata, IN_STRATA),
             ((five[0], five[0]), OF_LABELS),
             (five, OF_LABELS),
         ):

@@ -27,7 +27,17 @@ PACKAGE = Path(biaskit.__file__).parent
 BEGIN, END = "<!-- folders: made by docs/generate.py -->", "<!-- end of folders -->"
 # Folders and modules of the package, from those that use others to those that others use.
 _DOWNWARDS = (
-    *("__init__.py", "__main__.py", "cli", "clarify", "pages", "scores", "gate", "reports"),
+    *(
+        "__init__.py",
+        "__main__.py",
+        "cli",
+        "clarify",
+        "pages",
+        "scores",
+        "gate",
+        "audits",
+        "reports",
+    ),
     *("explanations", "compat.py", "sources", "intervals", "metrics", "counts", "datasets.py"),
     *("store", "formats.py", "_kernels", "progress.py", "errors.py"),
 )
@@ -39,7 +49,7 @@ _AGAINST = {
 }
 _SWAP = {
     "negates": "Changing a for d changes its sign.",
-    "inverts": "Changing a for d inverts it: 1 / DI.",
+    "inverts": "Changing a for d inverts it: 1 / {symbol}.",
     "keeps": "Changing a for d leaves it as it is.",
     "changes": "Changing a for d gives another value: it is not symmetric.",
 }
@@ -198,8 +208,8 @@ def page(metric: Metric) -> str:
             "",
             f"* **Range** {interval(metric)}; parity, no difference, is {metric.parity:g}.",
             f"* **Sign** {_AGAINST[metric.against_d].format(parity=metric.parity)}",
-            f"* **Swap** {_SWAP[metric.swap]}",
-            f"* **Needs** {needs}; a {metric.stage} metric.",
+            f"* **Swap** {_SWAP[metric.swap].format(symbol=metric.symbol)}",
+            f"* **Needs** {needs}; a {metric.stage} metric{named(metric)}.",
             f"* **Undefined** (NaN, with a note) where a side has no rows{undefined(metric)}.",
             "",
             "## A worked example",
@@ -208,6 +218,11 @@ def page(metric: Metric) -> str:
             "",
         ]
     )
+
+
+def named(metric: Metric) -> str:
+    """That a report has a metric only where it is named, if so."""
+    return ", which a report has only where it is named" if metric.only_named else ""
 
 
 def example(metric: Metric) -> list[str]:

@@ -85,7 +85,18 @@ def test_flags_are_roles_are_keyword_arguments() -> None:
 def test_flags_are_the_options_of_a_csv_wherever_rows_are_read() -> None:
     assert [*OPTIONS, *WRITTEN] == [field.name for field in fields(Dialect)]
     _, verbs = _parser()
-    for verb in ("report", "rates", "count", "check", "compare", "explain", "sweep"):
+    read_rows = (
+        "report",
+        "rates",
+        "impact",
+        "audit",
+        "count",
+        "check",
+        "compare",
+        "explain",
+        "sweep",
+    )
+    for verb in read_rows:
         flags = {flag: one for one in verbs[verb]._actions for flag in one.option_strings}
         for name, (_, said) in OPTIONS.items():
             assert flags[f"--{name.replace('_', '-')}"].help == said
@@ -94,6 +105,8 @@ def test_flags_are_the_options_of_a_csv_wherever_rows_are_read() -> None:
         biaskit.count,
         biaskit.report,
         biaskit.rates,
+        biaskit.impact,
+        biaskit.audits.nyc_144,
         biaskit.page,
         biaskit.compare,
         biaskit.explain,

@@ -548,7 +548,7 @@ def test_draws_of_the_sides_swapped_are_swapped() -> None:
 
 
 def test_a_metric_alone_has_the_interval_that_it_has_among_all() -> None:
-    among = biaskit.report(FRAME, **ROLES)
+    among = biaskit.report(FRAME, **ROLES, metrics=METRICS)
     columns = ["value", "estimate", "low", "high", "p_value"]
     for symbol in METRICS:
         expected = among[among["metric"] == symbol][columns].reset_index(drop=True)

@@ -564,12 +564,11 @@ def test_a_thousand_values_are_on_a_page_of_some_size() -> None:
 
 def test_every_metric_is_on_a_page() -> None:
     table = loans(400).assign(f1=lambda all_: all_.income, f2=lambda all_: all_.years)
-    page = biaskit.page(table, **ROLES, features=["f1", "f2"])
+    given = {**ROLES, "features": ["f1", "f2"], "metrics": [*biaskit.METRICS, "FT"]}
+    page = biaskit.page(table, **given)
     shown = {symbol for _, _, symbol in shown_metrics(page.html)}
     assert shown == {*biaskit.METRICS, "FT"}
-    assert shown_metrics(page.html) == expected_metrics(
-        biaskit.report(table, **ROLES, features=["f1", "f2"])
-    )
+    assert shown_metrics(page.html) == expected_metrics(biaskit.report(table, **given))
     assert [*faults(page.html)] == []
 
 

@@ -30,7 +30,8 @@ COLUMNS += [
     "note",
 ]
 
-PRE = [metric.symbol for metric in METRICS.values() if metric.stage == "pre-training"]
+USUAL = [metric for metric in METRICS.values() if not metric.only_named]
+PRE = [metric.symbol for metric in USUAL if metric.stage == "pre-training"]
 
 
 def frame(**more: Any) -> pd.DataFrame:

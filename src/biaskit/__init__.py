@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from biaskit import clarify, compat, datasets
+    from biaskit import audits, clarify, compat, datasets
     from biaskit._kernels.warm import warm
+    from biaskit.audits.impact import impact
     from biaskit.counts.counts import Counts
     from biaskit.counts.roles import Roles
     from biaskit.errors import BiaskitError
@@ -41,6 +42,7 @@ __all__ = [
     "Roles",
     "__version__",
     "attribute",
+    "audits",
     "calibration",
     "chart",
     "check",
@@ -50,6 +52,7 @@ __all__ = [
     "count",
     "datasets",
     "explain",
+    "impact",
     "lp_norm",
     "metric",
     "ndcg",
@@ -80,6 +83,7 @@ _HOME = {
     "compare": "biaskit.gate.compare",
     "count": "biaskit.sources.counting",
     "explain": "biaskit.explanations.explain",
+    "impact": "biaskit.audits.impact",
     "lp_norm": "biaskit.metrics",
     "metric": "biaskit.metrics",
     "ndcg": "biaskit.gate.ranking",
@@ -106,7 +110,7 @@ if not TYPE_CHECKING:  # type checkers accept the names above and refuse all oth
             found = getattr(importlib.import_module(_HOME[name]), name)
             globals()[name] = found
             return found
-        if name in ("clarify", "compat", "datasets"):
+        if name in ("audits", "clarify", "compat", "datasets"):
             return importlib.import_module(f"biaskit.{name}")
         raise AttributeError(f"module 'biaskit' has no attribute {name!r}")
 

@@ -210,6 +210,61 @@ def ft(rows: list[tuple[str, bool, tuple[Any, ...]]]) -> float | None:
     return flips / len(d)
 
 
+def ldi(rows: list[Row], positive: set[Any]) -> float | None:
+    shares = [positive_share(side(rows, name), positive) for name in ("d", "a")]
+    return None if None in shares else quotient(*shares)
+
+
+def square(rows: list[Row], positive: set[Any]) -> tuple[int, int, int, int]:
+    """Positive labels and others of side d, and of side a."""
+    ones = [sum(row[1] in positive for row in side(rows, name)) for name in ("d", "a")]
+    return ones[0], len(side(rows, "d")) - ones[0], ones[1], len(side(rows, "a")) - ones[1]
+
+
+def odds(rows: list[Row], positive: set[Any]) -> float | None:
+    d1, d0, a1, a0 = square(rows, positive)
+    return quotient(d1 * a0, d0 * a1)
+
+
+def sf(rows: list[Row], positive: set[Any]) -> float | None:
+    d = side(rows, "d")
+    if not d or len(d) == len(rows):
+        return None
+    expected = len(d) * Fraction(sum(row[1] in positive for row in rows), len(rows))
+    return float(expected - sum(row[1] in positive for row in d))
+
+
+def ch(rows: list[Row], positive: set[Any]) -> float | None:
+    shares = [positive_share(side(rows, name), positive) for name in ("a", "d")]
+    if None in shares:
+        return None
+    turned = [2 * math.asin(math.sqrt(share)) for share in shares]
+    return turned[0] - turned[1]
+
+
+def mhor(rows: list[Row], positive: set[Any]) -> float | None:
+    over = under = Fraction(0)
+    for group in {row[2] for row in rows}:
+        stratum = [row for row in rows if row[2] == group]
+        d1, d0, a1, a0 = square(stratum, positive)
+        over += Fraction(d1 * a0, len(stratum))
+        under += Fraction(d0 * a1, len(stratum))
+    found = quotient(over, under)
+    return None if found is None else float(found)
+
+
+def mhrd(rows: list[Row], positive: set[Any]) -> float | None:
+    total = weight = Fraction(0)
+    for group in {row[2] for row in rows}:
+        stratum = [row for row in rows if row[2] == group]
+        d1, d0, a1, a0 = square(stratum, positive)
+        if d1 + d0 and a1 + a0:
+            one = Fraction((d1 + d0) * (a1 + a0), len(stratum))
+            total += one * (Fraction(a1, a1 + a0) - Fraction(d1, d1 + d0))
+            weight += one
+    return float(total / weight) if weight else None
+
+
 METRICS = {
     "CI": ci,
     "DPL": dpl,
@@ -235,4 +290,10 @@ METRICS = {
     "FNRD": rate_gap("d", lambda y, p: y, lambda y, p: not p),
     "EO": eo,
     "GE": ge,
+    "LDI": ldi,
+    "OR": odds,
+    "SF": sf,
+    "CH": ch,
+    "MHOR": mhor,
+    "MHRD": mhrd,
 }

@@ -279,8 +279,11 @@ _CSV = rf"csv=\{{'(?P<option>[a-z_]+)': (?P<value>True|False|{_QUOTED})\}}"
 
 # Flags that say how files are written, besides the options of CSV files.
 _FILES = ("input_format", "sheet")
+# Arguments of audits, and of reports, checks and counts.
+_OF_AUDITS = ("steps", "selected", "classes", "names", "exclude_below", "justification")
+_OF_REPORTS = ("metrics", "confidence", "seed", "min_rows", "round_to")
 #: Python's arguments in an error message, or a quoted text, which stays as it is.
-_NAMES = (*ROLES, "metrics", "confidence", "seed", "min_rows", "round_to", *_FILES)
+_NAMES = (*ROLES, *_OF_REPORTS, *_FILES, *_OF_AUDITS)
 _ARGUMENTS = "|".join(_NAMES)
 # Arguments that are not English words.
 _LONG = "|".join(name for name in _NAMES if "_" in name)

@@ -18,6 +18,7 @@ from biaskit.intervals.evidence import (
     OfQuotient,
     OfStrata,
 )
+from biaskit.intervals.odds import OfCommonOdds, OfOdds
 from biaskit.intervals.proportions import Array, solve
 from biaskit.metrics import forms
 from biaskit.metrics.forms import Share
@@ -96,6 +97,8 @@ _EVIDENCE: dict[type, Callable[[Any, Array], Evidence]] = {
     forms.Difference: OfDifference,
     forms.Strata: OfStrata,
     forms.Quotient: OfQuotient,
+    forms.Odds: OfOdds,
+    forms.CommonOdds: OfCommonOdds,
     forms.Curves: OfCurves,
     forms.Largest: OfLargest,
     forms.Apart: of_distance,

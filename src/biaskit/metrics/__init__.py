@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from biaskit.errors import RolesError, in_short, nearest
+from biaskit.metrics import impact
 from biaskit.metrics import posttraining as post
 from biaskit.metrics import pretraining as pre
 from biaskit.metrics.metric import Metric, metric
@@ -22,6 +23,7 @@ __all__ = [
     "FROM_ROWS",
     "LEADING",
     "METRICS",
+    "USUAL",
     "Metric",
     "chosen",
     "lp_norm",
@@ -32,7 +34,10 @@ __all__ = [
 ]
 
 _DECLARED = [
-    one for module in (pre, post) for one in vars(module).values() if isinstance(one, Metric)
+    one
+    for module in (pre, post, impact)
+    for one in vars(module).values()
+    if isinstance(one, Metric)
 ]
 
 #: Every metric by its symbol, in the order in which they are declared and a report has them.
@@ -40,6 +45,11 @@ METRICS: Mapping[str, Metric] = {one.symbol: one for one in _DECLARED if not one
 
 #: Metrics that need rows: a report has them only where it reads the rows.
 FROM_ROWS: Mapping[str, Metric] = {one.symbol: one for one in _DECLARED if one.is_of_rows}
+
+#: Metrics that a report has where none are named, by their symbols: of counts, and of rows.
+USUAL: Mapping[str, Metric] = {
+    one.symbol: one for one in (*METRICS.values(), *FROM_ROWS.values()) if not one.only_named
+}
 
 #: Metrics that speak for a report, by their symbols: the first of them that it has.
 LEADING = ("DPPL", "DPL", "CI")

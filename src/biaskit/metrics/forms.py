@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 __all__ = [
     "Apart",
     "Array",
+    "CommonOdds",
     "Curve",
     "Curves",
     "Difference",
     "Form",
     "Largest",
+    "Odds",
     "One",
     "Quotient",
     "Share",
@@ -66,6 +68,20 @@ class Quotient(NamedTuple):
     under: Share
 
 
+class Odds(NamedTuple):
+    """Ratio of the odds of two independent proportions."""
+
+    over: Share
+    under: Share
+
+
+class CommonOdds(NamedTuple):
+    """Ratio of the odds of two proportions within strata, the last axis."""
+
+    over: Share
+    under: Share
+
+
 class Curve(NamedTuple):
     """A vectorised function of one or two independent proportions, which may lack rows."""
 
@@ -105,4 +121,6 @@ class Apart(NamedTuple):
     chance: Callable[[Any], Array] | None = None
 
 
-Form: TypeAlias = One | Difference | Strata | Quotient | Curves | Largest | Apart
+Form: TypeAlias = (
+    One | Difference | Strata | Quotient | Odds | CommonOdds | Curves | Largest | Apart
+)

@@ -94,6 +94,8 @@ class Metric:
         Symbol of the same metric without groups, if this one is computed within groups.
     options
         Keyword arguments for the function that computes a metric from rows.
+    only_named
+        Whether a report has it only where it is named.
     remark
         From the tallies, a note per facet value on how the value was computed, or "".
 
@@ -123,6 +125,7 @@ class Metric:
     aliases: tuple[str, ...] = ()
     without_groups: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
+    only_named: bool = False
     remark: Callable[[Tally, Tally], list[str]] | None = None
 
     def __post_init__(self) -> None:

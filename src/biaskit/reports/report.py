@@ -16,7 +16,7 @@ from biaskit.counts.counts import Counts
 from biaskit.counts.levels import show
 from biaskit.counts.roles import RoleArguments, Roles, roles_of, takes_roles
 from biaskit.errors import DataError, refuse_level, refuse_missing, refuse_seed
-from biaskit.metrics import FROM_ROWS, METRICS, Metric, needs_rows
+from biaskit.metrics import USUAL, Metric, needs_rows
 from biaskit.reports.notes import notes_of
 from biaskit.reports.numbers import Asked, Compared, Numbers, compared, not_given, numbers_of
 from biaskit.sources.counting import counted
@@ -112,7 +112,8 @@ predicted_positive, facet_values, reference, facet_above, facet_at_most, facet_e
 score_range, features
         The roles of the columns, as `Roles` takes them.
     metrics
-        Symbols or metrics; by default every metric whose columns are given.
+        Symbols or metrics; by default every metric whose columns are given, but those that a report
+        has only where they are named (docs/impact.md).
     confidence
         Level of the intervals, between 0 and 1; None for a report without them.
     seed
@@ -206,7 +207,7 @@ def report_rows(
 ) -> list[Row]:
     """Rows of the report on some counts, as plain records.
 
-    With `metrics` None, every metric whose roles are given runs. `sample` has the rows of FT.
+    With `metrics` None, every usual metric whose roles are given runs. `sample` has the rows of FT.
     """
     found = measured(counts, metrics, confidence, seed, sample, missing=missing)
     return [one.row for one in found]
@@ -231,8 +232,7 @@ def measured(
         raise DataError("there are no rows, so there is nothing to report; is the table empty?")
     roles, asked = counts.roles, Asked(confidence, seed, tests)
     if metrics is None:
-        known = (*METRICS.values(), *FROM_ROWS.values())
-        metrics = [one for one in known if not not_given(one, roles)]
+        metrics = [one for one in USUAL.values() if not not_given(one, roles)]
     made: list[Measured] = []
     for facet in roles.facet:
         of = compared(counts, facet, metrics, bounds=missing is not None)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from biaskit.counts.facets import Facet
 from biaskit.counts.levels import show
 from biaskit.counts.tables import Tally, divide
+from biaskit.metrics import Metric
 from biaskit.pages.charts.strata import StratumRow, strata
 from biaskit.pages.contents import Contents
 from biaskit.pages.figures import figure, headed
@@ -25,15 +26,18 @@ _MOST_ROWS = 50
 
 def within_groups(contents: Contents, facet: Facet) -> Iterator[Safe]:
     """Shares of the foremost value and of the others within each group."""
-    within = [one for one in contents.metrics if one.without_groups]
+    within: dict[bool, Metric] = {}  # one metric for each outcome: a chart shows its shares
+    for one in contents.metrics:
+        if one.without_groups:
+            within.setdefault("predicted" in one.needs, one)
     if not within or not contents.values(facet):
         return
     value, of = contents.foremost(facet)[0], contents.compared(facet)
     names, group = contents.names, contents.names.group
     place = contents.values(facet).index(value)
     yield el("h3", f"Does the gap stay where {group} is the same?")
-    for metric in within:
-        sides, predicts = of.sides(metric), "predicted" in metric.needs
+    for predicts, metric in within.items():
+        sides = of.sides(metric)
         a, d = sides.a.at(place), sides.d.at(place)
         in_a, in_d = a.by_group, d.by_group
         levels = [show(level) for level in of.table.levels.group]
