@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from biaskit.clarify.analysis import analysis_of, as_text
 from biaskit.clarify.asked.configuration import Configuration
 from biaskit.clarify.endings import Phase, told
-from biaskit.clarify.opened import CaptureSaid, asked_of, opened_data, place_of
-from biaskit.clarify.places import CONTAINER, mapping_of, places_of, resolved
+from biaskit.clarify.opened import CaptureSaid, asked_of, data_of, opened_data, place_of
+from biaskit.clarify.places import CONTAINER, Places, mapping_of, places_of, resolved
 from biaskit.clarify.tables.datasets import Dataset
 from biaskit.errors import RolesError
 from biaskit.formats import json_value
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from biaskit.clarify.checking import Finding
     from biaskit.clarify.measured.bias import Bias
     from biaskit.clarify.predictors.predictor import Predictor
+    from biaskit.clarify.series.items import Item
 
 __all__ = ["Result", "check", "run"]
 
@@ -63,8 +64,11 @@ class _Job:
     """A job while it runs: what was asked, what was found, and what was written."""
 
     configuration: Configuration
-    dataset: Dataset
     output: Path
+    #: The table, unless the data are time series.
+    dataset: Dataset = field(init=False)
+    #: What was assumed of the data.
+    assumed: list[str] = field(default_factory=list)
     bias: Bias | None = None
     explanations: dict[str, Any] = field(default_factory=dict)
     #: SHAP values of every row, and the rows.
@@ -186,32 +190,33 @@ def run(
     with told(places, phase):
         job = asked_of(config, places, captured)
         phase.name = "data"
-        dataset = opened_data(job, data, places, folders, captured, facet_data, predicted_data)
-        made = _Job(job, dataset, places.output)
-        given = {
-            "endpoint": endpoint,
-            "seconds": endpoint_timeout,
-            "model": model,
-            "trust_model": trust_model,
-            "progress": progress,
-        }
-        with closing(_Model(job, dataset, **given)) as asked:
-            if job.post_training is not None and dataset.predicted is None:
-                phase.name = "predictions"
-                made.dataset = asked.predicted()
-            if job.has_bias:
-                phase.name = "bias"
-                _measure(made, typing, progress)
-            if job.shap is not None or job.pdp is not None:
-                phase.name = "explanations"
-                _explain(made, asked.predictor(), folders, sampled=sampled, progress=progress)
-        made.warnings += dataset.unmatched()
+        made = _Job(job, places.output)
+        given = {"endpoint": endpoint, "seconds": endpoint_timeout, "model": model}
+        if job.asymmetric is not None:
+            items = _items(job, data, places, folders)
+            phase.name = "explanations"
+            _explain_series(made, items, folders, given, progress)
+        else:
+            dataset = opened_data(job, data, places, folders, captured, facet_data, predicted_data)
+            made.dataset, made.assumed = dataset, [*dataset.notes]
+            given |= {"trust_model": trust_model, "progress": progress}
+            with closing(_Model(job, dataset, **given)) as asked:
+                if job.post_training is not None and dataset.predicted is None:
+                    phase.name = "predictions"
+                    made.dataset = asked.predicted()
+                if job.has_bias:
+                    phase.name = "bias"
+                    _measure(made, typing, progress)
+                if job.shap is not None or job.pdp is not None:
+                    phase.name = "explanations"
+                    _explain(made, asked.predictor(), folders, sampled=sampled, progress=progress)
+            made.warnings += dataset.unmatched()
         analysis = analysis_of(made.bias, made.explanations)
         before = baseline or places.environment.get("baseline_constraints")
         if before:
             phase.name = "drift check"
             _compare(made, analysis, resolved(os.fspath(before), folders), rule)
-        if job.report is not None:
+        if job.report is not None and job.asymmetric is None:
             phase.name = "report"
             made.texts[f"{_stem(job.report.name)}.html"] = _report(made)
         phase.name = "files"
@@ -265,6 +270,19 @@ def check(
     folders = mapping_of(mapping)
     captured = CaptureSaid(ground_truth, attributes)
     job = asked_of(config, places, captured)
+    if job.asymmetric is not None:
+        from biaskit.clarify.checking import checked_series
+        from biaskit.clarify.series.forecasts import forecaster_of
+
+        return [
+            *checked_series(
+                job,
+                lambda: _items(job, data, places, folders),
+                lambda: forecaster_of(
+                    job, endpoint=endpoint, seconds=endpoint_timeout, model=model
+                ),
+            )
+        ]
 
     def dataset() -> Dataset:
         return opened_data(job, data, places, folders, captured)
@@ -334,10 +352,6 @@ def _explain(
     if shap is not None and isinstance(shap.baseline, str):
         held = _baseline_of(job, resolved(shap.baseline, folders))
 
-    def told(share: float) -> None:
-        if progress is not None:
-            progress(0, share)
-
     found = explanations_of(
         job.configuration,
         job.dataset,
@@ -345,12 +359,51 @@ def _explain(
         job.bias,
         baseline=held,
         sampled=sampled,
-        told=told,
+        told=_told(progress),
     )
     job.explanations = found.content
     job.local, job.rows = found.local, found.rows
     job.texts |= found.files
     job.added |= found.added
+
+
+def _items(job: Configuration, data: Any, places: Places, folders: Mapping[str, str]) -> list[Item]:
+    """Time series of a job."""
+    from biaskit.clarify.series.items import items_of
+
+    return items_of(job, data_of(job, data, places, folders))
+
+
+def _explain_series(
+    job: _Job,
+    items: Sequence[Item],
+    folders: Mapping[str, str],
+    given: Mapping[str, Any],
+    progress: Progress | None,
+) -> None:
+    from biaskit.clarify.series.explained import baseline_of, explained_series, path_of
+    from biaskit.clarify.series.forecasts import forecaster_of
+
+    asked = job.configuration.asymmetric
+    assert asked is not None
+    held = asked.baseline
+    if isinstance(held, str):
+        held = baseline_of(resolved(held, folders))
+    with closing(forecaster_of(job.configuration, **given)) as forecaster:
+        found = explained_series(job.configuration, items, forecaster, held, _told(progress))
+    path = path_of(asked)
+    job.texts[path] = found.lines
+    job.added["asymmetric_shapley_value"] = found.added
+    job.explanations["asymmetric_shapley_value"] = {
+        "direction": asked.direction,
+        "granularity": asked.granularity,
+        "explanation_results_path": str(job.output / path),
+    }
+
+
+def _told(progress: Progress | None) -> Callable[[float], None]:
+    """Function of the share that is done."""
+    return lambda share: None if progress is None else progress(0, share)
 
 
 def _baseline_of(job: _Job, place: str) -> Any:
@@ -400,7 +453,7 @@ def _report(job: _Job) -> str:
             job.local,
             job.rows,
             [*job.configuration.warnings, *job.warnings],
-            job.dataset.notes,
+            job.assumed,
         )
     )
 
@@ -419,7 +472,7 @@ def _write_extras(job: _Job, *, is_own: bool) -> None:
     added = {
         "biaskit": {"version": __version__, "schema": 1},
         "warnings": [*job.configuration.warnings, *job.warnings],
-        "assumed": list(job.dataset.notes),
+        "assumed": job.assumed,
         **job.added,
     }
     job.write("biaskit.json", json.dumps(json_value(added), indent=4, ensure_ascii=False) + "\n")

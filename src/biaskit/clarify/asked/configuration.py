@@ -306,6 +306,19 @@ def _contradictions(
             "time_series_data_config is missing, which asymmetric_shapley_value needs",
         ),
         _Rule(
+            series is None and read["time_series_data_config"] is not None,
+            "time_series_data_config needs the method asymmetric_shapley_value",
+        ),
+        _Rule(
+            series is not None and (has_bias or shap is not None or pdp is not None),
+            "asymmetric_shapley_value explains time series, which have no other method; remove the "
+            "others",
+        ),
+        _Rule(
+            series is not None and read["dataset_type"] != "application/json",
+            "time series are read as application/json only: change dataset_type",
+        ),
+        _Rule(
             series is not None
             and series["granularity"] == "fine_grained"
             and (series["direction"] != "chronological" or series["num_samples"] is None),
