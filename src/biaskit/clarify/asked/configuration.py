@@ -24,6 +24,7 @@ __all__ = [
     "Pdp",
     "Predictor",
     "Report",
+    "Series",
     "Shap",
     "configured",
     "read_configuration",
