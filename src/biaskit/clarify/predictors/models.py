@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
@@ -77,6 +77,20 @@ class InProcess:
         found = outputs.of(table.rows(batch))
         self._width = found.shape[1]
         return found
+
+    def on_floats(
+        self, rows: pd.DataFrame
+    ) -> tuple[NDArray[np.float64], Callable[[NDArray[np.float64]], NDArray[np.float64]]]:
+        """Rows as floats, and the scores of any rows that are mixed of their values.
+
+        Many mixtures are made of few rows, whose types and texts are looked at once here.
+        """
+        table, outputs = self._opened(rows)
+        return table.rows(_whole(rows)), outputs.of
+
+    def scale_of(self, rows: pd.DataFrame) -> str:
+        """Scale of the scores of some rows: ``probability``, or ``raw``."""
+        return self._opened(rows)[1].scale
 
     def labels(self, rows: pd.DataFrame) -> list[Any]:
         """Predicted label of each row."""
