@@ -272,6 +272,9 @@ def test_classes_aggregates_and_a_join_column_are_written_as_clarify_does(tmp_pa
         )
         assert found["yes"]["expected_value"] == 0.5
         assert baseline == "a,b,c\n0,0,0\n"
+    del given["predictor"]["label_headers"]
+    found, _, _ = explained(given, rows, two, tmp_path)
+    assert [*found] == ["label0", "label1"]
     wrong = shap_job(baseline=[[0, 0, 0]], predictor={"model_name": "m", "label_headers": ["no"]})
     wrong["joinsource_name_or_index"] = "id"
     with pytest.raises(BiaskitError, match=r"names 1 outputs \(no\), but the model has 2"):
@@ -498,3 +501,36 @@ def test_every_coalition_of_a_size_is_taken_before_any_is_drawn() -> None:
         kept = {tuple(np.flatnonzero(one)) for one in found[sizes == size]}
         assert kept == set(combinations(range(9), size))
     assert np.array_equal(found[91:-1:2], ~found[92:-1:2])
+
+
+def test_values_of_each_group_have_a_gap_with_an_interval(tmp_path: Path) -> None:
+    rows = table(rows=300).assign(sex=np.tile(["F", "M", "X"], 100))
+    rows.loc[rows["sex"] == "F", "a"] -= 1
+    given = {
+        **shap_job(baseline=[[0, 0, 0]]),
+        "excluded_columns": ["sex"],
+        "label_values_or_threshold": [1],
+        "facet": [{"name_or_index": "sex"}],
+    }
+    given["methods"]["pre_training_bias"] = {"methods": ["DPL"]}
+    _, out, _ = explained(given, rows, lambda frame: frame["a"] + frame["b"] ** 2, tmp_path)
+    found = pd.read_csv(tmp_path / "out/explanations_shap/facets.csv")
+    assert [*found.columns] == [
+        *("facet", "group", "label", "feature", "rows_group", "rows_all_others"),
+        *("mean_group", "mean_all_others", "gap", "low", "high"),
+    ]
+    assert found["group"].unique().tolist() == ["F", "M", "X"]
+    assert found["feature"].tolist() == ["a", "b", "c", "(total)"] * 3
+    assert set(found["rows_group"]) == {100}
+    assert set(found["rows_all_others"]) == {200}
+    one = found[found["group"] == "F"].set_index("feature")
+    inside = rows["sex"] == "F"
+    values = out.rename(columns=lambda name: name[0]).assign(**{"(total)": out.sum(axis=1)})
+    gap = values[~inside].mean() - values[inside].mean()
+    assert one["gap"].to_dict() == pytest.approx(gap.to_dict())
+    assert (one["mean_all_others"] - one["mean_group"]).tolist() == pytest.approx(one["gap"])
+    # Welch's interval is the narrowest that it can be.
+    error = math.hypot(*(values[side]["a"].sem() for side in (inside, ~inside)))
+    assert 0.7 < one.loc["a", "low"] <= one.loc["a", "gap"] - 1.96 * error
+    assert one.loc["a", "high"] - one.loc["a", "low"] == pytest.approx(2 * 1.97 * error, rel=0.05)
+    assert one.loc["c", ["gap", "low", "high"]].tolist() == pytest.approx([0, 0, 0], abs=1e-12)

@@ -24,7 +24,7 @@ from biaskit.errors import BiaskitError, DataError, RolesError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Local", "global_values", "local_values"]
+__all__ = ["Local", "global_values", "local_values", "names_of"]
 
 # Mixtures of rows of a model in this process that are worth an exact value.
 _MOST_MIXTURES = 20_000_000
@@ -119,7 +119,7 @@ def local_values(
         if is_exact
         else f"KernelSHAP with {number:,} coalitions of {features} features"
     )
-    return Local(_names(predictor.names, made.values), made.values, made.base, how, made.error)
+    return Local(names_of(predictor, len(made.values)), made.values, made.base, how, made.error)
 
 
 def global_values(
@@ -165,7 +165,7 @@ def _by_the_formula(
     base = scores(other).mean(axis=0)
     if not _add_up(made, base, scores(own), base):
         return None
-    return Local(_names(predictor.names, made), made, base, method, 0.0)
+    return Local(names_of(predictor, len(made)), made, base, method, 0.0)
 
 
 def _by_the_model(
@@ -198,7 +198,7 @@ def _by_the_model(
     mean = (_log_odds(other) if use_logit else other).mean(axis=0)
     if not _add_up(values, base, own, mean, use_logit=use_logit):
         return None
-    return Local(_names(predictor.names, values), values, base, about.method, 0.0)
+    return Local(names_of(predictor, len(values)), values, base, about.method, 0.0)
 
 
 def _add_up(
@@ -221,18 +221,19 @@ def _add_up(
     return bool(is_same and np.all(np.abs(base - mean) <= near + _SAME * np.abs(mean)))
 
 
-def _names(names: list[str], values: NDArray[np.float64]) -> list[str]:
-    """Names of the outputs.
+def names_of(predictor: Predictor, outputs: int) -> list[str]:
+    """Names of a model's outputs.
 
     Raises
     ------
     RolesError
-        The configuration names more or fewer outputs than the model has.
+        The configuration names more or fewer than there are.
     """
-    if len(names) != len(values):
+    names = predictor.names
+    if len(names) != outputs:
         raise RolesError(
             f"predictor.label_headers names {len(names)} outputs ({', '.join(names)}), but the "
-            f"model has {len(values)}"
+            f"model has {outputs}"
         )
     return names
 
