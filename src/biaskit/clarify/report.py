@@ -14,7 +14,7 @@ from biaskit.clarify.asked.configuration import Configuration
 from biaskit.clarify.explaining.kernel_shap import Local
 from biaskit.clarify.measured.bias import Bias, Group, Value
 from biaskit.clarify.measured.intervals import OURS, Places, intervals_of
-from biaskit.compat import SMCLARIFY
+from biaskit.clarify.words import MEANINGS
 from biaskit.counts.tables import divide
 from biaskit.metrics import METRICS
 from biaskit.pages.charts.models.bars import Bar, bars
@@ -32,6 +32,11 @@ __all__ = ["Reported", "report_of"]
 
 _LEVEL = 0.95
 _MOST_FEATURES = 10
+# Groups of a facet whose metrics stand open, and those that have a chart each.
+_MOST_OPEN = 3
+_MOST_DRAWN = 20
+# Metrics of the overview of groups.
+_MAIN = ("CI", "DPL", "CDDL", "DPPL", "DI", "AD", "RD")
 _HOW = (
     "SHAP values split a row's score, less the mean score of the baseline, among the features. The "
     "global value of a feature is {how} of its values in all rows."
@@ -108,7 +113,8 @@ def _warnings(found: Reported) -> Iterator[Safe]:
 
 def _violations(found: Reported) -> Iterator[Safe]:
     if found.violations:
-        caption = f"{len(found.violations):,} numbers beyond those of the baseline"
+        n = len(found.violations)
+        caption = f"{n:,} number{'s' if n > 1 else ''} beyond those of the baseline"
         yield el("h2", "Drift since the baseline", id="drift")
         yield table(
             caption,
@@ -134,23 +140,76 @@ def _bias(found: Reported) -> Iterator[Safe]:
     yield el("h2", "What is compared", id="compared")
     label, shown = name_in_words(bias.label), bias.label_shown or "(none)"
     yield el("p", f"The desirable outcome is {label} {shown}.")
-    yield table(
-        "Rows of each group, and of all others",
-        ["Facet", "Group", "Rows", "All other rows"],
-        [
-            [name_in_words(facet), group.shown or "(nobody)", f"{group.n_d:,}", f"{group.n_a:,}"]
+    yield el(
+        "ul",
+        *(
+            el("li", f"{name_in_words(facet)}: {_compared(groups)}.")
             for facet, groups in bias.facets.items()
-            for group in groups
-        ],
-        label="Rows of each group",
-        texts=(1,),
+        ),
     )
     yield from _performance(bias)
     known = intervals_of(bias, _LEVEL)
     for facet, groups in bias.facets.items():
         yield el("h2", name_in_words(facet))
+        if len(groups) > 1:
+            yield _overview(facet, groups)
+        is_drawn = len(groups) <= _MOST_DRAWN
         for place, group in enumerate(groups):
-            yield from _group(found.job, facet, place, group, known)
+            told = _told_of(facet, group)
+            parts = [*_group(facet, place, group, known, is_drawn=is_drawn)]
+            if len(groups) > _MOST_OPEN:
+                yield folded(told, *parts)
+            else:
+                yield el("h3", told)
+                yield from parts
+    yield _meanings(bias)
+
+
+def _compared(groups: Sequence[Group]) -> str:
+    """Who is compared with whom, and how many rows they are."""
+    if len(groups) == 1:
+        (one,) = groups
+        shown = one.shown or "nobody"
+        return f"{shown} ({one.n_d:,} rows) with all other rows ({one.n_a:,})"
+    return f"each of {len(groups):,} groups with all other rows"
+
+
+def _told_of(facet: str, group: Group) -> str:
+    return f"{name_in_words(facet)}: {group.shown or '(nobody)'}"
+
+
+def _overview(facet: str, groups: Sequence[Group]) -> Safe:
+    """The main numbers of the groups of a facet, one beneath another."""
+    first = {value.name for value in (*groups[0].pre_training, *groups[0].post_training)}
+    names = [name for name in _MAIN if name in first]
+    rows = []
+    for group in groups:
+        values = {one.name: one.value for one in (*group.pre_training, *group.post_training)}
+        rows.append(
+            [
+                group.shown or "(nobody)",
+                f"{group.n_d:,}",
+                *(number(_or_nan(values[name])) for name in names),
+            ]
+        )
+    caption = f"Each group of {name_in_words(facet)}, compared with all other rows"
+    return table(caption, ["Group", "Rows", *names], rows, label=caption)
+
+
+def _or_nan(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def _meanings(bias: Bias) -> Safe:
+    """What the metrics say, of the group by its name if there is but one."""
+    every = [(facet, group) for facet, groups in bias.facets.items() for group in groups]
+    facet, group = every[0]
+    who = _told_of(facet, group) if len(every) == 1 else "the group"
+    names = [value.name for value in (*group.pre_training, *group.post_training)]
+    return folded(
+        "What the metrics mean",
+        el("ul", *(el("li", f"{name}: {MEANINGS[name].format(group=who)}") for name in names)),
+    )
 
 
 def _performance(bias: Bias) -> Iterator[Safe]:
@@ -183,7 +242,7 @@ def _performance(bias: Bias) -> Iterator[Safe]:
     yield el("h2", "Performance of the model", id="performance")
     yield table(
         "Right and wrong predictions",
-        ["", "Predicted desirable", "Predicted other"],
+        ["Outcome", "Predicted desirable", "Predicted other"],
         [
             ["Label desirable", f"{tp:,.0f}", f"{fn:,.0f}"],
             ["Label other", f"{fp:,.0f}", f"{tn:,.0f}"],
@@ -199,14 +258,9 @@ def _performance(bias: Bias) -> Iterator[Safe]:
 
 
 def _group(
-    job: Configuration,
-    facet: str,
-    place: int,
-    group: Group,
-    known: Mapping[Places, Row],
+    facet: str, place: int, group: Group, known: Mapping[Places, Row], *, is_drawn: bool
 ) -> Iterator[Safe]:
-    told = f"{name_in_words(facet)}: {group.shown or '(nobody)'}"
-    yield el("h3", told)
+    told = _told_of(facet, group)
     rows = {
         value.name: known.get((facet, place, value.name))
         for value in (*group.pre_training, *group.post_training)
@@ -218,13 +272,13 @@ def _group(
         and METRICS[OURS.get(name, name)].kind != "ratio"
         and has_direction(METRICS[OURS.get(name, name)])
     ]
-    if drawn:
+    if drawn and is_drawn:
         title = f"Metrics of {told}"
         head = headed(title, "clarify", facet, str(place))
         finding = f"Differences between {told} and all other rows"
         measure = (
-            f"{group.n_d:,} rows and {group.n_a:,} others, with {100 * _LEVEL:g} % intervals; the "
-            f"right is against {told}"
+            f"{group.n_d:,} rows and {group.n_a:,} others, with {100 * _LEVEL:g} % intervals; to "
+            f"the right, {told} is worse off"
         )
         chart = drawn_forest(drawn, told, head)
         yield figure(chart, finding, measure, None, label=title, name=head.described_by)
@@ -234,31 +288,45 @@ def _group(
     ):
         if values:
             yield _metrics(f"{stage} of {told}", values, rows)
-    if job.pre_training is not None or job.post_training is not None:
-        names = [value.name for value in (*group.pre_training, *group.post_training)]
-        yield folded(
-            "What the metrics mean",
-            el("ul", *(el("li", f"{name}: {SMCLARIFY[name].reading}") for name in names)),
-        )
+            yield from _failed(values)
 
 
 def _metrics(caption: str, values: Sequence[Value], rows: Mapping[str, Row | None]) -> Safe:
     return table(
         caption,
-        ["Metric", "Description", "Value", f"{100 * _LEVEL:g} % interval", "Why there is none"],
+        ["Metric", "Description", "Value", f"{100 * _LEVEL:g} % interval"],
         [
             [
                 value.name,
                 DESCRIPTIONS[value.name],
-                number(math.nan if value.value is None else value.value),
+                number(_or_nan(value.value)),
                 "" if (row := rows[value.name]) is None else interval(row.low, row.high),
-                value.error or "",
             ]
             for value in values
         ],
         label=caption,
-        texts=(1, 4),
+        texts=(1,),
     )
+
+
+def _failed(values: Sequence[Value]) -> Iterator[Safe]:
+    """Why metrics have no value."""
+    reasons: dict[str, list[str]] = {}
+    for value in values:
+        if value.error is not None:
+            reasons.setdefault(value.error, []).append(value.name)
+    if reasons:
+        yield el(
+            "ul",
+            *(
+                el(
+                    "li",
+                    f"{', '.join(names)} {'has' if len(names) == 1 else 'have'} no value: {why}",
+                )
+                for why, names in reasons.items()
+            ),
+            class_="mute",
+        )
 
 
 def _shap(found: Reported) -> Iterator[Safe]:
@@ -268,7 +336,7 @@ def _shap(found: Reported) -> Iterator[Safe]:
     yield el("h2", "What the model's scores rest on", id="shap")
     yield el("p", _HOW.format(how=_AGGREGATED[found.job.shap.agg_method]))
     if found.local is not None:
-        yield el("p", f"How they were found: {found.local.method}.")
+        yield el("p", f"How they were found: {found.local.method}{_error(found.local)}.")
     for place, (label, one) in enumerate(shap.items()):
         values = one["global_shap_values"]
         largest = sorted(values, key=lambda name: -abs(values[name]))[:_MOST_FEATURES]
@@ -286,6 +354,15 @@ def _shap(found: Reported) -> Iterator[Safe]:
         yield figure(chart, finding, measure, numbers, label=title, name=head.described_by)
         if found.local is not None and found.rows is not None:
             yield _swarm(found, label, place, largest)
+
+
+def _error(local: Local) -> str:
+    """How far SHAP values may be off."""
+    if not local.error:
+        return ""
+    if math.isnan(local.error):
+        return "; too few to tell how far a value may be off"
+    return f"; a value is off by some {local.error:.2g} (root mean square)"
 
 
 def _swarm(found: Reported, label: str, place: int, largest: Sequence[str]) -> Safe:
