@@ -6,6 +6,7 @@ Everything that can be learnt is said before what is wrong, since one fault need
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -13,12 +14,15 @@ from biaskit.clarify.asked.configuration import Configuration
 from biaskit.clarify.measured.bias import Bias, bias_of
 from biaskit.clarify.measured.selections import Typing
 from biaskit.clarify.predictors.predictor import Predictor
+from biaskit.clarify.series.explained import forecast_of
+from biaskit.clarify.series.forecasts import Forecaster
+from biaskit.clarify.series.items import Item, names_of
 from biaskit.clarify.tables.datasets import Dataset
 from biaskit.clarify.tables.frames import frame_of
 from biaskit.errors import BiaskitError
 from biaskit.sources.batches import Ask, Batch, Source, rows_of
 
-__all__ = ["Finding", "checked"]
+__all__ = ["Finding", "checked", "checked_series"]
 
 _ROWS = 1_000
 
@@ -65,6 +69,32 @@ def checked(
         yield from _of_bias(job, found, typing, faults)
         yield from _of_model(job, found, predictor, faults)
     yield from faults
+
+
+def checked_series(
+    job: Configuration, items: Callable[[], Sequence[Item]], forecaster: Callable[[], Forecaster]
+) -> Iterator[Finding]:
+    """What a job on time series would do, faults last; the arguments are as of `checked`."""
+    for warning in job.warnings:
+        yield Finding("configuration", warning)
+    yield from _asked(job)
+    try:
+        names, found = names_of(job), items()
+        every = (names.target, *names.related, *names.static)
+        yield Finding("data", f"{len(found):,} items: {_listed([item.id for item in found], 10)}")
+        first = found[0]
+        yield Finding(
+            "data",
+            f"{len(every)} series and covariates: {_listed(every)}; item {first.id!r} has "
+            f"{len(first.timestamps):,} times, and the target at {len(first.target):,} of them",
+        )
+        with closing(forecaster()) as model:
+            steps = forecast_of(first, model)
+        said = ", ".join(f"{one:.6g}" for one in steps[:5])
+        more = f" and {len(steps) - 5} more" if len(steps) > 5 else ""
+        yield Finding("model", f"forecasts {said}{more} for item {first.id!r}")
+    except BiaskitError as error:
+        yield Finding("series", str(error), is_fault=True)
 
 
 class _First:

@@ -35,7 +35,8 @@ def told(places: Places, phase: Phase) -> Iterator[None]:
     places.output.mkdir(parents=True, exist_ok=True)
     for name in _OLD:
         (places.output / name).unlink(missing_ok=True)
-    shutil.rmtree(places.output / "explanations_shap", ignore_errors=True)
+    for name in ("explanations_shap", "asymmetric_shapley_value"):
+        shutil.rmtree(places.output / name, ignore_errors=True)
     try:
         yield
     except BaseException as error:

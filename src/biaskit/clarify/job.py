@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from biaskit.clarify import steps
 from biaskit.clarify.analysis import analysis_of, as_text
 from biaskit.clarify.asked.configuration import Configuration
 from biaskit.clarify.endings import Phase, told
@@ -17,21 +16,13 @@ from biaskit.clarify.opened import CaptureSaid, asked_of, opened_data, place_of
 from biaskit.clarify.places import CONTAINER, mapping_of, places_of, resolved
 from biaskit.clarify.tables.datasets import Dataset
 from biaskit.errors import RolesError
-from biaskit.formats import json_value
 from biaskit.sources.counting import Progress
-from biaskit.store import written
-from biaskit.store.version import __version__
 
 if TYPE_CHECKING:
     from biaskit.clarify.checking import Finding
-    from biaskit.clarify.measured.bias import Bias
     from biaskit.clarify.predictors.predictor import Predictor
 
 __all__ = ["Result", "check", "run"]
-
-# Letters of a file's name, which file systems bound.
-_MOST_STEM = 100
-_COPY = "analysis_config.json"
 
 
 @dataclass(frozen=True)
@@ -56,35 +47,6 @@ class Result:
     violations: tuple[dict[str, str], ...] = ()
     #: Whether SageMaker's container runs the job, which completes with its violations.
     is_contained: bool = False
-
-
-@dataclass
-class _Job:
-    """A job while it runs: what was asked, what was found, and what was written."""
-
-    configuration: Configuration
-    dataset: Dataset
-    output: Path
-    bias: Bias | None = None
-    explanations: dict[str, Any] = field(default_factory=dict)
-    #: SHAP values of every row, and the rows.
-    local: Any = None
-    rows: Any = None
-    warnings: list[str] = field(default_factory=list)
-    violations: list[dict[str, str]] = field(default_factory=list)
-    #: What biaskit adds, for ``biaskit.json``.
-    added: dict[str, Any] = field(default_factory=dict)
-    files: list[str] = field(default_factory=list)
-    #: Texts of further files, by their names.
-    texts: dict[str, str] = field(default_factory=dict)
-
-    def write(self, name: str, text: str) -> None:
-        """Write a file of the results, whole or not at all."""
-        path = self.output / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with written.atomically(path) as file:
-            file.write(text.encode(errors="backslashreplace"))  # as JSON writes half a letter
-        self.files.append(name)
 
 
 def run(
@@ -186,40 +148,43 @@ def run(
     with told(places, phase):
         job = asked_of(config, places, captured)
         phase.name = "data"
-        dataset = opened_data(job, data, places, folders, captured, facet_data, predicted_data)
-        made = _Job(job, dataset, places.output)
-        given = {
-            "endpoint": endpoint,
-            "seconds": endpoint_timeout,
-            "model": model,
-            "trust_model": trust_model,
-            "progress": progress,
-        }
-        with closing(_Model(job, dataset, **given)) as asked:
-            if job.post_training is not None and dataset.predicted is None:
-                phase.name = "predictions"
-                made.dataset = asked.predicted()
-            if job.has_bias:
-                phase.name = "bias"
-                _measure(made, typing, progress)
-            if job.shap is not None or job.pdp is not None:
-                phase.name = "explanations"
-                _explain(made, asked.predictor(), folders, sampled=sampled, progress=progress)
-        made.warnings += dataset.unmatched()
+        made = steps.Running(job, places.output)
+        given = {"endpoint": endpoint, "seconds": endpoint_timeout, "model": model}
+        if job.asymmetric is not None:
+            items = steps.items(job, data, places, folders)
+            phase.name = "explanations"
+            steps.explain_series(made, items, folders, given, progress)
+        else:
+            dataset = opened_data(job, data, places, folders, captured, facet_data, predicted_data)
+            made.dataset, made.assumed = dataset, [*dataset.notes]
+            given |= {"trust_model": trust_model, "progress": progress}
+            with closing(_Model(job, dataset, **given)) as asked:
+                if job.post_training is not None and dataset.predicted is None:
+                    phase.name = "predictions"
+                    made.dataset = asked.predicted()
+                if job.has_bias:
+                    phase.name = "bias"
+                    steps.measure(made, typing, progress)
+                if job.shap is not None or job.pdp is not None:
+                    phase.name = "explanations"
+                    steps.explain(
+                        made, asked.predictor(), folders, sampled=sampled, progress=progress
+                    )
+            made.warnings += dataset.unmatched()
         analysis = analysis_of(made.bias, made.explanations)
         before = baseline or places.environment.get("baseline_constraints")
         if before:
             phase.name = "drift check"
-            _compare(made, analysis, resolved(os.fspath(before), folders), rule)
-        if job.report is not None:
+            steps.compare(made, analysis, resolved(os.fspath(before), folders), rule)
+        if job.report is not None and job.asymmetric is None:
             phase.name = "report"
-            made.texts[f"{_stem(job.report.name)}.html"] = _report(made)
+            made.texts[f"{steps.stem(job.report.name)}.html"] = steps.report(made)
         phase.name = "files"
         for name, text in made.texts.items():
             made.write(name, text)
         made.write("analysis.json", as_text(analysis))
-        is_own = not isinstance(config, Mapping) and _is_in(places.config, places.output)
-        _write_extras(made, is_own=is_own)
+        is_own = not isinstance(config, Mapping) and steps.is_in(places.config, places.output)
+        steps.write_extras(made, is_own=is_own)
         if made.violations:
             found = {"version": "1.0", "violations": made.violations}
             made.write("constraint_violations.json", as_text(found))
@@ -265,6 +230,19 @@ def check(
     folders = mapping_of(mapping)
     captured = CaptureSaid(ground_truth, attributes)
     job = asked_of(config, places, captured)
+    if job.asymmetric is not None:
+        from biaskit.clarify.checking import checked_series
+        from biaskit.clarify.series.forecasts import forecaster_of
+
+        return [
+            *checked_series(
+                job,
+                lambda: steps.items(job, data, places, folders),
+                lambda: forecaster_of(
+                    job, endpoint=endpoint, seconds=endpoint_timeout, model=model
+                ),
+            )
+        ]
 
     def dataset() -> Dataset:
         return opened_data(job, data, places, folders, captured)
@@ -318,108 +296,3 @@ class _Model:
         """End the model's connections."""
         if self._opened is not None:
             self._opened.close()
-
-
-def _explain(
-    job: _Job,
-    predictor: Predictor,
-    folders: Mapping[str, str],
-    *,
-    sampled: bool,
-    progress: Progress | None,
-) -> None:
-    from biaskit.clarify.explaining.explained import explanations_of
-
-    shap, held = job.configuration.shap, None
-    if shap is not None and isinstance(shap.baseline, str):
-        held = _baseline_of(job, resolved(shap.baseline, folders))
-
-    def told(share: float) -> None:
-        if progress is not None:
-            progress(0, share)
-
-    found = explanations_of(
-        job.configuration,
-        job.dataset,
-        predictor,
-        job.bias,
-        baseline=held,
-        sampled=sampled,
-        told=told,
-    )
-    job.explanations = found.content
-    job.local, job.rows = found.local, found.rows
-    job.texts |= found.files
-    job.added |= found.added
-
-
-def _baseline_of(job: _Job, place: str) -> Any:
-    """Rows of a file of the data set's type that has the baseline."""
-    from biaskit.clarify.tables.datasets import baseline_frame
-
-    return baseline_frame(job.configuration, job.dataset, place)
-
-
-def _measure(job: _Job, typing: Any, progress: Progress | None) -> None:
-    from biaskit.clarify.measured.bias import bias_of
-
-    job.bias = bias_of(job.configuration, job.dataset, typing, progress)
-    job.warnings += job.bias.warnings
-    job.added["columns"] = list(job.bias.assumed)
-    job.added["rows"] = job.bias.tables.rows
-    job.added["groups"] = [
-        {"facet": facet, "group": one.shown, "rows": one.n_d, "all_other_rows": one.n_a}
-        for facet, groups in job.bias.facets.items()
-        for one in groups
-    ]
-
-
-def _compare(job: _Job, analysis: Mapping[str, Any], baseline: str, rule: Any) -> None:
-    from biaskit.clarify.monitor.violations import baseline_of, drift_of
-
-    drift = drift_of(baseline_of(baseline), analysis, job.bias, rule)
-    job.violations += drift.violations
-    job.added["drift"] = {"rule": rule, "undecided": drift.undecided}
-
-
-def _stem(name: str) -> str:
-    """Name of the report's file, which leads to no other folder."""
-    kept = "".join(one if one.isalnum() or one in "._- " else "_" for one in name).strip(". ")
-    return kept[:_MOST_STEM] or "report"
-
-
-def _report(job: _Job) -> str:
-    from biaskit.clarify.report import Reported, report_of
-
-    return report_of(
-        Reported(
-            job.configuration,
-            job.bias,
-            job.explanations,
-            job.violations,
-            job.local,
-            job.rows,
-            [*job.configuration.warnings, *job.warnings],
-            job.dataset.notes,
-        )
-    )
-
-
-def _is_in(config: Path, output: Path) -> bool:
-    """Whether the configuration is the very file that its copy would replace."""
-    copy = (output / _COPY).resolve()
-    return copy in (config.resolve(), (config / _COPY).resolve())
-
-
-def _write_extras(job: _Job, *, is_own: bool) -> None:
-    """Write the configuration, if it is not there already, and what biaskit adds."""
-    given = job.configuration.given
-    if not is_own:
-        job.write(_COPY, json.dumps(given, indent=4) + "\n")
-    added = {
-        "biaskit": {"version": __version__, "schema": 1},
-        "warnings": [*job.configuration.warnings, *job.warnings],
-        "assumed": list(job.dataset.notes),
-        **job.added,
-    }
-    job.write("biaskit.json", json.dumps(json_value(added), indent=4, ensure_ascii=False) + "\n")

@@ -14,7 +14,7 @@ from biaskit.clarify.tables.datasets import Dataset, dataset_of
 from biaskit.clarify.tables.read import is_captured
 from biaskit.errors import RolesError
 
-__all__ = ["CaptureSaid", "asked_of", "opened_data", "place_of"]
+__all__ = ["CaptureSaid", "asked_of", "data_of", "opened_data", "place_of"]
 
 
 class CaptureSaid(NamedTuple):
@@ -54,7 +54,7 @@ def opened_data(
     predicted_data: Any = None,
 ) -> Dataset:
     """Data set of a job, from all of its files."""
-    found = _data_of(job, data, places, folders)
+    found = data_of(job, data, places, folders)
     if job.dataset_type == CAPTURE or is_captured(found):
         return _captured_data(job, found, folders, captured)
     return dataset_of(
@@ -97,7 +97,7 @@ def _refuse_unsupported(job: Configuration) -> None:
             )
 
 
-def _data_of(job: Configuration, data: Any, places: Places, folders: Mapping[str, str]) -> Any:
+def data_of(job: Configuration, data: Any, places: Places, folders: Mapping[str, str]) -> Any:
     """The job's data: those given, those that the configuration names, those of the container."""
     if data is not None:
         return resolved(os.fspath(data), folders) if isinstance(data, (str, os.PathLike)) else data

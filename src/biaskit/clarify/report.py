@@ -7,30 +7,21 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from biaskit.clarify.analysis import DESCRIPTIONS
 from biaskit.clarify.asked.configuration import Configuration
+from biaskit.clarify.bias_shown import bias_shown
 from biaskit.clarify.explaining.kernel_shap import Local
-from biaskit.clarify.measured.bias import Bias, Group, Value
-from biaskit.clarify.measured.intervals import OURS, Places, intervals_of
-from biaskit.compat import SMCLARIFY
-from biaskit.counts.tables import divide
-from biaskit.metrics import METRICS
+from biaskit.clarify.measured.bias import Bias
 from biaskit.pages.charts.models.bars import Bar, bars
 from biaskit.pages.charts.models.dependence import Curve, Feature, dependence
 from biaskit.pages.charts.models.swarm import Swarm, swarm
 from biaskit.pages.document import document
-from biaskit.pages.drawn import drawn_forest, has_direction, turned
 from biaskit.pages.figures import figure, folded, headed, opener
 from biaskit.pages.markup import Safe, el, lines, table
-from biaskit.pages.numbers import interval, number
-from biaskit.reports.report import Row
+from biaskit.pages.numbers import number
 from biaskit.reports.words import name_in_words
 
 __all__ = ["Reported", "report_of"]
 
-_LEVEL = 0.95
 _MOST_FEATURES = 10
 _HOW = (
     "SHAP values split a row's score, less the mean score of the baseline, among the features. The "
@@ -77,7 +68,7 @@ def report_of(found: Reported) -> str:
         opener("Open all details"),
         *_warnings(found),
         *_violations(found),
-        *_bias(found),
+        *(() if found.bias is None else bias_shown(found.bias)),
         *_shap(found),
         *_dependence(found),
         *_appendix(found),
@@ -108,7 +99,8 @@ def _warnings(found: Reported) -> Iterator[Safe]:
 
 def _violations(found: Reported) -> Iterator[Safe]:
     if found.violations:
-        caption = f"{len(found.violations):,} numbers beyond those of the baseline"
+        n = len(found.violations)
+        caption = f"{n:,} number{'s' if n > 1 else ''} beyond those of the baseline"
         yield el("h2", "Drift since the baseline", id="drift")
         yield table(
             caption,
@@ -127,140 +119,6 @@ def _violations(found: Reported) -> Iterator[Safe]:
         )
 
 
-def _bias(found: Reported) -> Iterator[Safe]:
-    bias = found.bias
-    if bias is None:
-        return
-    yield el("h2", "What is compared", id="compared")
-    label, shown = name_in_words(bias.label), bias.label_shown or "(none)"
-    yield el("p", f"The desirable outcome is {label} {shown}.")
-    yield table(
-        "Rows of each group, and of all others",
-        ["Facet", "Group", "Rows", "All other rows"],
-        [
-            [name_in_words(facet), group.shown or "(nobody)", f"{group.n_d:,}", f"{group.n_a:,}"]
-            for facet, groups in bias.facets.items()
-            for group in groups
-        ],
-        label="Rows of each group",
-        texts=(1,),
-    )
-    yield from _performance(bias)
-    known = intervals_of(bias, _LEVEL)
-    for facet, groups in bias.facets.items():
-        yield el("h2", name_in_words(facet))
-        for place, group in enumerate(groups):
-            yield from _group(found.job, facet, place, group, known)
-
-
-def _performance(bias: Bias) -> Iterator[Safe]:
-    """How good the predictions are, over all rows."""
-    if bias.positive_hat is None:
-        return
-    table_of = next(iter(bias.tables.of_facet.values()))
-    labels = [level in bias.positive.levels for level in table_of.levels.label]
-    hat = [level in bias.positive_hat.levels for level in table_of.levels.predicted]
-    n = table_of.n.sum(axis=(0, 3))
-    cells = {
-        (one, other): float(n[np.ix_(np.array(labels) == one, np.array(hat) == other)].sum())
-        for one in (True, False)
-        for other in (True, False)
-    }
-    tp, fn, fp, tn = (cells[one, other] for one in (True, False) for other in (True, False))
-    total = tp + fn + fp + tn
-    figures = {
-        "Accuracy": (tp + tn, total),
-        "Proportion of Positive Predictions in Labels": (tp + fp, total),
-        "Proportion of Negative Predictions in Labels": (tn + fn, total),
-        "True Positive Rate / Recall": (tp, tp + fn),
-        "True Negative Rate / Specificity": (tn, tn + fp),
-        "Acceptance Rate / Precision": (tp, tp + fp),
-        "Rejection Rate": (tn, tn + fn),
-        "Conditional Acceptance": (tp + fn, tp + fp),
-        "Conditional Rejection": (tn + fp, tn + fn),
-        "F1 Score": (2 * tp, 2 * tp + fp + fn),
-    }
-    yield el("h2", "Performance of the model", id="performance")
-    yield table(
-        "Right and wrong predictions",
-        ["", "Predicted desirable", "Predicted other"],
-        [
-            ["Label desirable", f"{tp:,.0f}", f"{fn:,.0f}"],
-            ["Label other", f"{fp:,.0f}", f"{tn:,.0f}"],
-        ],
-        label="Right and wrong predictions",
-    )
-    yield table(
-        "Performance over all rows",
-        ["Measure", "Value"],
-        [[name, number(float(divide(*pair)))] for name, pair in figures.items()],
-        label="Performance over all rows",
-    )
-
-
-def _group(
-    job: Configuration,
-    facet: str,
-    place: int,
-    group: Group,
-    known: Mapping[Places, Row],
-) -> Iterator[Safe]:
-    told = f"{name_in_words(facet)}: {group.shown or '(nobody)'}"
-    yield el("h3", told)
-    rows = {
-        value.name: known.get((facet, place, value.name))
-        for value in (*group.pre_training, *group.post_training)
-    }
-    drawn = [
-        turned(METRICS[OURS.get(name, name)], row, None, is_short=False)
-        for name, row in rows.items()
-        if row is not None
-        and METRICS[OURS.get(name, name)].kind != "ratio"
-        and has_direction(METRICS[OURS.get(name, name)])
-    ]
-    if drawn:
-        title = f"Metrics of {told}"
-        head = headed(title, "clarify", facet, str(place))
-        finding = f"Differences between {told} and all other rows"
-        measure = (
-            f"{group.n_d:,} rows and {group.n_a:,} others, with {100 * _LEVEL:g} % intervals; the "
-            f"right is against {told}"
-        )
-        chart = drawn_forest(drawn, told, head)
-        yield figure(chart, finding, measure, None, label=title, name=head.described_by)
-    for stage, values in (
-        ("Pre-training bias metrics", group.pre_training),
-        ("Post-training bias metrics", group.post_training),
-    ):
-        if values:
-            yield _metrics(f"{stage} of {told}", values, rows)
-    if job.pre_training is not None or job.post_training is not None:
-        names = [value.name for value in (*group.pre_training, *group.post_training)]
-        yield folded(
-            "What the metrics mean",
-            el("ul", *(el("li", f"{name}: {SMCLARIFY[name].reading}") for name in names)),
-        )
-
-
-def _metrics(caption: str, values: Sequence[Value], rows: Mapping[str, Row | None]) -> Safe:
-    return table(
-        caption,
-        ["Metric", "Description", "Value", f"{100 * _LEVEL:g} % interval", "Why there is none"],
-        [
-            [
-                value.name,
-                DESCRIPTIONS[value.name],
-                number(math.nan if value.value is None else value.value),
-                "" if (row := rows[value.name]) is None else interval(row.low, row.high),
-                value.error or "",
-            ]
-            for value in values
-        ],
-        label=caption,
-        texts=(1, 4),
-    )
-
-
 def _shap(found: Reported) -> Iterator[Safe]:
     shap = found.explanations.get("kernel_shap")
     if not shap or found.job.shap is None:
@@ -268,7 +126,7 @@ def _shap(found: Reported) -> Iterator[Safe]:
     yield el("h2", "What the model's scores rest on", id="shap")
     yield el("p", _HOW.format(how=_AGGREGATED[found.job.shap.agg_method]))
     if found.local is not None:
-        yield el("p", f"How they were found: {found.local.method}.")
+        yield el("p", f"How they were found: {found.local.method}{_error(found.local)}.")
     for place, (label, one) in enumerate(shap.items()):
         values = one["global_shap_values"]
         largest = sorted(values, key=lambda name: -abs(values[name]))[:_MOST_FEATURES]
@@ -286,6 +144,15 @@ def _shap(found: Reported) -> Iterator[Safe]:
         yield figure(chart, finding, measure, numbers, label=title, name=head.described_by)
         if found.local is not None and found.rows is not None:
             yield _swarm(found, label, place, largest)
+
+
+def _error(local: Local) -> str:
+    """How far SHAP values may be off."""
+    if not local.error:
+        return ""
+    if math.isnan(local.error):
+        return "; too few to tell how far a value may be off"
+    return f"; a value is off by some {local.error:.2g} (root mean square)"
 
 
 def _swarm(found: Reported, label: str, place: int, largest: Sequence[str]) -> Safe:

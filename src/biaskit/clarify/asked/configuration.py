@@ -24,6 +24,7 @@ __all__ = [
     "Pdp",
     "Predictor",
     "Report",
+    "Series",
     "Shap",
     "configured",
     "read_configuration",
@@ -304,6 +305,19 @@ def _contradictions(
         _Rule(
             series is not None and read["time_series_data_config"] is None,
             "time_series_data_config is missing, which asymmetric_shapley_value needs",
+        ),
+        _Rule(
+            series is None and read["time_series_data_config"] is not None,
+            "time_series_data_config needs the method asymmetric_shapley_value",
+        ),
+        _Rule(
+            series is not None and (has_bias or shap is not None or pdp is not None),
+            "asymmetric_shapley_value explains time series, which have no other method; remove the "
+            "others",
+        ),
+        _Rule(
+            series is not None and read["dataset_type"] != "application/json",
+            "time series are read as application/json only: change dataset_type",
         ),
         _Rule(
             series is not None

@@ -22,7 +22,7 @@ from biaskit.clarify.asked.schema import (
     whole,
 )
 
-__all__ = ["CAPTURE", "JOB", "POSTTRAINING", "PRETRAINING"]
+__all__ = ["BASELINE_OF_SERIES", "CAPTURE", "JOB", "POSTTRAINING", "PRETRAINING"]
 
 #: Type of what an endpoint was asked and answered, as SageMaker keeps it.
 CAPTURE = "application/sagemakercapturejson"
@@ -50,7 +50,8 @@ def _methods(every: tuple[str, ...]) -> Kind:
 
 
 _NAMES = list_of(name)
-_BASELINE_OF_SERIES = object_of(
+#: A baseline of time series.
+BASELINE_OF_SERIES = object_of(
     {
         "target_time_series": Key(one_of("zero", "mean")),
         "related_time_series": Key(one_of("zero", "mean")),
@@ -83,7 +84,7 @@ _ASYMMETRIC = object_of(
         "direction": Key(one_of("chronological", "anti_chronological", "bidirectional"), True),
         "granularity": Key(one_of("timewise", "fine_grained"), True),
         "num_samples": Key(whole()),
-        "baseline": Key(either((str, text), (dict, _BASELINE_OF_SERIES))),
+        "baseline": Key(either((str, text), (dict, BASELINE_OF_SERIES))),
     }
 )
 _METHODS = object_of(

@@ -102,9 +102,9 @@ class _Space:
             column = self._rows.iloc[:, place]
             if is_number:
                 values = column.to_numpy(np.float64)
-                values = np.where(
-                    np.isnan(values), np.nanmean(values) if len(values) else 0, values
-                )
+                is_known = np.isfinite(values)
+                middle = values[is_known].mean() if is_known.any() else 0.0
+                values = np.where(is_known, values, middle)
                 spread = values.std()
                 numbers.append((values - values.mean()) / (spread if spread > 0 else 1.0))
             else:

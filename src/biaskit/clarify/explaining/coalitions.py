@@ -35,13 +35,16 @@ class Coalitions(NamedTuple):
     values
         Matrix from the outputs on coalitions to values, shape ``(features, coalitions)``.
     halves
-        The same from either half of those that were drawn, which shows the error; empty where the
-        values are exact.
+        The same from either half of those that were drawn, which shows the error; empty where there
+        are too few, and where the values are exact.
+    is_exact
+        Whether these are all coalitions.
     """
 
     members: NDArray[np.bool_]
     values: Floats
     halves: tuple[Floats, ...] = ()
+    is_exact: bool = False
 
 
 class Explained(NamedTuple):
@@ -55,7 +58,7 @@ class Explained(NamedTuple):
         Mean output over the baseline, for each output.
     error
         Root mean square of the errors of the values, by comparing two halves of the coalitions; 0
-        where they are exact.
+        where they are exact, NaN where too few were drawn.
     """
 
     values: Floats
@@ -79,7 +82,7 @@ def all_coalitions(features: int) -> Coalitions:
     with_it = weight[np.clip(size - 1, 0, features - 1)]
     without = weight[np.clip(size, 0, features - 1)]
     values = np.where(members.T, with_it, -without)
-    return Coalitions(members, values)
+    return Coalitions(members, values, is_exact=True)
 
 
 def drawn_coalitions(features: int, most: int, seed: int) -> Coalitions:
@@ -112,7 +115,7 @@ def drawn_coalitions(features: int, most: int, seed: int) -> Coalitions:
 
 
 def shapley(
-    score: Callable[[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]], Floats],
+    score: Callable[[NDArray[np.intp], NDArray[np.bool_]], Floats],
     rows: int,
     baseline: int,
     coalitions: Coalitions,
@@ -123,8 +126,8 @@ def shapley(
     Parameters
     ----------
     score
-        Outputs, shape ``(mixtures, outputs)``, of mixtures: the index of the explained row, that of
-        the baseline's row, and which features come from the former.
+        Outputs of mixtures, shape ``(rows, coalitions, baseline, outputs)``: of the indices of some
+        explained rows, and which features come from them, shape ``(coalitions, features)``.
     rows, baseline
         Numbers of rows to explain, and of rows to compare with.
     coalitions
@@ -132,27 +135,31 @@ def shapley(
     told
         Called with the share of the rows that are explained.
     """
-    none = np.zeros((baseline, coalitions.members.shape[1]), dtype=bool)
-    base = score(np.zeros(baseline, dtype=np.intp), np.arange(baseline), none).mean(axis=0)
-    width, number = len(base), len(coalitions.members)
-    found = np.empty((width, rows, coalitions.members.shape[1]))
+    number, features = coalitions.members.shape
+    none = np.zeros((1, features), dtype=bool)
+    base = score(np.zeros(1, dtype=np.intp), none).mean(axis=(0, 1, 2))
+    found = np.empty((len(base), rows, features))
     errors: list[float] = []
     step = max(1, _AT_ONCE // (number * baseline))
     for start in range(0, rows, step):
         own = np.arange(start, min(start + step, rows))
         # The first coalition's output is the base, which is known.
-        which = np.repeat(own, (number - 1) * baseline)
-        other = np.tile(np.arange(baseline), len(own) * (number - 1))
-        members = np.tile(np.repeat(coalitions.members[1:], baseline, axis=0), (len(own), 1))
-        outputs = score(which, other, members).reshape(len(own), number - 1, baseline, width)
-        means = outputs.mean(axis=2)
-        whole = np.concatenate([np.broadcast_to(base, (len(own), 1, width)), means], axis=1)
-        found[:, own] = np.einsum("fc,rco->orf", coalitions.values, whole)
+        means = score(own, coalitions.members[1:]).mean(axis=2)
+        first = np.broadcast_to(base, (len(own), 1, len(base)))
+        whole = np.concatenate([first, means], axis=1)
+        found[:, own] = _of_outputs(coalitions.values, whole)
         if coalitions.halves:
-            one, two = (np.einsum("fc,rco->orf", half, whole) for half in coalitions.halves)
+            one, two = (_of_outputs(half, whole) for half in coalitions.halves)
             errors.append(float(np.mean(((one - two) / 2) ** 2)) * len(own))
-        told(own[-1] / rows)
-    return Explained(found, base, math.sqrt(sum(errors) / rows) if errors else 0.0)
+        told((own[-1] + 1) / rows)
+    if coalitions.is_exact:
+        return Explained(found, base, 0.0)
+    return Explained(found, base, math.sqrt(sum(errors) / rows) if errors else math.nan)
+
+
+def _of_outputs(matrix: Floats, outputs: Floats) -> Floats:
+    """Values, shape ``(outputs, rows, features)``, of outputs, ``(rows, coalitions, outputs)``."""
+    return np.tensordot(outputs, matrix, axes=(1, 1)).transpose(1, 0, 2)
 
 
 def _mass(features: int, size: int) -> float:

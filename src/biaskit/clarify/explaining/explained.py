@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from biaskit.clarify.asked.configuration import Configuration
 from biaskit.clarify.explaining import baselines
 from biaskit.clarify.explaining.kernel_shap import Local, global_values, local_values
@@ -14,11 +16,17 @@ from biaskit.clarify.predictors.predictor import Predictor
 from biaskit.clarify.tables.datasets import Dataset
 from biaskit.clarify.tables.frames import frame_of
 from biaskit.errors import DataError, RolesError, did_you_mean
+from biaskit.explanations.attributions import TOTAL
+from biaskit.intervals import means
+from biaskit.intervals.moments import of_groups
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Explanations", "explanations_of"]
+
+# Level of the intervals of gaps.
+_LEVEL = 0.95
 
 
 class Explanations(NamedTuple):
@@ -158,7 +166,10 @@ def _out(
 
 
 def _by_facet(local: Local, features: Sequence[str], dataset: Dataset, bias: Bias) -> pd.DataFrame:
-    """Mean values of each group of a facet and of all other rows, and the gap between them."""
+    """Mean values of each group of a facet and of all other rows, and the gap between them.
+
+    The last feature is the total: the mean score beyond that of the baseline.
+    """
     import pandas as pd
 
     from biaskit.clarify.measured.groups import rows_of_groups
@@ -168,11 +179,17 @@ def _by_facet(local: Local, features: Sequence[str], dataset: Dataset, bias: Bia
         if not inside.any() or inside.all():
             continue
         for label, values in zip(local.labels, local.values, strict=True):
-            d, a = values[inside].mean(axis=0), values[~inside].mean(axis=0)
-            for i, name in enumerate(features):
-                made.append((facet, shown, label, name, d[i], a[i], a[i] - d[i]))
-    columns = ["facet", "group", "label", "feature", "mean_group", "mean_all_others", "gap"]
-    return pd.DataFrame(made, columns=columns)
+            whole = np.concatenate([values.T, values.sum(axis=1)[np.newaxis]])
+            both = of_groups(whole, inside.astype(np.intp), 2)
+            a, d = both.at(0), both.at(1)
+            unknown = np.full(a.mean.shape, np.nan)
+            found = means.difference(a, d, unknown, unknown, _LEVEL)
+            parts = (d.mean, a.mean, a.mean - d.mean, found.low, found.high)
+            for name, *numbers in zip((*features, TOTAL), *parts, strict=True):
+                made.append((facet, shown, label, name, int(d.n), int(a.n), *numbers))
+    titles = ["facet", "group", "label", "feature", "rows_group", "rows_all_others"]
+    titles += ["mean_group", "mean_all_others", "gap", "low", "high"]
+    return pd.DataFrame(made, columns=titles)
 
 
 def _csv(frame: pd.DataFrame) -> str:

@@ -15,19 +15,24 @@ from numpy.typing import NDArray
 
 from biaskit.clarify.asked.configuration import Shap
 from biaskit.clarify.explaining.coalitions import all_coalitions, drawn_coalitions, shapley
+from biaskit.clarify.explaining.logistic import logistic_values, work_of
 from biaskit.clarify.explaining.mixtures import Mixtures
 from biaskit.clarify.predictors.models import InProcess
 from biaskit.clarify.predictors.predictor import Predictor
-from biaskit.errors import BiaskitError, DataError
+from biaskit.errors import BiaskitError, DataError, RolesError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Local", "global_values", "local_values"]
+__all__ = ["Local", "global_values", "local_values", "names_of"]
 
 # Mixtures of rows of a model in this process that are worth an exact value.
 _MOST_MIXTURES = 20_000_000
 _MOST_FEATURES = 16
+# Products of complex numbers that exact values of a logistic model are worth: half a minute.
+_MOST_WORK = 2e9
+# Rounding of a model's own scores, against which exact values are checked.
+_SAME = 1e-4
 # Probabilities are kept this far from 0 and 1 before their log-odds are taken.
 _LEAST = 1e-9
 
@@ -46,7 +51,8 @@ class Local(NamedTuple):
     method
         How the values were found, in words.
     error
-        Root mean square of their errors; 0 where they are exact.
+        Root mean square of their errors; 0 where they are exact, NaN where too few coalitions were
+        drawn to tell.
     """
 
     labels: list[str]
@@ -86,9 +92,10 @@ def local_values(
         The model cannot be asked, or returns no finite scores.
     """
     if isinstance(predictor, InProcess) and not sampled:
-        found = _by_the_model(predictor, rows, baseline, use_logit=shap.use_logit)
-        if found is not None:
-            return found
+        for exact in (_by_the_formula, _by_the_model):
+            found = exact(predictor, rows, baseline, use_logit=shap.use_logit)
+            if found is not None:
+                return found
     features = rows.shape[1]
     is_here = isinstance(predictor, InProcess)
     most = shap.num_samples or 2 * features + 2_048
@@ -99,12 +106,10 @@ def local_values(
     coalitions = (
         all_coalitions(features) if is_exact else drawn_coalitions(features, most, shap.seed or 0)
     )
-    mixed = Mixtures(rows, baseline)
+    mixed = Mixtures(rows, baseline).scores(predictor)
 
-    def score(
-        own: NDArray[np.intp], other: NDArray[np.intp], members: NDArray[np.bool_]
-    ) -> NDArray[np.float64]:
-        outputs = predictor.scores(mixed.frame(own, other, members))
+    def score(own: NDArray[np.intp], members: NDArray[np.bool_]) -> NDArray[np.float64]:
+        outputs = mixed(own, members)
         return _log_odds(outputs) if shap.use_logit else outputs
 
     made = shapley(score, len(rows), len(baseline), coalitions, told)
@@ -114,7 +119,7 @@ def local_values(
         if is_exact
         else f"KernelSHAP with {number:,} coalitions of {features} features"
     )
-    return Local(predictor.names, made.values, made.base, how, made.error)
+    return Local(names_of(predictor, len(made.values)), made.values, made.base, how, made.error)
 
 
 def global_values(
@@ -139,6 +144,30 @@ def global_values(
     return made
 
 
+def _by_the_formula(
+    predictor: InProcess, rows: pd.DataFrame, baseline: pd.DataFrame, *, use_logit: bool
+) -> Local | None:
+    """Values of the probability of a logistic model, by its formula; None for any other."""
+    formula = predictor.model.formula
+    if use_logit or formula is None or formula.unit != "log-odds" or len(formula.weights) != 1:
+        return None
+    floats, scores = predictor.on_floats(Mixtures(rows, baseline).together())
+    if not np.all(np.isfinite(floats)):
+        return None
+    own, other = floats[: len(rows)], floats[len(rows) :]
+    weights = formula.weights[0]
+    parts = (own[:, np.newaxis] - other) * weights
+    start = other @ weights + formula.at_zero[0]
+    if work_of(parts, start) > _MOST_WORK:
+        return None
+    made = logistic_values(parts, start)[np.newaxis]
+    method = "exact, by the formula of the logistic model"
+    base = scores(other).mean(axis=0)
+    if not _add_up(made, base, scores(own), base):
+        return None
+    return Local(names_of(predictor, len(made)), made, base, method, 0.0)
+
+
 def _by_the_model(
     predictor: InProcess, rows: pd.DataFrame, baseline: pd.DataFrame, *, use_logit: bool
 ) -> Local | None:
@@ -147,14 +176,14 @@ def _by_the_model(
     from biaskit.explanations.methods.choice import explained
     from biaskit.explanations.request import Request
 
-    scale = "raw" if use_logit else "probability"
+    floats, scores = predictor.on_floats(Mixtures(rows, baseline).together())
     request = Request(
         predictor.model,
         rows,
         Roles(),
         background=baseline,
         features=[str(name) for name in rows.columns],
-        scale=scale,
+        scale="raw" if use_logit else predictor.scale_of(rows),
     )
     try:
         _, about, batches = explained(request)
@@ -164,12 +193,49 @@ def _by_the_model(
     except BiaskitError:
         return None
     values = np.concatenate(found, axis=2).transpose(0, 2, 1)
-    expected = np.array(about.base)
-    predictor.scores(rows.iloc[:1])  # which names the outputs
-    names = predictor.names
-    if len(names) != len(values):
+    base = np.array(about.base)
+    own, other = scores(floats[: len(rows)]), scores(floats[len(rows) :])
+    mean = (_log_odds(other) if use_logit else other).mean(axis=0)
+    if not _add_up(values, base, own, mean, use_logit=use_logit):
         return None
-    return Local(names, values, expected, about.method, 0.0)
+    return Local(names_of(predictor, len(values)), values, base, about.method, 0.0)
+
+
+def _add_up(
+    values: NDArray[np.float64],
+    base: NDArray[np.float64],
+    scores: NDArray[np.float64],
+    mean: NDArray[np.float64],
+    *,
+    use_logit: bool = False,
+) -> bool:
+    """Whether values and a base make the scores that the model itself gives, and their mean."""
+    if base.shape != mean.shape or len(values) != len(base):
+        return False
+    whole = values.sum(axis=2).T + base
+    if use_logit:
+        whole = np.exp(-np.logaddexp(0, -whole))
+    # Libraries sum float32.
+    near = _SAME * (1 + np.abs(scores).max(initial=0.0))
+    is_same = np.all(np.abs(whole - scores) <= near)
+    return bool(is_same and np.all(np.abs(base - mean) <= near + _SAME * np.abs(mean)))
+
+
+def names_of(predictor: Predictor, outputs: int) -> list[str]:
+    """Names of a model's outputs.
+
+    Raises
+    ------
+    RolesError
+        The configuration names more or fewer than there are.
+    """
+    names = predictor.names
+    if len(names) != outputs:
+        raise RolesError(
+            f"predictor.label_headers names {len(names)} outputs ({', '.join(names)}), but the "
+            f"model has {outputs}"
+        )
+    return names
 
 
 def _log_odds(scores: NDArray[np.float64]) -> NDArray[np.float64]:

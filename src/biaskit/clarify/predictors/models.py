@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from biaskit.clarify.predictors.responses import Answer
 from biaskit.counts.roles import Roles
-from biaskit.errors import DataError, RolesError
+from biaskit.errors import BiaskitError, DataError, RolesError, first_line
 from biaskit.explanations.dependence import outputs_of_task
 from biaskit.explanations.methods.choice import task_of
 from biaskit.explanations.models.model import Model
@@ -74,9 +74,25 @@ class InProcess:
         if self._outputs is None:
             self._outputs = self._opened(rows)
         table, outputs = self._outputs
-        found = outputs.of(table.rows(batch))
+        found = _asked(outputs, table.rows(batch))
         self._width = found.shape[1]
         return found
+
+    def on_floats(
+        self, rows: pd.DataFrame
+    ) -> tuple[NDArray[np.float64], Callable[[NDArray[np.float64]], NDArray[np.float64]]]:
+        """Rows as floats, and the scores of any rows that are mixed of their values.
+
+        Many mixtures are made of few rows, whose types and texts are looked at once here.
+        """
+        table, outputs = self._opened(rows)
+        floats = table.rows(_whole(rows))
+        self._width = _asked(outputs, floats[:1]).shape[1]
+        return floats, lambda mixed: _asked(outputs, mixed)
+
+    def scale_of(self, rows: pd.DataFrame) -> str:
+        """Scale of the scores of some rows: ``probability``, or ``raw``."""
+        return self._opened(rows)[1].scale
 
     def labels(self, rows: pd.DataFrame) -> list[Any]:
         """Predicted label of each row."""
@@ -99,6 +115,16 @@ class InProcess:
             except RolesError as error:
                 reason = reason or error
         raise DataError(f"the model cannot be asked: {reason}") from reason
+
+
+def _asked(outputs: Outputs, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Outputs of a model, whose own errors are those of the data."""
+    try:
+        return outputs.of(rows)
+    except BaseException as error:
+        if isinstance(error, BiaskitError) or not isinstance(error, Exception):
+            raise
+        raise DataError(f"the model fails: {type(error).__name__}: {first_line(error)}") from error
 
 
 def _whole(rows: pd.DataFrame) -> Batch:

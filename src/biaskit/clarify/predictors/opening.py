@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,13 @@ from biaskit.clarify.asked.configuration import Predictor as Asked
 from biaskit.clarify.predictors.archives import archived, is_archive
 from biaskit.clarify.predictors.endpoint import Endpoint, Limits
 from biaskit.clarify.predictors.predictor import Predictor
-from biaskit.clarify.predictors.responses import reader_of
-from biaskit.clarify.predictors.templates import bodies_of
+from biaskit.clarify.predictors.responses import Answer, reader_of
+from biaskit.clarify.predictors.templates import Bodies, bodies_of
 from biaskit.errors import RolesError
 from biaskit.sources.counting import Progress
 from biaskit.store.addresses import is_address
 
-__all__ = ["predictor_of"]
+__all__ = ["endpoint_of", "predictor_of", "refuse_nowhere"]
 
 _MOST_ATTRIBUTES = 1_024
 _MOST_SECONDS = 86_400
@@ -75,21 +75,55 @@ def predictor_of(
         return InProcess(
             model, asked.label_headers, job.probability_threshold, trust_model=trust_model
         )
-    if not (math.isfinite(seconds) and 0 < seconds <= _MOST_SECONDS):
-        raise RolesError(
-            f"--endpoint-timeout must lie between 0 and {_MOST_SECONDS:,} seconds, not {seconds:g}"
-        )
+    refuse_nowhere(asked, endpoint)
+    bodies = bodies_of(job, asked, features)
+    return endpoint_of(
+        job, asked, endpoint, bodies, reader_of(asked, bodies.accept), seconds, progress
+    )
+
+
+def refuse_nowhere(asked: Asked, endpoint: str | None) -> None:
+    """Refuse a job whose model is neither here nor at an address."""
     if endpoint is None:
         name = asked.endpoint_name or asked.model_name or "the job's model"
         raise RolesError(
             f"where is {name!r}? Give --endpoint with the address of a server that speaks "
             "/invocations, or --model with a model file or module:function"
         )
-    bodies = bodies_of(job, asked, features)
+
+
+def endpoint_of(
+    job: Configuration,
+    asked: Asked,
+    endpoint: str | None,
+    bodies: Bodies,
+    read: Callable[[bytes, int], Answer],
+    seconds: float = 60.0,
+    progress: Progress | None = None,
+) -> Endpoint:
+    """Server of a job, with the headers and the names that its configuration asks for.
+
+    Parameters
+    ----------
+    job, asked, endpoint, seconds, progress
+        As of `predictor_of`; `asked` is the configuration's predictor.
+    bodies, read
+        How rows become requests, and how answers are read.
+
+    Raises
+    ------
+    RolesError
+        There is no address, or it, the time or a header is invalid.
+    """
+    refuse_nowhere(asked, endpoint)
+    if not (math.isfinite(seconds) and 0 < seconds <= _MOST_SECONDS):
+        raise RolesError(
+            f"--endpoint-timeout must lie between 0 and {_MOST_SECONDS:,} seconds, not {seconds:g}"
+        )
     return Endpoint(
-        endpoint,
+        str(endpoint),
         bodies,
-        reader_of(asked, bodies.accept),
+        read,
         _names(asked),
         job.probability_threshold,
         _headers(asked.custom_attributes, asked.target_model),

@@ -20,7 +20,7 @@ from biaskit.errors import RolesError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Bodies", "bodies_of"]
+__all__ = ["Bodies", "bodies_of", "filled"]
 
 # Longer templates, and those with more placeholders, are crafted rather than meant.
 _MOST_LETTERS = 65_536
@@ -88,7 +88,7 @@ def _document(
 
     def joined(texts: Sequence[str]) -> str:
         inside = {"$records": f"[{','.join(texts)}]", "$record": texts[0] if texts else ""}
-        return _filled(template, {**constant, **inside})
+        return filled(template, {**constant, **inside})
 
     return Bodies("application/json", accept, parts, joined, is_single)
 
@@ -109,7 +109,7 @@ def _refuse_without(template: str, places: Sequence[str], key: str) -> None:
         raise RolesError(f"predictor.{key} must contain {wanted}; it is {template[:80]!r}")
 
 
-def _filled(template: str, texts: dict[str, str]) -> str:
+def filled(template: str, texts: dict[str, str]) -> str:
     """Template with a text for each placeholder."""
     longest = sorted(texts, key=len, reverse=True)
     return re.sub("|".join(map(re.escape, longest)), lambda found: texts[found[0]], template)

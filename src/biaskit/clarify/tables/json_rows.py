@@ -17,7 +17,7 @@ from biaskit.clarify.tables.records import Record, Records, lines_of, parsed, te
 from biaskit.errors import DataError, RolesError, in_short
 from biaskit.store.addresses import said
 
-__all__ = ["json_read"]
+__all__ = ["document_of", "json_read"]
 
 # Bytes of a JSON document: it is parsed whole, into some ten times its size.
 _MOST_BYTES = 2 << 30
@@ -108,12 +108,7 @@ class JsonRows(Records):
 
     def _of_document(self, file: str) -> Iterator[Record]:
         path, paths = Path(file), self._paths
-        if path.stat().st_size > _MOST_BYTES:
-            raise DataError(
-                f"{said(path)} has more than {_MOST_BYTES >> 30} GB, too much for one JSON "
-                "document; write JSON Lines"
-            )
-        value = parsed(text_of(path.read_bytes(), path.name), path.name)
+        value = document_of(file)
         found = paths.features(value, path.name)
         if not isinstance(found, list):
             raise DataError(
@@ -145,6 +140,27 @@ class JsonRows(Records):
                 f"those before it have {width}"
             )
         return Record(values, where)
+
+
+def document_of(file: str) -> Any:
+    """Value of a file that is one JSON document.
+
+    Raises
+    ------
+    DataError
+        It cannot be read, is too large, or is not JSON.
+    """
+    path = Path(file)
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise DataError(
+                f"{said(path)} has more than {_MOST_BYTES >> 30} GB, too much for one JSON "
+                "document; write JSON Lines"
+            )
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"cannot read {said(path)}: {error.strerror}") from error
+    return parsed(text_of(content, path.name), path.name)
 
 
 def _features(found: Any, path: Expression, where: str) -> list[Any]:

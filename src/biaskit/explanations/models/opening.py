@@ -23,7 +23,7 @@ from biaskit.explanations.models.estimators import of_anything
 from biaskit.explanations.models.model import Model
 from biaskit.store.addresses import is_address, said
 
-__all__ = ["opened"]
+__all__ = ["function_named", "opened"]
 
 _FOLDER = "biaskit.explanations.models"
 _MOST_BYTES = 4 << 30
@@ -80,7 +80,7 @@ def _named(model: str | os.PathLike[str], trust: bool) -> Any:
         )
     if format_ is None:
         if _FUNCTION.fullmatch(text) and not path.exists():
-            return _function(text)
+            return function_named(text)
         raise RolesError(
             f"which kind of model is {text!r}? Names end in {', '.join(FORMATS)}, "
             "or are module:function"
@@ -100,7 +100,16 @@ def _named(model: str | os.PathLike[str], trust: bool) -> Any:
         raise type(error)(f"{text!r}: {error}") from error
 
 
-def _function(text: str) -> Any:
+def function_named(text: str) -> Any:
+    """Object that ``module:function`` names, of a module here or on Python's path.
+
+    Raises
+    ------
+    RolesError
+        There is no such module, or it has no such name.
+    """
+    if not _FUNCTION.fullmatch(text):
+        raise RolesError(f"which function is {text!r}? Name it as module:function")
     module, _, name = text.partition(":")
     folder = os.fspath(Path.cwd())
     if folder not in sys.path:
