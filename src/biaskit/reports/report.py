@@ -16,7 +16,7 @@ from biaskit.counts.counts import Counts
 from biaskit.counts.levels import show
 from biaskit.counts.roles import RoleArguments, Roles, roles_of, takes_roles
 from biaskit.errors import DataError, refuse_level, refuse_missing, refuse_seed
-from biaskit.metrics import FROM_ROWS, METRICS, Metric, needs_rows
+from biaskit.metrics import EVERY, Metric, needs_rows
 from biaskit.reports.notes import notes_of
 from biaskit.reports.numbers import Asked, Compared, Numbers, compared, not_given, numbers_of
 from biaskit.sources.counting import counted
@@ -231,7 +231,7 @@ def measured(
         raise DataError("there are no rows, so there is nothing to report; is the table empty?")
     roles, asked = counts.roles, Asked(confidence, seed, tests)
     if metrics is None:
-        known = (*METRICS.values(), *FROM_ROWS.values())
+        known = EVERY.values()
         metrics = [one for one in known if not not_given(one, roles)]
     made: list[Measured] = []
     for facet in roles.facet:

@@ -34,6 +34,8 @@ def within_groups(contents: Contents, facet: Facet) -> Iterator[Safe]:
     yield el("h3", f"Does the gap stay where {group} is the same?")
     for metric in within:
         sides, predicts = of.sides(metric), "predicted" in metric.needs
+        assert isinstance(sides.a, Tally)
+        assert isinstance(sides.d, Tally)
         a, d = sides.a.at(place), sides.d.at(place)
         in_a, in_d = a.by_group, d.by_group
         levels = [show(level) for level in of.table.levels.group]
