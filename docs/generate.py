@@ -12,16 +12,18 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 import biaskit
 from biaskit.cli import main as run
 from biaskit.counts.roles import Roles
 from biaskit.gate.findings import CODES, Code
-from biaskit.metrics import FROM_ROWS, METRICS, Metric, needs_rows
+from biaskit.metrics import EVERY, Metric, needs_rows
 from biaskit.reports.report import report_rows
 from biaskit.reports.sentences import row_sentences
 from biaskit.sources.counting import counted
 
-ALL = (*METRICS.values(), *FROM_ROWS.values())
+ALL = tuple(EVERY.values())
 DOCS = Path(__file__).parent
 PACKAGE = Path(biaskit.__file__).parent
 BEGIN, END = "<!-- folders: made by docs/generate.py -->", "<!-- end of folders -->"
@@ -46,6 +48,7 @@ _AGAINST = {
     ">": "A value **above** {parity:g} is against facet d.",
     "<": "A value **below** {parity:g} is against facet d.",
     "!=": "It is a distance: it says how far apart the facets are, not which of them is worse off.",
+    "either": "Either sign may be against facet d: that depends on what a high score means.",
 }
 _SWAP = {
     "negates": "Changing a for d changes its sign.",
@@ -186,7 +189,8 @@ def overview() -> str:
             *rows,
             "",
             "`biaskit metrics` prints this table; `biaskit.METRICS` is it as data, but for FT,",
-            "which is made of rows and not of counts.",
+            "which is made of rows and not of counts, and the metrics that need a `score`, which",
+            "are made of its distribution ([how sure they are](../score-intervals.md)).",
             "",
         ]
     )
@@ -227,6 +231,8 @@ def named(metric: Metric) -> str:
 
 def example(metric: Metric) -> list[str]:
     """Lines of an example on a table that has what the metric needs."""
+    if metric.is_of_scores:
+        return example_of_scores(metric)
     table, roles, told = BERKELEY
     if {"label", "predicted"} <= {*metric.needs}:
         table, roles, told = COMPAS
@@ -250,15 +256,51 @@ def example(metric: Metric) -> list[str]:
         f"{value!r}",
         "```",
         "",
-        f"In words: {sentence(metric, table, roles)}",
+        f"In words: {sentence(metric, getattr(biaskit.datasets, table)(), roles)}",
         *(["", strata()] if {"group", "features"} & {*metric.needs} else []),
         *(["", *LIKENESS] if "features" in metric.needs else []),
     ]
 
 
-def sentence(metric: Metric, table: str, roles: dict[str, Any]) -> str:
+def example_of_scores(metric: Metric) -> list[str]:
+    """Lines of an example on a small table of scores."""
+    roles = {"facet": "sex", "facet_values": "F", "score": "score"}
+    if "label" in metric.needs:
+        roles |= {"label": "repaid", "positive": "yes"}
+    table = pd.DataFrame(SCORES)
+    report = biaskit.report(table, **roles, metrics=[metric])
+    value = round(float(report["estimate"].iloc[0]), 4)
+    columns = (name for name in SCORES if name in roles.values())
+    return [
+        "Sixteen borrowers (made up), with women as facet d.",
+        "",
+        "```pycon",
+        ">>> import biaskit",
+        ">>> borrowers = {",
+        *(line for name in columns for line in in_lines(name, SCORES[name])),
+        "... }",
+        ">>> report = biaskit.report(",
+        "...     borrowers,",
+        *(f"...     {name}={value!r}," for name, value in roles.items()),
+        f"...     metrics={metric.symbol!r},",
+        "... )",
+        '>>> report["estimate"].round(4).item()',
+        f"{value!r}",
+        "```",
+        "",
+        f"In words: {sentence(metric, table, roles)}",
+    ]
+
+
+def in_lines(name: str, values: list[Any]) -> list[str]:
+    """Lines of an entry of a dictionary, with eight values a line."""
+    parts = [", ".join(map(repr, values[i : i + 8])) for i in range(0, len(values), 8)]
+    return [f"...     {name!r}: [", *(f"...         {part}," for part in parts), "...     ],"]
+
+
+def sentence(metric: Metric, data: Any, roles: dict[str, Any]) -> str:
     """What the one row of a report says, in words."""
-    given, data = Roles(**roles), getattr(biaskit.datasets, table)()
+    given = Roles(**roles)
     counts, sample = counted(data, given, keep_rows=needs_rows(given, [metric]))
     rows = report_rows(counts, [metric], sample=sample)
     return row_sentences(rows, counts)[0]
@@ -279,6 +321,17 @@ def strata() -> str:
     return f"By department: {'; '.join(each)}."
 
 
+SCORES = {
+    "sex": ["F", "M"] * 8,
+    "repaid": [
+        *("no", "no", "yes", "no", "no", "yes", "yes", "yes"),
+        *("no", "yes", "no", "no", "yes", "yes", "yes", "yes"),
+    ],
+    "score": [
+        *(0.15, 0.12, 0.13, 0.38, 0.31, 0.35, 0.36, 0.72),
+        *(0.55, 0.51, 0.58, 0.59, 0.74, 0.78, 0.52, 0.95),
+    ],
+}
 LIKENESS = (
     "In A and B most men were admitted, elsewhere most were rejected: F+ is 19 + 8 = 27 women, F-",
     "is 202 + 131 + 94 + 24 = 451, of 1,835. (With one feature of six values the men of a",
@@ -345,7 +398,8 @@ COMPAS = (
 def interval(metric: Metric) -> str:
     """Range of a metric in brackets."""
     low, high = metric.bounds
-    return f"[{low:.4g}, {'∞)' if high == float('inf') else f'{high:.4g}]'}"
+    least = "(-∞" if low == float("-inf") else f"[{low:.4g}"
+    return f"{least}, {'∞)' if high == float('inf') else f'{high:.4g}]'}"
 
 
 def cell(text: str) -> str:

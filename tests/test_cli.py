@@ -25,7 +25,7 @@ import biaskit
 from biaskit.cli import _parser, main
 from biaskit.counts.roles import Roles
 from biaskit.gate.config import DataSet
-from biaskit.metrics import FROM_ROWS
+from biaskit.metrics import EVERY
 from biaskit.sources.files.dialect import OPTIONS, Dialect
 from biaskit.sources.parquet.source import ParquetFiles
 
@@ -358,12 +358,12 @@ def test_count_explains_what_has_no_encoded_form(data: Path, capsys: Any) -> Non
 def test_metrics_is_made_of_the_declarations(capsys: Any) -> None:
     code, out, _ = run(capsys, "metrics")
     assert code == 0
-    for metric in (*biaskit.METRICS.values(), *FROM_ROWS.values()):
+    for metric in EVERY.values():
         assert metric.symbol in out
         assert metric.formula in out
     _, out, _ = run(capsys, "metrics", "--format", "json")
     listed = [row["metric"] for row in json.loads(out)["metrics"]]
-    assert listed == [*biaskit.METRICS, *FROM_ROWS]
+    assert listed == [*EVERY]
 
 
 def test_demo_tells_the_story(data: Path, capsys: Any) -> None:

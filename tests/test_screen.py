@@ -23,7 +23,7 @@ import pytest
 import biaskit
 from biaskit.cli import main
 from biaskit.errors import RolesError
-from biaskit.metrics import FROM_ROWS, METRICS, named
+from biaskit.metrics import EVERY, METRICS, named
 
 ROLES = ["--label", "decision", "--positive", "admitted"]
 BY_GENDER = ["berkeley.parquet", *ROLES, "--facet", "gender", "--group", "department"]
@@ -401,7 +401,7 @@ def test_metrics_have_full_names(name: str, symbol: str) -> None:
 
 
 def test_every_metric_is_found_by_each_of_its_names() -> None:
-    for one in (*METRICS.values(), *FROM_ROWS.values()):
+    for one in EVERY.values():
         for name in (one.symbol, one.symbol.lower(), one.title.split(",")[0], *one.aliases):
             assert named(name) is one
 

@@ -20,7 +20,7 @@ from biaskit import METRICS
 from biaskit.cli import main
 from biaskit.counts.roles import Roles
 from biaskit.errors import BiaskitError
-from biaskit.metrics import FROM_ROWS, metric
+from biaskit.metrics import EVERY, metric
 from biaskit.reports.report import Row
 from biaskit.reports.sentences import row_sentences
 from biaskit.reports.summary import FEW_ROWS, Summary, summarised
@@ -78,7 +78,7 @@ def reports(draw: st.DrawFn) -> list[Row]:
         sizes = {name: draw(size) for name in ("n_a", "n_d", "n_missing")}
         made.append(
             row(
-                draw(st.sampled_from([*METRICS, *FROM_ROWS, "MINE"])),
+                draw(st.sampled_from([*EVERY, "MINE"])),
                 facet=draw(st.sampled_from(["sex", "race"])),
                 value=draw(st.sampled_from(["F", "M", *HOSTILE[:6]])),
                 confidence=draw(st.sampled_from([0.95, 0.9, math.nan])),
@@ -297,9 +297,9 @@ def test_columns_that_hold_something_else_are_refused() -> None:
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-@pytest.mark.parametrize("symbol", [*METRICS, *FROM_ROWS])
+@pytest.mark.parametrize("symbol", EVERY)
 def test_sentences_stay_sentences_whatever_the_names(symbol: str, name: str) -> None:
-    one = {**METRICS, **FROM_ROWS}[symbol]
+    one = EVERY[symbol]
     plain = name.encode("utf-8", "backslashreplace").decode()
     made = [
         row(symbol, facet=name or "f", value=name, estimate=0.25, low=0.1, high=0.4),

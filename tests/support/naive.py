@@ -7,6 +7,7 @@ the library's code. What is undefined is None.
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 from fractions import Fraction
@@ -296,4 +297,158 @@ METRICS = {
     "CH": ch,
     "MHOR": mhor,
     "MHRD": mhrd,
+}
+
+
+#: A row of scores: the side, whether the label is positive, and the score.
+Scored = tuple[str, bool, float]
+
+
+def scores(rows: list[Scored], name: str, label: bool | None = None) -> list[float]:
+    return [s for n, y, s in rows if n == name and label in (None, y)]
+
+
+def average(values: list[float]) -> float | None:
+    return math.fsum(values) / len(values) if values else None
+
+
+def outranks(higher: list[float], lower: list[float]) -> float | None:
+    """Chance that one of the first is above one of the second, ties for a half."""
+    if not higher or not lower:
+        return None
+    wins = sum((x > y) + (x == y) / 2 for x in higher for y in lower)
+    return wins / (len(higher) * len(lower))
+
+
+def aucd(rows: list[Scored]) -> float | None:
+    return gap(*(outranks(scores(rows, n, True), scores(rows, n, False)) for n in "ad"))
+
+
+def xaucd(rows: list[Scored]) -> float | None:
+    return gap(
+        outranks(scores(rows, "a", True), scores(rows, "d", False)),
+        outranks(scores(rows, "d", True), scores(rows, "a", False)),
+    )
+
+
+def roc(positives: list[float], negatives: list[float]) -> list[tuple[Fraction, Fraction]]:
+    """Corners of an ROC curve, from (0, 0) to (1, 1)."""
+    thresholds = sorted({*positives, *negatives}, reverse=True)
+    made = [(Fraction(0), Fraction(0))]
+    for t in thresholds:
+        fp, tp = (sum(x >= t for x in part) for part in (negatives, positives))
+        made.append((Fraction(fp, len(negatives)), Fraction(tp, len(positives))))
+    return made
+
+
+def height(curve: list[tuple[Fraction, Fraction]], x: Fraction) -> Fraction:
+    """Height of a curve inside of a piece that does not rise straight up."""
+    for (x0, y0), (x1, y1) in itertools.pairwise(curve):
+        if x0 < x1 and x0 <= x <= x1:
+            return y0 + (y1 - y0) * (x - x0) / (x1 - x0)
+    raise AssertionError(x)
+
+
+def abroca(rows: list[Scored]) -> float | None:
+    curves = []
+    for name in "ad":
+        positives, negatives = scores(rows, name, True), scores(rows, name, False)
+        if not positives or not negatives:
+            return None
+        curves.append(roc(positives, negatives))
+    places = sorted({x for curve in curves for x, _ in curve})
+    area = Fraction(0)
+    for left, right in itertools.pairwise(places):
+        # Both are straight here: two places inside say where they are at the ends.
+        third = (right - left) / 3
+        one, two = (
+            height(curves[0], x) - height(curves[1], x) for x in (left + third, right - third)
+        )
+        first, last = 2 * one - two, 2 * two - one
+        if first * last >= 0:
+            area += abs(first + last) / 2 * (right - left)
+        else:
+            area += (first**2 + last**2) / (2 * (abs(first) + abs(last))) * (right - left)
+    return float(area)
+
+
+def kss(rows: list[Scored]) -> float | None:
+    a, d = scores(rows, "a"), scores(rows, "d")
+    if not a or not d:
+        return None
+    return max(
+        abs(sum(x <= t for x in a) / len(a) - sum(x <= t for x in d) / len(d)) for t in a + d
+    )
+
+
+def w1(rows: list[Scored]) -> float | None:
+    a, d = scores(rows, "a"), scores(rows, "d")
+    if not a or not d:
+        return None
+    places, total = sorted({*a, *d}), 0.0
+    for left, right in itertools.pairwise(places):
+        shares = [sum(x <= left for x in side) / len(side) for side in (a, d)]
+        total += abs(shares[0] - shares[1]) * (right - left)
+    return total
+
+
+def mean_gap(label: bool | None) -> Any:
+    return lambda rows: gap(*(average(scores(rows, n, label)) for n in "ad"))
+
+
+def smd(rows: list[Scored]) -> float | None:
+    difference = mean_gap(None)(rows)
+    spread = statistics.pstdev(s for _, _, s in rows) if difference is not None else 0.0
+    return None if difference is None or spread < 1e-6 else -difference / spread
+
+
+def quantile(share: float) -> Any:
+    def found(values: list[float]) -> float | None:
+        rank = math.ceil(Fraction(str(share)) * len(values))
+        return sorted(values)[max(rank, 1) - 1] if values else None
+
+    return lambda rows: gap(*(found(scores(rows, n)) for n in "ad"))
+
+
+def cald(rows: list[Scored]) -> float | None:
+    return gap(*(average([y - s for n, y, s in rows if n == name]) for name in "ad"))
+
+
+def brd(rows: list[Scored]) -> float | None:
+    return gap(*(average([(y - s) ** 2 for n, y, s in rows if n == name]) for name in "da"))
+
+
+def squared_calibration_error(rows: list[Scored]) -> float | None:
+    parts: dict[int, list[Scored]] = {}
+    for row in rows:
+        parts.setdefault(max(math.ceil(Fraction(str(row[2])) * 10), 1), []).append(row)
+    used = [part for part in parts.values() if len(part) > 1]
+    total, n = 0.0, sum(map(len, used))
+    for part in used:
+        q = sum(y for _, y, _ in part) / len(part)
+        expected = math.fsum(s for _, _, s in part) / len(part)
+        total += len(part) * ((q - expected) ** 2 - q * (1 - q) / (len(part) - 1))
+    return total / n if n else None
+
+
+def ce2(rows: list[Scored]) -> float | None:
+    return gap(*(squared_calibration_error([r for r in rows if r[0] == n]) for n in "da"))
+
+
+FROM_SCORES = {
+    "AUCD": aucd,
+    "xAUCD": xaucd,
+    "ABROCA": abroca,
+    "KSS": kss,
+    "W1": w1,
+    "MSD": mean_gap(None),
+    "SMD": smd,
+    "BPC": mean_gap(True),
+    "BNC": mean_gap(False),
+    "QG10": quantile(0.1),
+    "QG50": quantile(0.5),
+    "QG90": quantile(0.9),
+    "CALD": cald,
+    "BRD": brd,
+    "CE2": ce2,
 }

@@ -49,7 +49,7 @@ from biaskit.counts.roles import Roles
 from biaskit.counts.spellings import spelled_alike
 from biaskit.errors import RolesError, refuse_level
 from biaskit.intervals.figures import LEAST_P
-from biaskit.metrics import FROM_ROWS, METRICS, Metric, chosen, named
+from biaskit.metrics import EVERY, Metric, chosen, named
 from biaskit.reports.report import (
     Row,
     columns_of,
@@ -258,7 +258,7 @@ def _metrics(args: argparse.Namespace) -> None:
             f"{one.parity:g}",
             one.against_d,
         )
-        for one in asked or (*METRICS.values(), *FROM_ROWS.values())
+        for one in asked or EVERY.values()
     ]
     if asked and args.format == "table":
         width = (width_of_terminal() if args.output is None else None) or _LINE

@@ -217,6 +217,11 @@ class ScoreTally:
     s2_negative: NDArray[np.float64]
 
     @property
+    def by_label(self) -> NDArray[np.int64]:
+        """Rows with a positive label and with any other, on the last axis."""
+        return np.stack([self.positive.sum(axis=-1), self.negative.sum(axis=-1)], axis=-1)
+
+    @property
     def every(self) -> NDArray[np.int64]:
         """Rows in each bin, whatever their label."""
         return self.positive + self.negative

@@ -17,7 +17,15 @@ from biaskit.intervals.proportions import Array, Sought
 from biaskit.metrics import forms
 from biaskit.metrics.forms import Share
 
-__all__ = ["LEAST_PART", "Null", "gamma_tail", "normal_quantile", "normal_tail", "of_distance"]
+__all__ = [
+    "LEAST_PART",
+    "Null",
+    "gamma_quantile",
+    "gamma_tail",
+    "normal_quantile",
+    "normal_tail",
+    "of_distance",
+]
 
 #: Where its test rejects parity, a distance is at least this fraction of the estimate.
 LEAST_PART = 1e-3
@@ -218,7 +226,7 @@ class _OfManyLabels(Evidence):
         level = np.clip(2 * tail, 1e-300, 1 - 1e-12)
         z = np.array([normal_quantile(1 - one) if one > 1e-16 else 38.0 for one in level])
         statistic, mean, variance = self._pearson
-        pearson = _gamma_quantile(z, mean, variance)
+        pearson = gamma_quantile(z, mean, variance)
         pool = divide(self.a + self.d, n_a + n_d)
         return Null(pool, (1 / n_a + 1 / n_d)[:, 0], pearson, z), statistic > pearson
 
@@ -371,7 +379,7 @@ def normal_quantile(chance: float) -> float:
     return NormalDist().inv_cdf(chance)
 
 
-def _gamma_quantile(z: Array, mean: Array, variance: Array) -> Array:
+def gamma_quantile(z: Array, mean: Array, variance: Array) -> Array:
     """Number that a Gamma variable exceeds as often as a standard normal one exceeds z."""
     spread = variance / (9 * mean * mean)
     return np.asarray(mean * np.maximum(1 - spread + z * np.sqrt(spread), 0) ** 3)

@@ -28,7 +28,7 @@ from biaskit.counts.tables import Tally, divide
 from biaskit.intervals.distances import LEAST_PART, gamma_tail, normal_quantile, normal_tail
 from biaskit.metrics import Metric
 
-__all__ = ["MOST_DRAWN", "Drawn", "draws_for", "interval"]
+__all__ = ["MOST_DRAWN", "Drawn", "draws_for", "exceedance", "interval"]
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -186,7 +186,7 @@ def _of_distance(
     """
     alpha = 1 - drawn.confidence
     null = metric(*drawn.apart_from_facet)[np.newaxis]
-    p = _exceedance(estimate, null, squared=squared)
+    p = exceedance(estimate, null, squared=squared)
     length: Callable[[Array], Array] = np.sqrt if squared else np.asarray
     value: Callable[[Array], Array] = np.square if squared else np.asarray
     centre = length(metric(*drawn.smoothed))
@@ -201,7 +201,7 @@ def _of_distance(
     return np.where(p < alpha, value(least), 0.0), high, p
 
 
-def _exceedance(estimate: Array, null: Array, *, squared: bool) -> Array:
+def exceedance(estimate: Array, null: Array, *, squared: bool) -> Array:
     """Share of the null draws beyond the estimate, ties for a half (H. O. Lancaster, 1961).
 
     A share too small for the draws to show is taken from the tail of a Gamma distribution with the

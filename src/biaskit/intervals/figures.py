@@ -20,6 +20,9 @@ from biaskit.intervals.evidence import (
 )
 from biaskit.intervals.odds import OfCommonOdds, OfOdds
 from biaskit.intervals.proportions import Array, solve
+from biaskit.intervals.ranks import OfExchanged, OfRanks
+from biaskit.intervals.scored import OfMeans, OfMiscalibration, OfQuantiles
+from biaskit.intervals.steps import of_steps
 from biaskit.metrics import forms
 from biaskit.metrics.forms import Share
 
@@ -102,6 +105,12 @@ _EVIDENCE: dict[type, Callable[[Any, Array], Evidence]] = {
     forms.Curves: OfCurves,
     forms.Largest: OfLargest,
     forms.Apart: of_distance,
+    forms.Ranks: OfRanks,
+    forms.Means: OfMeans,
+    forms.Steps: of_steps,
+    forms.Quantiles: OfQuantiles,
+    forms.Miscalibration: OfMiscalibration,
+    forms.Exchanged: OfExchanged,
 }
 
 

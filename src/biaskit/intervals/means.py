@@ -19,7 +19,7 @@ from biaskit.counts.tables import divide
 from biaskit.intervals import proportions
 from biaskit.intervals.moments import Moments
 
-__all__ = ["Interval", "difference"]
+__all__ = ["Interval", "difference", "of_any_values"]
 
 # Rows that a side borrows with the other side's spread and skewness, where that is skewed, as a
 # fraction of the square root of its own rows: 1/3 of a row at 30 rows, 1 at 256. With more borrowed
@@ -80,8 +80,8 @@ def difference(
     >>> found.low.round(3).tolist(), found.high.round(3).tolist()
     ([-0.131], [0.356])
     """
+    found = of_any_values(a, d, confidence)
     with np.errstate(over="ignore", invalid="ignore"):
-        found = _of_any_values(a, d, confidence)
         is_two = _are_two(a, least, most) & _are_two(d, least, most)
     if not (a.n and d.n and np.any(is_two)):
         return found
@@ -104,17 +104,26 @@ def _are_two(
     return np.asarray(is_inside & (between <= _ROUNDING + _SHARE * side.n))
 
 
-def _of_any_values(a: Moments, d: Moments, confidence: float) -> Interval:
-    """Interval for any values, never narrower than Welch's (Biometrika 34, 1947)."""
+def of_any_values(a: Moments, d: Moments, confidence: Any) -> Interval:
+    """Interval for any values, never narrower than Welch's (Biometrika 34, 1947).
+
+    The rows of a side, and the level, may differ between the means. NaN where a side has fewer than
+    two rows.
+    """
+    with np.errstate(all="ignore"):
+        found = _of_any_values(a, d, confidence)
+    unknown = np.minimum(a.n, d.n) < 2
+    low, high = (np.where(unknown, np.nan, end) for end in (found.low, found.high))
+    return found._replace(low=low, high=high, few=np.where(unknown, np.inf, found.few))
+
+
+def _of_any_values(a: Moments, d: Moments, confidence: Any) -> Interval:
     from scipy.special import stdtrit
 
-    if min(a.n, d.n) < 2:
-        low, high, few = (np.full(a.mean.shape, end) for end in (np.nan, np.nan, np.inf))
-        return Interval(low, high, few, np.zeros(a.mean.shape, dtype=bool))
     errors = [divide(side.second, (side.n - 1.0) * side.n) for side in (a, d)]
     variance = errors[0] + errors[1]
     part_a, part_d = (divide(error, variance) for error in errors)
-    freedom = 1 / (part_a**2 / (a.n - 1) + part_d**2 / (d.n - 1))
+    freedom = 1 / (part_a**2 / (a.n - 1.0) + part_d**2 / (d.n - 1.0))
     t = np.where(variance > 0, stdtrit(freedom, (1 + confidence) / 2), 0.0)
     below_a, above_a = _reach(a, d, t)
     below_d, above_d = _reach(d, a, t)

@@ -10,9 +10,10 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from biaskit.errors import RolesError, in_short, nearest
-from biaskit.metrics import impact
+from biaskit.metrics import calibration, gaps, impact, scores
 from biaskit.metrics import posttraining as post
 from biaskit.metrics import pretraining as pre
+from biaskit.metrics.gaps import quantile_gap
 from biaskit.metrics.metric import Metric, metric
 from biaskit.metrics.pretraining import lp_norm
 
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from biaskit.counts.roles import Roles
 
 __all__ = [
+    "EVERY",
     "FROM_ROWS",
+    "FROM_SCORES",
     "LEADING",
     "METRICS",
     "USUAL",
@@ -31,25 +34,32 @@ __all__ = [
     "named",
     "needs_rows",
     "no_metric",
+    "quantile_gap",
 ]
 
 _DECLARED = [
     one
-    for module in (pre, post, impact)
+    for module in (pre, post, impact, scores, gaps, calibration)
     for one in vars(module).values()
     if isinstance(one, Metric)
 ]
 
 #: Every metric by its symbol, in the order in which they are declared and a report has them.
-METRICS: Mapping[str, Metric] = {one.symbol: one for one in _DECLARED if not one.is_of_rows}
+METRICS: Mapping[str, Metric] = {
+    one.symbol: one for one in _DECLARED if not (one.is_of_rows or one.is_of_scores)
+}
 
 #: Metrics that need rows: a report has them only where it reads the rows.
 FROM_ROWS: Mapping[str, Metric] = {one.symbol: one for one in _DECLARED if one.is_of_rows}
 
-#: Metrics that a report has where none are named, by their symbols: of counts, and of rows.
-USUAL: Mapping[str, Metric] = {
-    one.symbol: one for one in (*METRICS.values(), *FROM_ROWS.values()) if not one.only_named
-}
+#: Metrics that need the distributions of scores: a report has them only where a score is given.
+FROM_SCORES: Mapping[str, Metric] = {one.symbol: one for one in _DECLARED if one.is_of_scores}
+
+#: All of these, in the order in which a report has them.
+EVERY: Mapping[str, Metric] = {**METRICS, **FROM_ROWS, **FROM_SCORES}
+
+#: Metrics that a report has where none are named.
+USUAL: Mapping[str, Metric] = {symbol: one for symbol, one in EVERY.items() if not one.only_named}
 
 #: Metrics that speak for a report, by their symbols: the first of them that it has.
 LEADING = ("DPPL", "DPL", "CI")
@@ -102,7 +112,7 @@ def named(name: str | Metric) -> Metric:
         return name
     known = {
         _plain(its): one
-        for one in (*METRICS.values(), *FROM_ROWS.values())
+        for one in EVERY.values()
         for its in (one.function.__name__, one.title.split(",")[0], *one.aliases, one.symbol)
     }
     if (plain := _plain(str(name))) in known:
@@ -112,7 +122,7 @@ def named(name: str | Metric) -> Metric:
 
 def no_metric(name: object, also: Iterable[str] = ()) -> RolesError:
     """Error for a name that no metric has, nor any of the others that may be given there."""
-    known = (*METRICS.values(), *FROM_ROWS.values())
+    known = EVERY.values()
     symbols = {symbol: symbol for symbol in (*also, *(one.symbol for one in known))}
     titles = {_plain(one.title.split(",")[0]): one.symbol for one in known}
     plain = _plain(str(name))

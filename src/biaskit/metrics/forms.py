@@ -19,13 +19,20 @@ __all__ = [
     "Curve",
     "Curves",
     "Difference",
+    "Exchanged",
     "Form",
     "Largest",
+    "Means",
+    "Miscalibration",
     "Odds",
     "One",
+    "Quantiles",
     "Quotient",
+    "Ranks",
     "Share",
+    "Steps",
     "Strata",
+    "Values",
 ]
 
 Array: TypeAlias = NDArray[np.float64]
@@ -121,6 +128,100 @@ class Apart(NamedTuple):
     chance: Callable[[Any], Array] | None = None
 
 
+class Ranks(NamedTuple):
+    """Difference of two chances that a positive has a higher score than a negative.
+
+    Each is the rows of the positives and those of the negatives, by bin on the last axis; no row is
+    in two of the four.
+    """
+
+    plus: tuple[Any, Any]
+    minus: tuple[Any, Any]
+
+
+class Values(NamedTuple):
+    """Values of the rows of a side by bin, the last axis.
+
+    `within` is the sum of the squares of the deviations from the mean of the bin.
+    """
+
+    rows: Any
+    mean: Any
+    within: Any
+
+
+class Means(NamedTuple):
+    """Difference of two means, or a number that small changes of both move as they move that.
+
+    `shares` are proportions that the means move with, one for one at most.
+    """
+
+    plus: Values
+    minus: Values
+    shares: tuple[Share, Share] | None = None
+
+
+class Steps(NamedTuple):
+    """Distance between two distributions of scores: rows by bin, and the places of the bins.
+
+    It is the largest gap between both sums of shares, or the area between them, where there are
+    places.
+    """
+
+    a: Any
+    d: Any
+    places: Any = None
+
+
+class Quantiles(NamedTuple):
+    """Difference of two quantiles: the values on each side, the share of rows up to them.
+
+    Bin k has the values from ``edges[k]`` to ``edges[k + 1]``; the first and the last have those
+    beyond what a value should be.
+    """
+
+    plus: Values
+    minus: Values
+    share: float
+    edges: Any
+
+
+class Miscalibration(NamedTuple):
+    """Difference of two sums of squared gaps, less what chance adds to each.
+
+    Each is, by part on the last axis, the rows, the mean of what was observed less what was
+    expected, and the variance of a row.
+    """
+
+    plus: tuple[Any, Any, Any]
+    minus: tuple[Any, Any, Any]
+
+
+class Exchanged(NamedTuple):
+    """A distance that has a test alone: what it is where rows of one label change sides by chance.
+
+    Rows by bin of the positives and the negatives of side a, and of side d.
+    """
+
+    a: tuple[Any, Any]
+    d: tuple[Any, Any]
+    value: Callable[[tuple[Any, Any], tuple[Any, Any]], Array]
+
+
 Form: TypeAlias = (
-    One | Difference | Strata | Quotient | Odds | CommonOdds | Curves | Largest | Apart
+    One
+    | Difference
+    | Strata
+    | Quotient
+    | Odds
+    | CommonOdds
+    | Curves
+    | Largest
+    | Apart
+    | Ranks
+    | Means
+    | Steps
+    | Quantiles
+    | Miscalibration
+    | Exchanged
 )

@@ -9,11 +9,12 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
+from biaskit.counts.scores import ScoreTally
 from biaskit.counts.tables import Tally
 from biaskit.errors import RolesError, did_you_mean
 from biaskit.metrics.forms import Array, Difference, Form, One, Quotient, Share
 
-__all__ = ["NEEDS", "Array", "Metric", "metric"]
+__all__ = ["NEEDS", "AnyTally", "Array", "Metric", "metric"]
 
 #: What a metric may need: columns, and the positive outcome.
 NEEDS = ("label", "predicted", "group", "positive", "features", "score")
@@ -25,7 +26,9 @@ _COMPARED = {
 }
 
 
-Against: TypeAlias = Literal[">", "<", "!=", ""]
+#: Tally that a metric is computed from: of scores, where it needs them.
+AnyTally: TypeAlias = Tally | ScoreTally
+Against: TypeAlias = Literal[">", "<", "!=", "either", ""]
 Swap: TypeAlias = Literal["negates", "inverts", "keeps", "changes"]
 Kind: TypeAlias = Literal[
     "difference", "ratio", "length", "squared length", "inequality", "rate", "point"
@@ -52,7 +55,8 @@ class Metric:
         The value that means no difference; NaN where there is none.
     against_d
         ``">"`` or ``"<"``: on which side of parity facet d is worse off; ``"!="`` for a distance,
-        which has no direction and is least at parity; nothing for a rate.
+        which has no direction and is least at parity; ``"either"`` for a difference that may be
+        against either side (a high score need not be good); nothing for a rate.
     swap
         What swapping a and d does to the value: ``"negates"``, ``"inverts"``, ``"keeps"`` or
         ``"changes"`` it.
@@ -107,7 +111,7 @@ class Metric:
 
     symbol: str
     formula: str
-    function: Callable[[Tally, Tally], Any]
+    function: Callable[[Any, Any], Any]
     needs: tuple[str, ...]
     bounds: tuple[float, float]
     reading: str
@@ -118,15 +122,15 @@ class Metric:
     endless: str = ""
     largest_of: tuple[str, ...] = ()
     kind: Kind | None = None
-    rate: Callable[[Tally], tuple[Any, Any]] | None = None
+    rate: Callable[[Any], tuple[Any, Any]] | None = None
     compares: Compares | None = None
-    form: Callable[[Tally, Tally], Form] | None = None
+    form: Callable[[Any, Any], Form] | None = None
     undefined: str = "0/0"
     aliases: tuple[str, ...] = ()
     without_groups: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     only_named: bool = False
-    remark: Callable[[Tally, Tally], list[str]] | None = None
+    remark: Callable[[Any, Any], list[str]] | None = None
 
     def __post_init__(self) -> None:
         if self.kind is None:
@@ -177,11 +181,11 @@ class Metric:
                 f"compares is {self.compares!r}"
             )
 
-    def __call__(self, a: Tally, d: Tally) -> Array:
+    def __call__(self, a: AnyTally, d: AnyTally) -> Array:
         """Value of the metric, with the leading axes of `a` and `d`."""
         return np.asarray(self.function(a, d), dtype=np.float64)
 
-    def form_of(self, a: Tally, d: Tally) -> Form | None:
+    def form_of(self, a: AnyTally, d: AnyTally) -> Form | None:
         """Proportions that the value is computed from; None where none are declared."""
         if self.rate is not None:
             return self.compared(Share(*self.rate(a)), Share(*self.rate(d)))
@@ -217,14 +221,20 @@ class Metric:
         return "features" in self.needs
 
     @property
+    def is_of_scores(self) -> bool:
+        """Whether it is computed from the distributions of scores, `ScoreTally`."""
+        return "score" in self.needs
+
+    @property
     def is_drawn(self) -> bool:
         """Whether its interval comes from random draws, since it declares no proportions."""
-        return self.kind != "point" and self.form is None and self.rate is None
+        has_none = self.form is None and self.rate is None
+        return has_none and self.kind != "point" and not self.is_of_scores
 
     @property
     def stage(self) -> str:
-        """``"post-training"`` for a metric of predictions, else ``"pre-training"``."""
-        return "post-training" if "predicted" in self.needs else "pre-training"
+        """``"post-training"`` for a metric of predictions or scores, else ``"pre-training"``."""
+        return "post-training" if {"predicted", "score"} & {*self.needs} else "pre-training"
 
 
 def metric(symbol: str, formula: str, **facts: Any) -> Callable[[Callable[..., Any]], Metric]:

@@ -1,4 +1,4 @@
-"""Metrics of scores: how a model ranks, how far its scores lie apart, how well they are calibrated.
+"""Metrics of scores: how a model ranks, and how far apart its scores are distributed.
 
 Each is a function of the `ScoreTally` of sides a and d, from which it is exact, or known to a bound
 that comes with it: rows of one bin are taken as tied, and a mean is that of the scores themselves.
@@ -13,9 +13,18 @@ from numpy.typing import NDArray
 
 from biaskit.counts.scores import ScoreTally
 from biaskit.counts.tables import divide
+from biaskit.metrics.forms import Exchanged, Ranks, Steps
 from biaskit.metrics.metric import metric
 
-__all__ = ["auc", "distribution", "tied"]
+__all__ = ["BY_LABEL", "auc", "distribution", "gap", "mean", "places", "several", "tied"]
+
+#: What a metric of scores needs that compares the rows of one label.
+BY_LABEL = ("score", "label", "positive")
+
+# A number that the bins leave uncertain by more than this has a note.
+_MOST_UNSAID = 1e-3
+# Relative difference of two numbers that rounding leaves where they are the same.
+_ROUNDING = 1e-12
 
 
 def auc(positive: NDArray[Any], negative: NDArray[Any]) -> NDArray[np.float64]:
@@ -31,9 +40,12 @@ def auc(positive: NDArray[Any], negative: NDArray[Any]) -> NDArray[np.float64]:
     return divide(wins, positive.sum(axis=-1) * 1.0 * negative.sum(axis=-1))
 
 
-def tied(positive: NDArray[Any], negative: NDArray[Any]) -> NDArray[np.float64]:
-    """Share of pairs of a positive and a negative that lie in one bin: twice the bound of `auc`."""
-    pairs = (positive * 1.0 * negative).sum(axis=-1)
+def tied(positive: NDArray[Any], negative: NDArray[Any], where: Any = True) -> NDArray[np.float64]:
+    """Share of pairs of a positive and a negative that lie in one bin: twice the bound of `auc`.
+
+    `where` are the bins that count: one with a single score has true ties.
+    """
+    pairs = (positive * 1.0 * negative * where).sum(axis=-1)
     return divide(pairs, positive.sum(axis=-1) * 1.0 * negative.sum(axis=-1))
 
 
@@ -47,19 +59,56 @@ def mean(sums: NDArray[Any], rows: NDArray[Any]) -> NDArray[np.float64]:
     return divide(sums.sum(axis=-1), rows.sum(axis=-1))
 
 
-_BY_LABEL = ("score", "label", "positive")
+def gap(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Difference of two numbers; 0 where they differ by no more than the rounding of sums."""
+    found = one - other
+    is_nothing = np.abs(found) <= _ROUNDING * np.maximum(np.abs(one), np.abs(other))
+    return np.where(is_nothing, 0.0, found)
+
+
+def several(a: ScoreTally, d: ScoreTally) -> NDArray[np.bool_]:
+    """Whether a bin has several scores, as far as sums of floats can tell."""
+    n, s, s2 = a.every + d.every, a.s + d.s, a.s2 + d.s2
+    apart = s2 - divide(s * s, n)
+    return np.asarray((n > 1) & (apart > (n + 4) * np.finfo(np.float64).eps * s2))
+
+
+def _remarks(bounds: NDArray[np.float64], a: ScoreTally) -> list[str]:
+    """Note for each comparison on how far the bins leave a number uncertain."""
+    return [
+        f"scores within {a.edges.step} are taken as ties: off by {one:.2g} at most"
+        if one > _MOST_UNSAID
+        else ""
+        for one in bounds.tolist()
+    ]
+
+
+def _within_sides(a: ScoreTally, d: ScoreTally) -> list[str]:
+    apart = several(a, d)
+    bound = tied(a.positive, a.negative, apart) + tied(d.positive, d.negative, apart)
+    return _remarks(bound / 2, a)
+
+
+def _across_sides(a: ScoreTally, d: ScoreTally) -> list[str]:
+    apart = several(a, d)
+    bound = tied(a.positive, d.negative, apart) + tied(d.positive, a.negative, apart)
+    return _remarks(bound / 2, a)
 
 
 @metric(
     "AUCD",
     "AUC_a - AUC_d,  AUC = P(score of a positive > score of a negative) + half of the ties",
-    needs=_BY_LABEL,
+    needs=BY_LABEL,
     bounds=(-1, 1),
     parity=0,
     against_d=">",
     swap="negates",
     undefined="a side lacks positive labels or any others",
     reading="Above 0, the scores rank the members of facet d less well among themselves.",
+    sentence="The chance that {score} ranks a positive above a negative is {points} {lower} among "
+    "{them} than among {others}, where positive means that {positive}.",
+    form=lambda a, d: Ranks((a.positive, a.negative), (d.positive, d.negative)),
+    remark=_within_sides,
 )
 def auc_difference(a: ScoreTally, d: ScoreTally) -> NDArray[np.float64]:
     """Difference in AUC."""
@@ -69,7 +118,7 @@ def auc_difference(a: ScoreTally, d: ScoreTally) -> NDArray[np.float64]:
 @metric(
     "xAUCD",
     "xAUC(a, d) - xAUC(d, a),  xAUC(a, d) = P(score of a positive of a > that of a negative of d)",
-    needs=_BY_LABEL,
+    needs=BY_LABEL,
     bounds=(-1, 1),
     parity=0,
     against_d=">",
@@ -77,6 +126,11 @@ def auc_difference(a: ScoreTally, d: ScoreTally) -> NDArray[np.float64]:
     undefined="a side lacks positive labels or any others",
     reading="Above 0, positives of facet a rank above negatives of facet d more often than "
     "positives of d above negatives of a. The first of both is BPSN of d, the second its BNSP.",
+    sentence="By {score}, a positive of {others} ranks above a negative of {them} {points} {more} "
+    "often than a positive of {them} above a negative of {others}, where positive means that "
+    "{positive}.",
+    form=lambda a, d: Ranks((a.positive, d.negative), (d.positive, a.negative)),
+    remark=_across_sides,
 )
 def cross_auc_difference(a: ScoreTally, d: ScoreTally) -> NDArray[np.float64]:
     """Difference in cross-AUC."""
@@ -86,22 +140,30 @@ def cross_auc_difference(a: ScoreTally, d: ScoreTally) -> NDArray[np.float64]:
 @metric(
     "ABROCA",
     "integral of |TPR_a(FPR) - TPR_d(FPR)|",
-    needs=_BY_LABEL,
+    needs=BY_LABEL,
     bounds=(0, 1),
     parity=0,
     against_d="!=",
     swap="keeps",
     undefined="a side lacks positive labels or any others",
     reading="The area between both ROC curves: 0 where they are the same.",
+    sentence="The ROC curves of {score} for {them} and for {others} enclose an area of {size}.",
+    form=lambda a, d: Exchanged((a.positive, a.negative), (d.positive, d.negative), _areas),
+    remark=lambda a, d: [
+        "; ".join(filter(None, ["a test, but no interval", one])) for one in _within_sides(a, d)
+    ],
 )
 def area_between_roc_curves(a: ScoreTally, d: ScoreTally) -> NDArray[np.float64]:
     """Absolute area between the ROC curves."""
-    return np.array(
-        [
-            _between(*(_roc(one.positive[i], one.negative[i]) for one in (a, d)))
-            for i in range(len(a.positive))
-        ]
-    )
+    return _areas((a.positive, a.negative), (d.positive, d.negative))
+
+
+def _areas(
+    a: tuple[NDArray[Any], NDArray[Any]], d: tuple[NDArray[Any], NDArray[Any]]
+) -> NDArray[np.float64]:
+    """Areas between ROC curves, from rows by bin of positives and negatives on either side."""
+    every = zip(zip(*a, strict=True), zip(*d, strict=True), strict=True)
+    return np.array([_between(*(_roc(*side) for side in both)) for both in every])
 
 
 def _roc(
@@ -155,6 +217,17 @@ def _at(
     return np.where(span > 0, y[i] + share * (y[j] - y[i]), y[i] if after else y[j])
 
 
+def _of_gap(a: ScoreTally, d: ScoreTally) -> list[str]:
+    """Note on how much wider the largest gap could be inside a bin."""
+    up, down = distribution(a.every), distribution(d.every)
+    before = [
+        np.concatenate([np.zeros_like(one[..., :1]), one[..., :-1]], -1) for one in (up, down)
+    ]
+    inside = np.maximum(up - before[1], down - before[0])
+    widest = np.where(several(a, d), inside, 0.0).max(axis=-1)
+    return _remarks(widest - np.abs(up - down).max(axis=-1), a)
+
+
 @metric(
     "KSS",
     "max |F_a - F_d|,  F the distribution of the scores",
@@ -164,6 +237,10 @@ def _at(
     against_d="!=",
     swap="keeps",
     reading="The largest difference between the shares of both sides up to any score.",
+    sentence="The share that has at most some value of {score} differs by {size} between {them} "
+    "and {others} where it differs most.",
+    form=lambda a, d: Steps(a.every, d.every),
+    remark=_of_gap,
 )
 def kolmogorov_smirnov_of_scores(a: ScoreTally, d: ScoreTally) -> NDArray[np.float64]:
     """Kolmogorov-Smirnov distance of the scores."""
@@ -180,129 +257,20 @@ def kolmogorov_smirnov_of_scores(a: ScoreTally, d: ScoreTally) -> NDArray[np.flo
     swap="keeps",
     reading="How far scores of one side would have to move, on average, to be distributed as the "
     "other's.",
+    sentence="For {score} to be distributed among {them} as among {others}, its values would have "
+    "to move by {size} on average.",
+    form=lambda a, d: Steps(a.every, d.every, places(a, d)),
 )
 def wasserstein_distance_of_scores(a: ScoreTally, d: ScoreTally) -> NDArray[np.float64]:
     """Wasserstein distance of the scores."""
     apart = np.abs(distribution(a.every) - distribution(d.every))[..., :-1]
-    places = _places(a, d)
-    return np.asarray((apart * np.diff(places, axis=-1)).sum(axis=-1))
+    return np.asarray((apart * np.diff(places(a, d), axis=-1)).sum(axis=-1))
 
 
-def _places(a: ScoreTally, d: ScoreTally) -> NDArray[np.float64]:
+def places(a: ScoreTally, d: ScoreTally) -> NDArray[np.float64]:
     """Mean score of both sides in each bin; an empty one has the next place below it."""
     n, s = a.every + d.every, a.s + d.s
     found = np.where(n > 0, divide(s, n), -np.inf)
     found = np.maximum.accumulate(found, axis=-1)
     first = np.min(np.where(np.isfinite(found), found, np.inf), axis=-1, keepdims=True)
     return np.where(np.isfinite(found), found, first)
-
-
-@metric(
-    "MSD",
-    "mean_a - mean_d of the scores",
-    needs=("score",),
-    bounds=(-np.inf, np.inf),
-    parity=0,
-    against_d="!=",
-    kind="point",
-    swap="negates",
-    reading="Above 0, facet d has lower scores on average; whether that is against it depends on "
-    "what a high score means.",
-)
-def mean_score_difference(a: ScoreTally, d: ScoreTally) -> NDArray[np.float64]:
-    """Difference in mean scores."""
-    return mean(a.s, a.every) - mean(d.s, d.every)
-
-
-@metric(
-    "SMD",
-    "(mean_d - mean_a) / standard deviation of all scores",
-    needs=("score",),
-    bounds=(-np.inf, np.inf),
-    parity=0,
-    against_d="!=",
-    kind="point",
-    swap="negates",
-    undefined="all scores are alike",
-    reading="The difference of the mean scores, d minus a, in units of the spread of all scores.",
-)
-def standardized_mean_difference(a: ScoreTally, d: ScoreTally) -> NDArray[np.float64]:
-    """Standardized mean difference of the scores."""
-    n = a.every.sum(axis=-1) + d.every.sum(axis=-1)
-    middle = divide(a.s.sum(axis=-1) + d.s.sum(axis=-1), n)
-    variance = divide(a.s2.sum(axis=-1) + d.s2.sum(axis=-1), n) - middle**2
-    spread = np.sqrt(np.where(variance > 1e-14 * (1 + middle**2), variance, 0.0))
-    return divide(mean(d.s, d.every) - mean(a.s, a.every), spread)
-
-
-@metric(
-    "BPC",
-    "mean_a - mean_d of the scores of positive labels",
-    needs=_BY_LABEL,
-    bounds=(-np.inf, np.inf),
-    parity=0,
-    against_d=">",
-    swap="negates",
-    undefined="a side lacks positive labels",
-    reading="Above 0, positives of facet d have lower scores on average.",
-)
-def balance_for_the_positive_class(a: ScoreTally, d: ScoreTally) -> NDArray[np.float64]:
-    """Balance for the positive class."""
-    return mean(a.s_positive, a.positive) - mean(d.s_positive, d.positive)
-
-
-@metric(
-    "BNC",
-    "mean_a - mean_d of the scores of labels that are not positive",
-    needs=_BY_LABEL,
-    bounds=(-np.inf, np.inf),
-    parity=0,
-    against_d=">",
-    swap="negates",
-    undefined="a side has positive labels only",
-    reading="Above 0, negatives of facet d have lower scores on average.",
-)
-def balance_for_the_negative_class(a: ScoreTally, d: ScoreTally) -> NDArray[np.float64]:
-    """Balance for the negative class."""
-    return mean(a.s_negative, a.negative) - mean(d.s_negative, d.negative)
-
-
-def _observed_less_expected(side: ScoreTally) -> NDArray[np.float64]:
-    return divide(side.positive.sum(axis=-1) - side.s.sum(axis=-1), side.every.sum(axis=-1))
-
-
-@metric(
-    "CALD",
-    "c_a - c_d,  c = share of positive labels - mean score",
-    needs=_BY_LABEL,
-    bounds=(-2, 2),
-    parity=0,
-    against_d="!=",
-    kind="point",
-    swap="negates",
-    reading="Above 0, the scores of facet a are too low by more than those of facet d, or too high "
-    "by less.",
-)
-def calibration_in_the_large_difference(a: ScoreTally, d: ScoreTally) -> NDArray[np.float64]:
-    """Difference in calibration in the large."""
-    return _observed_less_expected(a) - _observed_less_expected(d)
-
-
-def _brier(side: ScoreTally) -> NDArray[np.float64]:
-    squares = side.s2.sum(axis=-1) - 2 * side.s_positive.sum(axis=-1) + side.positive.sum(axis=-1)
-    return divide(squares, side.every.sum(axis=-1))
-
-
-@metric(
-    "BRD",
-    "B_d - B_a,  B = mean of (label - score)^2",
-    needs=_BY_LABEL,
-    bounds=(-1, 1),
-    parity=0,
-    against_d=">",
-    swap="negates",
-    reading="Above 0, the scores of facet d are farther from its labels.",
-)
-def brier_score_difference(a: ScoreTally, d: ScoreTally) -> NDArray[np.float64]:
-    """Difference in Brier scores."""
-    return _brier(d) - _brier(a)

@@ -11,7 +11,7 @@ from typing import Any, Final
 from biaskit.counts.levels import level, show
 from biaskit.counts.roles import ROLES, Roles
 from biaskit.formats import printable
-from biaskit.metrics import FROM_ROWS, METRICS, Metric
+from biaskit.metrics import EVERY, Metric
 from biaskit.sources.files.dialect import OPTIONS, Dialect, flags_of
 
 __all__ = ["IN_MEMORY", "call_of", "command_of", "file_names", "given_beside_roles"]
@@ -53,7 +53,7 @@ def given_beside_roles(
     if name is not None:
         given["name"] = name
     if metrics is not None:
-        known = all({**METRICS, **FROM_ROWS}.get(one.symbol) is one for one in metrics)
+        known = all(EVERY.get(one.symbol) is one for one in metrics)
         given["metrics"] = [one.symbol for one in metrics] if known else IN_MEMORY
     if limits is not None:
         given["limits"] = {

@@ -9,6 +9,7 @@ from biaskit.counts.levels import show
 from biaskit.counts.references import Reference
 from biaskit.metrics import Metric
 from biaskit.reports.numbers import Asked, Compared, Numbers, not_given
+from biaskit.reports.scored import note_on_scores
 from biaskit.reports.sides import Sides
 from biaskit.reports.within import DISAPPEARS, REVERSES, Gap, change_within
 
@@ -38,6 +39,9 @@ def notes_of(
         )
         return [note] * len(own.n_a)
     notes = _of_counts(metric, own, of, asked)
+    if metric.is_of_scores and of.scores is not None:
+        odd = note_on_scores(of.scores)
+        return [_joined(note, odd, against) for note in notes]
     without = next((one for one in found if one.symbol == metric.without_groups), None)
     if without is not None:
         gaps = zip(_gaps(own), _gaps(found[without]), strict=True)

@@ -22,6 +22,7 @@ from biaskit.counts.facets import Facet
 from biaskit.counts.levels import Level
 from biaskit.counts.references import Outcomes
 from biaskit.counts.roles import Roles
+from biaskit.counts.scores import ScoreTable
 from biaskit.counts.sharing.rounding import Rounding
 from biaskit.counts.tables import Table, Tally, divide
 from biaskit.intervals.boxes import in_box
@@ -30,6 +31,7 @@ from biaskit.intervals.evidence import Evidence
 from biaskit.intervals.figures import Figures, evidence_of, figures_of, inside, share_of
 from biaskit.metrics import Metric
 from biaskit.metrics.forms import Share
+from biaskit.reports.scored import refuse_another_range, split
 from biaskit.reports.sides import Box, Sides, with_more
 
 if TYPE_CHECKING:
@@ -74,9 +76,13 @@ class Compared(NamedTuple):
     protected: Rounding | None = None
     #: Whether rows of a missing facet may be on either side.
     bounds: bool = False
+    #: Distribution of the scores, where there are scores.
+    scores: ScoreTable | None = None
 
     def sides(self, metric: Metric) -> Sides:
         """Both sides of every comparison, over the rows that count in a metric."""
+        if metric.is_of_scores and self.scores is not None:
+            return self._sides_of_scores(self.scores)
         known = known_axes(metric, self.roles)
         if known not in self.made:
             on_a, on_d = self.comparisons.on_a, self.comparisons.on_d
@@ -90,6 +96,14 @@ class Compared(NamedTuple):
                 n_unknown=n_unknown,
             )
         return self.made[known]
+
+    def _sides_of_scores(self, scores: ScoreTable) -> Sides:
+        if ("score",) not in self.made:
+            a, d, n_other = split(scores, self.comparisons, self.positive, self.roles)
+            n_a, n_d = (side.every.sum(axis=-1) for side in (a, d))
+            n_unknown = int(self.table.of_missing.rows_of(()).sum()) if self.bounds else 0
+            self.made["score",] = Sides(a, d, n_a, n_d, n_other, n_unknown=n_unknown)
+        return self.made["score",]
 
     def _counting(self, known: tuple[str, ...]) -> dict[str, Any]:
         return {
@@ -144,8 +158,13 @@ def compared(
     ------
     RolesError
         There is nothing to compare, or a metric needs to know which outcomes are positive.
+    DataError
+        All scores lie beyond one end of their range.
     """
     table, roles = counts.tables[facet], counts.roles
+    scores = counts.scores.get(facet)
+    if scores is not None and any(one.is_of_scores for one in metrics):
+        refuse_another_range(scores, roles)
     positive = positive_labels(table.levels, roles)
     predicting = any("predicted" in one.needs for one in metrics)
     by_outcome = (roles.reference or {}).get(facet) == "highest"
@@ -162,6 +181,7 @@ def compared(
         ends=counts.ends(facet),
         protected=counts.protected,
         bounds=bounds,
+        scores=scores,
     )
 
 
@@ -206,7 +226,7 @@ def numbers_of(
 
 def not_given(metric: Metric, roles: Roles) -> list[str]:
     """Columns that a metric needs and the roles lack."""
-    parts = ("label", "predicted", "group", "features")
+    parts = ("score", "label", "predicted", "group", "features")
     return [part for part in parts if part in metric.needs and getattr(roles, part) is None]
 
 
@@ -305,6 +325,8 @@ def _estimated(metric: Metric, sides: Sides) -> _Estimated:
     """A metric with its evidence at any level, if it declares its proportions."""
     a, d, squares = sides.a, sides.d, sides.squares
     made = _Estimated(sides, metric(a, d))
+    if metric.is_of_scores and sides.n_unknown:  # what their scores would do is not known
+        return made._replace(range=np.full((2, len(made.estimate)), np.nan))
     if metric.rate is not None:
         shares = share_of(metric.rate(a)), share_of(metric.rate(d))
         if squares is not None:
@@ -355,6 +377,8 @@ def _from_draws(
         sides = known[metrics[0]].sides
         drawn = np.full((len(metrics), 3, len(sides.n_a)), np.nan)
         for at in range(len(sides.n_a)):
+            assert isinstance(sides.a, Tally)
+            assert isinstance(sides.d, Tally)
             draws = Drawn(sides.a.at(at), sides.d.at(at), seed, confidence)
             for one, ends in zip(metrics, drawn, strict=True):
                 ends[:, at] = interval(one, float(known[one].estimate[at]), draws)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from biaskit.counts.tables import Tally
-from biaskit.metrics import FROM_ROWS, METRICS, Metric
+from biaskit.metrics import EVERY, METRICS, Metric
 from biaskit.reports.report import Row
 
 __all__ = ["Same", "known_metrics", "said_before", "tables"]
@@ -33,7 +33,7 @@ class Same(NamedTuple):
 
 def known_metrics(metrics: Iterable[Metric] | None = None) -> dict[str, Metric]:
     """The library's metrics by symbol, and others."""
-    return {one.symbol: one for one in (*METRICS.values(), *FROM_ROWS.values(), *(metrics or ()))}
+    return {one.symbol: one for one in (*EVERY.values(), *(metrics or ()))}
 
 
 def said_before(rows: Sequence[Row], metrics: Iterable[Metric] | None = None) -> list[Same | None]:

@@ -14,6 +14,7 @@ from biaskit.counts.tables import Tally
 from biaskit.intervals.draws import MOST_DRAWN, draws_for
 from biaskit.metrics import Metric
 from biaskit.metrics.forms import Form
+from biaskit.metrics.metric import AnyTally
 
 __all__ = ["Box", "Sides", "with_more"]
 
@@ -25,8 +26,8 @@ class Sides:
     `n_other` are the rows of known facet values that are on neither side.
     """
 
-    a: Tally
-    d: Tally
+    a: AnyTally
+    d: AnyTally
     n_a: NDArray[np.int64]
     n_d: NDArray[np.int64]
     n_other: NDArray[np.int64]
@@ -38,12 +39,14 @@ class Sides:
     @property
     def is_weighted(self) -> bool:
         """Whether rows are weighted."""
-        return self.a.squares is not None
+        return self.squares is not None
 
     @cached_property
     def squares(self) -> tuple[Tally, Tally] | None:
         """The same tallies of squared weights, where rows are weighted."""
-        return of_squares((self.a, self.d)) if self.is_weighted else None
+        if not (isinstance(self.a, Tally) and isinstance(self.d, Tally)):
+            return None
+        return None if self.a.squares is None else of_squares((self.a, self.d))
 
     @cached_property
     def has_one_label(self) -> NDArray[np.bool_]:
@@ -53,6 +56,7 @@ class Sides:
 
     def is_too_large_to_draw(self, confidence: float) -> bool:
         """Whether one side of one comparison needs more numbers than may be drawn."""
+        assert isinstance(self.a, Tally)  # no metric of scores is drawn
         cells = math.prod(self.a.cells.shape[1:])
         return cells * draws_for(confidence, cells) > MOST_DRAWN
 

@@ -50,6 +50,7 @@ class Names(NamedTuple):
 
     label: str = "the label"
     group: str = "the group"
+    score: str = "the score"
     positive: str = "label is positive"
     negative: str = "label is not positive"
     weighted: bool = False
@@ -72,6 +73,7 @@ def names_of(roles: Roles) -> Names:
     return Names(
         label=name_in_words(roles.label) if roles.label is not None else "the label",
         group=name_in_words(roles.group) if roles.group is not None else "the group",
+        score=name_in_words(roles.score) if roles.score is not None else "the score",
         positive=f"{label} is {outcome}",
         negative=f"{label} is not {outcome}",
         weighted=roles.weight is not None,
@@ -219,6 +221,7 @@ def _in_words(
                 "others": others,
                 "label": names.label,
                 "group": names.group,
+                "score": names.score,
                 "positive": names.positive,
                 "negative": names.negative,
                 **_figures(metric, of.estimate),
@@ -265,6 +268,9 @@ def interval_in_words(metric: Metric, row: Row, above: bool | None = None) -> st
         low, high, unit = 100 * low, 100 * high, " points"
     else:
         unit = ""
+        if metric.is_of_scores and metric.kind == "difference":
+            above = row.estimate > metric.parity if above is None else above
+            low, high = (low, high) if above else (-high, -low)
     if math.isnan(low) or math.isnan(high):
         return ""
     places = max(_places(abs(high - low), 1 if unit else 2), 0)

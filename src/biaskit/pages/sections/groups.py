@@ -38,6 +38,8 @@ def within_groups(contents: Contents, facet: Facet) -> Iterator[Safe]:
     yield el("h3", f"Does the gap stay where {group} is the same?")
     for predicts, metric in within.items():
         sides = of.sides(metric)
+        assert isinstance(sides.a, Tally)
+        assert isinstance(sides.d, Tally)
         a, d = sides.a.at(place), sides.d.at(place)
         in_a, in_d = a.by_group, d.by_group
         levels = [show(level) for level in of.table.levels.group]
