@@ -41,7 +41,7 @@ _DOWNWARDS = (
         "reports",
     ),
     *("explanations", "compat.py", "sources", "intervals", "metrics", "counts", "datasets.py"),
-    *("store", "formats.py", "_kernels", "progress.py", "errors.py"),
+    *("store", "_kernels", "progress.py", "errors.py"),
 )
 
 _AGAINST = {

@@ -29,9 +29,9 @@ from biaskit.errors import DataError
 from biaskit.explanations.models.lightgbm_text import from_lightgbm
 from biaskit.explanations.models.ubjson import from_ubjson
 from biaskit.explanations.models.xgboost_json import from_xgboost
-from biaskit.formats import as_csv, as_json, as_markdown, as_table
 from biaskit.sources.files.globs import matcher
 from biaskit.sources.text import records
+from biaskit.store.formats import as_csv, as_json, as_markdown, as_table
 
 MEGABYTE = 1 << 20
 

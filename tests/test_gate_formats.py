@@ -21,12 +21,12 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from biaskit.errors import DataError
-from biaskit.formats import printable
 from biaskit.gate.config import DataSet
 from biaskit.gate.findings import CODES, Finding
 from biaskit.gate.machines import as_gate_json, as_github, as_junit, as_sarif
 from biaskit.gate.outcomes import Outcome, broken, check_data_set, write_baseline
 from biaskit.gate.people import as_text, conclusion, markdown_summary
+from biaskit.store.formats import printable
 
 SCHEMAS = Path(__file__).parent / "data"
 SARIF = jsonschema.Draft202012Validator(json.loads((SCHEMAS / "sarif.schema.json").read_text()))

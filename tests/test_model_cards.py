@@ -15,12 +15,12 @@ from markdown_it import MarkdownIt
 
 import biaskit
 from biaskit.cli import main
-from biaskit.formats import as_json
 from biaskit.gate.check import check_rows
 from biaskit.gate.limits import limits_of
 from biaskit.pages.exports.cards import evaluation_details, model_card
 from biaskit.reports.report import Row, report_rows
 from biaskit.reports.summary import Summary, summarised
+from biaskit.store.formats import as_json
 
 HOSTILE = "=1+1|<b>\x1b[31m\u202e\ud800'_x0041_ https://evil.example @me"
 RENDER = MarkdownIt("commonmark").enable("table")

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import biaskit
-from biaskit import formats
 from biaskit.cli import main
+from biaskit.store import formats
 
 #: Each is a command to somebody: GitHub (old and new), Azure, TeamCity, a terminal, a spreadsheet.
 COMMANDS = [

@@ -28,7 +28,7 @@ from biaskit.sources.record import record_in
 YES = np.array([False, True])
 #: Metrics whose extremes among all tables are known from their proportions.
 KNOWN = {
-    *("CI", "DPL", "DD", "DPPL", "DI", "SD", "RD", "DAR", "DRR", "AD", "FPRD", "FNRD", "EO"),
+    *("CI", "DPL", "DD", "DPPL", "DI", "SD", "RD", "DAR", "DRR", "AD", "FPRD", "FNRD", "EO", "OR"),
 }
 
 

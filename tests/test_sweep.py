@@ -223,7 +223,7 @@ def test_a_label_whose_positive_value_is_unknown_is_named() -> None:
 
 def test_scores_beyond_their_range_are_an_error_that_names_it() -> None:
     df = rows(200).assign(s=lambda df: 100 * df["s"] + 2)
-    with pytest.raises(DataError, match=r"above the range from 0 to 1.*score_range"):
+    with pytest.raises(DataError, match=r"above their range, 0 to 1.*score_range"):
         biaskit.sweep(df, **ROLES, score="s")
 
 

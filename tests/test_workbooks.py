@@ -21,9 +21,9 @@ from hypothesis import strategies as st
 import biaskit
 from biaskit.cli import main
 from biaskit.errors import DataError
-from biaskit.formats import printable
 from biaskit.pages.exports.workbook import Sheet, write_workbook
 from biaskit.reports.report import Row
+from biaskit.store.formats import printable
 
 COLUMNS = [name for name in Row._fields if name not in ("least", "most")]
 HOSTILE = "=1+1|<b>\x1b[31m\u202e\ud800'_x0041_ https://evil.example @me"

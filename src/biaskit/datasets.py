@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from biaskit import formats
+from biaskit.store import formats
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from biaskit import formats
 from biaskit.audits.selections import Part, selected, steps_of
 from biaskit.audits.two_rates import (
     FOUR_FIFTHS,
@@ -45,6 +44,7 @@ from biaskit.progress import Asked, told
 from biaskit.sources.counting import counted
 from biaskit.sources.dispatch import opened
 from biaskit.sources.files.dialect import dialect_of
+from biaskit.store import formats
 
 if TYPE_CHECKING:
     import pandas as pd

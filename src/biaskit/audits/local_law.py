@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from biaskit import formats
 from biaskit.audits.applicants import Applicants, applicants_of
 from biaskit.audits.categories import HISPANIC, RACES, SEXES
 from biaskit.counts.levels import Level, show
@@ -24,6 +23,7 @@ from biaskit.intervals.figures import evidence_of, figures_of
 from biaskit.metrics import METRICS
 from biaskit.progress import Asked, told
 from biaskit.sources.files.dialect import dialect_of
+from biaskit.store import formats
 
 if TYPE_CHECKING:
     import pandas as pd

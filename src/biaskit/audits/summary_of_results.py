@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from biaskit import formats
 from biaskit.audits.categories import HISPANIC
 from biaskit.audits.local_law import (
     BY_BOTH,
@@ -19,6 +18,7 @@ from biaskit.audits.local_law import (
     Part,
 )
 from biaskit.counts.levels import show
+from biaskit.store import formats
 
 __all__ = ["Block", "blocks", "figures_in_text", "markdown", "statements", "title"]
 

@@ -13,9 +13,9 @@ from biaskit.clarify.asked.configuration import Configuration
 from biaskit.clarify.opened import data_of
 from biaskit.clarify.places import Places, resolved
 from biaskit.clarify.tables.datasets import Dataset
-from biaskit.formats import json_value
 from biaskit.sources.counting import Progress
 from biaskit.store import written
+from biaskit.store.formats import json_value
 from biaskit.store.version import __version__
 
 if TYPE_CHECKING:

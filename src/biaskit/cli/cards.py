@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from biaskit.cli.output import Form
 from biaskit.cli.screen import Records
 from biaskit.counts.counts import Counts
-from biaskit.formats import as_json
 from biaskit.reports.report import Row
 from biaskit.reports.summary import Summary
+from biaskit.store.formats import as_json
 
 __all__ = ["CARDS", "Reported"]
 

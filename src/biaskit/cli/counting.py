@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 
-from biaskit import formats
 from biaskit.cli.flags import (
     Parser,
     add_csv,
@@ -25,7 +24,7 @@ from biaskit.metrics import Metric, needs_rows
 from biaskit.sources.counting import Counted, counted
 from biaskit.sources.dispatch import opened, paths_of
 from biaskit.sources.files.reading import ColumnPath, kernels_choice
-from biaskit.store import saved, written
+from biaskit.store import formats, saved, written
 
 __all__ = ["VERBS", "counts_of", "protected", "protected_counts_of"]
 

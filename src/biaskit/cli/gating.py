@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from biaskit import formats
 from biaskit.cli.flags import (
     Once,
     Parser,
@@ -61,7 +60,7 @@ from biaskit.sources.dispatch import opened
 from biaskit.sources.files.dialect import OPTIONS
 from biaskit.sources.files.finding import expanded
 from biaskit.sources.files.local import LocalBytes
-from biaskit.store import written
+from biaskit.store import formats, written
 from biaskit.store.addresses import in_one_line
 
 __all__ = ["VERBS"]

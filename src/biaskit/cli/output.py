@@ -12,14 +12,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from biaskit import formats
 from biaskit.cli.flags import Once
 from biaskit.cli.screen import Records, Shown, is_nan, screen, width_of_terminal
 from biaskit.cli.streams import say
 from biaskit.errors import DataError, RolesError
 from biaskit.progress import heard
 from biaskit.sources.files.finding import expanded
-from biaskit.store import saved, written
+from biaskit.store import formats, saved, written
 from biaskit.store.addresses import is_address
 from biaskit.store.version import __version__
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from biaskit import formats
 from biaskit.cli.cards import CARDS, Reported
 from biaskit.cli.counting import counts_of, protected_counts_of
 from biaskit.cli.flags import (
@@ -61,7 +60,7 @@ from biaskit.reports.report import (
 from biaskit.reports.sentences import row_sentences
 from biaskit.reports.summary import Summary, summarised
 from biaskit.sources.counting import count_roles
-from biaskit.store import saved, written
+from biaskit.store import formats, saved, written
 
 __all__ = ["VERBS"]
 

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from biaskit import formats
 from biaskit.cli.flags import in_flags
+from biaskit.store import formats
 
 __all__ = ["Records", "Shown", "is_nan", "is_terminal", "screen", "width_of_terminal"]
 

@@ -7,7 +7,7 @@ import sys
 from typing import TextIO
 
 from biaskit.errors import DataError
-from biaskit.formats import printable
+from biaskit.store.formats import printable
 
 __all__ = ["complain", "say"]
 

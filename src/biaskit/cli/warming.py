@@ -9,7 +9,7 @@ from pathlib import Path
 
 from biaskit.cli.flags import Once, Parser
 from biaskit.cli.streams import say
-from biaskit.formats import printable
+from biaskit.store.formats import printable
 
 __all__ = ["VERBS"]
 

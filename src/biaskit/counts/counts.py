@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
-from biaskit import formats
 from biaskit.counts import embedded
 from biaskit.counts.cells import (
     by_facet,
@@ -37,7 +36,7 @@ from biaskit.counts.tables import (
     refuse_many_rows,
 )
 from biaskit.errors import DataError, RolesError, in_short
-from biaskit.store import blocks, saved
+from biaskit.store import blocks, formats, saved
 from biaskit.store.addresses import said
 
 if TYPE_CHECKING:

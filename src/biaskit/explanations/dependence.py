@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from biaskit import formats
 from biaskit.counts.arguments import Column, CutOfD, EdgesOfD, FacetsGiven, RoleArguments
 from biaskit.counts.facets import ALL_ROWS
 from biaskit.counts.levels import level, order, show
@@ -27,6 +26,7 @@ from biaskit.explanations.samples import tickets
 from biaskit.progress import Asked, told
 from biaskit.sources.files.dialect import dialect_of
 from biaskit.sources.reservoirs import array_reservoir
+from biaskit.store import formats
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from biaskit import formats
 from biaskit.counts.arguments import (
     Column,
     CutOfD,
@@ -29,6 +28,7 @@ from biaskit.explanations.samples import Medians
 from biaskit.explanations.summing import attributions_of
 from biaskit.progress import Asked, told
 from biaskit.sources.files.dialect import dialect_of
+from biaskit.store import formats
 
 if TYPE_CHECKING:
     import pandas as pd

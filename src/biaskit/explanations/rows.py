@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from biaskit import formats
 from biaskit.counts.levels import typed
 from biaskit.errors import DataError, RolesError, did_you_mean, listed
 from biaskit.explanations.models.model import Model
@@ -22,6 +21,7 @@ from biaskit.sources.dispatch import dialect_for, source_of
 from biaskit.sources.files.dialect import Dialect
 from biaskit.sources.files.streams import reads_once
 from biaskit.sources.repeats import repeated
+from biaskit.store import formats
 
 __all__ = ["Compared", "Rows", "pieces"]
 

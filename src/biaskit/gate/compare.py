@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from biaskit import formats
 from biaskit.counts.counts import Counts, same_roles
 from biaskit.counts.facets import Facet
 from biaskit.counts.levels import show
@@ -39,6 +38,7 @@ from biaskit.reports.report import Measured, Row, measured
 from biaskit.sources.counting import count_roles
 from biaskit.sources.dispatch import opened, saved_counts
 from biaskit.sources.files.dialect import Dialect, dialect_of
+from biaskit.store import formats
 from biaskit.store.addresses import is_address, said
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
 
-from biaskit.formats import as_json, printable
 from biaskit.gate.findings import CANNOT, CODES, ERROR, Finding, Passed
 from biaskit.gate.outcomes import Outcome, worst_first
 from biaskit.gate.people import conclusion
 from biaskit.reports.report import Row
 from biaskit.store.addresses import is_address
+from biaskit.store.formats import as_json, printable
 
 __all__ = ["as_gate_json", "as_github", "as_junit", "as_sarif"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from biaskit.formats import as_markdown, markdown, printable
 from biaskit.gate.findings import CODES
 from biaskit.gate.outcomes import Outcome
+from biaskit.store.formats import as_markdown, markdown, printable
 
 __all__ = ["as_text", "conclusion", "markdown_summary"]
 

@@ -29,7 +29,13 @@ __all__ = ["InBox", "LargestInBox", "corners", "in_box", "share_ends", "value_of
 _OF_TWO: dict[type, Callable[[Share, Share], Array]] = {
     forms.Difference: lambda plus, minus: divide(*plus) - divide(*minus),
     forms.Quotient: lambda over, under: divide(divide(*over), divide(*under)),
+    forms.Odds: lambda over, under: divide(_odds(over), _odds(under)),
 }
+
+
+def _odds(share: Share) -> Array:
+    rows, of = share
+    return divide(rows, of - rows)
 
 
 def share_ends(least: Share, most: Share) -> tuple[Share, Share]:

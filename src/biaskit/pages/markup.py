@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from biaskit.formats import json_value, printable, shortened
+from biaskit.store.formats import json_value, printable, shortened
 
 __all__ = [
     "Safe",

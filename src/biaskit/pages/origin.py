@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from biaskit.counts.levels import level, show
 from biaskit.counts.roles import ROLES, Roles
-from biaskit.formats import printable
 from biaskit.metrics import EVERY, Metric
 from biaskit.sources.files.dialect import OPTIONS, Dialect, flags_of
+from biaskit.store.formats import printable
 
 __all__ = ["IN_MEMORY", "call_of", "command_of", "file_names", "given_beside_roles"]
 

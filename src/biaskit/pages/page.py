@@ -14,7 +14,6 @@ from biaskit.counts.roles import RoleArguments, Roles, roles_of, takes_roles
 from biaskit.counts.sharing.rounding import refuse_unprotected_roles
 from biaskit.errors import refuse_level, refuse_seed
 from biaskit.explanations.attributions import Attributions
-from biaskit.formats import markdown
 from biaskit.gate.check import check_rows
 from biaskit.gate.limits import limits_of
 from biaskit.metrics import Metric, needs_rows
@@ -49,6 +48,7 @@ from biaskit.sources.dispatch import opened
 from biaskit.sources.files.dialect import Dialect, dialect_of
 from biaskit.sources.sample import Sample
 from biaskit.store import written
+from biaskit.store.formats import markdown
 
 if TYPE_CHECKING:
     import pandas as pd

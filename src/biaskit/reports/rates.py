@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 import numpy as np
 
-from biaskit import formats
 from biaskit.counts.comparisons import positive_labels, positive_predictions, positive_unsaid
 from biaskit.counts.counts import Counts
 from biaskit.counts.facets import Facet
@@ -25,6 +24,7 @@ from biaskit.progress import Asked, told
 from biaskit.sources.counting import counted
 from biaskit.sources.dispatch import opened
 from biaskit.sources.files.dialect import dialect_of
+from biaskit.store import formats
 
 if TYPE_CHECKING:
     import pandas as pd

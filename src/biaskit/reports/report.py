@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 import numpy as np
 
-from biaskit import formats
 from biaskit import metrics as room
 from biaskit import progress as telling
 from biaskit.counts.comparisons import positive_labels
@@ -22,6 +21,7 @@ from biaskit.reports.numbers import Asked, Compared, Numbers, compared, not_give
 from biaskit.sources.counting import counted
 from biaskit.sources.dispatch import opened
 from biaskit.sources.files.dialect import dialect_of
+from biaskit.store import formats
 
 if TYPE_CHECKING:
     import pandas as pd

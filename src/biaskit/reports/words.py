@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from biaskit.counts.levels import level, show
 from biaskit.counts.roles import Roles
-from biaskit.formats import printable
 from biaskit.metrics import Metric
 from biaskit.metrics.metric import NEEDS
 from biaskit.reports.report import Row
+from biaskit.store.formats import printable
 
 __all__ = [
     "Names",

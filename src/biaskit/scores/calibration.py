@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from biaskit import formats
 from biaskit.counts.comparisons import positive_labels, positive_unsaid
 from biaskit.counts.counts import Counts
 from biaskit.counts.edges import Edges
@@ -24,6 +23,7 @@ from biaskit.progress import Asked as Showing
 from biaskit.scores.classes import joined
 from biaskit.scores.sweep import columns_of, scored_counts
 from biaskit.sources.files.dialect import dialect_of
+from biaskit.store import formats
 
 if TYPE_CHECKING:
     import pandas as pd

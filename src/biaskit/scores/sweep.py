@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Unpack
 
 import numpy as np
 
-from biaskit import formats
 from biaskit import metrics as room
 from biaskit.counts.counts import Counts, deciding
 from biaskit.counts.facets import Facet
@@ -30,11 +29,13 @@ from biaskit.reports.numbers import (
     not_given,
     numbers_of,
 )
+from biaskit.reports.scored import refuse_another_range
 from biaskit.scores.classes import joined
 from biaskit.scores.cuts import Cuts, Split, cuts_of, off_by, thresholds_of
 from biaskit.sources.counting import counted
 from biaskit.sources.dispatch import opened
 from biaskit.sources.files.dialect import Dialect, dialect_of
+from biaskit.store import formats
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -304,8 +305,7 @@ def _of_facet(
             f"reference='highest' of {facet.name!r} may be another value at each threshold; name "
             "the value that is the reference"
         )
-    if set(table.out_of_range()) == {table.rows - int(table.missing.sum()), 0}:
-        _refuse_out_of_range(table, roles)
+    refuse_another_range(table, roles)
     of = compared(Counts(roles, {facet: table.cut_at(0)}, table.rows), facet, metrics)
     cuts = cuts_of(table, thresholds)
     times = cuts.decisions if together else 1
@@ -341,14 +341,6 @@ _NEEDS_ROWS = (
     f"{NOT_COMPUTED}: it compares rows, which counts of scores do not keep; biaskit.report on the "
     "rows has it at one threshold, with predicted_above= and features="
 )
-
-
-def _refuse_out_of_range(table: ScoreTable, roles: Roles) -> None:
-    below, _ = table.out_of_range()
-    raise DataError(
-        f"every score of {roles.score!r} is {'below' if below else 'above'} the range from "
-        f"{table.edges.low:g} to {table.edges.high:g}; give score_range=(least, greatest)"
-    )
 
 
 def _decided(

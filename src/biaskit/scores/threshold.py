@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 import numpy as np
 
-from biaskit import formats
 from biaskit.counts.comparisons import positive_labels
 from biaskit.counts.counts import Counts
 from biaskit.counts.levels import MISSING
@@ -23,6 +22,7 @@ from biaskit.progress import Asked as Showing
 from biaskit.scores.cuts import cuts_of
 from biaskit.scores.sweep import SweepRow, columns_of, scored_counts, sweep_rows
 from biaskit.sources.files.dialect import dialect_of
+from biaskit.store import formats
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -254,11 +254,14 @@ def parquet_of(source: Any, path: str | os.PathLike[str]) -> Any:
     import pyarrow as pa
 
     try:
-        return parquet_file(
+        file = parquet_file(
             source,
             page_checksum_verification=True,
             thrift_string_size_limit=MAX_METADATA,
         )
+        # Names are decoded when they are read: those of a damaged footer may not be texts.
+        _ = file.schema_arrow.names
+        return file
     except (OSError, ValueError, pa.ArrowException) as error:
         raise DataError(
             f"{said(path)} is not a whole Parquet file: {reason_of(error, path)}; write it again"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from biaskit.formats import printable, shortened
 from biaskit.pages.charts.drawing import WIDTH
 from biaskit.pages.charts.texts import SIZE, cut, text, width_of
 from biaskit.pages.markup import Safe
+from biaskit.store.formats import printable, shortened
 
 __all__ = ["key"]
 

@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from biaskit.formats import printable, shortened
 from biaskit.pages.charts.drawing import (
     MUTED,
     WIDTH,
@@ -25,6 +24,7 @@ from biaskit.pages.charts.scales import Scale, spanning
 from biaskit.pages.charts.texts import SIZE, cut, text, width_of
 from biaskit.pages.markup import Safe, coordinate, el
 from biaskit.pages.numbers import tick, tick_percent
+from biaskit.store.formats import printable, shortened
 
 __all__ = ["Moment", "over_time"]
 

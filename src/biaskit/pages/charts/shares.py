@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from biaskit.formats import printable, shortened
 from biaskit.pages.charts.drawing import MUTED, WIDTH, Head, drawing, path, point, said
 from biaskit.pages.charts.marks import Marks
 from biaskit.pages.charts.rows import axis, more, rows
@@ -14,6 +13,7 @@ from biaskit.pages.charts.scales import Scale, spanning
 from biaskit.pages.charts.texts import cut, text, width_of
 from biaskit.pages.markup import Safe, coordinate
 from biaskit.pages.numbers import percent, tick_percent, whole
+from biaskit.store.formats import printable, shortened
 
 __all__ = ["ShareRow", "most_different", "share_panel", "shares", "shares_scale"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import unicodedata
 
-from biaskit.formats import printable, shortened
 from biaskit.pages.markup import Safe, el
+from biaskit.store.formats import printable, shortened
 
 __all__ = ["BOLD", "SIZE", "block", "cut", "text", "width_of", "wrapped"]
 

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from biaskit.counts.counts import Counts
-from biaskit.formats import as_markdown, markdown, printable
 from biaskit.gate.check import Checked
 from biaskit.gate.verdicts import FAIL, PASS, UNCERTAIN
 from biaskit.intervals.figures import LEAST_P
@@ -20,6 +19,7 @@ from biaskit.reports.repeated import known_metrics, said_before
 from biaskit.reports.report import Row, what_was_read
 from biaskit.reports.summary import Summary
 from biaskit.store.addresses import shown
+from biaskit.store.formats import as_markdown, markdown, printable
 from biaskit.store.version import __version__
 
 __all__ = ["evaluation_details", "model_card"]

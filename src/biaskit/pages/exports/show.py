@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from biaskit.errors import DataError, in_short
-from biaskit.formats import as_markdown, as_table, markdown, printable, shortened
 from biaskit.gate.compare import Drift
 from biaskit.pages.markup import Safe, el, escaped, table
 from biaskit.pages.numbers import interval, number, whole
@@ -18,6 +17,7 @@ from biaskit.reports.reading import OF_CHECKS, rows_of
 from biaskit.reports.repeated import known_metrics, tables
 from biaskit.reports.report import Row
 from biaskit.reports.surely import Judged
+from biaskit.store.formats import as_markdown, as_table, markdown, printable, shortened
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from biaskit.errors import DataError
-from biaskit.formats import printable
 from biaskit.store import written
+from biaskit.store.formats import printable
 
 __all__ = ["Sheet", "refuse_without_library", "write_workbook"]
 

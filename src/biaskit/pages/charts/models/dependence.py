@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
-from biaskit.formats import printable, shortened
 from biaskit.pages.charts.drawing import MUTED, WIDTH, Head, drawing, path, point, said, stroke
 from biaskit.pages.charts.keys import key
 from biaskit.pages.charts.marks import diamonds, dots, rings, squares, triangles
@@ -16,6 +15,7 @@ from biaskit.pages.charts.scales import Scale, spanning
 from biaskit.pages.charts.texts import BOLD, SIZE, block, cut, text, width_of, wrapped
 from biaskit.pages.markup import Safe, coordinate, el
 from biaskit.pages.numbers import percent, tick, tick_percent
+from biaskit.store.formats import printable, shortened
 
 __all__ = ["Curve", "Feature", "dependence"]
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from biaskit.formats import printable, shortened
 from biaskit.pages.charts.drawing import (
     MUTED,
     WIDTH,
@@ -26,6 +25,7 @@ from biaskit.pages.charts.scales import Scale, spanning
 from biaskit.pages.charts.texts import cut, text, width_of
 from biaskit.pages.markup import Safe, coordinate, el
 from biaskit.pages.numbers import tick, tick_percent
+from biaskit.store.formats import printable, shortened
 
 __all__ = ["Axis", "Curve", "curves"]
 
