@@ -157,8 +157,10 @@ class _Files(IndexDataCacheFile):  # type: ignore[misc]
 
 
 def _tell(folder: str, what: str) -> None:
-    if folder not in _told:
-        _told.add(folder)
+    # Kernels lie in several folders; one of them speaks for all.
+    kind = what.partition(" (")[0]
+    if kind not in _told:
+        _told.add(kind)
         warnings.warn(
             f"the folder of compiled kernels {folder!r} {what}; the kernels are recompiled, in "
             "each process if they cannot be stored, which takes some seconds: free some space, "
