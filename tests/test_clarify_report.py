@@ -17,6 +17,8 @@ from biaskit.clarify.analysis import DESCRIPTIONS
 from biaskit.clarify.explaining.kernel_shap import Local
 from biaskit.clarify.report import _error
 from biaskit.clarify.words import MEANINGS
+from biaskit.errors import RolesError
+from biaskit.store.formats import as_markdown
 from support.browser import chromium, opened
 
 HOSTILE = "<script>alert(1)</script>&\"'"
@@ -50,7 +52,13 @@ def two(frame: pd.DataFrame) -> Any:
     return np.stack([1 - score(frame), score(frame)], axis=1)
 
 
-def page(tmp_path: Path, model: Any = score, baseline: Any = None, **change: Any) -> str:
+def page(
+    tmp_path: Path,
+    model: Any = score,
+    baseline: Any = None,
+    report_as: Any = (),
+    **change: Any,
+) -> str:
     """Report of a job; methods that are None are left out."""
     methods = {
         "pre_training_bias": {"methods": "all"},
@@ -71,7 +79,7 @@ def page(tmp_path: Path, model: Any = score, baseline: Any = None, **change: Any
         "methods": {key: one for key, one in methods.items() if one is not None},
         **change,
     }
-    clarify.run(given, applicants(), tmp_path, model=model, baseline=baseline)
+    clarify.run(given, applicants(), tmp_path, model=model, baseline=baseline, report_as=report_as)
     return (tmp_path / "report.html").read_text()
 
 
@@ -167,6 +175,30 @@ def test_drift_is_shown(tmp_path: Path) -> None:
     text = text_of(page(tmp_path, methods=bias_alone, baseline=path))
     assert "1 numbers beyond" not in text
     assert "Drift since the baseline" in text
+
+
+def test_copies_of_the_report(tmp_path: Path) -> None:
+    with chromium():  # skips where there is none
+        pass
+    page(tmp_path, report_as=["ipynb", "pdf"])
+    cells = json.loads((tmp_path / "report.ipynb").read_text())["cells"]
+    assert {cell["cell_type"] for cell in cells} == {"markdown"}
+    text = "\n".join("".join(cell["source"]) for cell in cells)
+    assert "<script>" not in text
+    analysis = json.loads((tmp_path / "analysis.json").read_text())
+    for one in analysis["pre_training_bias_metrics"]["facets"]["gender"][0]["metrics"]:
+        assert as_markdown(["", ""], [[one["description"], one["value"]]]).split("\n")[2] in text
+    (shap,) = analysis["explanations"]["kernel_shap"].values()
+    for name, value in shap["global_shap_values"].items():
+        assert f"| {name} | {value:.4f} |" in text
+    assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_copies_that_cannot_be_made_are_refused_before_the_job(tmp_path: Path) -> None:
+    with pytest.raises(RolesError, match="copied as ipynb or pdf, not as 'docx'"):
+        page(tmp_path, report_as=["docx"])
+    with pytest.raises(RolesError, match="report_as is a list"):
+        page(tmp_path, report_as="pdf")
 
 
 def test_the_error_of_drawn_values_is_said() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from biaskit.clarify import steps
 from biaskit.clarify.analysis import analysis_of, as_text
 from biaskit.clarify.asked.configuration import Configuration
+from biaskit.clarify.copies import refuse_copies
 from biaskit.clarify.endings import Phase, told
 from biaskit.clarify.opened import CaptureSaid, asked_of, opened_data, place_of
 from biaskit.clarify.places import CONTAINER, mapping_of, places_of, resolved
@@ -67,6 +68,7 @@ def run(
     sampled: bool = False,
     baseline: str | os.PathLike[str] | None = None,
     rule: str = "clarify",
+    report_as: Collection[str] = (),
     progress: Progress | None = None,
 ) -> Result:
     """Run a SageMaker Clarify processing job, and write its result files.
@@ -109,6 +111,9 @@ def run(
     rule
         ``"clarify"``: a number is violated where it is larger in size than the baseline's.
         ``"intervals"``: where its whole interval is farther from parity.
+    report_as
+        Copies of the report: ``"ipynb"``, which nbformat makes, or ``"pdf"``, which Playwright's
+        Chromium prints.
     progress
         Called after each part of the data with the rows read so far and the share, if known.
 
@@ -141,6 +146,7 @@ def run(
     ):
         if value not in choices:
             raise RolesError(f"{name} is {' or '.join(map(repr, choices))}, not {value!r}")
+    refuse_copies(report_as)
     phase = Phase()
     captured = CaptureSaid(ground_truth, attributes)
     places = places_of(place_of(config), data, output, CONTAINER)
@@ -178,7 +184,7 @@ def run(
             steps.compare(made, analysis, resolved(os.fspath(before), folders), rule)
         if job.report is not None and job.asymmetric is None:
             phase.name = "report"
-            made.texts[f"{steps.stem(job.report.name)}.html"] = steps.report(made)
+            steps.report(made, job.report, analysis, report_as)
         phase.name = "files"
         for name, text in made.texts.items():
             made.write(name, text)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from biaskit.clarify.asked.configuration import Configuration
+from biaskit.clarify.asked.configuration import Configuration, Report
+from biaskit.clarify.copies import as_notebook, as_pdf
 from biaskit.clarify.opened import data_of
 from biaskit.clarify.places import Places, resolved
 from biaskit.clarify.tables.datasets import Dataset
@@ -62,15 +63,17 @@ class Running:
     #: What biaskit adds, for ``biaskit.json``.
     added: dict[str, Any] = field(default_factory=dict)
     files: list[str] = field(default_factory=list)
-    #: Texts of further files, by their names.
-    texts: dict[str, str] = field(default_factory=dict)
+    #: Contents of further files, by their names.
+    texts: dict[str, str | bytes] = field(default_factory=dict)
 
-    def write(self, name: str, text: str) -> None:
+    def write(self, name: str, content: str | bytes) -> None:
         """Write a file of the results, whole or not at all."""
         path = self.output / name
         path.parent.mkdir(parents=True, exist_ok=True)
         with written.atomically(path) as file:
-            file.write(text.encode(errors="backslashreplace"))  # as JSON writes half a letter
+            if isinstance(content, str):
+                content = content.encode(errors="backslashreplace")  # as JSON writes half a letter
+            file.write(content)
         self.files.append(name)
 
 
@@ -181,22 +184,25 @@ def stem(name: str) -> str:
     return kept[:_MOST_STEM] or "report"
 
 
-def report(job: Running) -> str:
-    """HTML of the results."""
+def report(
+    job: Running, asked: Report, analysis: Mapping[str, Any], copies: Collection[str]
+) -> None:
+    """The report of the results, and its copies."""
     from biaskit.clarify.report import Reported, report_of
 
-    return report_of(
+    cautions = [*job.configuration.warnings, *job.warnings]
+    html = report_of(
         Reported(
-            job.configuration,
-            job.bias,
-            job.explanations,
-            job.violations,
-            job.local,
-            job.rows,
-            [*job.configuration.warnings, *job.warnings],
-            job.assumed,
+            *(job.configuration, job.bias, job.explanations, job.violations, job.local, job.rows),
+            *(cautions, job.assumed),
         )
     )
+    name = stem(asked.name)
+    job.texts[f"{name}.html"] = html
+    if "ipynb" in copies:
+        job.texts[f"{name}.ipynb"] = as_notebook(asked.title, analysis, cautions)
+    if "pdf" in copies:
+        job.texts[f"{name}.pdf"] = as_pdf(html)
 
 
 def is_in(config: Path, output: Path) -> bool:

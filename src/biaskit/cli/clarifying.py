@@ -108,6 +108,14 @@ def _add_clarify(verb: Callable[..., Parser]) -> None:
         "where its whole interval is farther from parity (default: clarify)",
     )
     clarify.add_argument(
+        "--report-as",
+        action="append",
+        default=[],
+        choices=("ipynb", "pdf"),
+        help="write the report as a notebook (by nbformat) or as PDF (by Playwright's Chromium), "
+        "too; repeat it for both",
+    )
+    clarify.add_argument(
         "--fail-on-violation",
         action="store_true",
         help="end with the exit code 1 in SageMaker's container, too, where a job otherwise "
@@ -140,6 +148,7 @@ def _clarify(args: argparse.Namespace) -> int:
             sampled=args.sampled,
             baseline=args.baseline,
             rule=args.rule,
+            report_as=args.report_as,
             progress=progress,
         )
     for warning in result.warnings:
