@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 import biaskit
 from biaskit import BiaskitError, Counts
-from biaskit.counts.tables import MAX_LEVELS
+from biaskit.counts.bounds import MAX_LEVELS
 from support.strategies import chunkings, columns
 
 ROLES: list[dict[str, Any]] = [

@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 
 import biaskit
 from biaskit import BiaskitError
+from biaskit.counts.bounds import MAX_LEVELS
 from biaskit.counts.levels import show
-from biaskit.counts.tables import MAX_LEVELS
 from support.engines import CONSTRUCTORS, Columns
 from support.strategies import columns
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from biaskit.cli.screen import Shown, is_terminal
 from biaskit.counts.counts import Counts
-from biaskit.counts.levels import MISSING, kind
+from biaskit.counts.levels import is_missing, kind
 from biaskit.errors import RolesError
 from biaskit.metrics import Metric
 from biaskit.reports.repeated import Same, known_metrics, said_before
@@ -176,7 +176,7 @@ def _of_many_values(counts: Counts, rows: Sequence[Row], most: int | None) -> It
         if number <= _MOST_VALUES:
             continue
         named = f"{facet.name}=" if len(counts.roles.facet) > 1 else ""
-        levels = [a for a in counts.tables[facet].levels.facet if a is not MISSING]
+        levels = [a for a in counts.tables[facet].levels.facet if not is_missing(a)]
         cut = ""
         if all(kind(level) == "number" for level in levels):
             cut = f"; --facet-edges {named}N,N,N cuts these numbers into ranges"

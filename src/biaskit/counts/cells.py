@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from biaskit.counts.bounds import refuse_large, refuse_mixed
 from biaskit.counts.edges import Edges
 from biaskit.counts.facets import Facet
 from biaskit.counts.levels import MISSING, Level, from_json, order, to_json
 from biaskit.counts.roles import AXES, Roles
 from biaskit.counts.scores import ScoreTable, refuse_large_scores
-from biaskit.counts.tables import Levels, Table, empty_table, refuse_large, refuse_mixed
+from biaskit.counts.tables import Levels, Table, empty_table
 from biaskit.store import saved
 
 __all__ = [

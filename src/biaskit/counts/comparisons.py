@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from biaskit.counts.bounds import refuse_many_values
 from biaskit.counts.facets import Facet
-from biaskit.counts.levels import MISSING, Interval, Level, find, show
+from biaskit.counts.levels import MISSING, Interval, Level, find, is_missing, show
 from biaskit.counts.references import Outcomes, Reference, reference_of
 from biaskit.counts.roles import Roles
 from biaskit.counts.tables import Levels
@@ -62,7 +63,7 @@ def comparisons(
     RolesError
         There is nothing to compare, or a named value does not occur.
     """
-    known = [level for level in levels if level is not MISSING]
+    known = [level for level in levels if not is_missing(level)]
     wanted = (roles.facet_values or {}).get(facet)
     reference = (roles.reference or {}).get(facet)
     if not known:
@@ -71,6 +72,7 @@ def comparisons(
         return Comparisons((name,), nobody, nobody)
     together = _together(wanted, known, facet, roles)
     if together is None:
+        refuse_many_values(facet.name, len(known))
         _refuse_no_comparison(known, int(rows.sum()), facet, roles)
     other = None
     if reference is not None:
@@ -80,7 +82,7 @@ def comparisons(
     names = (", ".join(show(level) for level in levels if level in group) for group in groups)
     on_d = np.array([[level in group for level in levels] for group in groups], dtype=bool)
     if other is None:
-        on_a = ~on_d & [level is not MISSING for level in levels]
+        on_a = ~on_d & [not is_missing(level) for level in levels]
     else:
         on_a = np.tile([level == other.level for level in levels], (len(groups), 1))
     return Comparisons(tuple(names), on_a, on_d, other)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 
 from biaskit.counts import embedded
+from biaskit.counts.bounds import MAX_CELLS, MAX_ROWS, refuse_large, refuse_many_rows
 from biaskit.counts.cells import (
     by_facet,
     cells_of,
@@ -27,14 +28,7 @@ from biaskit.counts.levels import show
 from biaskit.counts.roles import AXES, CHOICES, RoleArguments, Roles
 from biaskit.counts.scores import ScoreTable
 from biaskit.counts.sharing.rounding import Rounding, refuse_unprotected_roles, rounding_to
-from biaskit.counts.tables import (
-    MAX_CELLS,
-    MAX_ROWS,
-    Table,
-    empty_table,
-    refuse_large,
-    refuse_many_rows,
-)
+from biaskit.counts.tables import Table, empty_table
 from biaskit.errors import DataError, RolesError, in_short
 from biaskit.store import blocks, formats, saved
 from biaskit.store.addresses import said

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from biaskit.counts.bounds import MAX_CELLS
 from biaskit.counts.cells import Cells, cells_of, columns_of
 from biaskit.counts.levels import from_json, to_json
 from biaskit.counts.roles import AXES
-from biaskit.counts.tables import MAX_CELLS, Table
+from biaskit.counts.tables import Table
 from biaskit.store import blocks, saved
 from biaskit.store.addresses import is_address
 

@@ -1,9 +1,10 @@
 """Levels: the values on an axis of a table; their types, order, display and saved form.
 
 A level is a boolean, a number, a text, an `Interval` of a column that was cut, a tuple of those (an
-intersection of columns), or `MISSING`. Whole floats are kept as integers, so that a column of codes
-gives the same level whether its reader made integers or floats of it. A decimal becomes the integer
-or the float of the same text; it stays a decimal only where it has more digits than a float.
+intersection of columns), or `MISSING`. A tuple may have `MISSING` in it: a report takes it as
+missing, a search among slices looks inside. Whole floats are kept as integers, so that a column of
+codes gives the same level whether its reader made integers or floats of it. A decimal becomes the
+integer or the float of the same text; it stays a decimal where it has more digits than a float.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ __all__ = [
     "bins",
     "find",
     "from_json",
+    "is_missing",
     "kind",
     "level",
     "order",
@@ -143,6 +145,15 @@ def _text(value: str) -> str:
     return plain.encode("utf-8", "backslashreplace").decode()
 
 
+def is_missing(a: Level) -> bool:
+    """Whether a level, or a part of it, is missing: its rows are on no side of a comparison.
+
+    >>> is_missing(None), is_missing(("F", None)), is_missing(("F", 2))
+    (True, True, False)
+    """
+    return a is MISSING or (isinstance(a, tuple) and any(part is MISSING for part in a))
+
+
 def kind(a: Level) -> str:
     """Kind of a level: values of different kinds never share an axis."""
     match a:
@@ -160,10 +171,10 @@ def kind(a: Level) -> str:
 
 
 def order(a: Level) -> tuple[Any, ...]:
-    """Sort key of the canonical order: by kind, then by value, the missing level last."""
+    """Sort key of the canonical order: by kind, then by value, missing levels last."""
     if isinstance(a, tuple):
-        return (0, "tuple", tuple(order(part) for part in a))
-    return (1, "") if a is MISSING else (0, kind(a), a)
+        return (int(is_missing(a)), "tuple", tuple(order(part) for part in a))
+    return (2, "") if a is MISSING else (0, kind(a), a)
 
 
 def show(a: Level) -> str:
@@ -198,7 +209,7 @@ def find(wanted: Any, levels: Iterable[Level]) -> Level:
         No level has this value or this text.
     """
     value = level(wanted)
-    known = [a for a in levels if a is not MISSING]
+    known = [a for a in levels if not is_missing(a)]
     for a in known:
         if a == value and kind(a) == kind(value):
             return a
@@ -243,7 +254,8 @@ def to_json(a: Level) -> Any:
         case Interval(low, high):
             return {"above": to_json(low), "up_to": to_json(high)}
         case tuple():
-            return [to_json(part) for part in a]
+            parts = [to_json(part) for part in a]
+            return {"partly": parts} if is_missing(a) else parts
         case float() if not math.isfinite(a):
             return {"float": str(a)}
         case Decimal():
@@ -269,7 +281,9 @@ def from_json(value: Any) -> Level:
             return float(text)
         case {"decimal": str(text), **rest} if not rest and _NUMBER.fullmatch(text):
             return _decimal(Decimal(text))
-        case list():
+        case {"partly": list(parts), **rest} if not rest and None in parts:
+            return tuple(from_json(part) for part in parts)
+        case list() if None not in value:
             return tuple(from_json(part) for part in value)
         case str() if not value.isascii() and _text(value) != value:
             raise ValueError(f"{value!r} has an unpaired surrogate")

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from biaskit.counts.bounds import MAX_CELLS, too_many_cells
 from biaskit.counts.edges import Edges
 from biaskit.counts.levels import MISSING, Level, bins, order
-from biaskit.counts.tables import MAX_CELLS, Levels, Table, regrouped, too_many_cells
+from biaskit.counts.tables import Levels, Table, regrouped
 from biaskit.errors import DataError
 
 __all__ = ["ScoreTable", "ScoreTally", "refuse_large_scores", "split_scores"]

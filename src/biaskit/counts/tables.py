@@ -11,35 +11,20 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from biaskit.counts.bounds import refuse_mixed
 from biaskit.counts.facets import Facet
-from biaskit.counts.levels import ABSENT, MISSING, Level, kind, order
+from biaskit.counts.levels import ABSENT, MISSING, Level, is_missing, order
 from biaskit.counts.roles import AXES, Axis, Roles
-from biaskit.errors import DataError, RolesError
+from biaskit.errors import RolesError
 
 __all__ = [
-    "MAX_CELLS",
-    "MAX_LEVELS",
-    "MAX_ROWS",
     "Levels",
     "Table",
     "Tally",
     "divide",
     "empty_table",
-    "refuse_large",
-    "refuse_many_rows",
-    "refuse_mixed",
-    "refuse_mixed_axis",
     "regrouped",
-    "too_many_cells",
-    "too_many_values",
 ]
-
-#: Most values on an axis and most cells in a table: a column with more is an identifier or a
-#: measurement, not a facet or a label. Groups may be more numerous.
-MAX_LEVELS = {"facet": 1_000, "label": 1_000, "predicted": 1_000, "group": 100_000}
-MAX_CELLS = 10_000_000
-#: Most rows: a signed integer of 64 bits holds no more.
-MAX_ROWS = 2**63 - 1
 
 
 def divide(numerator: Any, denominator: Any) -> NDArray[np.float64]:
@@ -262,6 +247,16 @@ class Table:
             None if other.w2 is None else np.zeros_like(other.w2),
         )
 
+    def as_reported(self) -> Table:
+        """Table in which an intersection of which a part is missing is missing as a whole."""
+        levels = self.levels.facet
+        if not any(isinstance(one, tuple) and is_missing(one) for one in levels):
+            return self
+        raw = tuple(MISSING if is_missing(one) else one for one in levels)
+        kept = (*(one for one in levels if not is_missing(one)), MISSING)
+        arrays = (None if one is None else regrouped(one, 0, raw, kept) for one in self._arrays())
+        return Table(self.levels._replace(facet=kept), *arrays)  # type: ignore[arg-type]
+
     def split(
         self,
         on_d: NDArray[np.bool_],
@@ -323,8 +318,10 @@ class Table:
         """
         cells = cells.copy()
         for axis, (name, levels) in enumerate(zip(AXES, self.levels, strict=True)):
-            if (name == "facet" or name in axes) and levels and levels[-1] is MISSING:
-                cells[(slice(None),) * axis + (-1,)] = 0
+            if name != "facet" and name not in axes:
+                continue
+            if gone := sum(map(is_missing, levels)):
+                cells[(slice(None),) * axis + (slice(-gone, None),)] = 0
         for axis, name in ((-2, "predicted"), (-1, "group")):
             if name not in axes:
                 cells = cells.sum(axis=axis, keepdims=True)
@@ -360,63 +357,6 @@ def empty_table(roles: Roles, facet: Facet) -> Table:
     if roles.weight is None:
         return Table(levels, n)
     return Table(levels, n, np.zeros(shape), np.zeros(shape))
-
-
-def refuse_large(levels: Sequence[Collection[Level]], facet: str) -> None:
-    """Refuse an axis with more levels than `MAX_LEVELS`, or more than `MAX_CELLS` cells in all."""
-    for axis, values in zip(AXES, levels, strict=True):
-        if (known := len(values) - (MISSING in values)) > MAX_LEVELS[axis]:
-            name = f"facet {facet!r}" if axis == "facet" else f"the {axis}"
-            raise DataError(too_many_values(axis, name, known))
-    if math.prod(map(len, levels)) > MAX_CELLS:
-        raise DataError(too_many_cells([len(values) for values in levels]))
-
-
-def refuse_many_rows(rows: int) -> None:
-    """Refuse more rows than `MAX_ROWS`; below that, no sum of cells wraps."""
-    if rows > MAX_ROWS:
-        raise DataError(
-            f"{rows:,} rows are more than counts can hold ({MAX_ROWS:,}); were counts added "
-            "twice, or does the frequency column hold something other than numbers of rows?"
-        )
-
-
-def too_many_values(axis: str, name: str, seen: int) -> str:
-    """Message for a column with too many values."""
-    cut = {
-        "facet": "cut it with facet_edges=[...] or facet_above=...",
-        "label": "cut it with positive_above=...",
-        "predicted": "cut it with predicted_above=...",
-        "group": "put it into bands first",
-    }[axis]
-    return (
-        f"{name} has {seen:,} different values or more; a {axis} has {MAX_LEVELS[axis]:,} at most. "
-        f"An identifier cannot be a {axis}; if it is a number, {cut}"
-    )
-
-
-def too_many_cells(sizes: Sequence[int]) -> str:
-    """Message for columns that make too large a table together."""
-    return (
-        f"{' × '.join(f'{size:,}' for size in sizes)} values make more than {MAX_CELLS:,} cells; "
-        "choose columns with fewer values, or cut a numeric facet with facet_edges"
-    )
-
-
-def refuse_mixed(levels: Sequence[Collection[Level]]) -> None:
-    """Refuse an axis with levels of different kinds, such as numbers and texts."""
-    for name, axis in zip(AXES, levels, strict=True):
-        refuse_mixed_axis(name, axis)
-
-
-def refuse_mixed_axis(name: str, levels: Collection[Level]) -> None:
-    """Refuse an axis whose levels are of different kinds."""
-    kinds = sorted({kind(level) for level in levels if level is not MISSING})
-    if len(kinds) > 1:
-        raise DataError(
-            f"the {name} holds values of kind {kinds[0]} in one part, {kinds[1]} in another; "
-            "make the column the same type everywhere"
-        )
 
 
 def _empty_axis(axis: Axis) -> tuple[Level, ...]:

@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from biaskit.counts.facets import ALL_ROWS, Facet
-from biaskit.counts.levels import Level, from_json, order, to_json
-from biaskit.counts.roles import Roles
-from biaskit.counts.tables import (
+from biaskit.counts.bounds import (
     MAX_CELLS,
     MAX_LEVELS,
     refuse_many_rows,
     refuse_mixed_axis,
     too_many_values,
 )
+from biaskit.counts.facets import ALL_ROWS, Facet
+from biaskit.counts.levels import Level, from_json, order, to_json
+from biaskit.counts.roles import Roles
 from biaskit.errors import DataError, RolesError
 from biaskit.intervals.moments import Moments, no_rows, spread, together
 from biaskit.store import saved

@@ -361,14 +361,14 @@ def _shares(
     confidence: float,
 ) -> Iterator[tuple[Drift, Claim | None]]:
     others = tuple(i for i, one in enumerate(AXES) if one != axis)
-    then, now = (counts.tables[facet] for counts in both)
+    then, now = (counts.tables[facet].as_reported() for counts in both)
     rows = [table.n.sum(axis=others) for table in (then, now)]
     was, is_ = (_share_of_rows(table, others) for table in (then, now))
     shares = [divide(*one) for one in (was, is_)]
     evidence = evidence_of(Difference(is_, was), shares[1] - shares[0])
     if any(counts.protected is not None for counts in both):
         fewest, most = (
-            Difference(*(_share_of_rows(table, others) for table in reversed(tables)))
+            Difference(*(_share_of_rows(one.as_reported(), others) for one in reversed(tables)))
             for tables in zip(*(counts.ends(facet) for counts in both), strict=True)
         )
         evidence = InBox(*corners(fewest, most), evidence.estimate)

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 import numpy as np
 
+from biaskit.counts.bounds import refuse_many_values
 from biaskit.counts.comparisons import positive_labels, positive_predictions, positive_unsaid
 from biaskit.counts.counts import Counts
 from biaskit.counts.facets import Facet
-from biaskit.counts.levels import MISSING, show
+from biaskit.counts.levels import is_missing, show
 from biaskit.counts.roles import RoleArguments, Roles, roles_of, takes_roles
 from biaskit.counts.tables import Table, Tally, divide
 from biaskit.errors import DataError, RolesError, refuse_level
@@ -188,7 +189,8 @@ def _of_facet(facet: Facet, counts: Counts, confidence: float) -> Iterator[RateR
         raise positive_unsaid(table.levels, roles)
     positive_hat = positive_predictions(table.levels, roles, positive)
     known = [axis for axis in ("label", "predicted") if getattr(roles, axis) is not None]
-    there = [i for i, level in enumerate(table.levels.facet) if level is not MISSING]
+    there = [i for i, level in enumerate(table.levels.facet) if not is_missing(level)]
+    refuse_many_values(facet.name, len(there))
     # A row for each known value, and one for all of them together.
     sides = np.zeros((len(there) + 1, len(table.levels.facet)), dtype=bool)
     sides[range(len(there)), there] = True

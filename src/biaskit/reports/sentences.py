@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from biaskit.counts.comparisons import positive_labels
 from biaskit.counts.counts import Counts
-from biaskit.counts.levels import MISSING, show
+from biaskit.counts.levels import is_missing, show
 from biaskit.counts.roles import Roles
 from biaskit.errors import RolesError, in_short, keywords_checked
 from biaskit.metrics import METRICS, Metric, chosen
@@ -144,7 +144,7 @@ def _pairs(counts: Counts) -> dict[str, tuple[str, str]]:
     """Values of each facet that has two, by the facet's name."""
     made = {}
     for facet, table in counts.tables.items():
-        known = [show(level) for level in table.levels.facet if level is not MISSING]
+        known = [show(level) for level in table.levels.facet if not is_missing(level)]
         if len(known) == 2:
             made[facet.name] = known[0], known[1]
     return made

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from biaskit.counts.bounds import MAX_LEVELS, too_many_values
 from biaskit.counts.levels import MAX_TEXT, MISSING, Level, level, typed
-from biaskit.counts.tables import MAX_LEVELS, too_many_values
 from biaskit.errors import BiaskitError, DataError
 from biaskit.sources.cuts import bins_of
 from biaskit.store.arrays import (

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from biaskit.counts.tables import MAX_CELLS
+from biaskit.counts.bounds import MAX_CELLS
 from biaskit.errors import DataError
 from biaskit.sources.batches import Ask, Counting, Part, no_rows, refuse_missing_columns
 from biaskit.sources.frames.source import frame_source

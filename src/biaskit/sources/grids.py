@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from biaskit.counts.bounds import MAX_CELLS, too_many_cells
 from biaskit.counts.facets import Facet
-from biaskit.counts.levels import ABSENT, MISSING, Level, level
+from biaskit.counts.levels import ABSENT, MISSING, Level
 from biaskit.counts.roles import Roles
-from biaskit.counts.tables import MAX_CELLS, too_many_cells
 from biaskit.errors import DataError
 from biaskit.sources.encode import Encoder
 
@@ -72,10 +72,14 @@ class Grid:
             flat += code
         return flat
 
-    def levels(self) -> list[tuple[Level, ...]]:
-        """Levels of each axis of the table, in the order of its cells; they may repeat."""
+    def levels(self, *, partly: bool = False) -> list[tuple[Level, ...]]:
+        """Levels of each axis of the table, in the order of its cells; they may repeat.
+
+        An intersection of which a part is missing is missing; with `partly`, it is only where all
+        of it is.
+        """
         return [
-            _combinations([encoder.levels() for encoder in axis]) if axis else (ABSENT,)
+            _combinations([encoder.levels() for encoder in axis], partly) if axis else (ABSENT,)
             for axis in self._axes
         ]
 
@@ -94,11 +98,15 @@ def grown(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     return made
 
 
-def _combinations(levels: list[tuple[Level, ...]]) -> tuple[Level, ...]:
-    """Levels of an intersection in the order of its cells, missing if any part is missing."""
+def _combinations(levels: list[tuple[Level, ...]], partly: bool) -> tuple[Level, ...]:
+    """Levels of an intersection in the order of its cells."""
     if len(levels) == 1:
         return levels[0]
     made: list[tuple[Level, ...]] = [()]
     for axis in levels:
         made = [(*before, value) for before in made for value in axis]
-    return tuple(MISSING if MISSING in combination else level(combination) for combination in made)
+    missing = all if partly else any
+    return tuple(
+        MISSING if missing(part is MISSING for part in combination) else combination
+        for combination in made
+    )

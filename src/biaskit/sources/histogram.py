@@ -10,15 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from biaskit.counts.bounds import refuse_large, refuse_many_rows
 from biaskit.counts.edges import Edges
 from biaskit.counts.facets import Facet
 from biaskit.counts.roles import Roles
 from biaskit.counts.scores import ScoreTable, refuse_large_scores
-from biaskit.counts.tables import (
-    Table,
-    refuse_large,
-    refuse_many_rows,
-)
+from biaskit.counts.tables import Table
 from biaskit.errors import DataError
 from biaskit.sources.batches import Batch, no_rows
 from biaskit.sources.encode import Encoder, numbers
@@ -264,7 +261,7 @@ class _Histogram:
 
     def table(self) -> Table:
         """Table of what was counted, in canonical form."""
-        levels = self._grid.levels()
+        levels = self._grid.levels(partly=True)
         shape = [len(axis) for axis in levels]
         if not all(np.isfinite(array).all() for array in self._arrays):
             raise DataError(
@@ -320,7 +317,7 @@ class _ScoreHistogram:
     def table(self) -> ScoreTable:
         """Table of what was counted, in canonical form."""
         full = (*self._grid.shape(), self._edges.bins + 1)
-        levels = self._grid.levels()
+        levels = self._grid.levels(partly=True)
         shape = (*map(len, levels), self._edges.bins + 1)
         n, s, s2 = (grown(one, full).reshape(shape) for one in (self._n, self._s, self._s2))
         arrays = [n[..., :-1], s[..., :-1], s2[..., :-1], n[..., -1]]

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from biaskit.counts.bounds import MAX_ROWS, refuse_many_rows
 from biaskit.counts.facets import Facet
 from biaskit.counts.roles import Roles
-from biaskit.counts.tables import MAX_ROWS, refuse_many_rows
 from biaskit.errors import DataError
 from biaskit.sources.batches import Batch, rows_of
 from biaskit.sources.cuts import at_scale, decimal_of, floats_of, whole_edges

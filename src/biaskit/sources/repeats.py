@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from biaskit.counts.bounds import MAX_ROWS
 from biaskit.counts.roles import Roles
-from biaskit.counts.tables import MAX_ROWS
 from biaskit.errors import DataError
 from biaskit.sources.batches import Batch
 from biaskit.sources.encode import dictionary, kind_of, numbers, taken, without_views

@@ -14,10 +14,11 @@ import numpy as np
 
 from biaskit.clarify.tables.aliases import Aliased
 from biaskit.clarify.tables.columns import Column, Dtype, column_of
+from biaskit.counts.bounds import MAX_LEVELS
 from biaskit.counts.counts import Counts
 from biaskit.counts.levels import MISSING, Interval, Level
 from biaskit.counts.roles import Roles
-from biaskit.counts.tables import MAX_LEVELS, Table
+from biaskit.counts.tables import Table
 from biaskit.errors import DataError
 from biaskit.sources.batches import rows_of
 from biaskit.sources.counting import Progress, counted_from

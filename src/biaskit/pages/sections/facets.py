@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from biaskit.counts.counts import Counts
 from biaskit.counts.facets import Facet
-from biaskit.counts.levels import MISSING, show
+from biaskit.counts.levels import is_missing, show
 from biaskit.metrics import LEADING
 from biaskit.pages.charts.forest import ForestRow, forest_scale
 from biaskit.pages.charts.scales import Scale
@@ -63,7 +63,7 @@ def facet_section(contents: Contents, facet: Facet, *more: Safe | None) -> Safe:
 def the_one_value(counts: Counts, facet: Facet) -> str | None:
     """The only value that a facet has; None where there are several, or none."""
     table = counts.tables[facet]
-    known = [level for level in table.levels.facet if level is not MISSING]
+    known = [level for level in table.levels.facet if not is_missing(level)]
     return show(known[0]) if len(known) == 1 else None
 
 
