@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from biaskit import audits, clarify, compat, datasets
     from biaskit._kernels.warm import warm
     from biaskit.audits.impact import impact
+    from biaskit.audits.slices import slices
     from biaskit.counts.counts import Counts
     from biaskit.counts.roles import Roles
     from biaskit.errors import BiaskitError
@@ -63,6 +64,7 @@ __all__ = [
     "sentences",
     "shap_values",
     "show",
+    "slices",
     "summary",
     "sweep",
     "threshold",
@@ -94,6 +96,7 @@ _HOME = {
     "sentences": "biaskit.reports.sentences",
     "shap_values": "biaskit.explanations.explain",
     "show": "biaskit.pages.exports.show",
+    "slices": "biaskit.audits.slices",
     "summary": "biaskit.reports.summary",
     "sweep": "biaskit.scores.sweep",
     "threshold": "biaskit.scores.threshold",
