@@ -15,7 +15,7 @@ from biaskit.counts.counts import Counts
 from biaskit.counts.facets import Facet
 from biaskit.metrics import Metric
 
-__all__ = ["Certificate", "Found", "found_in", "least_rows"]
+__all__ = ["Certificate", "Found", "certified", "found_in", "least_rows"]
 
 
 class Certificate(NamedTuple):
@@ -46,8 +46,8 @@ class Found(NamedTuple):
 
     @property
     def sure(self) -> Array:
-        """Least size of each gap in the direction that is searched."""
-        return _farthest(self.gaps, self.search.signs, least=True)
+        """Least size of each gap, below 0 where there may be none, by direction."""
+        return np.array([_sizes(self.gaps, sign, least=True) for sign in self.search.signs])
 
 
 def found_in(counts: Counts, facet: Facet, asked: Asked) -> list[Found]:
@@ -63,17 +63,21 @@ def _judged(searches: Sequence[Search], asked: Asked) -> list[Found]:
     made = []
     for search, adjusted in zip(searches, of_search, strict=True):
         gaps = search.gaps(tail)
-        ends = (_farthest(gaps, search.signs, least=least) for least in (True, False))
-        at_least, at_most = (float(of.max()) if len(of) else -math.inf for of in ends)
+        at_least, at_most = (_farthest(search, gaps, least=least) for least in (True, False))
         certificate = Certificate(search.metric, at_least, at_most, number)
         made.append(Found(asked, search, gaps, adjusted, certificate, tail))
     return made
 
 
-def _farthest(gaps: Gaps, signs: Sequence[int], *, least: bool) -> Array:
-    """Size of each gap in the direction that is worse: the least that is sure, or the most."""
-    both = [(gaps.low if (sign > 0) == least else gaps.high) * sign for sign in signs]
-    return np.asarray(np.max(both, axis=0))
+def _farthest(search: Search, gaps: Gaps, *, least: bool) -> float:
+    """Size of the largest gap in the directions that are searched, at least or at most."""
+    sizes = [_sizes(gaps, sign, least=least) for sign in search.signs]
+    return float(np.max(sizes, initial=-math.inf))
+
+
+def _sizes(gaps: Gaps, sign: int, *, least: bool) -> Array:
+    """Size of each gap in one direction: the least that is sure, or the most that may be."""
+    return np.asarray(sign * (gaps.low if (sign > 0) == least else gaps.high))
 
 
 def least_rows(found: Found, limit: float) -> int | None:
@@ -89,7 +93,7 @@ def least_rows(found: Found, limit: float) -> int | None:
         large = search.large(rows)
         number = others + len(large)
         gaps = large.gaps((1 - found.asked.confidence) / (2 * number))
-        return bool(_farthest(gaps, large.signs, least=False).max() <= limit)
+        return _farthest(large, gaps, least=False) <= limit
 
     sizes = np.unique(search.lattice.support).tolist()
     if not passes(int(sizes[-1])):
@@ -99,3 +103,20 @@ def least_rows(found: Found, limit: float) -> int | None:
         middle = (low + high) // 2
         low, high = (low, middle) if passes(int(sizes[middle])) else (middle + 1, high)
     return int(sizes[high])
+
+
+def certified(found: Found) -> str:
+    """What is certain of all slices of a metric, in a sentence."""
+    one, asked = found.certificate, found.asked
+    what = "slice" if asked.gap is None else "segment"
+    each = f"no {what} of {asked.min_rows:,} rows or more on either side"
+    level = f"{one.metric.symbol}: with {100 * asked.confidence:g} % confidence"
+    sides = {"against": " to its disadvantage", "for": " to its advantage", "either": ""}
+    side = sides[asked.direction] if asked.gap is None else ""
+    most = f"{max(one.at_most, 0.0):.4g}"
+    if one.at_least <= 0:
+        return f"{level}, {each} is more than {most} from parity{side}; perhaps none is at all."
+    return (
+        f"{level}, the worst {what} is at least {one.at_least:.4g} from parity{side}, and {each} "
+        f"is more than {most}."
+    )

@@ -14,29 +14,30 @@ __all__ = ["candidates", "few_and_different"]
 def candidates(
     sure: Array, lattice: Lattice, stand: NDArray[np.int64], of_slice: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Slices whose gap is sure, and of which every condition makes it more so.
+    """Slices whose gap is sure, and of which every condition makes it more so; the worst first.
 
     Parameters
     ----------
     sure
-        Least size of the gap of each slice that stands, below 0 where there may be none.
+        Least size of the gap of each slice that stands, below 0 where there may be none; shape
+        ``(directions, slices)``.
     lattice, stand, of_slice
         All slices, those that stand, and for each slice the one that stands for it.
 
     Returns
     -------
     numpy.ndarray
-        Places among those that stand, by what is sure; of equal ones, the one of fewer columns.
+        Places among those that stand; of equal ones, that of fewer columns is first.
     """
     raises = sure > 0
-    these = np.flatnonzero(raises)
+    these = np.flatnonzero(raises.any(axis=0))
     for child, parent in lattice.parents(stand[these]):
         standing = of_slice[parent]
         counts = standing >= 0
         child, standing = these[child[counts]], standing[counts]
-        raises[child[sure[child] <= sure[standing]]] = False
-    found = np.flatnonzero(raises)
-    return found[np.lexsort((found, -sure[found]))]
+        raises[:, child] &= sure[:, child] > sure[:, standing]
+    found = np.flatnonzero(raises.any(axis=0))
+    return found[np.lexsort((found, -sure[:, found].max(axis=0)))]
 
 
 def few_and_different(

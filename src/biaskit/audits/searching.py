@@ -274,8 +274,8 @@ def _outcomes(table: Table, roles: Roles, asked: Asked) -> Outcomes:
     hat: tuple[Level, ...] = ()
     if any("predicted" in one.needs for one in asked.metrics):
         hat = positive_predictions(table.levels, roles, positive)
-    if positive is None and (unmet := [m.symbol for m in asked.metrics if "positive" in m.needs]):
-        raise positive_unsaid(table.levels, roles, unmet)
+    if positive is None and any("positive" in one.needs for one in asked.metrics):
+        raise positive_unsaid(table.levels, roles)
     return Outcomes(positive or (), hat)
 
 

@@ -183,10 +183,9 @@ score_range, features
     refuse_list(top, overlap)
     dialect = dialect_of(csv)
     table = opened(data, filesystem, dialect)
-    columns = columns_given(columns, table)
     gap = gap_given(given)
     asked = asked_of(
-        columns,
+        columns_given(columns, table, gap),
         metric,
         depth=depth,
         min_rows=min_rows,
@@ -215,7 +214,7 @@ def _listed(found: Found, top: int | None, overlap: float) -> list[int]:
     """Places of the slices that are listed, among those that stand."""
     search, sure = found.search, found.sure
     if top is None:
-        return np.lexsort((np.arange(len(sure)), -sure)).tolist()  # type: ignore[no-any-return]
+        return [*np.argsort(-sure.max(axis=0), kind="stable").tolist()]
     lattice, stand = search.lattice, search.stand
     ranked = candidates(sure, lattice, stand, search.of_slice)
     # The whole table holds every segment, and is there to compare them with.
@@ -341,8 +340,10 @@ def refuse_list(top: Any, overlap: Any) -> None:
         raise RolesError(f"overlap must be a number from 0 to 1, not {in_short(overlap)}")
 
 
-def columns_given(columns: Any, table: Any) -> tuple[str, ...]:
+def columns_given(columns: Any, table: Any, gap: Segmented | None = None) -> tuple[str, ...]:
     """Columns that a caller names; of counts with one facet, by default those of it.
+
+    The facet whose gap is searched is none of these.
 
     Raises
     ------
@@ -350,7 +351,7 @@ def columns_given(columns: Any, table: Any) -> tuple[str, ...]:
         They are no names, or are needed.
     """
     if columns is None and isinstance(table, Counts) and len(table.roles.facet) == 1:
-        return table.roles.facet[0].columns
+        return tuple(one for one in table.roles.facet[0].columns if gap is None or one != gap.facet)
     named = column_name(tuple(columns) if isinstance(columns, list) else columns)
     named = (named,) if isinstance(named, str) else named
     if not isinstance(named, tuple) or not all(isinstance(one, str) for one in named):
@@ -415,8 +416,8 @@ def intersection(
         if not fitting:
             raise RolesError(
                 f"these counts have no intersection of {listed(columns)} among their facets, "
-                f"{listed([one.name for one in table.roles.facet])}: count the rows with "
-                f"facet=[{tuple(columns)!r}]"
+                f"{listed([one.name for one in table.roles.facet])}: count the rows again with the "
+                f"facet {Facet(columns).name!r}"
             )
         facet = min(fitting, key=lambda one: len(one.columns))
         counts = table.choosing(**{**kept, "facet": facet.given})

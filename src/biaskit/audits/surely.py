@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biaskit.audits.joint import Array
+from biaskit.counts.tables import divide
 
 __all__ = ["Gaps", "differing", "gaps_of", "holm_adjusted", "p_values", "shrunk", "variance_of"]
 
@@ -109,4 +110,4 @@ def _jeffreys(x: Array, n: Array, tail: float) -> tuple[Array, Array, Array]:
     rest = n - x
     low = np.where(x > 0, betaincinv(x + 0.5, rest + 0.5, tail), 0.0)
     high = np.where(rest > 0, 1 - betaincinv(rest + 0.5, x + 0.5, tail), 1.0)
-    return x / n, low, high
+    return divide(x, n), low, high

@@ -20,6 +20,7 @@ __all__ = [
     "refuse_mixed",
     "refuse_mixed_axis",
     "too_many_cells",
+    "too_many_combinations",
     "too_many_values",
 ]
 

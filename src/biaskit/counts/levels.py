@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from biaskit.errors import DataError
@@ -173,8 +174,14 @@ def kind(a: Level) -> str:
 def order(a: Level) -> tuple[Any, ...]:
     """Sort key of the canonical order: by kind, then by value, missing levels last."""
     if isinstance(a, tuple):
-        return (int(is_missing(a)), "tuple", tuple(order(part) for part in a))
+        return (int(is_missing(a)), "tuple", tuple(map(_order_of_part, a)))
     return (2, "") if a is MISSING else (0, kind(a), a)
+
+
+@lru_cache(maxsize=1 << 13, typed=True)
+def _order_of_part(a: Level) -> tuple[Any, ...]:
+    """Sort key of a part of an intersection, of which a few make many combinations."""
+    return order(a)
 
 
 def show(a: Level) -> str:

@@ -55,10 +55,14 @@ class Grid:
         DataError
             There are more cells than `MAX_CELLS`.
         """
-        shape = tuple(encoder.size for encoder in self.encoders)
+        shape = self.sizes()
         if math.prod(shape) > MAX_CELLS:
             raise DataError(too_many_cells(shape))
         return shape
+
+    def sizes(self) -> tuple[int, ...]:
+        """Numbers of codes so far, however many cells they make."""
+        return tuple(encoder.size for encoder in self.encoders)
 
     def cells(
         self, codes: Sequence[NDArray[np.intp]], shape: Sequence[int], rows: int
@@ -82,6 +86,25 @@ class Grid:
             _combinations([encoder.levels() for encoder in axis], partly) if axis else (ABSENT,)
             for axis in self._axes
         ]
+
+    def levels_of_others(self) -> list[tuple[Level, ...]]:
+        """Levels of each axis but the facet's."""
+        return [axis[0].levels() if axis else (ABSENT,) for axis in self._axes[1:]]
+
+    def combinations(self, codes: NDArray[np.int32]) -> tuple[Level, ...]:
+        """Levels of the facet, by the codes of its columns; they may repeat.
+
+        An intersection of which a part is missing is a tuple with a missing part.
+        """
+        of_column = [encoder.levels() for encoder in self._axes[0]]
+        parts = (
+            [levels[code] for code in of_cell.tolist()]
+            for levels, of_cell in zip(of_column, codes, strict=True)
+        )
+        return tuple(
+            MISSING if all(one is MISSING for one in whole) else whole
+            for whole in zip(*parts, strict=True)
+        )
 
     @property
     def keep(self) -> set[Level]:

@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from biaskit.counts.bounds import refuse_large, refuse_many_rows
 from biaskit.counts.edges import Edges
 from biaskit.counts.facets import Facet
+from biaskit.counts.levels import Level
 from biaskit.counts.roles import Roles
 from biaskit.counts.scores import ScoreTable, refuse_large_scores
 from biaskit.counts.tables import Table
 from biaskit.errors import DataError
 from biaskit.sources.batches import Batch, no_rows
+from biaskit.sources.coded.scattered import Scattered
 from biaskit.sources.encode import Encoder, numbers
 from biaskit.sources.grids import Grid, grown
 from biaskit.sources.repeats import CountedRows
@@ -32,6 +34,8 @@ __all__ = ["Histograms"]
 # Rows of a batch from which several threads pay. Batches of Parquet have fewer: there threads of a
 # warm process gain nothing, and in a new one they cost 10 ms of 35 (300,000 rows, four columns).
 _WORTH_THREADS = 500_000
+# Most cells of an intersection that are all kept, whether they occur or not.
+_MOST_DENSE = 1 << 18
 
 
 class Histograms:
@@ -216,6 +220,10 @@ class _Histogram:
             count_types += [np.float64, np.float64]
         empty = [0 for _ in self._columns]
         self._arrays: list[NDArray[Any]] = [np.zeros(empty, dtype=one) for one in count_types]
+        # An intersection may have far more cells than rows.
+        self._name, self._of_facet = facet.name, len(facet.columns)
+        self._is_intersection = self._of_facet > 1
+        self._scattered = Scattered(facet.name, self._of_facet)
 
     def add(
         self,
@@ -224,15 +232,18 @@ class _Histogram:
         times: NDArray[np.int64] | None,
     ) -> None:
         """Add rows: the codes of each column, the weights, and how often each row counts."""
-        shape = self._grid.shape()
         by_axis = [codes[column] for column in self._columns]
-        flat = self._grid.cells(by_axis, shape, len(by_axis[0]))
-        cells = math.prod(shape)
         amounts: list[NDArray[Any] | None] = [times]
         if weight is not None:
             with np.errstate(over="ignore"):
                 of_one = (weight, weight * weight)
                 amounts += of_one if times is None else [times * one for one in of_one]
+        if self._scatters():
+            self._scattered.add(by_axis, amounts)
+            return
+        shape = self._grid.shape()
+        cells = math.prod(shape)
+        flat = self._grid.cells(by_axis, shape, len(by_axis[0]))
         for i, amount in enumerate(amounts):
             sums = _sums(flat, amount, cells).reshape(shape)
             corner = tuple(slice(0, size) for size in self._arrays[i].shape)
@@ -251,8 +262,11 @@ class _Histogram:
         self, codes: Mapping[str, NDArray[np.intp]], sizes: Sequence[NDArray[Any]]
     ) -> None:
         """Add rows that are grouped: the codes of each group, its rows and its weights."""
-        shape = self._grid.shape()
         where = tuple(codes[column] for column in self._columns)
+        if self._scatters():
+            self._scattered.add(where, sizes)
+            return
+        shape = self._grid.shape()
         for i, size in enumerate(sizes):
             self._arrays[i] = grown(self._arrays[i], shape)
             # Far faster than with several indices.
@@ -261,16 +275,51 @@ class _Histogram:
 
     def table(self) -> Table:
         """Table of what was counted, in canonical form."""
-        levels = self._grid.levels(partly=True)
-        shape = [len(axis) for axis in levels]
-        if not all(np.isfinite(array).all() for array in self._arrays):
+        levels, arrays = self._of_those_that_occur() if self._is_intersection else self._of_all()
+        if not all(np.isfinite(array).all() for array in arrays):
             raise DataError(
                 f"weight {self._weight!r} has sums of squares that overflow a float; "
                 "make the weights smaller"
             )
-        full = self._grid.shape()
-        arrays = [grown(array, full).reshape(shape) for array in self._arrays]
         return Table.of(levels, arrays, self._grid.keep)
+
+    def _of_all(self) -> tuple[list[tuple[Level, ...]], list[NDArray[Any]]]:
+        """Levels of each axis, and arrays of all cells."""
+        levels, full = self._grid.levels(), self._grid.shape()
+        shape = [len(axis) for axis in levels]
+        return levels, [grown(array, full).reshape(shape) for array in self._arrays]
+
+    def _of_those_that_occur(self) -> tuple[list[tuple[Level, ...]], list[NDArray[Any]]]:
+        """The same, with only the combinations of the facet's values that occur."""
+        self._scatter()
+        codes, sums = self._scattered.cells()
+        of_facet, others = codes[: self._of_facet], codes[self._of_facet :]
+        combinations, at = np.unique(of_facet, axis=1, return_inverse=True)
+        levels = [self._grid.combinations(combinations), *self._grid.levels_of_others()]
+        shape = [len(axis) for axis in levels]
+        refuse_large(levels, self._name)
+        flat = at.ravel().astype(np.intp)
+        for of_column, size in zip(others, self._grid.sizes()[self._of_facet :], strict=True):
+            flat = flat * size + of_column
+        arrays = []
+        for of_cell in sums:
+            array = np.zeros(math.prod(shape), dtype=of_cell.dtype)
+            array[flat] = of_cell
+            arrays.append(array.reshape(shape))
+        return levels, arrays
+
+    def _scatters(self) -> bool:
+        """Whether cells are kept only where they occur, from now on."""
+        if self._is_intersection and math.prod(self._grid.sizes()) > _MOST_DENSE:
+            self._scatter()
+            return True
+        return False
+
+    def _scatter(self) -> None:
+        """Keep the cells so far only where they occur."""
+        where = self._arrays[0].nonzero()
+        self._scattered.add(where, [array[where] for array in self._arrays])
+        self._arrays = [np.zeros([0] * array.ndim, dtype=array.dtype) for array in self._arrays]
 
 
 def _of_scores(roles: Roles, encoders: Mapping[str, Encoder]) -> dict[Facet, _ScoreHistogram]:
