@@ -102,7 +102,7 @@ def least_rows(found: Found, limit: float) -> int | None:
     while low < high:
         middle = (low + high) // 2
         low, high = (low, middle) if passes(int(sizes[middle])) else (middle + 1, high)
-    return int(sizes[high])
+    return int(sizes[high - 1]) + 1 if high else found.asked.min_rows
 
 
 def certified(found: Found) -> str:
