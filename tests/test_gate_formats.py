@@ -88,6 +88,8 @@ def outcomes(
         of("pointer", **held),
         of("gone", **held),
         of("maybe", **held, optional=True),
+        of("biased", slices=[{"columns": [facet], "limit": {"DPL": 0.1}}], name="slices"),
+        of("unsure", slices=[{"columns": [facet], "limit": {"DPL": 0.2}}], name="maybe slices"),
     ]
     return [check_data_set(data, strict=strict) for data in made]
 
@@ -116,7 +118,7 @@ def test_there_is_every_kind_of_outcome(found: list[Outcome]) -> None:
     assert codes["BK101"] > 10
     assert max(len(one.findings) for one in found) > 20
     assert found[0].verdicts == {"fail": 0, "uncertain": 0, "pass": len(HOSTILE)}
-    assert [one.broken for one in found] == [False] * 6 + [True, True, False]
+    assert [one.broken for one in found] == [False] * 6 + [True, True] + [False] * 3
 
 
 any_text = st.one_of(
@@ -377,7 +379,7 @@ def assert_json(made: Sequence[Outcome]) -> None:
     for record, outcome in zip(read["check"], made, strict=True):
         assert list(record) == [
             *("name", "files", "about", "rows", "broken"),
-            *("verdicts", "checked", "drift", "findings"),
+            *("verdicts", "checked", "drift", "slices", "findings"),
         ]
         assert record["name"] == outcome.name
         assert record["files"] == list(outcome.files)
@@ -391,6 +393,9 @@ def assert_json(made: Sequence[Outcome]) -> None:
             assert (one["facet"], one["value"]) == (checked.row.facet, checked.row.value)
         for one, drift in zip(record["drift"], outcome.drift, strict=True):
             assert list(one) == list(drift._fields)
+        for one, judged in zip(record["slices"], outcome.slices, strict=True):
+            assert list(one) == list(judged._fields)
+            assert one["worst"] == judged.worst
         for one, finding in zip(record["findings"], outcome.findings, strict=True):
             assert one == {
                 name: getattr(finding, name) for name in ("code", "level", "subject", "message")

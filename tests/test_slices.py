@@ -450,7 +450,10 @@ def test_the_least_rows_of_a_certificate() -> None:
             "'id' has 400 values in 400 rows: nearly every row has its own",
         ),
         ({"columns": ["sex", "race"], "depth": 3}, "depth must be 1 to 2"),
-        ({"columns": ["sex", "race"], "min_rows": 399}, "no slice of 'sex', 'race' has 399 rows"),
+        (
+            {"columns": ["sex", "race"], "min_rows": 399},
+            "no slice of 'sex', 'race' has 399 rows of DPL",
+        ),
         ({"columns": ["sex", "sex"]}, "different columns"),
         ({"columns": []}, "1 to 20 different columns"),
         ({"columns": None}, "columns takes the columns"),
@@ -573,3 +576,134 @@ def test_mistakes_on_the_command_line(
     said = capsys.readouterr().err
     assert message in said
     assert said.count("\n") == 1
+
+
+# The gate
+
+CONFIG = """
+[[data]]
+name = "admissions"
+files = "b.parquet"
+label = "decision"
+positive = "admitted"
+{more}
+[[data.slices]]
+columns = ["gender", "department"]
+limit = {{DPL = {limit}}}
+"""
+
+
+def checked(capsys: Any, *argv: str) -> tuple[int, dict[str, Any]]:
+    code = main(["check", *argv, "--format", "json"])
+    return code, json.loads(capsys.readouterr().out)["check"][0]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    biaskit.datasets.berkeley().to_parquet("b.parquet")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("limit", "verdict", "code", "reason"),
+    [
+        (0.1, "fail", 1, "it is surely beyond"),
+        (0.36, "uncertain", 0, "with min_rows = 715 it passes"),
+        (0.05, "fail", 1, "it is surely beyond"),
+        (0.42, "pass", 0, ""),
+    ],
+)
+def test_the_gate_blocks_a_bad_slice_and_passes_by_the_certificate(
+    limit: float, verdict: str, code: int, reason: str, project: Path, capsys: Any
+) -> None:
+    Path("biaskit.toml").write_text(CONFIG.format(limit=limit, more=""))
+    exit_code, made = checked(capsys)
+    (one,) = made["slices"]
+    assert (exit_code, one["verdict"], one["reason"]) == (code, verdict, reason)
+    assert one["worst"] == "department=F"
+    assert made["verdicts"] == {"fail": 0, "uncertain": 0, "pass": 0} | {verdict: 1}
+    codes = {"fail": ["BK111"], "uncertain": ["BK112"], "pass": []}
+    assert [finding["code"] for finding in made["findings"]] == codes[verdict]
+    assert main(["check", "--strict", "-q"]) == int(verdict != "pass")
+    said = capsys.readouterr().out
+    assert ("DPL, slices of gender, department: the worst of 19 is " in said) == (verdict != "pass")
+
+
+def test_no_min_rows_passes_where_a_large_slice_may_be_beyond(project: Path, capsys: Any) -> None:
+    data = pd.DataFrame({"sex": ["F", "M"] * 100, "y": [0, 1, 1, 1, 0, 0, 1, 0] * 25})
+    data.to_parquet("b.parquet")
+    Path("biaskit.toml").write_text(
+        '[[data]]\nfiles = "b.parquet"\nlabel = "y"\n'
+        '[[data.slices]]\ncolumns = ["sex"]\nlimit = {DPL = 0.05}\n'
+    )
+    _, made = checked(capsys)
+    assert made["slices"][0]["reason"] == "no min_rows is large enough to pass"
+
+
+def test_slices_stand_beside_limits_and_search_gaps(project: Path, capsys: Any) -> None:
+    more = 'facet = "gender"\nlimits = {DPL = 0.2}\n'
+    config = CONFIG.format(limit=0.5, more=more) + (
+        '[[data.slices]]\ncolumns = "department"\nfacet = "gender"\nfacet_values = "female"\n'
+        'limit = {DPL = 0.1}\ndirection = "for"\n'
+    )
+    Path("biaskit.toml").write_text(config)
+    code, made = checked(capsys)
+    assert code == 0
+    assert made["verdicts"] == {"fail": 0, "uncertain": 1, "pass": 3}
+    assert [one["facet"] for one in made["slices"]] == ["", "gender"]
+    assert made["slices"][1]["worst"] == "department=A"
+    for form in ("text", "junit", "sarif", "markdown", "github", "html"):
+        main(["check", "--format", form])
+        assert "gap of gender in segments of department" in capsys.readouterr().out
+    assert main(["check", "--dry-run"]) == 0
+
+
+def test_counts_of_the_intersection_are_checked_without_rows(project: Path, capsys: Any) -> None:
+    biaskit.count(
+        "b.parquet", facet=[("gender", "department")], label="decision", positive="admitted"
+    ).save("b.counts")
+    text = CONFIG.format(limit=0.42, more="").replace("b.parquet", "b.counts")
+    Path("biaskit.toml").write_text(text)
+    code, made = checked(capsys)
+    assert (code, made["slices"][0]["verdict"]) == (0, "pass")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('colums = ["a"]', "no key 'colums'; did you mean 'columns'?"),
+        ("depth = 3", "depth must be 1 to 2"),
+        ('direction = "up"', "direction 'up'"),
+        ('facet_values = "a"', "facet_values goes with facet"),
+        ("min_rows = 2.5", "slices: min_rows must be an integer of 0 or more"),
+    ],
+)
+def test_a_mistake_in_the_configuration_is_said(
+    line: str, message: str, project: Path, capsys: Any
+) -> None:
+    Path("biaskit.toml").write_text(CONFIG.format(limit=0.1, more="") + line)
+    code, made = checked(capsys)
+    assert code == 2
+    assert message in made["findings"][0]["message"]
+    assert "biaskit.toml, line 8: " in made["findings"][0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("limit", "message"),
+    [
+        ("{KL = 0.1}", "KL is not a difference of two proportions"),
+        ("{DPL = 2}", "a distance from parity, 0 or more and below 1"),
+        ("{FNRD = 0.1}", "needs predicted"),
+        ("0.1", "limit is needed, such as limit = {DPL = 0.1}"),
+    ],
+)
+def test_a_limit_that_no_slice_can_have_is_refused(
+    limit: str, message: str, project: Path, capsys: Any
+) -> None:
+    text = CONFIG.format(limit=0, more="").replace("{DPL = 0}", limit)
+    Path("biaskit.toml").write_text(text)
+    code, made = checked(capsys)
+    assert code == 2
+    assert message in made["findings"][0]["message"]

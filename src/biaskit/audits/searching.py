@@ -214,8 +214,8 @@ def searched(counts: Counts, facet: Facet, asked: Asked) -> list[Search]:
         cells = amounts_of(table, metric, known_axes(metric, roles), outcomes)
         parts = [cells] if sides is None else [cells.map(partial(np.multiply, on)) for on in sides]
         found.append(_search(metric, joint, parts, asked, float(cells.rows.sum())))
-    if not sum(map(len, found)):
-        raise DataError(_none_is_large(joint, asked))
+        if not len(found[-1]):
+            raise DataError(_none_is_large(joint, metric, asked))
     return found
 
 
@@ -317,10 +317,10 @@ def _refuse_identifiers(joint: Joint, rows: int) -> None:
             )
 
 
-def _none_is_large(joint: Joint, asked: Asked) -> str:
+def _none_is_large(joint: Joint, metric: Metric, asked: Asked) -> str:
     what = "segment" if asked.gap else "slice"
     sides = "on both sides of the gap" if asked.gap else "in it and as many outside of it"
     return (
-        f"no {what} of {listed(joint.columns)} has {asked.min_rows:,} rows {sides}; give a smaller "
-        "min_rows"
+        f"no {what} of {listed(joint.columns)} has {asked.min_rows:,} rows of {metric.symbol} "
+        f"{sides}; give a smaller min_rows"
     )

@@ -35,6 +35,7 @@ __all__ = [
     "refuse_list",
     "rows_of",
     "slices",
+    "worst_row",
 ]
 
 # A column of more numbers than this, none of them cut, is perhaps one that should be.
@@ -208,6 +209,12 @@ def rows_of(
         made.append(_certificate_row(one, [*_notes_on_all(one, counts)]))
         made += _slice_rows(one, _listed(one, top, overlap))
     return made
+
+
+def worst_row(found: Found) -> SliceRow | SegmentRow:
+    """Row of the slice whose gap is surely the largest, even where none is sure."""
+    worst = int(np.argmax(found.sure.max(axis=0)))
+    return next(_slice_rows(found, [worst]))
 
 
 def _listed(found: Found, top: int | None, overlap: float) -> list[int]:

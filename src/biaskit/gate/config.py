@@ -31,6 +31,7 @@ from biaskit.gate.limits import (
     required_of,
 )
 from biaskit.gate.mistakes import Mistakes, MistakesError, lines_of_keys
+from biaskit.gate.slicing import SliceLimits, slice_limits
 from biaskit.sources.files.dialect import Dialect, dialect_of
 from biaskit.sources.files.globs import matches_here
 from biaskit.sources.files.streams import STANDARD_INPUT
@@ -75,6 +76,8 @@ class DataSet:
     optional: bool = False
     #: How the files are written.
     csv: Dialect | None = None
+    #: Limits on the worst of many slices.
+    slices: tuple[SliceLimits, ...] = ()
     #: Folder that relative paths start from.
     folder: Path = Path()
 
@@ -113,6 +116,10 @@ class DataSet:
             made["limits"] = _limits(given, made["roles"])
         with mistakes.about("drift"):
             made["drift"] = _drift(given, made["roles"])
+        with mistakes.about("slices"):
+            made["slices"] = slice_limits(
+                given.get("slices", []), made["roles"], made["confidence"]
+            )
         mistakes.refuse_any()
         with mistakes.about("required"):
             made["required"] = _required(given, made["limits"])
@@ -324,7 +331,8 @@ def _roles(given: Mapping[str, Any], _: str) -> Roles:
     facet = roles.get("facet")
     if isinstance(facet, list):
         roles["facet"] = [tuple(one) if isinstance(one, list) else one for one in facet]
-    if not roles.get("facet"):
+    needs_facet = {"limits", "baseline", "drift"} & given.keys() or not given.get("slices")
+    if needs_facet and not roles.get("facet"):
         raise RolesError("facet is needed: the column whose values may be favoured or not")
     return Roles(**roles)
 
@@ -343,8 +351,10 @@ def _files(given: Mapping[str, Any], _: str) -> tuple[str, ...]:
 
 def _limits(given: Mapping[str, Any], roles: Roles) -> tuple[Limit, ...]:
     if "limits" not in given:
-        if "baseline" not in given and "drift" not in given:
-            raise RolesError("limits is needed (or baseline): what to check the data against")
+        if not {"baseline", "drift", "slices"} & given.keys():
+            raise RolesError(
+                "limits is needed (or baseline, or slices): what to check the data against"
+            )
         return ()
     limits = tuple(limits_of(given["limits"]))
     refuse_unmet(limits, roles)

@@ -14,6 +14,7 @@ from biaskit.store.addresses import in_one_line
 
 if TYPE_CHECKING:
     from biaskit.gate.compare import Drift
+    from biaskit.gate.slicing import SlicesChecked
 
 __all__ = [
     "CANNOT",
@@ -27,6 +28,7 @@ __all__ = [
     "of_drift",
     "of_error",
     "of_passed",
+    "of_slices",
 ]
 
 ERROR, WARNING = "error", "warning"
@@ -70,6 +72,22 @@ CODES: dict[str, Code] = {
             "`min_rows`.",
             "The message says why. If a facet value is too rare to be judged, merge it with "
             "another, or name the values that are d with `facet_values`.",
+        ),
+        Code(
+            "BK111",
+            "a slice is outside the limit",
+            "The worst of all slices of some columns is surely farther from parity than its limit "
+            "allows. The intervals of all slices hold together, so it was not found by chance.",
+            "`biaskit slices` lists the worst slices. Look at their rows before you change either "
+            "the data or the limit.",
+        ),
+        Code(
+            "BK112",
+            "not certain that every slice is inside the limit",
+            "No slice is surely beyond the limit, but some may be: their intervals cross it.",
+            "The message names the worst slice, and the least `min_rows` at which all slices "
+            "surely keep the limit, if there is one. More rows make the intervals narrower; fewer "
+            "columns, or a smaller `depth`, make fewer slices.",
         ),
         Code(
             "BK201",
@@ -171,12 +189,32 @@ def of_drift(drifts: Sequence[Drift], confidence: float, strict: bool) -> Iterat
         )
 
 
+def of_slices(
+    checked: Sequence[SlicesChecked], confidence: float, strict: bool
+) -> Iterator[Finding]:
+    """Findings on the slices of some metrics."""
+    for one in checked:
+        if one.verdict not in (FAIL, UNCERTAIN):
+            continue
+        outside = one.verdict == FAIL
+        yield Finding(
+            "BK111" if outside else "BK112",
+            ERROR if outside or strict else WARNING,
+            *_of_slices(one, confidence),
+            _excess(abs(one.estimate), one.at_least, one.at_most, -math.inf, one.limit),
+        )
+
+
 def of_passed(
-    checked: Sequence[Checked], drifts: Sequence[Drift], confidence: float
+    checked: Sequence[Checked],
+    drifts: Sequence[Drift],
+    slices: Sequence[SlicesChecked],
+    confidence: float,
 ) -> Iterator[Passed]:
     """Numbers that passed, for a reader who wants to see them too."""
     yield from (_of_row(one, confidence) for one in checked if one.verdict == PASS)
     yield from (_of_change(one, confidence) for one in drifts if one.verdict == PASS)
+    yield from (_of_slices(one, confidence) for one in slices if one.verdict == PASS)
 
 
 def _of_row(one: Checked, confidence: float) -> Passed:
@@ -203,6 +241,19 @@ def _of_change(one: Drift, confidence: float) -> Passed:
     return Passed(
         f"change of {one.metric}, {one.facet} = {one.value}", "; ".join(filter(None, parts))
     )
+
+
+def _of_slices(one: SlicesChecked, confidence: float) -> Passed:
+    """Subject and values of a certificate on slices."""
+    ends = f"{_short(max(one.at_least, 0.0))} to {_short(one.at_most)}"
+    value = f"{_short(one.estimate)} ({_short(one.low)} to {_short(one.high)})"
+    parts = [
+        f"the worst of {one.slices:,} is {ends} from parity ({100 * confidence:g} %)",
+        f"limit {_short(one.limit)}",
+        one.reason,
+        f"{one.worst}: {value}, {one.n_d:,} rows against {one.n_a:,}",
+    ]
+    return Passed(one.subject, "; ".join(filter(None, parts)))
 
 
 def of_error(error: Exception) -> Finding:

@@ -153,6 +153,7 @@ def _record(outcome: Outcome) -> dict[str, Any]:
         "verdicts": outcome.verdicts,
         "checked": [_of_row(one.row) | _without_row(one._asdict()) for one in outcome.checked],
         "drift": [one._asdict() for one in outcome.drift],
+        "slices": [one._asdict() for one in outcome.slices],
         "findings": [
             {name: value for name, value in one._asdict().items() if name != "excess"}
             for one in outcome.findings
@@ -178,9 +179,10 @@ def _subjects(outcome: Outcome) -> Iterator[str]:
     for drift in outcome.drift:
         if drift.verdict:
             yield f"change of {drift.metric}, {drift.facet} = {drift.value}"
+    yield from (one.subject for one in outcome.slices)
     if outcome.broken:
         yield from (CANNOT for finding in outcome.findings if finding.subject == CANNOT)
-    elif not (rows or outcome.drift):
+    elif not (rows or outcome.drift or outcome.slices):
         yield outcome.about
 
 

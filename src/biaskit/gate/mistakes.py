@@ -11,6 +11,7 @@ from biaskit.errors import BiaskitError, RolesError
 __all__ = ["Mistakes", "MistakesError", "lines_of_keys"]
 
 _DATA_SET = re.compile(r"\s*\[\[\s*(tool\s*\.\s*biaskit\s*\.\s*)?data\s*\]\]")
+_INSIDE = re.compile(r"\s*\[\[?\s*(tool\s*\.\s*biaskit\s*\.\s*)?data\s*\.\s*(?P<key>\w+)\s*\]")
 _KEY = re.compile(r"""\s*("(?P<double>[^"\\]+)"|'(?P<single>[^']+)'|(?P<bare>[\w-]+))\s*[=.]""")
 
 
@@ -76,6 +77,8 @@ def lines_of_keys(text: str) -> dict[tuple[int, str], int]:
     for at, line in enumerate(text.splitlines(), 1):
         if _DATA_SET.match(line):
             number += 1
+        elif inside := _INSIDE.match(line):
+            found.setdefault((number, inside["key"]), at)
         elif key := _KEY.match(line):
             found.setdefault((number, key["double"] or key["single"] or key["bare"]), at)
     return found

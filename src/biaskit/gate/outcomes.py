@@ -6,14 +6,23 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from biaskit.counts.counts import Counts, same_roles
 from biaskit.counts.spellings import spelled_alike
 from biaskit.errors import DataError, RolesError
 from biaskit.gate.check import Checked, check_rows
 from biaskit.gate.config import DataSet
-from biaskit.gate.findings import ERROR, Finding, Passed, of_checked, of_drift, of_error, of_passed
+from biaskit.gate.findings import (
+    ERROR,
+    Finding,
+    Passed,
+    of_checked,
+    of_drift,
+    of_error,
+    of_passed,
+    of_slices,
+)
 from biaskit.gate.mistakes import MistakesError
 from biaskit.metrics import needs_rows
 from biaskit.progress import Progress
@@ -26,6 +35,7 @@ from biaskit.store.addresses import said, shown
 
 if TYPE_CHECKING:
     from biaskit.gate.compare import Drift
+    from biaskit.gate.slicing import SlicesChecked
 
 __all__ = [
     "Outcome",
@@ -53,6 +63,7 @@ class Outcome:
     rows: int = 0
     checked: tuple[Checked, ...] = ()
     drift: tuple[Drift, ...] = ()
+    slices: tuple[SlicesChecked, ...] = ()
     findings: tuple[Finding, ...] = ()
     passed: tuple[Passed, ...] = ()
     #: How long it took.
@@ -64,6 +75,7 @@ class Outcome:
     def verdicts(self) -> dict[str, int]:
         """Number of rows by verdict."""
         named = [*(one.verdict for one in self.checked), *(one.verdict for one in self.drift)]
+        named += [one.verdict for one in self.slices]
         return {name: named.count(name) for name in ("fail", "uncertain", "pass")}
 
 
@@ -87,9 +99,11 @@ def check_data_set(
         paths = list(files) if files is not None else data.paths()
         if not paths:  # it is optional, then
             return replace(made, about="no file is there, and it is optional")
-        counts, sample = _counted(data, paths, progress, table)
-        about = "; ".join([what_was_read(counts), *spelled_alike(counts)])
-        made = replace(made, files=tuple(map(shown, paths)), about=about, rows=counts.rows)
+        made = replace(made, files=tuple(map(shown, paths)))
+        counts, sample = Counts.empty(data.roles), None
+        if data.roles.facet:
+            counts, sample = _counted(data, paths, progress, table)
+            made = replace(made, about=_about(counts), rows=counts.rows)
         at = "" if data.threshold is None else f", at the threshold {data.threshold:g}"
         if data.limits:
             metrics = [limit.metric for limit in data.limits]
@@ -115,13 +129,23 @@ def check_data_set(
             drift = compare_rows(counts, then, allowed, confidence=data.confidence, seed=data.seed)
             found += of_drift(drift, data.confidence, strict)
             made = replace(made, drift=tuple(drift))
+        for limits in data.slices:
+            from biaskit.gate.slicing import checked_slices  # few data sets have any
+
+            rows_, judged = checked_slices(
+                limits, _opened(data, paths), progress=progress, dialect=data.csv
+            )
+            found += of_slices(judged, data.confidence, strict)
+            made = replace(made, slices=(*made.slices, *judged))
+            if not made.about:
+                made = replace(made, about=_about(rows_), rows=rows_.rows)
     except Exception as error:  # noqa: BLE001 - what was judged before stands, and the others go on
         found.append(of_error(error))
         made = replace(made, files=tuple(map(shown, paths)), broken=True)
     return replace(
         made,
         findings=tuple(worst_first(found)),
-        passed=tuple(of_passed(made.checked, made.drift, data.confidence)),
+        passed=tuple(of_passed(made.checked, made.drift, made.slices, data.confidence)),
         seconds=time.perf_counter() - start,
     )
 
@@ -145,7 +169,8 @@ def dry_run(
         paths = list(files) if files is not None else data.paths()
         for held in paths if table is None else [table]:
             if not isinstance(one := opened(held, dialect=data.csv), Counts):
-                refuse_unfit(one, data.roles, data.csv)
+                for roles in (data.roles, *(limits.roles() for limits in data.slices)):
+                    refuse_unfit(one, roles, data.csv)
         if data.baseline is not None:
             same_roles(data.roles, _baseline(data.baseline).roles, "cannot be compared")
     except Exception as error:  # noqa: BLE001 - the other data sets are checked all the same
@@ -192,13 +217,22 @@ def _counted(
     progress: Progress | None,
     table: Table | None = None,
 ) -> Counted:
-    held = table or opened(paths[0] if len(paths) == 1 else paths, dialect=data.csv)
+    held = table or _opened(data, paths)
     if isinstance(held, Counts):
         if data.threshold is not None:
             held = held.at_threshold(data.threshold)
         return Counted(held.choosing(**data.roles.given()))
     keep_rows = needs_rows(data.roles, [limit.metric for limit in data.limits])
     return counted(held, data.roles, keep_rows=keep_rows, progress=progress, dialect=data.csv)
+
+
+def _opened(data: DataSet, paths: Sequence[Path | str]) -> Any:
+    return opened(paths[0] if len(paths) == 1 else paths, dialect=data.csv)
+
+
+def _about(counts: Counts) -> str:
+    """What was read, in one line."""
+    return "; ".join([what_was_read(counts), *spelled_alike(counts)])
 
 
 def _baseline(path: Path | str) -> Counts:

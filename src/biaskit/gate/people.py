@@ -53,7 +53,8 @@ def conclusion(outcomes: Sequence[Outcome], unmatched: int = 0) -> str:
         said.append(f"{broken:,} could not be checked")
     checked = "1 table" if len(outcomes) == 1 else f"{len(outcomes):,} tables"
     line = f"{checked}: {', '.join(said)}"
-    if any(sum(one.values()) > 1 for one in named):
+    together = (sum(each.verdicts.values()) - len(each.slices) for each in outcomes)
+    if any(number > 1 for number in together):
         line += "; the numbers of a table are judged together (Holm)"
     if unmatched == 1:
         line += "; 1 file belongs to no data set and was not checked"

@@ -109,6 +109,35 @@ def _numbers(one: Outcome) -> Iterator[Safe]:
         caption = f"{len(checked):,} numbers with limits"
         label = f"Numbers of {name_in_words(one.name)}"
         yield folded(caption, judged_table(caption, checked, label))
+    if one.slices:
+        caption = f"{len(one.slices):,} searches among slices"
+        yield folded(
+            caption,
+            table(
+                caption,
+                [
+                    "What was searched",
+                    "Slices",
+                    "Worst at least",
+                    "Worst at most",
+                    "Limit",
+                    "Verdict",
+                ],
+                [
+                    [
+                        each.subject,
+                        f"{each.slices:,}",
+                        number(max(each.at_least, 0.0)),
+                        number(each.at_most),
+                        number(each.limit),
+                        verdict(each.verdict),
+                    ]
+                    for each in one.slices
+                ],
+                label=f"Slices of {name_in_words(one.name)}",
+                texts=(0,),
+            ),
+        )
     limited = [each for each in one.drift if each.verdict]
     if limited:
         caption = f"{len(limited):,} changes since the baseline"
