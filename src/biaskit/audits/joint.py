@@ -36,7 +36,9 @@ class Amounts(NamedTuple):
     def map(self, function: Callable[[Array], Array]) -> Amounts:
         """These amounts, each put through a function."""
         squares = None if self.squares is None else function(self.squares)
-        return Amounts(function(self.x), function(self.n), function(self.rows), squares)
+        n = function(self.n)
+        rows = n if self.rows is self.n else function(self.rows)  # rows of no weight are both
+        return Amounts(function(self.x), n, rows, squares)
 
     def take(self, these: NDArray[Any]) -> Amounts:
         """Those at some places, or where a mask is true."""
@@ -102,7 +104,7 @@ def joint_of(table: Table, columns: Sequence[str]) -> Joint:
         known = tuple(sorted({*values} - {MISSING}, key=order))
         place: dict[Level, int] = {MISSING: -1, **{one: i for i, one in enumerate(known)}}
         levels.append(known)
-        codes.append([place[one] for one in values])
+        codes.append(np.fromiter(map(place.__getitem__, values), np.int64, len(values)))
     return Joint(tuple(columns), tuple(levels), np.array(codes, dtype=np.int64))
 
 
