@@ -14,7 +14,7 @@ from biaskit.audits.categories import RACES, SEXES, Categories, categories_of
 from biaskit.counts.comparisons import positive_labels, positive_predictions, positive_unsaid
 from biaskit.counts.counts import Counts
 from biaskit.counts.facets import Facet
-from biaskit.counts.levels import ABSENT, MISSING, Level, show
+from biaskit.counts.levels import ABSENT, MISSING, Level, is_missing, show
 from biaskit.counts.roles import Roles
 from biaskit.counts.tables import Table
 from biaskit.errors import DataError, RolesError
@@ -271,7 +271,7 @@ def _in_categories(
             continue
         unknown += outcomes.n[:, i]
         rows = int(once[:, i].sum())
-        if levels[i] is MISSING:
+        if is_missing(levels[i]):
             why["race or sex missing"] += rows
             continue
         for value, name, of in ((races[i], race, of_race), (sexes[i], sex, of_sex)):

@@ -198,6 +198,11 @@ def searched(counts: Counts, facet: Facet, asked: Asked) -> list[Search]:
         No slice has enough rows, or there are too many.
     """
     table, roles = counts.tables[facet], counts.roles
+    if counts.protected is not None:
+        raise RolesError(
+            "slices need the exact numbers of rows, and these counts are rounded: search the exact "
+            "counts, or ask biaskit.report for the slices that you know"
+        )
     if not counts.rows:
         raise DataError("there are no rows, so there is nothing to search; is the table empty?")
     for metric in asked.metrics:
@@ -291,9 +296,11 @@ def _sides(
         for one in (table.n, table.w, table.w2)
     )
     marginal = Table(table.levels._replace(facet=kept), *arrays)  # type: ignore[arg-type]
+    rows = marginal.rows
     one_facet = Facet((gap.facet,))
     choices = {name: getattr(gap.roles, name) for name in _SIDES}
-    of = compared(marginal, one_facet, roles.replaced(facet=(one_facet,), **choices), metrics)
+    of_sides = roles.replaced(facet=(one_facet,), **choices)
+    of = compared(Counts(of_sides, {one_facet: marginal}, rows), one_facet, metrics)
     if len(of.comparisons.names) > 1:
         raise RolesError(
             f"which values of {gap.facet!r} are side d of the gap? They are "

@@ -302,7 +302,7 @@ class Table:
     @property
     def of_missing(self) -> Table:
         """Table of the rows whose facet is missing, as if that were a value."""
-        gone = [level is MISSING for level in self.levels.facet]
+        gone = [*map(is_missing, self.levels.facet)]
         arrays = (None if one is None else one[gone] for one in self._arrays())
         levels = self.levels._replace(facet=(ABSENT,) * sum(gone))
         return Table(levels, *arrays)  # type: ignore[arg-type]

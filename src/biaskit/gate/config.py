@@ -30,7 +30,7 @@ from biaskit.gate.limits import (
     refuse_unmet,
     required_of,
 )
-from biaskit.gate.mistakes import Mistakes, MistakesError, lines_of_keys
+from biaskit.gate.mistakes import Mistakes, MistakesError, lines_of_keys, texts_in
 from biaskit.gate.slicing import SliceLimits, slice_limits
 from biaskit.sources.files.dialect import Dialect, dialect_of
 from biaskit.sources.files.globs import matches_here
@@ -231,16 +231,16 @@ def read_config(path: Path) -> Config:
             told = [
                 type(mistake)(
                     f"{path.name}{_at(lines.get((number, key)))}: "
-                    f"{without_secrets(str(mistake), _texts_in(table))}"
+                    f"{without_secrets(str(mistake), texts_in(table))}"
                 )
                 for key, mistake in zip(error.keys, error.errors, strict=True)
             ]
             made.append((called, MistakesError(told)))
         except BiaskitError as error:
-            message = without_secrets(str(error), _texts_in(table))
+            message = without_secrets(str(error), texts_in(table))
             made.append((called, type(error)(f"{path.name}: {message}")))
         except Exception as error:  # noqa: BLE001 - the other data sets are whole
-            message = in_one_line(error, _texts_in(table))
+            message = in_one_line(error, texts_in(table))
             made.append((called, DataError(f"{path.name}: {message}")))
     names = [one.name for one in made if isinstance(one, DataSet)]
     if twice := [one for one in dict.fromkeys(names) if names.count(one) > 1]:
@@ -398,15 +398,6 @@ def _required(given: Mapping[str, Any], limits: tuple[Limit, ...]) -> frozenset[
     if not _texts(names):
         raise RolesError(f'required must be a list of metrics, such as ["DPL"], not {names!r}')
     return required_of(names, limits)
-
-
-def _texts_in(value: Any) -> Iterator[str]:
-    """Texts in a value of TOML, however deep."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, (dict, list)):
-        for one in value.values() if isinstance(value, dict) else value:
-            yield from _texts_in(one)
 
 
 def _texts(value: Any) -> bool:

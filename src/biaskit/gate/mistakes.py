@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from biaskit.errors import BiaskitError, RolesError
 
-__all__ = ["Mistakes", "MistakesError", "lines_of_keys"]
+__all__ = ["Mistakes", "MistakesError", "lines_of_keys", "texts_in"]
 
 _DATA_SET = re.compile(r"\s*\[\[\s*(tool\s*\.\s*biaskit\s*\.\s*)?data\s*\]\]")
 _INSIDE = re.compile(r"\s*\[\[?\s*(tool\s*\.\s*biaskit\s*\.\s*)?data\s*\.\s*(?P<key>\w+)\s*\]")
@@ -82,3 +83,12 @@ def lines_of_keys(text: str) -> dict[tuple[int, str], int]:
         elif key := _KEY.match(line):
             found.setdefault((number, key["double"] or key["single"] or key["bare"]), at)
     return found
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Texts in a value of TOML, however deep."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (dict, list)):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from texts_in(one)
