@@ -20,9 +20,8 @@ _FINE, _WRONG, _INTERRUPTED = 0, 2, 130
 # Modules of the verbs, in the order of the help. A call loads that of its own verb alone.
 _MODULES = {
     "reporting": ("report", "rates", "metrics", "demo"),
-    "slicing": ("slices",),
     "counting": ("count", "merge"),
-    "auditing": ("impact", "audit"),
+    "auditing": ("impact", "audit", "slices"),
     "gating": ("check", "compare", "baseline"),
     "scoring": ("sweep", "calibration"),
     "explaining": ("explain",),
