@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 import numpy as np
 
-from biaskit import formats
 from biaskit.audits.found import Found, found_in
 from biaskit.audits.ranking import candidates, few_and_different
 from biaskit.audits.searching import Asked, Segmented, asked_of
@@ -22,6 +21,7 @@ from biaskit.metrics import Metric
 from biaskit.sources.counting import counted
 from biaskit.sources.dispatch import opened
 from biaskit.sources.files.dialect import dialect_of
+from biaskit.store import formats
 
 if TYPE_CHECKING:
     import pandas as pd
