@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from biaskit import audits, clarify, compat, datasets
     from biaskit._kernels.warm import warm
     from biaskit.audits.impact import impact
+    from biaskit.audits.reweighing import reweighing
     from biaskit.audits.slices import slices
     from biaskit.counts.counts import Counts
     from biaskit.counts.roles import Roles
@@ -61,6 +62,7 @@ __all__ = [
     "partial_dependence",
     "rates",
     "report",
+    "reweighing",
     "sentences",
     "shap_values",
     "show",
@@ -93,6 +95,7 @@ _HOME = {
     "partial_dependence": "biaskit.explanations.dependence",
     "rates": "biaskit.reports.rates",
     "report": "biaskit.reports.report",
+    "reweighing": "biaskit.audits.reweighing",
     "sentences": "biaskit.reports.sentences",
     "shap_values": "biaskit.explanations.explain",
     "show": "biaskit.pages.exports.show",

@@ -28,7 +28,7 @@ from biaskit.counts.counts import Counts
 from biaskit.counts.facets import Facet
 from biaskit.counts.levels import Level, show
 from biaskit.counts.references import Outcomes
-from biaskit.counts.roles import RoleArguments, Roles, roles_of, takes_roles
+from biaskit.counts.roles import RoleArguments, Roles, takes_roles
 from biaskit.counts.tables import Table, Tally, divide
 from biaskit.errors import DataError, RolesError, refuse_level
 from biaskit.intervals.figures import evidence_of, figures_of
@@ -40,9 +40,8 @@ from biaskit.metrics.groups import (
     groups_of,
     weights,
 )
-from biaskit.progress import Asked, told
-from biaskit.sources.counting import counted
-from biaskit.sources.dispatch import opened
+from biaskit.progress import Asked
+from biaskit.sources.counting import counts_given
 from biaskit.sources.files.dialect import dialect_of
 from biaskit.store import formats
 
@@ -159,15 +158,13 @@ score_range, features
     if confidence is not None:
         refuse_level(confidence)
     dialect = dialect_of(csv, input_format, sheet)
-    table = opened(data, filesystem, dialect)
-    if isinstance(table, Counts):
-        chosen = given if roles is None else roles_of(roles, given).given()
-        counts = table.choosing(**chosen)
-    else:
-        made = roles_of(roles, given)
-        _refuse_roles(made, steps)
-        with told(progress) as tell:
-            counts, _ = counted(table, made, progress=tell, filesystem=filesystem, dialect=dialect)
+    counts = counts_given(
+        *(data, roles, given),
+        dialect=dialect,
+        filesystem=filesystem,
+        progress=progress,
+        refuse=lambda roles: _refuse_roles(roles, steps),
+    )
     found = impact_rows(counts, steps, confidence)
     columns = zip(*found.rows, strict=True)
     return formats.frame(dict(zip(found.columns, map(list, columns), strict=True)))

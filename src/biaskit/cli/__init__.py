@@ -21,7 +21,7 @@ _FINE, _WRONG, _INTERRUPTED = 0, 2, 130
 _MODULES = {
     "reporting": ("report", "rates", "metrics", "demo"),
     "counting": ("count", "merge"),
-    "auditing": ("impact", "audit", "slices"),
+    "auditing": ("impact", "audit", "slices", "reweighing"),
     "gating": ("check", "compare", "baseline"),
     "scoring": ("sweep", "calibration"),
     "explaining": ("explain",),

@@ -1,4 +1,4 @@
-"""The verbs of audits: impact, audit and slices."""
+"""The verbs of audits: impact, audit, slices and reweighing."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ from biaskit.cli.output import (
 )
 from biaskit.cli.screen import Records
 from biaskit.counts.counts import Counts
+from biaskit.counts.levels import show
 from biaskit.counts.roles import ROLES
 from biaskit.counts.spellings import spelled_alike
 from biaskit.errors import RolesError, refuse_level
@@ -63,6 +64,10 @@ _SLICES = """examples:
   biaskit slices loans.parquet --over sex,race,age --facet-edges age=25,40,65 --label paid
   biaskit slices loans.parquet --over race,branch --facet sex --facet-values F --label paid
 the first row says how bad the worst slice is, and how bad any other can be at most
+"""
+_REWEIGHING = """examples:
+  biaskit reweighing loans.parquet --facet sex --label paid -o weights.csv
+  biaskit reweighing loans.parquet --facet sex --label paid --group branch
 """
 # Roles that no slice makes use of.
 _UNUSED = {"group", "score", "score_range", "features"}
@@ -181,8 +186,26 @@ def _add_slices(verb: Callable[..., Parser]) -> None:
     add_output(slices)
 
 
+def _add_reweighing(verb: Callable[..., Parser]) -> None:
+    weights = verb(
+        "reweighing",
+        _reweighing,
+        "Weights with which a label no longer depends on a facet.",
+        epilog=_REWEIGHING,
+    )
+    add_data(weights)
+    add_roles(weights)
+    add_csv(weights)
+    add_output(weights)
+
+
 #: Each verb, and what adds it to the command line.
-VERBS = {"impact": _add_impact, "audit": _add_audit, "slices": _add_slices}
+VERBS = {
+    "impact": _add_impact,
+    "audit": _add_audit,
+    "slices": _add_slices,
+    "reweighing": _add_reweighing,
+}
 
 
 def _impact(args: argparse.Namespace) -> None:
@@ -213,6 +236,32 @@ def _impact(args: argparse.Namespace) -> None:
                 *("shortfall", "z", "to_reach", "n_missing"),
             ),
             level=args.confidence,
+        ),
+    )
+
+
+def _reweighing(args: argparse.Namespace) -> None:
+    from biaskit.audits.reweighing import WeightRow, weight_rows
+
+    settle_output(args)
+    refuse_overwriting(args.output, args.data)
+    counts, _ = counts_of(args, [])
+    rows = [
+        row._replace(value=show(row.value), group=show(row.group), label=show(row.label))
+        for row in weight_rows(counts)
+    ]
+    emit(
+        args,
+        Records(
+            "weights",
+            WeightRow._fields,
+            rows,
+            head={**about(1), "roles": counts.roles.to_json()},
+            before=[what_was_read(counts), *spelled_alike(counts)],
+            hidden=() if counts.roles.group else ("group",),
+            blank=("weight",),
+            optional=("note",),
+            once=("facet", "note"),
         ),
     )
 

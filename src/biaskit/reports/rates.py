@@ -14,16 +14,15 @@ from biaskit.counts.comparisons import positive_labels, positive_predictions, po
 from biaskit.counts.counts import Counts
 from biaskit.counts.facets import Facet
 from biaskit.counts.levels import is_missing, show
-from biaskit.counts.roles import RoleArguments, Roles, roles_of, takes_roles
+from biaskit.counts.roles import RoleArguments, Roles, takes_roles
 from biaskit.counts.tables import Table, Tally, divide
 from biaskit.errors import DataError, RolesError, refuse_level
 from biaskit.intervals.boxes import share_ends
 from biaskit.intervals.figures import share_of
 from biaskit.intervals.proportions import Array, reach
 from biaskit.metrics.forms import Share
-from biaskit.progress import Asked, told
-from biaskit.sources.counting import counted
-from biaskit.sources.dispatch import opened
+from biaskit.progress import Asked
+from biaskit.sources.counting import counts_given
 from biaskit.sources.files.dialect import dialect_of
 from biaskit.store import formats
 
@@ -152,14 +151,9 @@ predicted_positive, facet_values, reference, facet_above, facet_at_most, facet_e
     """
     refuse_level(confidence)
     dialect = dialect_of(csv, input_format, sheet)
-    table = opened(data, filesystem, dialect)
-    if isinstance(table, Counts):
-        chosen = given if roles is None else roles_of(roles, given).given()
-        counts = table.choosing(**chosen)
-    else:
-        made = roles_of(roles, given)
-        with told(progress) as tell:
-            counts, _ = counted(table, made, progress=tell, filesystem=filesystem, dialect=dialect)
+    counts = counts_given(
+        data, roles, given, dialect=dialect, filesystem=filesystem, progress=progress
+    )
     rows = rate_rows(counts, confidence)
     return formats.frame({name: [getattr(row, name) for row in rows] for name in RateRow._fields})
 

@@ -12,13 +12,12 @@ import numpy as np
 from biaskit import metrics as room
 from biaskit.counts.counts import Counts, deciding
 from biaskit.counts.facets import Facet
-from biaskit.counts.roles import RoleArguments, Roles, roles_of, takes_roles
+from biaskit.counts.roles import RoleArguments, Roles, takes_roles
 from biaskit.counts.scores import ScoreTable
 from biaskit.errors import DataError, RolesError, refuse_level
 from biaskit.metrics import FROM_ROWS, METRICS, Metric
 from biaskit.metrics.forms import Array
 from biaskit.progress import Asked as Showing
-from biaskit.progress import told
 from biaskit.reports.notes import NOT_COMPUTED, notes_of
 from biaskit.reports.numbers import (
     Asked,
@@ -32,8 +31,7 @@ from biaskit.reports.numbers import (
 from biaskit.reports.scored import refuse_another_range
 from biaskit.scores.classes import joined
 from biaskit.scores.cuts import Cuts, Split, cuts_of, off_by, thresholds_of
-from biaskit.sources.counting import counted
-from biaskit.sources.dispatch import opened
+from biaskit.sources.counting import counts_given
 from biaskit.sources.files.dialect import Dialect, dialect_of
 from biaskit.store import formats
 
@@ -191,16 +189,13 @@ def scored_counts(
     given: RoleArguments,
 ) -> Counts:
     """Counts of scores of whatever a call names: rows are counted, saved counts are loaded."""
-    table = opened(data, filesystem, dialect)
-    if isinstance(table, Counts):
-        counts = table.choosing(**(given if roles is None else roles_of(roles, given).given()))
-    else:
-        roles = roles_of(roles, given)
-        refuse_no_scores(roles)
-        with told(progress) as tell:
-            counts = counted(
-                table, roles, progress=tell, filesystem=filesystem, dialect=dialect
-            ).counts
+    counts = counts_given(
+        *(data, roles, given),
+        dialect=dialect,
+        filesystem=filesystem,
+        progress=progress,
+        refuse=refuse_no_scores,
+    )
     refuse_no_scores(counts.roles)
     if not counts.rows:
         raise DataError("there are no rows, so there are no scores; is the table empty?")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 from biaskit.counts.counts import Counts
 from biaskit.counts.roles import RoleArguments, Roles, refuse_no_facet, roles_of, takes_roles
 from biaskit.progress import Asked, Progress, told
 from biaskit.sources.batches import Ask, Counting, Source
-from biaskit.sources.dispatch import refuse_counts, source_of
+from biaskit.sources.dispatch import opened, refuse_counts, source_of
 from biaskit.sources.files.dialect import Dialect, dialect_of
 from biaskit.sources.grids import encoders_of
 from biaskit.sources.histogram import Histograms
@@ -17,7 +17,7 @@ from biaskit.sources.histogram import Histograms
 if TYPE_CHECKING:
     from biaskit.sources.sample import Sample
 
-__all__ = ["Counted", "Progress", "count", "count_roles", "counted", "counted_from"]
+__all__ = ["Counted", "Progress", "count", "count_roles", "counted", "counted_from", "counts_given"]
 
 
 class Counted(NamedTuple):
@@ -159,6 +159,31 @@ def counted(
     refuse_no_facet(roles)
     source = source_of(data, filesystem, dialect)
     return counted_from(source, roles, keep_rows=keep_rows, progress=progress)
+
+
+def counts_given(
+    data: Any,
+    roles: Roles | None,
+    given: RoleArguments,
+    *,
+    dialect: Dialect | None,
+    filesystem: Any,
+    progress: Asked,
+    refuse: Callable[[Roles], None] | None = None,
+) -> Counts:
+    """Counts of whatever a call names: rows are counted, saved counts get its choices.
+
+    `refuse` raises where rows need not be read with such roles.
+    """
+    table = opened(data, filesystem, dialect)
+    if isinstance(table, Counts):
+        return table.choosing(**(given if roles is None else roles_of(roles, given).given()))
+    roles = roles_of(roles, given)
+    if refuse is not None:
+        refuse(roles)
+    with told(progress) as tell:
+        made = counted(table, roles, progress=tell, filesystem=filesystem, dialect=dialect)
+    return made.counts
 
 
 def counted_from(
