@@ -409,7 +409,8 @@ def test_every_metric_is_found_by_each_of_its_names() -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("AUC", "no metric 'AUC'; `biaskit metrics` lists what there is"),
+        ("xyz", "no metric 'xyz'; `biaskit metrics` lists what there is"),
+        ("AUC", "no metric 'AUC'; did you mean 'AUCD'? `"),
         ("DPX", "no metric 'DPX'; did you mean 'DPL'? `biaskit metrics` lists what there is"),
         ("disparat impact", "no metric 'disparat impact'; did you mean 'DI'? `"),
         ("recall", "no metric 'recall'; did you mean 'RD'? `"),

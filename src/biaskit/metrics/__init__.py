@@ -126,9 +126,11 @@ def no_metric(name: object, also: Iterable[str] = ()) -> RolesError:
     symbols = {symbol: symbol for symbol in (*also, *(one.symbol for one in known))}
     titles = {_plain(one.title.split(",")[0]): one.symbol for one in known}
     plain = _plain(str(name))
-    near = symbols.get(nearest(str(name), symbols) or "")
+    # A word of a name, such as "recall", may look like another symbol.
+    near = next((one.symbol for one in known if plain in one.title.casefold().split()), None)
+    near = near or symbols.get(nearest(str(name), symbols) or "")
     near = near or titles.get(nearest(plain, titles) or "")
-    if near is None and len(plain) > _MOST_OF_A_SYMBOL:  # a word of a name, such as "recall"
+    if near is None and len(plain) > _MOST_OF_A_SYMBOL:  # a part of a name
         near = next((titles[title] for title in titles if plain in title), None)
     suggested = f"did you mean {near!r}? " if near else ""
     return RolesError(f"no metric {name!r}; {suggested}`biaskit metrics` lists what there is")
