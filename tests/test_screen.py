@@ -56,7 +56,9 @@ def on_a_terminal(width: int, *argv: str) -> str:
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
     command = [sys.executable, "-m", "biaskit", *argv]
     shown = b""
-    with subprocess.Popen(command, stdout=follower, stderr=follower) as running:
+    # Readline, which pdb loads, tells C alone of a COLUMNS that every child would have.
+    own = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    with subprocess.Popen(command, stdout=follower, stderr=follower, env=own) as running:
         os.close(follower)
         while part := _read(leader):
             shown += part

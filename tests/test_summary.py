@@ -16,7 +16,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import biaskit
-from biaskit import METRICS
 from biaskit.cli import main
 from biaskit.counts.roles import Roles
 from biaskit.errors import BiaskitError
@@ -99,12 +98,12 @@ def test_it_is_never_surer_than_holm(rows: list[Row]) -> None:
         doubt = rows[i].p_value if rows[i].p_value == rows[i].p_value else 0.0
         smaller = sum(p < doubt for p in known)
         assert doubt <= (1 - level) / (len(judged) - smaller) * 1.001
-        one = METRICS.get(rows[i].metric)
+        one = EVERY.get(rows[i].metric)
         assert one is None or rows[i].low > one.parity or rows[i].high < one.parity
     if made.headline is not None:
         of = rows[made.headline]
         assert min(of.n_a, of.n_d) >= FEW_ROWS
-        against, parity = METRICS[of.metric].against_d, METRICS[of.metric].parity
+        against, parity = EVERY[of.metric].against_d, EVERY[of.metric].parity
         assert against == "!=" or (of.estimate > parity) == (against == ">")
     assert made.findings
     for sentence in [*(one.sentence for one in made.findings), *row_sentences(rows)]:
