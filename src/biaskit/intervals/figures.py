@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -18,11 +19,7 @@ from biaskit.intervals.evidence import (
     OfQuotient,
     OfStrata,
 )
-from biaskit.intervals.odds import OfCommonOdds, OfOdds
 from biaskit.intervals.proportions import Array, solve
-from biaskit.intervals.ranks import OfExchanged, OfRanks
-from biaskit.intervals.scored import OfMeans, OfMiscalibration, OfQuantiles
-from biaskit.intervals.steps import of_steps
 from biaskit.metrics import forms
 from biaskit.metrics.forms import Share
 
@@ -35,7 +32,11 @@ LEAST_P = 1e-6
 def evidence_of(form: forms.Form, estimate: Array, squares: forms.Form | None = None) -> Evidence:
     """Evidence for a number of this form; `squares` is the form of the squared weights."""
     made: Any = _worth(form, squares) if squares is not None else form
-    found: Evidence = _EVIDENCE[type(form)](made, np.asarray(estimate, dtype=np.float64))
+    kind: Any = _EVIDENCE.get(type(form))
+    if kind is None:
+        module, name = _LOADED_LATER[type(form)]
+        kind = getattr(importlib.import_module(f"biaskit.intervals.{module}"), name)
+    found: Evidence = kind(made, np.asarray(estimate, dtype=np.float64))
     return found
 
 
@@ -100,17 +101,20 @@ _EVIDENCE: dict[type, Callable[[Any, Array], Evidence]] = {
     forms.Difference: OfDifference,
     forms.Strata: OfStrata,
     forms.Quotient: OfQuotient,
-    forms.Odds: OfOdds,
-    forms.CommonOdds: OfCommonOdds,
     forms.Curves: OfCurves,
     forms.Largest: OfLargest,
     forms.Apart: of_distance,
-    forms.Ranks: OfRanks,
-    forms.Means: OfMeans,
-    forms.Steps: of_steps,
-    forms.Quantiles: OfQuantiles,
-    forms.Miscalibration: OfMiscalibration,
-    forms.Exchanged: OfExchanged,
+}
+#: Modules, and names in them, that a report needs only where it is asked for odds or has scores.
+_LOADED_LATER: dict[type, tuple[str, str]] = {
+    forms.Odds: ("odds", "OfOdds"),
+    forms.CommonOdds: ("odds", "OfCommonOdds"),
+    forms.Ranks: ("ranks", "OfRanks"),
+    forms.Means: ("scored", "OfMeans"),
+    forms.Steps: ("steps", "of_steps"),
+    forms.Quantiles: ("scored", "OfQuantiles"),
+    forms.Miscalibration: ("scored", "OfMiscalibration"),
+    forms.Exchanged: ("ranks", "OfExchanged"),
 }
 
 

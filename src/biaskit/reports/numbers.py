@@ -25,7 +25,6 @@ from biaskit.counts.roles import Roles
 from biaskit.counts.scores import ScoreTable
 from biaskit.counts.sharing.rounding import Rounding
 from biaskit.counts.tables import Table, Tally, divide
-from biaskit.intervals.boxes import in_box
 from biaskit.intervals.draws import Drawn, interval
 from biaskit.intervals.evidence import Evidence
 from biaskit.intervals.figures import Figures, evidence_of, figures_of, inside, share_of
@@ -347,6 +346,8 @@ def _estimated(metric: Metric, sides: Sides) -> _Estimated:
 
 def _in_box(made: _Estimated, metric: Metric, box: Box) -> _Estimated:
     """A metric with the evidence of all that its counts may be, if its extremes are known."""
+    from biaskit.intervals.boxes import in_box  # few reports have bounds
+
     shown = metric.form_of(made.sides.a, made.sides.d)
     squares = (None, None) if box.squares is None else box.squares.forms_of(metric)
     evidence = in_box(shown, *box.forms_of(metric), made.estimate, squares)

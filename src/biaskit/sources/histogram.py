@@ -19,7 +19,6 @@ from biaskit.counts.scores import ScoreTable, refuse_large_scores
 from biaskit.counts.tables import Table
 from biaskit.errors import DataError
 from biaskit.sources.batches import Batch, no_rows
-from biaskit.sources.coded.scattered import Scattered
 from biaskit.sources.encode import Encoder, numbers
 from biaskit.sources.grids import Grid, grown
 from biaskit.sources.repeats import CountedRows
@@ -223,6 +222,8 @@ class _Histogram:
         # An intersection may have far more cells than rows.
         self._name, self._of_facet = facet.name, len(facet.columns)
         self._is_intersection = self._of_facet > 1
+        from biaskit.sources.coded.scattered import Scattered  # few facets are so wide
+
         self._scattered = Scattered(facet.name, self._of_facet)
 
     def add(
