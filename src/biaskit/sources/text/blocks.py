@@ -234,7 +234,8 @@ class Blocks:
         try:
             if block.size < 0:
                 return None
-            rows = room.count(block.text, block.size, self._form)
+            # Kernels that are not compiled count in NumPy's integers.
+            rows = int(room.count(block.text, block.size, self._form))
             if rows < 0:
                 return None
             of_own = room.axes()

@@ -118,7 +118,8 @@ class Kernel:
         if is_large or not (is_ascii or _is_utf8(block)):
             return None
         with self._room(lines) as found:
-            rows = records(block.text, block.size, self._wanted, found)
+            # Kernels that are not compiled count in NumPy's integers.
+            rows = int(records(block.text, block.size, self._wanted, found))
             return None if rows < 0 else self._made(block, found, rows)
 
     @contextmanager
