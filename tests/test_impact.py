@@ -17,9 +17,10 @@ from scipy import optimize, stats
 import biaskit
 from biaskit import METRICS, BiaskitError
 from biaskit.audits.impact import impact_in_words, impact_rows
-from biaskit.audits.two_rates import after_one_swap, fisher_mid_p, holm_adjusted, to_reach, z_of
+from biaskit.audits.two_rates import after_one_swap, fisher_mid_p, to_reach, z_of
 from biaskit.cli import main
 from biaskit.counts.tables import Tally
+from biaskit.intervals.holm import holm_adjusted
 from biaskit.metrics.groups import breslow_day, chance_of, cochran_mantel_haenszel, groups_of
 
 BERKELEY: dict[str, Any] = {"facet": "gender", "label": "decision", "positive": "admitted"}

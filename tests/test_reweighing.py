@@ -88,6 +88,14 @@ def test_what_is_missing_or_has_no_rows_is_said() -> None:
     assert empty["note"].str.contains("no rows to weigh").all()
 
 
+def test_bins_of_cut_columns_are_texts() -> None:
+    df = pd.DataFrame({"age": [20, 30, 50, 60], "score": [0.1, 0.9, 0.2, 0.8]})
+    found = biaskit.reweighing(df, facet="age", facet_above=40, label="score", positive_above=0.5)
+    assert {*found["value"]} == {"<=40", ">40"}
+    assert {*found["label"]} == {"<=0.5", ">0.5"}
+    assert (found["weight"] == 1).all()
+
+
 def test_what_has_no_weights_is_refused() -> None:
     df = rows(range(1, 13))
     with pytest.raises(RolesError, match="give label="):

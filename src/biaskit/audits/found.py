@@ -10,9 +10,10 @@ import numpy as np
 
 from biaskit.audits.joint import Array
 from biaskit.audits.searching import Asked, Search, searched
-from biaskit.audits.surely import Gaps, holm_adjusted
+from biaskit.audits.surely import Gaps
 from biaskit.counts.counts import Counts
 from biaskit.counts.facets import Facet
+from biaskit.intervals.holm import holm_adjusted
 from biaskit.metrics import Metric
 
 __all__ = ["Certificate", "Found", "certified", "found_in", "least_rows"]

@@ -19,7 +19,6 @@ from biaskit.audits.two_rates import (
     FOUR_FIFTHS,
     after_one_swap,
     fisher_mid_p,
-    holm_adjusted,
     to_reach,
     z_of,
 )
@@ -32,6 +31,7 @@ from biaskit.counts.roles import RoleArguments, Roles, takes_roles
 from biaskit.counts.tables import Table, Tally, divide
 from biaskit.errors import DataError, RolesError, refuse_level
 from biaskit.intervals.figures import evidence_of, figures_of
+from biaskit.intervals.holm import holm_adjusted
 from biaskit.metrics import METRICS
 from biaskit.metrics.groups import (
     breslow_day,

@@ -151,11 +151,7 @@ def weight_rows(counts: Counts) -> list[WeightRow]:
 
 def _of_facet(facet: Facet, whole: Table) -> Iterator[WeightRow]:
     table = whole.as_reported()
-    values, labels, groups = (
-        table.levels.facet,
-        table.levels.label,
-        table.levels.group,
-    )
+    values, labels, groups = table.levels.facet, table.levels.label, table.levels.group
     n = table.n.sum(axis=2)
     weights = _weights(table)
     for place in product(*map(range, n.shape)):
@@ -166,7 +162,9 @@ def _of_facet(facet: Facet, whole: Table) -> Iterator[WeightRow]:
             continue
         note = _UNKNOWN if unknown else ("" if rows else _EMPTY)
         weight = 1.0 if unknown else float(weights[place])
-        yield WeightRow(facet.name, _plain(value), group, label, rows, weight, note)
+        yield WeightRow(
+            *(facet.name, _plain(value), _plain(group), _plain(label)), rows, weight, note
+        )
 
 
 def _weights(table: Table) -> NDArray[np.float64]:

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from biaskit.audits.joint import Array
 from biaskit.counts.tables import divide
+from biaskit.intervals.proportions import jeffreys
 
-__all__ = ["Gaps", "differing", "gaps_of", "holm_adjusted", "p_values", "shrunk", "variance_of"]
+__all__ = ["Gaps", "differing", "gaps_of", "p_values", "shrunk", "variance_of"]
 
 
 class Gaps(NamedTuple):
@@ -29,10 +30,10 @@ def gaps_of(x: Array, n: Array, y: Array, m: Array, tail: float) -> Gaps:
     approach", Statistics in Medicine 27, 2008).
 
     >>> gaps_of(*np.array([[30.0], [100.0], [20.0], [100.0]]), tail=0.025).low.round(4)
-    array([-0.0209])
+    array([-0.0198])
     """
-    p, p_low, p_high = _jeffreys(x, n, tail)
-    q, q_low, q_high = _jeffreys(y, m, tail)
+    p, (p_low, p_high) = divide(x, n), jeffreys(x, n, tail)
+    q, (q_low, q_high) = divide(y, m), jeffreys(y, m, tail)
     estimate = p - q
     return Gaps(
         estimate,
@@ -65,19 +66,6 @@ def p_values(x: Array, n: Array, y: Array, m: Array) -> Array:
     return np.asarray(erfc(np.sqrt(np.maximum(g, 0.0))))
 
 
-def holm_adjusted(p: Array, tests: int | None = None) -> Array:
-    """P-values adjusted by Holm's rule: at most alpha where the rule rejects at level alpha.
-
-    >>> holm_adjusted(np.array([0.01, 0.04, 0.03]))
-    array([0.03, 0.06, 0.06])
-    """
-    order = np.argsort(p, kind="stable")
-    times = (len(p) if tests is None else tests) - np.arange(len(p))
-    made = np.empty_like(p)
-    made[order] = np.minimum(np.maximum.accumulate(p[order] * times), 1.0)
-    return made
-
-
 def shrunk(gap: Array, variance: Array, family: NDArray[np.int64]) -> Array:
     """Gaps drawn towards 0, each family by how much of its spread is more than chance.
 
@@ -101,13 +89,3 @@ def variance_of(x: Array, n: Array, y: Array, m: Array) -> Array:
         share = (of + 1) / (rows + 2)
         made += share * (1 - share) / (rows + 2)
     return made
-
-
-def _jeffreys(x: Array, n: Array, tail: float) -> tuple[Array, Array, Array]:
-    """Proportions and Jeffreys' limits of them; a limit beyond 0 or all rows is there itself."""
-    from scipy.special import betaincinv
-
-    rest = n - x
-    low = np.where(x > 0, betaincinv(x + 0.5, rest + 0.5, tail), 0.0)
-    high = np.where(rest > 0, 1 - betaincinv(rest + 0.5, x + 0.5, tail), 1.0)
-    return divide(x, n), low, high

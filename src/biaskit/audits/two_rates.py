@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from biaskit.counts.tables import divide
 
-__all__ = ["FOUR_FIFTHS", "after_one_swap", "fisher_mid_p", "holm_adjusted", "to_reach", "z_of"]
+__all__ = ["FOUR_FIFTHS", "after_one_swap", "fisher_mid_p", "to_reach", "z_of"]
 
 Array: TypeAlias = NDArray[np.float64]
 Whole: TypeAlias = NDArray[np.int64]
@@ -103,17 +103,3 @@ def after_one_swap(x: Whole, n: Whole, y: Whole, m: Whole) -> tuple[Array, Array
     can = (x >= 0) & (y >= 0) & (x <= n) & (y <= m) & (n > 0) & (m > 0)
     ratio = divide(divide(x, n), divide(y, m))
     return np.where(can, ratio, np.nan), np.where(can, z_of(x, n, y, m), np.nan)
-
-
-def holm_adjusted(p: Array) -> Array:
-    """P-values that hold for all of some tests together (Holm); a NaN is no test.
-
-    >>> holm_adjusted(np.array([0.04, np.nan, 0.01, 0.03]))
-    array([0.06,  nan, 0.03, 0.06])
-    """
-    order = [int(i) for i in np.argsort(p, kind="stable") if not np.isnan(p[i])]
-    made, most = np.full_like(p, np.nan), 0.0
-    for done, i in enumerate(order):
-        most = max(most, min(1.0, float(p[i]) * (len(order) - done)))
-        made[i] = most
-    return made

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["holm"]
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["holm", "holm_adjusted"]
 
 
 def holm(doubts: Sequence[float], alpha: float) -> list[bool]:
@@ -36,3 +39,18 @@ def holm(doubts: Sequence[float], alpha: float) -> list[bool]:
             break
         hold[i] = True
     return hold
+
+
+def holm_adjusted(p: NDArray[np.float64], tests: int | None = None) -> NDArray[np.float64]:
+    """P-values adjusted by Holm's rule: at most alpha where the rule rejects at level alpha.
+
+    A NaN is no test. `tests` is the number of tests, if those left out have larger p-values.
+
+    >>> holm_adjusted(np.array([0.04, np.nan, 0.01, 0.03]))
+    array([0.06,  nan, 0.03, 0.06])
+    """
+    order = np.argsort(p, kind="stable")[: np.count_nonzero(~np.isnan(p))]  # NaN is last
+    times = (len(order) if tests is None else tests) - np.arange(len(order))
+    made = np.full_like(p, np.nan)
+    made[order] = np.minimum(np.maximum.accumulate(p[order] * times), 1.0)
+    return made

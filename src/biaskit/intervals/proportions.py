@@ -1,5 +1,7 @@
 """Limits of a proportion by the tails of its binomial distribution, at any level, without SciPy.
 
+(`jeffreys` has those of a beta distribution, for tables of very many proportions, by SciPy.)
+
 The lower limit is the proportion at which the observed count or more has the probability ``tail``,
 where the observed count itself counts half (the mid-p form of C. J. Clopper and E. S. Pearson, "The
 use of confidence or fiducial limits illustrated in the case of the binomial", Biometrika 26, 1934;
@@ -31,6 +33,7 @@ __all__ = [
     "Sought",
     "both_reaches",
     "difference",
+    "jeffreys",
     "reach",
     "solve",
 ]
@@ -348,3 +351,18 @@ class _Levels:
         self._go(np.where(self.open & ~there & ~self.unknown & ready, moved, s))
         self.open = self.open & ~(there | self.unknown | (close & near))
         self.steps += close
+
+
+def jeffreys(count: Any, rows: Any, tail: float) -> tuple[Array, Array]:
+    """Jeffreys' limits of proportions: 0 where nothing counts, 1 where all do, NaN without rows.
+
+    >>> [one.round(4).tolist() for one in jeffreys([0, 12], [10, 40], 0.025)]
+    [[0.0, 0.1756], [0.2172, 0.4522]]
+    """
+    from scipy.special import betaincinv  # reports do without it
+
+    x, n = np.asarray(count, dtype=np.float64), np.asarray(rows, dtype=np.float64)
+    low = np.where(x > 0, betaincinv(x + 0.5, n - x + 0.5, tail), 0.0)
+    # Not at 1 - tail, which a small tail would be lost in.
+    high = np.where(x < n, 1 - betaincinv(n - x + 0.5, x + 0.5, tail), 1.0)
+    return np.where(n > 0, low, np.nan), np.where(n > 0, high, np.nan)

@@ -18,7 +18,7 @@ from biaskit.counts.levels import MISSING, show
 from biaskit.counts.roles import RoleArguments, Roles, takes_roles
 from biaskit.counts.tables import divide
 from biaskit.errors import RolesError, refuse_level
-from biaskit.metrics.forms import Array
+from biaskit.intervals.proportions import jeffreys
 from biaskit.progress import Asked as Showing
 from biaskit.scores.classes import joined
 from biaskit.scores.sweep import columns_of, scored_counts
@@ -175,7 +175,7 @@ def _of_facet(
 
     n, positive = banded(table.n, is_known), banded(table.n, is_positive)
     mean_score = divide(banded(table.s, is_known), n)
-    low, high = _jeffreys(positive, n, (1 - confidence) / 2)
+    low, high = jeffreys(positive, n, (1 - confidence) / 2)
     names = [*(show(level) for level in table.facet if level is not MISSING), ALL]
     share = divide(positive, n)
     for i, value in enumerate(names):
@@ -193,18 +193,3 @@ def _bands(edges: Edges, bins: int) -> tuple[NDArray[np.intp], list[float]]:
     last = [edges.nearest(one) for one in even]  # bin k ends at edge k
     ends = [-math.inf, *np.take(edges.values, last).tolist(), math.inf]
     return np.array([0, *(one + 1 for one in last)]), ends
-
-
-def _jeffreys(count: Any, rows: Any, tail: float) -> tuple[Array, Array]:
-    """Ends of Jeffreys' interval of a proportion; 0 where nothing counts, 1 where all do.
-
-    >>> [one.round(4).tolist() for one in _jeffreys([0, 12], [10, 40], 0.025)]
-    [[0.0, 0.1756], [0.2172, 0.4522]]
-    """
-    from scipy.special import betaincinv  # few calls need it
-
-    x, n = np.asarray(count, dtype=np.float64), np.asarray(rows, dtype=np.float64)
-    low = np.where(x > 0, betaincinv(x + 0.5, n - x + 0.5, tail), 0.0)
-    high = np.where(x < n, betaincinv(x + 0.5, n - x + 0.5, 1 - tail), 1.0)
-    undefined = n == 0
-    return np.where(undefined, np.nan, low), np.where(undefined, np.nan, high)

@@ -148,9 +148,9 @@ class Script(Answering):
     def _called(self, function: Callable[..., Any], *given: Any) -> Any:
         try:
             return function(*given)
+        except DataError:
+            raise
         except Exception as error:
-            if isinstance(error, DataError):
-                raise
             name = getattr(function, "__name__", "")
             which = f"{self._name!r}" if name == "<lambda>" else f"{name} of {self._name!r}"
             raise DataError(

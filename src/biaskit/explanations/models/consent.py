@@ -73,9 +73,9 @@ def loaded(library: str, load: Callable[[], Any]) -> Any:
     """Object that a library reads from a file; any error of the library is the file's fault."""
     try:
         return load()
+    except DataError:
+        raise
     except Exception as error:
-        if isinstance(error, DataError):
-            raise
         raise DataError(f"{library} cannot read it: {first_line(error)}") from error
 
 
