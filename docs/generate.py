@@ -40,7 +40,7 @@ _DOWNWARDS = (
         "audits",
         "reports",
     ),
-    *("explanations", "compat.py", "sources", "intervals", "metrics", "counts", "datasets.py"),
+    *("explanations", "sources", "intervals", "metrics", "counts", "datasets.py"),
     *("store", "_kernels", "progress.py", "errors.py"),
 )
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import biaskit
 from biaskit import METRICS
-from biaskit.compat import SMCLARIFY
+from biaskit.clarify.compat import SMCLARIFY
 from biaskit.counts.tables import Tally
 from biaskit.metrics import Metric
 from support.goldens import LABELLED, NAMES, number

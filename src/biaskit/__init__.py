@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from biaskit import audits, clarify, compat, datasets
+    from biaskit import audits, clarify, datasets
     from biaskit._kernels.warm import warm
     from biaskit.audits.impact import impact
     from biaskit.audits.reweighing import reweighing
     from biaskit.audits.slices import slices
+    from biaskit.clarify import compat
     from biaskit.counts.counts import Counts
     from biaskit.counts.roles import Roles
     from biaskit.errors import BiaskitError
@@ -116,8 +117,10 @@ if not TYPE_CHECKING:  # type checkers accept the names above and refuse all oth
             found = getattr(importlib.import_module(_HOME[name]), name)
             globals()[name] = found
             return found
-        if name in ("audits", "clarify", "compat", "datasets"):
+        if name in ("audits", "clarify", "datasets"):
             return importlib.import_module(f"biaskit.{name}")
+        if name == "compat":
+            return importlib.import_module("biaskit.clarify.compat")
         raise AttributeError(f"module 'biaskit' has no attribute {name!r}")
 
 

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from biaskit.clarify.asked.configuration import Configuration
+from biaskit.clarify.compat import SMCLARIFY
 from biaskit.clarify.measured.counting import Parts, Tables, tables_of
 from biaskit.clarify.measured.selections import Selection, Typing, is_continuous, kind_of, selected
 from biaskit.clarify.tables.columns import Column
 from biaskit.clarify.tables.datasets import Dataset
-from biaskit.compat import SMCLARIFY
 from biaskit.counts.levels import MISSING, Level
 from biaskit.counts.tables import Table, Tally
 from biaskit.errors import DataError, RolesError
