@@ -53,7 +53,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 # A kernel on disk includes the kernels that it calls, but Numba checks only its own source for
 # staleness. With all sources in its name, a change of any recompiles all.
 _STAMP = 0
-for _file in sorted(Path(__file__).parent.glob("*.py")):
+for _file in sorted(Path(__file__).parent.rglob("*.py")):
     _STAMP = crc32(_file.read_bytes(), _STAMP)
 
 
