@@ -86,12 +86,21 @@ def files(rng: np.random.Generator) -> list[bytes]:
                     row_group_size=170,
                 )
                 made.append(sink.getvalue().to_pybytes())
-    sink = pa.BufferOutputStream()
-    texts = {"sex": "DELTA_BYTE_ARRAY", "place": "DELTA_LENGTH_BYTE_ARRAY"}
-    pq.write_table(
-        table(300, rng), sink, use_dictionary=["hired"], column_encoding=texts, row_group_size=170
-    )
-    return [*made, sink.getvalue().to_pybytes()]
+    in_pages = ("PLAIN", "DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY")
+    for i, codec in enumerate(("snappy", "none", "zstd", "none", "snappy", "none")):
+        sink = pa.BufferOutputStream()
+        pq.write_table(
+            table(300, rng),
+            sink,
+            use_dictionary=["hired"],
+            column_encoding={"sex": in_pages[i % 3], "place": in_pages[(i + 1) % 3]},
+            compression=codec,
+            data_page_version="2.0" if i % 2 else "1.0",
+            data_page_size=1 << 20 if i < 3 else 64,
+            row_group_size=170,
+        )
+        made.append(sink.getvalue().to_pybytes())
+    return made
 
 
 _EDGES = [0, 1, 2, 7, 8, 9, 31, 32, 64, 127, 128, 255, 256, 299, 300, 65_535, 1 << 20, 1 << 26]

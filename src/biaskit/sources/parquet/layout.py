@@ -58,7 +58,7 @@ class Leaf:
     optional: bool
     physical: str
     type: Any
-    #: Whether the kernels read its plain values in pages without a dictionary.
+    #: Whether the kernels read its values in pages without a dictionary.
     in_pages: bool = False
     #: Bytes of a value, if all values have the same size.
     length: int = 0

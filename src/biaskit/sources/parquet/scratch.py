@@ -54,6 +54,8 @@ class Room:
         self.weights = Buffer(np.float64, empty)
         #: For the entries of a dictionary of numbers: the bin of each.
         self.bins = Buffer(np.uint8, empty)
+        #: For texts in pages: two lengths for each row of a page, and the bytes of one text.
+        self.lengths, self.value = Buffer(np.int64, empty), Buffer(np.uint8, empty)
         #: For page headers.
         self.stack, self.events = Buffer(np.int64, empty), Buffer(np.int64, empty)
         self.pages, self.facts = Buffer(np.int64, empty), Buffer(np.int64, empty)
