@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from biaskit._kernels.warm import warm
     from biaskit.audits.impact import impact
     from biaskit.audits.reweighing import reweighing
-    from biaskit.audits.slices import slices
+    from biaskit.audits.slices.slices import slices
     from biaskit.clarify import compat
     from biaskit.counts.counts import Counts
     from biaskit.counts.roles import Roles
@@ -100,7 +100,7 @@ _HOME = {
     "sentences": "biaskit.reports.sentences",
     "shap_values": "biaskit.explanations.explain",
     "show": "biaskit.pages.exports.show",
-    "slices": "biaskit.audits.slices",
+    "slices": "biaskit.audits.slices.slices",
     "summary": "biaskit.reports.summary",
     "sweep": "biaskit.scores.sweep",
     "threshold": "biaskit.scores.threshold",
