@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from biaskit import audits, clarify, datasets
     from biaskit._kernels.warm import warm
     from biaskit.audits.impact import impact
+    from biaskit.audits.profile.profile import profile
     from biaskit.audits.reweighing import reweighing
     from biaskit.audits.slices.slices import slices
     from biaskit.clarify import compat
@@ -61,6 +62,7 @@ __all__ = [
     "ndcg",
     "page",
     "partial_dependence",
+    "profile",
     "rates",
     "report",
     "reweighing",
@@ -94,6 +96,7 @@ _HOME = {
     "ndcg": "biaskit.gate.ranking",
     "page": "biaskit.pages.page",
     "partial_dependence": "biaskit.explanations.dependence",
+    "profile": "biaskit.audits.profile.profile",
     "rates": "biaskit.reports.rates",
     "report": "biaskit.reports.report",
     "reweighing": "biaskit.audits.reweighing",
