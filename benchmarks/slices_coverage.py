@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 from core import write_section
 
-from biaskit.audits.joint import Amounts, Joint
-from biaskit.audits.lattice import lattice_of
+from biaskit.audits.slices.joint import Amounts, Joint
+from biaskit.audits.slices.lattice import lattice_of
 from biaskit.audits.surely import gaps_of
 
 PACKAGES = ("numpy", "scipy")

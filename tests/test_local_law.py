@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 import biaskit
 from biaskit import BiaskitError
 from biaskit.audits import nyc_144
-from biaskit.audits.categories import RACES, SEXES, Categories
-from biaskit.audits.local_law import audit_nyc_144
-from biaskit.audits.summary_of_results import markdown
+from biaskit.audits.local_law.categories import RACES, SEXES, Categories
+from biaskit.audits.local_law.summary_of_results import markdown
+from biaskit.audits.local_law.tables import audit_nyc_144
 from biaskit.cli import main
 from biaskit.pages.local_law import page_of_audit
 

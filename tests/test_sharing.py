@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import itertools
 import json
 import math
@@ -168,7 +169,7 @@ def test_a_file_and_a_page_bring_back_protected_counts(tmp_path: Path) -> None:
         assert Counts.load(tmp_path / "shared.counts") == counts
         biaskit.page(counts).save(tmp_path / "page.html")
         assert Counts.load(tmp_path / "page.html").protected == counts.protected
-        assert Counts.load(tmp_path / "page.html").tables == counts.tables
+        assert Counts.load(tmp_path / "page.html").shown_tables == counts.shown_tables
 
 
 def test_a_facet_chosen_alone_can_be_saved(tmp_path: Path) -> None:
@@ -176,7 +177,7 @@ def test_a_facet_chosen_alone_can_be_saved(tmp_path: Path) -> None:
     chosen = biaskit.count(frame, facet=["f", "g"], label="y").protect(11).choosing(facet="g")
     chosen.save(tmp_path / "g.counts")
     assert Counts.load(tmp_path / "g.counts") == chosen
-    assert chosen.rows == chosen.tables[chosen.roles.facet[0]].rows
+    assert chosen.rows == chosen.shown_tables[chosen.roles.facet[0]].rows
 
 
 def test_addition_of_protected_counts_associates() -> None:
@@ -323,7 +324,7 @@ def test_a_page_says_that_it_is_protected(tmp_path: Path) -> None:
     assert made.html == biaskit.page(small(), round_to=11).html
     made.save(tmp_path / "page.html")
     n = np.concatenate(
-        [one.n.ravel() for one in Counts.load(tmp_path / "page.html").tables.values()]
+        [one.n.ravel() for one in Counts.load(tmp_path / "page.html").shown_tables.values()]
     )
     assert np.all((n == 0) | (n % 11 == 6))
 
@@ -386,3 +387,55 @@ def test_so_many_rows_that_sums_would_overflow_are_refused() -> None:
     huge = counts_of([[[2**62, 1], [1, 1]], [[1, 1], [1, 1]]], positive=1)
     with pytest.raises(DataError, match="so many rows cannot be rounded"):
         huge.protect()
+
+
+# Modules that may read cells as they are shown, since they allow for what those may truly be, or
+# pass them on as they are. All others read `Counts.tables`, which protected counts refuse.
+MADE_FOR_PROTECTED = {
+    *("counts.counts", "counts.embedded", "counts.spellings", "gate.compare"),
+    *("reports.numbers", "reports.rates", "reports.report", "reports.sentences"),
+    *("pages.carried", "pages.settled", "pages.sections.facets", "pages.sections.first"),
+    *("cli.counting", "cli.shortening"),
+}
+
+
+def test_exact_tables_of_protected_counts_are_refused() -> None:
+    counts = counts_of([[[3, 4], [5, 6]], [[7, 8], [9, 10]]])
+    assert counts.tables is counts.shown_tables
+    with pytest.raises(RolesError, match=r"rounded to 11 .* exact numbers of rows are needed"):
+        _ = counts.protect().tables
+
+
+def test_few_modules_read_what_is_shown() -> None:
+    """A new reader of cells is for exact counts, unless it is made for protected ones."""
+    root = Path(biaskit.__file__).parent
+    readers = {
+        ".".join(path.relative_to(root).with_suffix("").parts)
+        for path in root.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr == "shown_tables"
+    }
+    assert readers == MADE_FOR_PROTECTED
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda counts: biaskit.impact(counts),
+        lambda counts: biaskit.reweighing(counts),
+        lambda counts: biaskit.slices(counts, columns=["side"]),
+        lambda counts: biaskit.profile(counts),
+        lambda counts: biaskit.profile(PEOPLE, facet="side", population=counts),
+        lambda counts: biaskit.sweep(counts),
+        lambda counts: biaskit.calibration(counts),
+        lambda counts: counts.at_threshold(0.5),
+        lambda counts: biaskit.audits.nyc_144(counts, sex="side", race="other", selected="y"),
+    ],
+)
+def test_what_needs_exact_counts_refuses_protected_ones(call: Any) -> None:
+    counts = counts_of([[[30, 4], [5, 6]], [[7, 80], [9, 10]]]).protect()
+    with pytest.raises(RolesError, match=r"round|scores"):
+        call(counts)
+
+
+PEOPLE = pd.DataFrame({"side": ["a", "d"] * 20, "y": [0, 1, 1, 0] * 10})

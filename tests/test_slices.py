@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import biaskit
-from biaskit.audits.found import Found, found_in, least_rows
-from biaskit.audits.searching import asked_of
+from biaskit.audits.slices.found import Found, found_in, least_rows
+from biaskit.audits.slices.searching import asked_of
 from biaskit.cli import main
 from biaskit.counts.facets import Facet
 from biaskit.errors import DataError, RolesError

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from biaskit import audits, clarify, datasets
     from biaskit._kernels.warm import warm
     from biaskit.audits.impact import impact
+    from biaskit.audits.profile.profile import profile
     from biaskit.audits.reweighing import reweighing
-    from biaskit.audits.slices import slices
+    from biaskit.audits.slices.slices import slices
     from biaskit.clarify import compat
     from biaskit.counts.counts import Counts
     from biaskit.counts.roles import Roles
@@ -61,6 +62,7 @@ __all__ = [
     "ndcg",
     "page",
     "partial_dependence",
+    "profile",
     "rates",
     "report",
     "reweighing",
@@ -94,13 +96,14 @@ _HOME = {
     "ndcg": "biaskit.gate.ranking",
     "page": "biaskit.pages.page",
     "partial_dependence": "biaskit.explanations.dependence",
+    "profile": "biaskit.audits.profile.profile",
     "rates": "biaskit.reports.rates",
     "report": "biaskit.reports.report",
     "reweighing": "biaskit.audits.reweighing",
     "sentences": "biaskit.reports.sentences",
     "shap_values": "biaskit.explanations.explain",
     "show": "biaskit.pages.exports.show",
-    "slices": "biaskit.audits.slices",
+    "slices": "biaskit.audits.slices.slices",
     "summary": "biaskit.reports.summary",
     "sweep": "biaskit.scores.sweep",
     "threshold": "biaskit.scores.threshold",

@@ -6,11 +6,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from biaskit.audits.local_law import nyc_144
+    from biaskit.audits.local_law.tables import nyc_144
 
 __all__ = ["nyc_144"]
 
-_HOMES = {"nyc_144": "local_law"}
+_HOMES = {"nyc_144": "local_law.tables"}
 
 
 def __getattr__(name: str) -> Any:

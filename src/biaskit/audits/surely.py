@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from biaskit.audits.joint import Array
 from biaskit.counts.tables import divide
 from biaskit.intervals.proportions import jeffreys
 
 __all__ = ["Gaps", "differing", "gaps_of", "p_values", "shrunk", "variance_of"]
+
+Array: TypeAlias = NDArray[np.float64]
 
 
 class Gaps(NamedTuple):

@@ -22,6 +22,7 @@ _MODULES = {
     "reporting": ("report", "rates", "metrics", "demo"),
     "counting": ("count", "merge"),
     "auditing": ("impact", "audit", "slices", "reweighing"),
+    "audits.profiling": ("profile",),
     "gating": ("check", "compare", "baseline"),
     "scoring": ("sweep", "calibration"),
     "explaining": ("explain",),

@@ -6,9 +6,9 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from biaskit.audits.found import certified, found_in
-from biaskit.audits.searching import asked_of
-from biaskit.audits.slices import (
+from biaskit.audits.slices.found import certified, found_in
+from biaskit.audits.slices.searching import asked_of
+from biaskit.audits.slices.slices import (
     SegmentRow,
     SliceRow,
     columns_given,
@@ -267,8 +267,8 @@ def _reweighing(args: argparse.Namespace) -> None:
 
 
 def _audit(args: argparse.Namespace) -> None:
-    from biaskit.audits.local_law import audit_nyc_144, columns_of_audit
-    from biaskit.audits.summary_of_results import statements
+    from biaskit.audits.local_law.summary_of_results import statements
+    from biaskit.audits.local_law.tables import audit_nyc_144, columns_of_audit
 
     settle_output(args, _AUDIT_FORMS)
     refuse_overwriting(args.output, args.data)
@@ -325,7 +325,7 @@ def _names(given: Any) -> dict[str, dict[str, str]] | None:
 
 
 def _markdown(made: Records) -> str:
-    from biaskit.audits.summary_of_results import markdown
+    from biaskit.audits.local_law.summary_of_results import markdown
 
     return markdown(made.source)
 

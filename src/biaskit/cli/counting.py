@@ -124,7 +124,7 @@ def _say(line: str) -> None:
 
 
 def _cells(counts: Counts) -> int:
-    return sum(int((table.n > 0).sum()) for table in counts.tables.values())
+    return sum(int((table.n > 0).sum()) for table in counts.shown_tables.values())
 
 
 def _plan(args: argparse.Namespace) -> None:

@@ -53,9 +53,11 @@ def _text(made: Records) -> str:
 
 
 def _json(made: Records) -> str:
-    made = made.with_words()
-    rows = [dict(zip(made.columns, row, strict=True)) for row in made.rows]
-    return formats.as_json({**made.head, made.key: rows})
+    held = {}
+    for one in made.parts or [made]:
+        whole = one.with_words()
+        held[one.key] = [dict(zip(whole.columns, row, strict=True)) for row in whole.rows]
+    return formats.as_json({**made.head, **held})
 
 
 def _csv(made: Records) -> str:
@@ -70,6 +72,9 @@ def _safe_csv(made: Records) -> str:
 
 def _markdown(made: Records) -> str:
     summary = "\n".join(f"* {formats.markdown(one)}" for one in made.summary)
+    if made.parts:
+        tables = (f"### {formats.markdown(one.key)}\n\n{_markdown(one)}" for one in made.parts)
+        return "\n\n".join(filter(None, [summary, *tables]))
     table = formats.as_markdown(*made.with_words().for_people())
     return "\n\n".join(filter(None, [summary, table]))
 
@@ -84,6 +89,10 @@ def _workbook(made: Records, path: str) -> None:
     from biaskit.pages.exports.workbook import Sheet, write_workbook
 
     whole = made.with_words()
+    if made.parts:
+        sheets = [Sheet(one.key, one.columns, [*one.rows]) for one in made.parts]
+        write_workbook(path, [*_facts(made)], sheets)
+        return
     by_facet: dict[str, list[Sequence[Any]]] = {}
     place = made.columns.index("facet") if "facet" in made.columns else None
     for row in whole.rows:

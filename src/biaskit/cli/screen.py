@@ -59,6 +59,8 @@ class Records(NamedTuple):
     source: Any = None
     #: What a screen shows of the rows: by default all.
     shown: Shown | None = None
+    #: Tables that people and JSON have in place of these rows, each of some of them.
+    parts: Sequence[Records] = ()
 
     def with_words(self) -> Records:
         """The same output with the sentences, if any, as its last column."""
@@ -119,6 +121,9 @@ def screen(made: Records, width: int | None = None) -> str:
     width
         Most characters of a line; None for lines as long as they need to be.
     """
+    if made.parts:
+        head = (_folded(made.summary, width), _folded(made.before, width))
+        return "\n\n".join(filter(None, [*head, *(screen(one, width) for one in made.parts)]))
     shown = made.shown or Shown(range(len(made.rows)))
     made = made._replace(
         rows=[made.rows[i] for i in shown.rows],
@@ -142,7 +147,7 @@ def screen(made: Records, width: int | None = None) -> str:
     parts = (
         _folded(made.summary, width),
         _folded([*made.before, same], width),
-        table.text(width),
+        table.text(width) if rows or not shown.left_out else "",
         _folded([*notes, *shown.left_out, narrowed], width),
         _folded(made.words, width),
     )

@@ -176,7 +176,7 @@ def _of_many_values(counts: Counts, rows: Sequence[Row], most: int | None) -> It
         if number <= _MOST_VALUES:
             continue
         named = f"{facet.name}=" if len(counts.roles.facet) > 1 else ""
-        levels = [a for a in counts.tables[facet].levels.facet if not is_missing(a)]
+        levels = [a for a in counts.shown_tables[facet].levels.facet if not is_missing(a)]
         cut = ""
         if all(kind(level) == "number" for level in levels):
             cut = f"; --facet-edges {named}N,N,N cuts these numbers into ranges"

@@ -25,8 +25,14 @@ __all__ = [
 ]
 
 #: Most values on an axis and most cells in a table: a column with more is an identifier or a
-#: measurement, not a facet or a label. Groups may be more numerous.
-MAX_LEVELS = {"facet": 1_000, "label": 1_000, "predicted": 1_000, "group": 100_000}
+#: measurement, not a facet or a label. Groups may be more numerous. A column is any other one.
+MAX_LEVELS = {
+    "facet": 1_000,
+    "label": 1_000,
+    "predicted": 1_000,
+    "group": 100_000,
+    "column": 1_000,
+}
 #: Most combinations of values of an intersection; a report compares `MAX_LEVELS` of them at most.
 MAX_COMBINATIONS = 100_000
 MAX_CELLS = 10_000_000

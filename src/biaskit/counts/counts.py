@@ -27,7 +27,12 @@ from biaskit.counts.facets import Facet
 from biaskit.counts.levels import show
 from biaskit.counts.roles import AXES, CHOICES, RoleArguments, Roles
 from biaskit.counts.scores import ScoreTable
-from biaskit.counts.sharing.rounding import Rounding, refuse_unprotected_roles, rounding_to
+from biaskit.counts.sharing.rounding import (
+    Rounding,
+    refuse_unprotected_roles,
+    rounding_of_sum,
+    rounding_to,
+)
 from biaskit.counts.tables import Table, empty_table
 from biaskit.errors import DataError, RolesError, in_short
 from biaskit.store import blocks, formats, saved
@@ -69,7 +74,9 @@ class Counts:
     """
 
     roles: Roles
-    tables: Mapping[Facet, Table]
+    #: A table per facet, as it may be shown: of protected counts, each cell has the middle of its
+    #: class. What reads these must allow for that (`ends`); all else reads `tables`.
+    shown_tables: Mapping[Facet, Table]
     rows: int
     #: Distributions of the scores, for each facet, where there is a score.
     scores: Mapping[Facet, ScoreTable] = field(default_factory=dict)
@@ -85,16 +92,35 @@ class Counts:
             scores = {one: ScoreTable.empty(edges, table.levels) for one, table in tables.items()}
         return cls(roles, tables, 0, scores)
 
+    @property
+    def tables(self) -> Mapping[Facet, Table]:
+        """A table per facet, of exact numbers of rows.
+
+        Raises
+        ------
+        RolesError
+            The counts are protected.
+        """
+        if self.protected is not None:
+            raise RolesError(
+                f"these {self.protected.text}, and exact numbers of rows are needed here: give the "
+                "counts from before they were protected, or ask for what allows for rounding, such "
+                "as biaskit.report"
+            )
+        return self.shown_tables
+
     def __add__(self, other: Counts) -> Counts:
         if not isinstance(other, Counts):
             return NotImplemented
         roles, rows = same_roles(self.roles, other.roles), self.rows + other.rows
         refuse_many_rows(rows)
         tables = {
-            facet: _added(facet, table, other.tables[facet]) for facet, table in self.tables.items()
+            facet: _added(facet, table, other.shown_tables[facet])
+            for facet, table in self.shown_tables.items()
         }
         scores = {facet: one + other.scores[facet] for facet, one in self.scores.items()}
-        return Counts(roles, tables, rows, scores, _rounding_of_both(self, other))
+        filled = [one.protected for one in (self, other) if one.rows] or [other.protected]
+        return Counts(roles, tables, rows, scores, rounding_of_sum(filled))
 
     def __radd__(self, other: object) -> Counts:
         if other == 0:  # the start of sum()
@@ -119,11 +145,11 @@ class Counts:
             A role that is fixed by the pass over the rows was given another value.
         """
         roles = self.roles.chosen(**choices)
-        tables = {one: self.tables[one] for one in roles.facet}
+        tables = {one: self.shown_tables[one] for one in roles.facet}
         return replace(
             self,
             roles=roles,
-            tables=tables,
+            shown_tables=tables,
             scores={one: self.scores[one] for one in roles.facet if one in self.scores},
             # Each table is rounded by itself, so the first one says how many rows there are.
             rows=self.rows if self.protected is None else _rows_of_first(tables),
@@ -151,7 +177,7 @@ class Counts:
         if self.roles.score is None:
             raise RolesError("these counts have no scores; count the rows again with score=")
         tables = {facet: one.decided(threshold) for facet, one in self.scores.items()}
-        return replace(self, roles=deciding(self.roles, threshold), tables=tables)
+        return replace(self, roles=deciding(self.roles, threshold), shown_tables=tables)
 
     def protect(self, round_to: int = 11) -> Counts:
         """These counts with each cell rounded to the middle of its class, to be given to others.
@@ -186,11 +212,11 @@ class Counts:
         refuse_unprotected_roles(self.roles.weight, self.roles.score)
         tables = {facet: made.table(table) for facet, table in self.tables.items()}
         rows = _rows_of_first(tables)
-        return replace(self, tables=tables, rows=rows, protected=made)
+        return replace(self, shown_tables=tables, rows=rows, protected=made)
 
     def ends(self, facet: Facet) -> tuple[Table, Table]:
         """Tables of the fewest and of the most rows that a facet's cells may truly have."""
-        table = self.tables[facet]
+        table = self.shown_tables[facet]
         return (table, table) if self.protected is None else self.protected.tables(table)
 
     def without_scores(self) -> Counts:
@@ -239,7 +265,7 @@ class Counts:
         columns: dict[str, list[Any]] = {
             name: [] for name in ("facet", "value", *axes, "n", *weights)
         }
-        for facet, table in self.tables.items():
+        for facet, table in self.shown_tables.items():
             for cell in np.argwhere(table.n):
                 where = tuple(cell)
                 named = dict(
@@ -298,7 +324,7 @@ def from_page(text: str) -> Counts:
 
 def cells_and_header(counts: Counts) -> tuple[dict[str, Any], dict[str, Any]]:
     """Columns and header of the file that counts are saved in."""
-    cells = [*map(cells_of, counts.tables.values())]
+    cells = [*map(cells_of, counts.shown_tables.values())]
     if counts.scores:
         # A score's bin stands on the axis of predictions, and its sums where those of weights do.
         nothing = [one._replace(amounts={**one.amounts, **no_sums(one)}) for one in cells]
@@ -352,21 +378,6 @@ def _shown(choice: Any) -> Any:
 
 def _rows_of_first(tables: Mapping[Facet, Table]) -> int:
     return next(iter(tables.values())).rows
-
-
-def _rounding_of_both(one: Counts, other: Counts) -> Rounding | None:
-    """Rounding of the sum of two counts, both of them protected or neither, if both have rows."""
-    if not one.rows or not other.rows:
-        return (one if one.rows else other).protected
-    if one.protected is None or other.protected is None:
-        if one.protected is other.protected:
-            return None
-        raise RolesError(
-            "protected counts and exact ones cannot be added, since their sum would show exact "
-            "cells: protect both with the same round_to, or add the exact counts and protect the "
-            "sum"
-        )
-    return one.protected.with_more(other.protected)
 
 
 def _added(facet: Facet, one: Table, other: Table) -> Table:

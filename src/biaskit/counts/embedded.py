@@ -48,7 +48,7 @@ def to_block(counts: Counts, asked: Mapping[str, Any] | None = None) -> dict[str
     told: dict[str, Any] = {
         "rows": counts.rows,
         "roles": counts.roles.replaced(features=None).to_json(),
-        "tables": [_told(table) for table in counts.tables.values()],
+        "tables": [_told(table) for table in counts.shown_tables.values()],
     }
     if counts.protected is not None:
         told |= {"schema": 2, "protected": counts.protected.to_json()}

@@ -48,7 +48,7 @@ def spelled_alike(counts: Counts) -> list[str]:
 
 def _values(counts: Counts) -> Iterator[tuple[str, Iterable[Level]]]:
     """Columns of the tables of some counts, each with its values."""
-    for facet, table in counts.tables.items():
+    for facet, table in counts.shown_tables.items():
         for axis, levels in zip(counts.roles.axes(facet), table.levels, strict=True):
             for at, column in enumerate(axis.columns):
                 parts = (one[at] if isinstance(one, tuple) else one for one in levels)

@@ -235,8 +235,10 @@ def compare_rows(
 
 def _aligned(one: Counts, other: Counts) -> Counts:
     """Both counts with the levels of either, so that their reports have the same rows."""
-    tables = {facet: table.beside(other.tables[facet]) for facet, table in one.tables.items()}
-    return replace(one, tables=tables)
+    tables = {
+        facet: table.beside(other.shown_tables[facet]) for facet, table in one.shown_tables.items()
+    }
+    return replace(one, shown_tables=tables)
 
 
 def _of_metrics(
@@ -361,7 +363,7 @@ def _shares(
     confidence: float,
 ) -> Iterator[tuple[Drift, Claim | None]]:
     others = tuple(i for i, one in enumerate(AXES) if one != axis)
-    then, now = (counts.tables[facet].as_reported() for counts in both)
+    then, now = (counts.shown_tables[facet].as_reported() for counts in both)
     rows = [table.n.sum(axis=others) for table in (then, now)]
     was, is_ = (_share_of_rows(table, others) for table in (then, now))
     shares = [divide(*one) for one in (was, is_)]

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from biaskit.audits.found import Found, found_in, least_rows
-from biaskit.audits.searching import Asked, asked_of
-from biaskit.audits.slices import columns_given, gap_given, intersection, worst_row
+from biaskit.audits.slices.found import Found, found_in, least_rows
+from biaskit.audits.slices.searching import Asked, asked_of
+from biaskit.audits.slices.slices import columns_given, gap_given, intersection, worst_row
 from biaskit.counts.counts import Counts
 from biaskit.counts.roles import ROLES, Roles
 from biaskit.errors import RolesError, did_you_mean, refuse_whole

@@ -37,7 +37,7 @@ def what_is_carried(contents: Contents, block: dict[str, Any] | None) -> str:
             "" if contents.given.get("counts") is False else ", since they would make it too large"
         )
         return f"This page carries no counts{why}: nothing but what it shows."
-    tables = contents.whole.tables.values()
+    tables = contents.whole.shown_tables.values()
     few = sum(int(np.count_nonzero((table.n > 0) & (table.n <= _FEW))) for table in tables)
     told = (
         f"This page carries its counts, {_cells(contents):,} cells (digest {block['sha256'][:12]})"
@@ -54,4 +54,4 @@ def what_is_carried(contents: Contents, block: dict[str, Any] | None) -> str:
 
 
 def _cells(contents: Contents) -> int:
-    return sum(int(np.count_nonzero(table.n)) for table in contents.whole.tables.values())
+    return sum(int(np.count_nonzero(table.n)) for table in contents.whole.shown_tables.values())

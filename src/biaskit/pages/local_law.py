@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from biaskit.audits.local_law import Audit
-from biaskit.audits.summary_of_results import blocks, figures_in_text, statements, title
+from biaskit.audits.local_law.summary_of_results import blocks, figures_in_text, statements, title
+from biaskit.audits.local_law.tables import Audit
 from biaskit.pages.document import document
 from biaskit.pages.exports.workbook import Sheet, write_workbook
 from biaskit.pages.markup import Safe, el, table

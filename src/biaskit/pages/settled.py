@@ -22,19 +22,19 @@ def settled(counts: Counts) -> Counts:
     roles = counts.roles
     chosen: dict[str, Any] = {}
     if roles.positive is not None:
-        known = next(iter(counts.tables.values())).levels.label
+        known = next(iter(counts.shown_tables.values())).levels.label
         chosen["positive"] = [_found(one, known) for one in roles.positive]
     if roles.predicted_positive is not None:
-        known = next(iter(counts.tables.values())).levels.predicted
+        known = next(iter(counts.shown_tables.values())).levels.predicted
         chosen["predicted_positive"] = [_found(one, known) for one in roles.predicted_positive]
     if roles.facet_values is not None:
         chosen["facet_values"] = {
-            facet.given: [_found(one, counts.tables[facet].levels.facet) for one in ones]
+            facet.given: [_found(one, counts.shown_tables[facet].levels.facet) for one in ones]
             for facet, ones in roles.facet_values.items()
         }
     if roles.reference is not None:
         chosen["reference"] = {
-            facet.given: _found(one, counts.tables[facet].levels.facet)
+            facet.given: _found(one, counts.shown_tables[facet].levels.facet)
             for facet, one in roles.reference.items()
         }
     return counts.choosing(**chosen)

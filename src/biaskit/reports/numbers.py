@@ -160,7 +160,7 @@ def compared(
     DataError
         All scores lie beyond one end of their range.
     """
-    table, roles = counts.tables[facet], counts.roles
+    table, roles = counts.shown_tables[facet], counts.roles
     scores = counts.scores.get(facet)
     if scores is not None and any(one.is_of_scores for one in metrics):
         refuse_another_range(scores, roles)

@@ -177,7 +177,7 @@ def rate_rows(counts: Counts, confidence: float = 0.95) -> list[RateRow]:
 
 
 def _of_facet(facet: Facet, counts: Counts, confidence: float) -> Iterator[RateRow]:
-    table, roles = counts.tables[facet], counts.roles
+    table, roles = counts.shown_tables[facet], counts.roles
     positive = positive_labels(table.levels, roles)
     if positive is None:
         raise positive_unsaid(table.levels, roles)

@@ -310,7 +310,7 @@ def what_was_read(counts: Counts) -> str:
     """How many rows were read, which outcome is positive, and what the rows weigh, in one line."""
     about = "" if counts.protected is None else "about "
     parts, roles = [f"{about}{counts.rows:,} rows"], counts.roles
-    table = next(iter(counts.tables.values()))
+    table = next(iter(counts.shown_tables.values()))
     if positive := positive_labels(table.levels, roles):
         parts.append(f"positive is {roles.label} = {' or '.join(show(a) for a in positive)}")
     if roles.weight is not None:

@@ -143,7 +143,7 @@ def names_in(rows: Sequence[Row], counts: Counts | None, known: Mapping[str, Met
 def _pairs(counts: Counts) -> dict[str, tuple[str, str]]:
     """Values of each facet that has two, by the facet's name."""
     made = {}
-    for facet, table in counts.tables.items():
+    for facet, table in counts.shown_tables.items():
         known = [show(level) for level in table.levels.facet if not is_missing(level)]
         if len(known) == 2:
             made[facet.name] = known[0], known[1]
@@ -155,5 +155,5 @@ def _with_positive_named(counts: Counts) -> Roles:
     roles = counts.roles
     if roles.label is None or roles.positive_above is not None:
         return roles
-    positive = positive_labels(next(iter(counts.tables.values())).levels, roles)
+    positive = positive_labels(next(iter(counts.shown_tables.values())).levels, roles)
     return roles.replaced(positive=positive or None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 from biaskit.counts.counts import Counts
@@ -10,6 +10,7 @@ from biaskit.counts.roles import RoleArguments, Roles, refuse_no_facet, roles_of
 from biaskit.progress import Asked, Progress, told
 from biaskit.sources.batches import Ask, Counting, Source
 from biaskit.sources.dispatch import opened, refuse_counts, source_of
+from biaskit.sources.encode import Encoder, OptionalEncoder
 from biaskit.sources.files.dialect import Dialect, dialect_of
 from biaskit.sources.grids import encoders_of
 from biaskit.sources.histogram import Histograms
@@ -17,7 +18,16 @@ from biaskit.sources.histogram import Histograms
 if TYPE_CHECKING:
     from biaskit.sources.sample import Sample
 
-__all__ = ["Counted", "Progress", "count", "count_roles", "counted", "counted_from", "counts_given"]
+__all__ = [
+    "Counted",
+    "Progress",
+    "count",
+    "count_roles",
+    "counted",
+    "counted_from",
+    "counted_in_part",
+    "counts_given",
+]
 
 
 class Counted(NamedTuple):
@@ -198,7 +208,31 @@ def counted_from(
 
     If `literal`, texts of a CSV stay as they are written, even where all could be numbers.
     """
-    encoders = encoders_of(roles, literal=literal)
+    return _counted(source, roles, encoders_of(roles, literal=literal), keep_rows, progress)
+
+
+def counted_in_part(
+    source: Source, roles: Roles, optional: Collection[str], progress: Progress | None = None
+) -> tuple[Counts, dict[str, str]]:
+    """Counts of the rows of a source, and the optional columns that cannot be counted, with why.
+
+    Of these the counts have only whether a value is missing. A column that is cut is not optional.
+    """
+    encoders = encoders_of(roles, optional=optional)
+    counts = _counted(source, roles, encoders, False, progress).counts
+    reasons = {
+        column: one.reason for column, one in encoders.items() if isinstance(one, OptionalEncoder)
+    }
+    return counts, {column: reason for column, reason in reasons.items() if reason}
+
+
+def _counted(
+    source: Source,
+    roles: Roles,
+    encoders: Mapping[str, Encoder],
+    keep_rows: bool,
+    progress: Progress | None,
+) -> Counted:
     columns = [*roles.columns()]
     if not keep_rows:
         # The rows' own scores are needed, which no source counts by itself.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biaskit.counts.bounds import MAX_LEVELS, too_many_values
-from biaskit.counts.levels import MAX_TEXT, MISSING, Level, level, typed
+from biaskit.counts.levels import ABSENT, MAX_TEXT, MISSING, Level, level, typed
 from biaskit.errors import BiaskitError, DataError
 from biaskit.sources.cuts import bins_of
 from biaskit.store.arrays import (
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Encoder",
+    "OptionalEncoder",
     "dictionary",
     "kind_of",
     "numbers",
@@ -249,6 +250,49 @@ class Encoder:
                 f"{self.role} {self.column!r} holds values of kind {kind} in {first} but "
                 f"{other} in {there}; make the column the same type everywhere"
             )
+
+
+class OptionalEncoder(Encoder):
+    """Encoder of a column that is set aside where it cannot be counted.
+
+    From then on, only whether a value is missing is counted; other columns are not affected.
+    """
+
+    def __init__(self, column: str):
+        super().__init__(column, "column", (), ())
+        self._code(MISSING)
+        #: Why the column is set aside, if it is.
+        self.reason = ""
+
+    def encode(self, array: Any, where: str, *, is_text: bool = False) -> NDArray[np.intp]:
+        """Codes of an Arrow array: of its values or, once it is set aside, of any value or none."""
+        if not self.reason:
+            try:
+                return super().encode(array, where, is_text=is_text)
+            except DataError as error:
+                self.reason = str(error)
+        with self._lock:
+            known = self._codes.setdefault(ABSENT, len(self._codes))
+        return np.where(_missing_in(array), self.missing, known).astype(np.intp)
+
+    def _refuse(self, seen: int) -> None:
+        raise DataError(
+            f"it has more than {MAX_LEVELS[self.role]:,} different values, as an identifier or a "
+            "measurement has; if it is a number, cut it with "
+            f"facet_edges={{{self.column!r}: [...]}}"
+        )
+
+
+def _missing_in(array: Any) -> NDArray[np.bool_]:
+    """Which values of an Arrow array of any type are missing."""
+    import pyarrow.types as t
+
+    if t.is_null(array.type):
+        return np.ones(len(array), dtype=bool)
+    if t.is_dictionary(array.type):
+        return np.asarray(indices_of(array) < 0)
+    missing = missing_of(array) if array.null_count else np.zeros(len(array), dtype=bool)
+    return missing | np.isnan(values_of(array)) if t.is_floating(array.type) else missing
 
 
 def kind_of(type_: Any) -> str | None:

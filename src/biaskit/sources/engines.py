@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from biaskit.counts.bounds import MAX_CELLS
 from biaskit.errors import DataError
 from biaskit.sources.batches import Ask, Counting, Part, no_rows, refuse_missing_columns
+from biaskit.sources.encode import Encoder, OptionalEncoder
 from biaskit.sources.frames.source import frame_source
 from biaskit.sources.queries import Groups, Query, asked, in_narwhals
 
@@ -103,7 +104,9 @@ class EngineFrame:
         del together
         rows: list[int] = []
         for facet in roles.facet:
-            found = query.answer(counting.columns_of(facet), (facet,), MAX_CELLS + 1)
+            columns = counting.columns_of(facet)
+            aside = [one for one in columns if _is_set_aside(counting.encoders[one])]
+            found = query.answer(columns, (facet,), MAX_CELLS + 1, aside)
             if sum(len(one.sizes[0]) for one in found) > MAX_CELLS:
                 raise DataError(
                     f"facet {facet.name!r} and the other columns make more than "
@@ -116,3 +119,7 @@ class EngineFrame:
                     "keep the rows first (cache or persist), or count one facet at a time"
                 )
             yield from found if len(rows) == 1 else (one._replace(rows=0) for one in found)
+
+
+def _is_set_aside(encoder: Encoder) -> bool:
+    return isinstance(encoder, OptionalEncoder) and bool(encoder.reason)

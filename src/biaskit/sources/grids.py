@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,19 +14,27 @@ from biaskit.counts.facets import Facet
 from biaskit.counts.levels import ABSENT, MISSING, Level
 from biaskit.counts.roles import Roles
 from biaskit.errors import DataError
-from biaskit.sources.encode import Encoder
+from biaskit.sources.encode import Encoder, OptionalEncoder
 
 __all__ = ["Grid", "encoders_of", "grown"]
 
 
-def encoders_of(roles: Roles, *, literal: bool = False) -> dict[str, Encoder]:
-    """Encoder of each counted column; if `literal`, texts are never read as numbers."""
-    return {
-        column: Encoder(
-            column, role, roles.bins(column), roles.cuts.get(column, ()), literal=literal
+def encoders_of(
+    roles: Roles, *, literal: bool = False, optional: Collection[str] = ()
+) -> dict[str, Encoder]:
+    """Encoder of each counted column; if `literal`, texts are never read as numbers.
+
+    An `optional` column, which is not cut, is set aside where it cannot be counted.
+    """
+    made: dict[str, Encoder] = {}
+    for column, role in roles.counted_columns().items():
+        cut = (roles.bins(column), roles.cuts.get(column, ()))
+        made[column] = (
+            OptionalEncoder(column)
+            if column in optional
+            else Encoder(column, role, *cut, literal=literal)
         )
-        for column, role in roles.counted_columns().items()
-    }
+    return made
 
 
 class Grid:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import math
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
@@ -90,12 +90,24 @@ class Query:
             times = self._column(roles.frequency)
             self._frame = self._frame.filter((times != 0) | times.is_null())
 
-    def answer(self, columns: Sequence[str], facets: tuple[Facet, ...], most: int) -> list[Groups]:
-        """At most `most` groups of the rows by the columns of some facets."""
+    def answer(
+        self,
+        columns: Sequence[str],
+        facets: tuple[Facet, ...],
+        most: int,
+        set_aside: Collection[str] = (),
+    ) -> list[Groups]:
+        """At most `most` groups of the rows by the columns of some facets.
+
+        Of columns that are set aside, all known values are one.
+        """
         import narwhals as nw
 
         names = {column: f"k{i}" for i, column in enumerate(columns)}
-        read = [self._key(column).alias(name) for column, name in names.items()]
+        read = [
+            (self._is_known(column) if column in set_aside else self._key(column)).alias(name)
+            for column, name in names.items()
+        ]
         sizes = {"n": nw.len()}
         often = None
         if self._roles.frequency is not None:
@@ -185,6 +197,16 @@ class Query:
         terms = [flag.cast(nw.Int16) for flag in flags]
         # Engines disagree on whether NaN is above all numbers or unordered.
         return _total(terms) * terms[-1] if self._missing_is_0(cut) else _total(terms)
+
+    def _is_known(self, column: str) -> Any:
+        """Expression that is 1 where a column has a value, and missing elsewhere."""
+        import narwhals as nw
+
+        value, dtype = self._column(column), self._schema[self._given[column]]
+        known = ~value.is_null()
+        if dtype.is_float():
+            known &= _is_number(value)
+        return nw.when(known).then(nw.lit(1))
 
     def _missing_is_0(self, cut: _Cut) -> bool:
         """Whether missing values have key 0; for integers and decimals their key is missing."""

@@ -6,7 +6,8 @@ cell stays empty. No exact margin is left from which a small cell could be subtr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from biaskit.counts.tables import Table
 from biaskit.errors import DataError, RolesError, in_short
 
-__all__ = ["Rounding", "refuse_unprotected_roles", "rounding_to"]
+__all__ = ["Rounding", "refuse_unprotected_roles", "rounding_of_sum", "rounding_to"]
 
 # Least rows in a class, and most: beyond that, little is left of any count.
 _LEAST, _MOST = 3, 10_000
@@ -130,6 +131,24 @@ class Rounding:
 def _refuse_large(n: NDArray[np.int64]) -> None:
     if n.sum(dtype=np.float64) > _LARGE:
         raise DataError("so many rows cannot be rounded, since their sums would overflow")
+
+
+def rounding_of_sum(parts: Sequence[Rounding | None]) -> Rounding | None:
+    """Rounding of the sum of one or two counts that have rows, all of them protected or none.
+
+    Raises
+    ------
+    RolesError
+        One is protected and the other is not, or they are rounded differently.
+    """
+    rounded = [one for one in parts if one is not None]
+    if rounded and len(rounded) < len(parts):
+        raise RolesError(
+            "protected counts and exact ones cannot be added, since their sum would show exact "
+            "cells: protect both with the same round_to, or add the exact counts and protect the "
+            "sum"
+        )
+    return functools.reduce(Rounding.with_more, rounded) if rounded else None
 
 
 def rounding_to(round_to: Any) -> Rounding:

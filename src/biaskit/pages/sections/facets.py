@@ -62,7 +62,7 @@ def facet_section(contents: Contents, facet: Facet, *more: Safe | None) -> Safe:
 
 def the_one_value(counts: Counts, facet: Facet) -> str | None:
     """The only value that a facet has; None where there are several, or none."""
-    table = counts.tables[facet]
+    table = counts.shown_tables[facet]
     known = [level for level in table.levels.facet if not is_missing(level)]
     return show(known[0]) if len(known) == 1 else None
 

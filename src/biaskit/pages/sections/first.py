@@ -139,7 +139,7 @@ def _what_was_read(contents: Contents) -> str:
             f"the {counts.rows:,} rows of {last}, the last of {len(contents.dated):,} dated counts"
         )
         parts = [f"All is about {told}, but for the charts over time."]
-    table = next(iter(counts.tables.values()))
+    table = next(iter(counts.shown_tables.values()))
     positive = positive_labels(table.levels, roles)
     if positive:
         named = " or ".join(name_in_words(show(one)) for one in positive)

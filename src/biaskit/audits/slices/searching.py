@@ -10,8 +10,8 @@ from typing import Literal, NamedTuple, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from biaskit.audits.joint import Amounts, Array, Joint, Outcomes, amounts_of, joint_of
-from biaskit.audits.lattice import Lattice, lattice_of
+from biaskit.audits.slices.joint import Amounts, Array, Joint, Outcomes, amounts_of, joint_of
+from biaskit.audits.slices.lattice import Lattice, lattice_of
 from biaskit.audits.surely import Gaps, differing, gaps_of, p_values
 from biaskit.counts.comparisons import (
     positive_labels,

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from biaskit.audits.applicants import Applicants, applicants_of
-from biaskit.audits.categories import HISPANIC, RACES, SEXES
+from biaskit.audits.local_law.applicants import Applicants, applicants_of
+from biaskit.audits.local_law.categories import HISPANIC, RACES, SEXES
 from biaskit.counts.levels import Level, show
 from biaskit.counts.tables import Tally, divide
 from biaskit.errors import RolesError, refuse_level

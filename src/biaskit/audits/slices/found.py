@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from biaskit.audits.joint import Array
-from biaskit.audits.searching import Asked, Search, searched
+from biaskit.audits.slices.joint import Array
+from biaskit.audits.slices.searching import Asked, Search, searched
 from biaskit.audits.surely import Gaps
 from biaskit.counts.counts import Counts
 from biaskit.counts.facets import Facet

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from biaskit.audits.categories import HISPANIC
-from biaskit.audits.local_law import (
+from biaskit.audits.local_law.categories import HISPANIC
+from biaskit.audits.local_law.tables import (
     BY_BOTH,
     BY_RACE,
     BY_SEX,

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from biaskit.audits.categories import RACES, SEXES, Categories, categories_of
+from biaskit.audits.local_law.categories import RACES, SEXES, Categories, categories_of
 from biaskit.counts.comparisons import positive_labels, positive_predictions, positive_unsaid
 from biaskit.counts.counts import Counts
 from biaskit.counts.facets import Facet

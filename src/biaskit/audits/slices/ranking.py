@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from biaskit.audits.joint import Array
-from biaskit.audits.lattice import Lattice
+from biaskit.audits.slices.joint import Array
+from biaskit.audits.slices.lattice import Lattice
 
 __all__ = ["candidates", "few_and_different"]
 

@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from biaskit.audits.joint import Amounts, Array, Joint
+from biaskit.audits.slices.joint import Amounts, Array, Joint
 from biaskit.errors import DataError
 
 __all__ = ["Lattice", "Support", "lattice_of"]

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 import numpy as np
 
-from biaskit.audits.found import Found, found_in
-from biaskit.audits.ranking import candidates, few_and_different
-from biaskit.audits.searching import Asked, Segmented, asked_of
+from biaskit.audits.slices.found import Found, found_in
+from biaskit.audits.slices.ranking import candidates, few_and_different
+from biaskit.audits.slices.searching import Asked, Segmented, asked_of
 from biaskit.audits.surely import shrunk, variance_of
 from biaskit.counts.counts import Counts
 from biaskit.counts.facets import Facet, column_name

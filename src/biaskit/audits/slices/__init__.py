@@ -1,0 +1,1 @@
+"""Slices: every one of some columns, where a metric is worst and how bad it can be at most."""

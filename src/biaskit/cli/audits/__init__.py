@@ -1,0 +1,1 @@
+"""Verbs of audits that have a module of their own."""
