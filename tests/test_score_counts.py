@@ -4,27 +4,35 @@ from __future__ import annotations
 
 import math
 import os
+import random
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pyarrow.fs import LocalFileSystem
 
 import biaskit
+import fuzz_encoded
 from biaskit import BiaskitError
 from biaskit._kernels import BAD, SLACK
 from biaskit._kernels.joint import ROWS
 from biaskit._kernels.scores import FLUSHED, FORM, add_parts, add_scores, score_bins, taken
 from biaskit.counts.edges import edges_of
 from biaskit.counts.levels import ABSENT
+from biaskit.counts.roles import Roles
 from biaskit.sources.coded import scored
 from biaskit.sources.coded.scored import ScoreRoom, _range_of
+from biaskit.sources.dispatch import paths_of
 from biaskit.sources.frames import counted, of_pandas, source
 from support.scored import (
     RANGES,
@@ -47,6 +55,7 @@ CALLS: list[dict[str, Any]] = [
     ROLES,
     {"facet": ["sex", "race"], "label": "y", "score": "s", "group": "g"},
     {"facet": ("sex", "race"), "score": "s"},
+    {"facet": ["race", ("race", "sex"), "sex"], "label": "y", "score": "s"},
     {**ROLES, "predicted": "s", "predicted_above": 0.3},
     {"facet": "sex", "predicted": "y", "score": "s", "group": "g"},
 ]
@@ -296,3 +305,132 @@ def test_the_sums_do_not_depend_on_the_threads(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(os, "cpu_count", lambda: 5)
     for _ in range(3):
         assert result(df, "always", ROLES) == one
+
+
+WRITERS = st.fixed_dictionaries(
+    {
+        "use_dictionary": st.sampled_from([True, True, False, ["sex", "y", "race", "g"]]),
+        "data_page_version": st.sampled_from(["1.0", "2.0"]),
+        "compression": st.sampled_from(["snappy", "none", "zstd", "gzip", "lz4"]),
+        "data_page_size": st.sampled_from([1, 40, 1 << 20]),
+        "dictionary_pagesize_limit": st.sampled_from([8, 60, 1 << 20]),
+        "write_batch_size": st.sampled_from([7, 1024]),
+        "row_group_size": st.sampled_from([3, 13, 1 << 20]),
+    }
+)
+STORED = [pa.float64(), pa.float32(), pa.int32(), pa.int64(), pa.uint32(), pa.decimal128(9, 4)]
+
+
+@some
+@given(data=st.data(), options=WRITERS, call=st.sampled_from(CALLS), type_=st.sampled_from(STORED))
+def test_parquet_gives_what_arrow_does(
+    data: Any, options: dict[str, Any], call: dict[str, Any], type_: Any, tmp_path: Path
+) -> None:
+    low, high = data.draw(st.sampled_from([(0.0, 1.0), (-1.0, 1.0), (0.0, 100.0)]))
+    made = data.draw(columns(numbers(low, high, RANGES[low, high])))
+    if type_ == pa.decimal128(9, 4):
+        scores = [Decimal(repr(round(x, 4))) if x is not None and abs(x) < 1e4 else None
+                  for x in made["s"]]  # fmt: skip
+    elif type_ == pa.float64():
+        scores = made["s"]
+    else:
+        scores = [None if x is None or not abs(x) < 2e9 else x for x in made["s"]]
+        whole = type_ != pa.float32()
+        scores = [int(abs(x)) if whole and x is not None else x for x in scores]
+    required = data.draw(st.booleans()) and None not in scores
+    field = pa.field("s", type_, nullable=not required)
+    table = pa.table({name: made[name] for name in ("sex", "race", "y", "g")})
+    table = table.append_column(field, pa.array(scores, type_))
+    path = tmp_path / "t.parquet"
+    pq.write_table(table, path, **options)
+    both(path, **call, score_range=(low, high))
+    frame = result(table, "never", {**call, "score_range": (low, high)})
+    assert_scores_equal(result(path, "always", {**call, "score_range": (low, high)}), frame)
+    far = biaskit.count(path, **call, score_range=(low, high), filesystem=LocalFileSystem())
+    assert_scores_equal(far, frame)
+
+
+@pytest.mark.parametrize("by", ["polars", "duckdb"])
+@pytest.mark.parametrize("digits", [1, 3, 17])
+def test_parquet_of_other_writers(by: str, digits: int, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    n = 2_000 if IS_SLOW else 60_000
+    scores = rng.beta(2, 3, n).round(digits)
+    scores[:50] = np.nan
+    df = pd.DataFrame({"sex": rng.choice(["F", "M"], n), "y": rng.integers(0, 2, n), "s": scores})
+    path = tmp_path / "t.parquet"
+    if by == "polars":
+        pl.DataFrame(df).write_parquet(path)
+    else:
+        duckdb.sql("SELECT * FROM df").write_parquet(str(path))
+    assert_scores_equal(both(path, **ROLES), result(df, "never", ROLES))
+
+
+def test_a_dictionary_that_ends_in_the_middle_of_a_chunk(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    n = 3_000
+    scores = [None if x < 0.1 else x for x in rng.random(n)]
+    table = pa.table({"sex": rng.choice(["F", "M"], n), "y": rng.integers(0, 2, n), "s": scores})
+    path = tmp_path / "t.parquet"
+    pq.write_table(table, path, dictionary_pagesize_limit=4_000, write_batch_size=100)
+    ways = {way.column: (way.path, way.why) for way in paths_of_kernels(path)}
+    assert ways["s"] == ("encoded", "dictionary-encoded, then values in their pages")
+    assert_scores_equal(both(path, **ROLES), result(table, "never", ROLES))
+
+
+def paths_of_kernels(path: Path) -> list[Any]:
+    """How each column is counted, by the kernels."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BIASKIT_KERNELS", "always")
+        return paths_of(str(path), Roles(**ROLES))
+
+
+@pytest.mark.parametrize(
+    ("options", "way"),
+    [
+        ({}, ("encoded", "dictionary-encoded")),
+        ({"use_dictionary": ["sex"]}, ("encoded", "values in their pages")),
+        (
+            {"use_dictionary": ["sex"], "column_encoding": {"s": "BYTE_STREAM_SPLIT"}},
+            ("Arrow", "an unsupported encoding"),
+        ),
+    ],
+)
+def test_a_plan_says_how_scores_are_counted(
+    options: dict[str, Any], way: tuple[str, str], tmp_path: Path
+) -> None:
+    path = tmp_path / "t.parquet"
+    table = pa.table({"sex": ["F", "M"] * 50, "y": [0, 1] * 50, "s": [0.25, 0.5] * 50})
+    pq.write_table(table, path, **options)
+    (of_score,) = [one for one in paths_of_kernels(path) if one.column == "s"]
+    assert (of_score.path, of_score.why, of_score.role) == (*way, "score")
+    assert_scores_equal(both(path, **ROLES), result(table, "never", ROLES))
+
+
+def test_a_score_that_folders_name(tmp_path: Path) -> None:
+    for score in ("0.25", "0.5"):
+        (tmp_path / f"s={score}").mkdir()
+        table = pa.table({"sex": ["F", "M"], "y": [0, 1]})
+        pq.write_table(table, tmp_path / f"s={score}" / "t.parquet")
+    counts = both(tmp_path, **ROLES)
+    (table,) = counts.scores.values()
+    assert table.n.sum() == 4
+    (first, *_) = paths_of_kernels(tmp_path)
+    assert first.why == "the score is in the folders' names"
+
+
+def test_damaged_files_give_the_counts_of_arrow_or_an_error(tmp_path: Path) -> None:
+    asked = [one for one in fuzz_encoded.ROLES if "score" in one]
+    sources = fuzz_encoded.files(np.random.default_rng(5))
+    rand = random.Random(5)
+    path = tmp_path / "mutant.parquet"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BIASKIT_KERNELS", "always")
+        for _ in range(40 if IS_SLOW else 200):
+            change = rand.choice([fuzz_encoded.mutant, fuzz_encoded.lying])
+            path.write_bytes(change(rand.choice(sources), rand))
+            roles = rand.choice(asked)
+            plain, fast = (fuzz_encoded.outcome(path, roles, how) for how in ("never", "always"))
+            if fast[0] == "counts":
+                assert plain[0] == "counts"
+                assert fuzz_encoded.same(fast[1], plain[1])

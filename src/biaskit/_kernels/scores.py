@@ -7,10 +7,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from biaskit._kernels import BAD, SLACK, fits, int64, jit, uint64
+from biaskit._kernels import BAD, SLACK, fits, inner, int64, jit, uint64
 from biaskit._kernels.joint import ROWS
 
-__all__ = ["FLUSHED", "FORM", "Range", "add_parts", "add_scores", "examples", "score_bins", "taken"]
+__all__ = [
+    "FLUSHED",
+    "FORM",
+    "Range",
+    "add_entries",
+    "add_parts",
+    "add_scores",
+    "examples",
+    "score_bins",
+    "taken",
+]
 
 #: Numbers of a cell and bin: its rows, the sum of their scores and of the squares; one is spare.
 FORM = 4
@@ -117,33 +127,15 @@ def add_scores(
         Number of rows, or `BAD`; the sums are then of no use.
     """
     rows: int = values.size
-    columns = starts.size
-    if columns != sizes.size or bins.size < rows or index.size < ROWS or places.size < 1:
+    if bins.size < rows or index.size < ROWS or places.size < 1:
         return BAD
     if table.shape[1] != FORM or kept.shape[0] != table.shape[0] or kept.shape[1] != FORM:
         return BAD
-    for k in range(columns):
-        if sizes[k] <= _MOST_OF_BYTE:
-            if not fits(starts[k], rows, codes.size - SLACK):
-                return BAD
-        elif starts[k] & 1 or not fits(starts[k] >> 1, rows, pairs.size):
-            return BAD
+    if not _are_there(codes, pairs, starts, sizes, rows):
+        return BAD
     for done in range(0, rows, ROWS):
         n = min(ROWS, rows - done)
-        for i in range(n):
-            index[i] = _u32(0)
-        for k in range(columns):
-            size = _u32(sizes[k])
-            if sizes[k] > _MOST_OF_BYTE:
-                at = (starts[k] >> 1) + done
-                pair = pairs[at : at + n]
-                for i in range(n):
-                    index[i] = _u32(index[i] * size) + _u32(pair[i])
-                continue
-            at = starts[k] + done
-            column = codes[at : at + n]
-            for i in range(n):
-                index[i] = _u32(index[i] * size) + _u32(column[i])
+        _combine(codes, pairs, starts, sizes, done, n, index)
         for i in range(n):
             if index[i] >= places.size:
                 return BAD
@@ -160,6 +152,86 @@ def add_scores(
             table[at, 1] += x
             table[at, 2] += x * x
     return rows
+
+
+@jit
+def add_entries(
+    codes: Any,
+    pairs: Any,
+    starts: Any,
+    sizes: Any,
+    places: Any,
+    entries: Any,
+    rows: int,
+    index: Any,
+    counts: Any,
+) -> int:
+    """Add rows to the counts of their cells and entries of a dictionary of scores.
+
+    Parameters
+    ----------
+    codes, pairs, starts, sizes, places, index
+        As for `add_scores`; the places are those of a cell's first entry in `counts`.
+    entries, rows
+        Number of each row's entry, uint32, and how many rows there are.
+    counts
+        Where the rows are counted, int64.
+
+    Returns
+    -------
+    int
+        Number of rows, or `BAD`; the counts are then of no use.
+    """
+    if rows < 0 or rows > entries.size or index.size < ROWS or places.size < 1:
+        return BAD
+    if not _are_there(codes, pairs, starts, sizes, rows):
+        return BAD
+    for done in range(0, rows, ROWS):
+        n = min(ROWS, rows - done)
+        _combine(codes, pairs, starts, sizes, done, n, index)
+        for i in range(n):
+            if index[i] >= places.size:
+                return BAD
+            at = places[index[i]] + int64(entries[done + i])
+            if places[index[i]] < 0 or at >= counts.size:
+                return BAD
+            counts[at] += 1
+    return rows
+
+
+@inner
+def _are_there(codes: Any, pairs: Any, starts: Any, sizes: Any, rows: int) -> bool:
+    """Whether the codes of all columns, of a byte or two, are in the arrays."""
+    if starts.size != sizes.size:
+        return False
+    for k in range(starts.size):
+        if sizes[k] <= _MOST_OF_BYTE:
+            if not fits(starts[k], rows, codes.size - SLACK):
+                return False
+        elif starts[k] & 1 or not fits(starts[k] >> 1, rows, pairs.size):
+            return False
+    return True
+
+
+@inner
+def _combine(
+    codes: Any, pairs: Any, starts: Any, sizes: Any, done: int, n: int, index: Any
+) -> None:
+    """Write the combination of codes of each of some rows as one number."""
+    for i in range(n):
+        index[i] = _u32(0)
+    for k in range(starts.size):
+        size = _u32(sizes[k])
+        if sizes[k] > _MOST_OF_BYTE:
+            at = (starts[k] >> 1) + done
+            pair = pairs[at : at + n]
+            for i in range(n):
+                index[i] = _u32(index[i] * size) + _u32(pair[i])
+            continue
+        at = starts[k] + done
+        column = codes[at : at + n]
+        for i in range(n):
+            index[i] = _u32(index[i] * size) + _u32(column[i])
 
 
 @jit
@@ -257,10 +329,9 @@ def examples() -> Iterator[tuple[Any, ...]]:
     table = np.zeros((1, FORM))
     within = Range(0.0, 1.0, 2, 0.0, 1.0, 1.0, 1.0)
     yield score_bins, numbers, within, 0, pairs
-    yield (
-        add_scores,
-        *(octets, pairs, integers, sizes, integers, pairs, numbers, index, table, table),
-    )
+    columns = octets, pairs, integers, sizes, integers
+    yield add_scores, *columns, pairs, numbers, index, table, table
+    yield add_entries, *columns, index, 0, index, integers
     parts = np.zeros(1, np.int32), pairs, integers, numbers, numbers
     yield taken, table, table, 1, *parts
     yield add_parts, *parts, integers, integers, table

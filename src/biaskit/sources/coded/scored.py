@@ -17,8 +17,10 @@ from biaskit.sources.coded.axes import Axis, Codes, made_digits
 if TYPE_CHECKING:
     from biaskit._kernels.scores import Range
 
-__all__ = ["Binned", "ScoreCells", "ScoreRoom", "scores_by_facet"]
+__all__ = ["Binned", "Entries", "ScoreCells", "ScoreRoom", "scores_by_facet"]
 
+# Most cells and entries of a dictionary whose rows are counted; more have no advantage.
+_MOST_ENTRIES = 1 << 18
 # Most cells and bins of a facet whose sums a thread holds; those of more are counted otherwise.
 _MOST = 1 << 21
 
@@ -37,6 +39,15 @@ class Binned(NamedTuple):
 
     values: NDArray[np.float64]
     bins: NDArray[np.uint16]
+
+
+class Entries(NamedTuple):
+    """Scores of some rows, by a dictionary."""
+
+    #: Place of each row's score among the values, uint32.
+    codes: NDArray[np.uint32]
+    #: Scores, float64; NaN is a missing one, and the last of them.
+    values: NDArray[np.float64]
 
 
 class ScoreRoom:
@@ -90,10 +101,12 @@ def scores_by_facet(
     axes: Mapping[str, Axis],
     tables: Mapping[Facet, Sequence[NDArray[Any]]],
     held: Codes,
-    scores: Binned,
+    scores: NDArray[np.float64] | Entries,
     room: ScoreRoom,
 ) -> dict[Facet, ScoreCells] | None:
-    """Scores of some rows by the cells of each facet; None where they take too much memory.
+    """Scores of some rows by the cells of each facet.
+
+    Returns None where one is infinite, or they would take too much memory.
 
     Parameters
     ----------
@@ -104,52 +117,92 @@ def scores_by_facet(
     held, scores, room
         Codes of the rows, their scores, and memory.
     """
+    used = {
+        facet: tables[facet][0].sum(axis=_others(columns, kept)).nonzero()
+        for facet, (columns, kept) in columns_of.items()
+    }
+    most = max(len(places[0]) for places in used.values())
+    if isinstance(scores, Entries) and most * len(scores.values) > _MOST_ENTRIES:
+        scores = scores.values[scores.codes]
+    binned = room.binned(scores.values if isinstance(scores, Entries) else scores)
+    if binned is None or (not isinstance(scores, Entries) and most * room.width > _MOST):
+        return None
     made: dict[Facet, ScoreCells] = {}
-    for facet, (columns, kept) in columns_of.items():
-        others = tuple(i for i, column in enumerate(columns) if column not in kept)
-        n = tables[facet][0].sum(axis=others)
-        cells = _scored([axes[column] for column in kept], n, held, scores, room)
-        if cells is None:
-            return None
-        made[facet] = cells
+    for facet, (_, kept) in columns_of.items():
+        of_kept = [axes[column] for column in kept]
+        if isinstance(scores, Entries):
+            cells = _Cells(of_kept, used[facet], held, len(scores.codes))
+            made[facet] = _of_entries(cells, scores, binned)
+        else:
+            cells = _Cells(of_kept, used[facet], held, len(scores))
+            made[facet] = _of_bins(cells, binned, room)
     return made
 
 
-def _scored(
-    axes: Sequence[Axis],
-    n: NDArray[np.int64],
-    held: Codes,
-    scores: Binned,
-    room: ScoreRoom,
-) -> ScoreCells | None:
-    """Scores by the codes of some columns, of which `n` are the rows by their places."""
+def _others(columns: Sequence[str], kept: Sequence[str]) -> tuple[int, ...]:
+    """Axes of a facet's table that its table of scores has not."""
+    return tuple(i for i, column in enumerate(columns) if column not in kept)
+
+
+class _Cells:
+    """Cells of a facet that have rows, and the codes of the rows, until the next are made."""
+
+    def __init__(
+        self, axes: Sequence[Axis], used: tuple[NDArray[np.intp], ...], held: Codes, rows: int
+    ):
+        self.rows = rows
+        self.size = len(used[0])
+        self.codes = tuple(axis.codes[at] for axis, at in zip(axes, used, strict=True))
+        # Columns in planes come first, since several of them may become one digit.
+        order = sorted(range(len(axes)), key=lambda i: not axes[i].planes)
+        digits = made_digits([axes[i] for i in order], held, rows)
+        self.columns = held.narrow, held.pairs, *digits
+        shape = [axes[i].size for i in order]
+        self._at = np.ravel_multi_index([used[i] for i in order], shape)
+        self._combinations = math.prod(shape)
+
+    def places(self, width: int) -> NDArray[np.int64]:
+        """For each combination of codes the place of its first number, of `width` for a cell."""
+        made = np.full(self._combinations, -1, np.int64)
+        made[self._at] = width * np.arange(self.size)
+        return made
+
+
+def _of_bins(cells: _Cells, scores: Binned, room: ScoreRoom) -> ScoreCells:
+    """Scores of some rows by their bins."""
     from biaskit._kernels.joint import ROWS
     from biaskit._kernels.scores import add_scores, taken
 
-    used = n.nonzero()
-    cells = len(used[0]) if used else 1
-    if cells * room.width > _MOST:
-        return None
-    # Columns in planes come first, since several of them may become one digit.
-    order = sorted(range(len(axes)), key=lambda i: not axes[i].planes)
-    starts, sizes = made_digits([axes[i] for i in order], held, len(scores.values))
-    shape = [axes[i].size for i in order]
-    places = np.full(math.prod(shape), -1, np.int64)
-    places[np.ravel_multi_index([used[i] for i in order], shape)] = room.width * np.arange(cells)
-    table, kept = room.tables(cells)
-    rows = len(scores.values)
-    index = np.empty(ROWS, np.uint32)
-    columns = held.narrow, held.pairs, starts, sizes
-    if add_scores(*columns, places, scores.bins, scores.values, index, table, kept) != rows:
+    table, kept = room.tables(cells.size)
+    places, index = cells.places(room.width), np.empty(ROWS, np.uint32)
+    given = places, scores.bins, scores.values, index, table, kept
+    if add_scores(*cells.columns, *given) != cells.rows:
         raise AssertionError("codes outside their axes")
-    most = min(rows, len(table))
     types: tuple[Any, ...] = np.int32, np.uint16, np.int64, np.float64, np.float64
-    parts = [np.empty(most, dtype) for dtype in types]
+    parts = [np.empty(min(cells.rows, len(table)), dtype) for dtype in types]
     found = taken(table, kept, room.width, *parts)
     if found < 0:
         raise AssertionError("more cells and bins than rows")
-    codes = tuple(axis.codes[places] for axis, places in zip(axes, used, strict=True))
-    return ScoreCells(codes, tuple(part[:found] for part in parts))
+    return ScoreCells(cells.codes, tuple(part[:found] for part in parts))
+
+
+def _of_entries(cells: _Cells, scores: Entries, binned: Binned) -> ScoreCells:
+    """Scores of some rows by the entries of their dictionary, of which the bins are known."""
+    from biaskit._kernels.joint import ROWS
+    from biaskit._kernels.scores import add_entries
+
+    width = len(scores.values)
+    counts = np.zeros(cells.size * width, np.int64)
+    places, index, rows = cells.places(width), np.empty(ROWS, np.uint32), cells.rows
+    columns = cells.columns
+    if add_entries(*columns, places, scores.codes, rows, index, counts) != rows:
+        raise AssertionError("codes outside their axes")
+    cell, entry = counts.reshape(-1, width).nonzero()
+    n = counts[counts > 0]
+    values = np.nan_to_num(binned.values)[entry]
+    with np.errstate(over="ignore"):
+        sums = n * values, n * (values * values)
+    return ScoreCells(cells.codes, (cell.astype(np.int32), binned.bins[entry], n, *sums))
 
 
 @functools.lru_cache(maxsize=64)

@@ -17,7 +17,7 @@ from biaskit.errors import DataError
 from biaskit.sources.batches import Batch, Counting
 from biaskit.sources.coded.axes import Codes, joint
 from biaskit.sources.coded.cells import Cells
-from biaskit.sources.coded.scored import Binned, ScoreCells, ScoreRoom, scores_by_facet
+from biaskit.sources.coded.scored import ScoreCells, ScoreRoom, scores_by_facet
 from biaskit.sources.encode import numbers
 from biaskit.sources.files.ahead import in_order
 from biaskit.sources.frames.codes import PLANES, Coder, Room
@@ -112,10 +112,10 @@ class _Counter:
             of_weight = _weights(block, self._weight, arrays[self._weight])
             if of_weight is None:
                 return None
-        binned = None
+        values = None
         if thread.scores is not None:
-            binned = _binned(block, self._score, arrays[self._score], thread.scores)
-            if binned is None:
+            values = _scores(block, self._score, arrays[self._score])
+            if values is None:
                 return None
         rooms = thread.rooms(block.rows)
         coded = {
@@ -137,8 +137,8 @@ class _Counter:
             if coded[column].values is not None:
                 coder.settle(coded[column], self._used(column, tables), block.where)
         scores: dict[Facet, ScoreCells] | None = None
-        if binned is not None and thread.scores is not None:
-            scores = scores_by_facet(self._scored, axes, tables, held, binned, thread.scores)
+        if values is not None and thread.scores is not None:
+            scores = scores_by_facet(self._scored, axes, tables, held, values, thread.scores)
             if scores is None:
                 return None
         codes = {column: axis.codes for column, axis in axes.items()}
@@ -167,11 +167,11 @@ def _weights(block: Block, column: str, array: Any) -> NDArray[np.float64] | Non
         return None
 
 
-def _binned(block: Block, column: str, array: Any, room: ScoreRoom) -> Binned | None:
-    """Scores of the rows; None where one is infinite or no number, of which a batch says more."""
+def _scores(block: Block, column: str, array: Any) -> NDArray[np.float64] | None:
+    """Scores of the rows; None where they are no numbers, of which a batch says more."""
     if isinstance(array, Objects):
         array = array.array(array.values)
     try:
-        return room.binned(numbers(array, column, "score", block.where))
+        return numbers(array, column, "score", block.where)
     except DataError:
         return None
