@@ -26,6 +26,7 @@ import pyarrow.parquet as pq
 from pyarrow.fs import LocalFileSystem
 
 import biaskit
+from biaskit import Counts
 from biaskit.counts.tables import Table
 from biaskit.sources.files import ranges
 from biaskit.sources.parquet import chunks, encoded
@@ -44,6 +45,18 @@ ROLES = [
     {"facet": ("sex", "place"), "label": "score", "positive_above": 0.5},
     {"facet": "old", "label": "measured", "positive_above": 0.5, "weight": "weight"},
     {"facet": ["day", "at"], "label": "paid"},
+    {"facet": "sex", "label": "hired", "score": "measured"},
+    {"facet": ["sex", ("sex", "old")], "score": "score", "group": "place"},
+    {
+        "facet": "old",
+        "label": "hired",
+        "score": "measured",
+        "predicted": "measured",
+        "predicted_above": 0.5,
+    },
+    {"facet": "sex", "label": "old", "score": "age", "score_range": [0, 60]},
+    {"facet": "sex", "score": "paid", "score_range": [-1, 0.5]},
+    {"facet": "sex", "predicted": "old", "score": "weight", "score_range": [0, 50]},
 ]
 
 
@@ -237,11 +250,23 @@ def outcome(
         counts = biaskit.count(path, **roles, filesystem=filesystem)
     except biaskit.BiaskitError as error:
         return "error", str(error)
-    return "counts", dict(counts.tables)
+    return "counts", counts
 
 
-def same(one: dict[object, Table], other: dict[object, Table]) -> bool:
-    """Whether counts are equal, and sums of weights but for their rounding."""
+def same(one: Counts, other: Counts) -> bool:
+    """Whether counts are equal, and sums of weights and of scores but for their rounding."""
+    return same_tables(dict(one.tables), dict(other.tables)) and all(
+        (mine.facet, mine.label, mine.group) == (theirs.facet, theirs.label, theirs.group)
+        and np.array_equal(mine.n, theirs.n)
+        and np.array_equal(mine.missing, theirs.missing)
+        and np.allclose(mine.s, theirs.s, rtol=1e-12, atol=1e-300, equal_nan=True)
+        and np.allclose(mine.s2, theirs.s2, rtol=1e-12, atol=1e-300, equal_nan=True)
+        for mine, theirs in ((one.scores[facet], other.scores[facet]) for facet in one.scores)
+    )
+
+
+def same_tables(one: dict[object, Table], other: dict[object, Table]) -> bool:
+    """Whether tables are equal, and sums of weights but for their rounding."""
     return one.keys() == other.keys() and all(
         one[facet].levels == other[facet].levels
         and np.array_equal(one[facet].n, other[facet].n)

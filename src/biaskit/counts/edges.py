@@ -30,11 +30,22 @@ class Edges:
     @functools.cached_property
     def values(self) -> NDArray[np.float64]:
         """Edges, ascending: the double nearest to each decimal."""
-        first = math.floor(Decimal(repr(self.low)) / self.step) + 1
         last = math.ceil(Decimal(repr(self.high)) / self.step) - 1
-        between = _multiples(self.step, np.arange(first, last + 1))
+        between = _multiples(self.step, np.arange(self.before + 1, last + 1))
         inside = between[(between > self.low) & (between < self.high)]
         return np.concatenate([[self.low], inside, [self.high]])
+
+    @property
+    def before(self) -> int:
+        """Number of the last multiple of the step that is not above the low end."""
+        return math.floor(Decimal(repr(self.low)) / self.step)
+
+    @property
+    def ratio(self) -> tuple[float, float]:
+        """Two numbers: an edge is the number of its multiple, times the first, over the second."""
+        exponent = int(self.step.as_tuple().exponent)
+        digit = float(self.step.as_tuple().digits[0])
+        return (digit, 10.0**-exponent) if exponent < 0 else (digit * 10.0**exponent, 1.0)
 
     @property
     def bins(self) -> int:

@@ -71,6 +71,11 @@ class Counting(NamedTuple):
         """Columns of a facet's table, in the order of its axes."""
         return [column for axis in self.roles.axes(facet) for column in axis.columns]
 
+    def score_columns_of(self, facet: Facet) -> list[str]:
+        """Columns of a facet's table of scores, which has no predictions."""
+        axes = self.roles.axes(facet)
+        return [column for axis in axes if axis.role != "predicted" for column in axis.columns]
+
 
 class Ask(NamedTuple):
     """A request to a source: columns, and which of them are needed as numbers."""

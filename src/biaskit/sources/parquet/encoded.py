@@ -22,15 +22,17 @@ from biaskit.errors import DataError
 from biaskit.sources.batches import Batch, Counting, of_record_batch
 from biaskit.sources.coded.axes import Axis, Codes, in_bytes, joint
 from biaskit.sources.coded.cells import Cells
+from biaskit.sources.coded.scored import Entries, ScoreCells, scores_by_facet
+from biaskit.sources.encode import numbers
 from biaskit.sources.files.ahead import in_order
 from biaskit.sources.files.partitions import of_folders, partition_arrays, with_folders
 from biaskit.sources.files.places import File
 from biaskit.sources.files.ranges import RemoteBytes
 from biaskit.sources.files.reading import readable
-from biaskit.sources.parquet.chunks import Chunks
 from biaskit.sources.parquet.dictionaries import Dictionaries
 from biaskit.sources.parquet.layout import Odd
 from biaskit.sources.parquet.opening import OpenParquet
+from biaskit.sources.parquet.scored import ScoredChunks
 from biaskit.sources.parquet.scratch import Room
 
 __all__ = ["counted", "planned"]
@@ -132,6 +134,10 @@ class _Shared:
         self.encoders = counting.encoders
         self.dictionaries = Dictionaries(counting.encoders)
         self.columns_of = {facet: counting.columns_of(facet) for facet in counting.roles.facet}
+        self.scored = {
+            facet: (columns, counting.score_columns_of(facet))
+            for facet, columns in self.columns_of.items()
+        }
         self._rooms: queue.SimpleQueue[Room] = queue.SimpleQueue()
 
     @contextmanager
@@ -158,7 +164,7 @@ class _Counter:
         columns = shared.roles.columns()
         self._folders = of_folders(columns, file.names, file.path)
         self._own = [column for column in columns if column not in self._folders]
-        self._chunks = Chunks(file, self._own, shared.encoders, shared.dictionaries)
+        self._chunks = ScoredChunks(file, self._own, shared.encoders, shared.dictionaries)
         in_folders = partition_arrays(self._folders, 1, shared.roles.numeric, self._where)
         self._constant = {
             column: Axis(shared.dictionaries.of_folder(column, value, self._where))
@@ -205,15 +211,41 @@ class _Counter:
             if found is None:
                 return None
             tables[facet] = found
+        scores: dict[Facet, ScoreCells] | None = None
+        if (edges := self._shared.roles.score_edges) is not None:
+            values = self._scores(number, rows, room)
+            held = room.for_scores(edges)
+            scores = scores_by_facet(self._shared.scored, axes, tables, codes, values, held)
+            if scores is None:
+                return None
         codes_of = {column: axis.codes for column, axis in axes.items()}
-        return Cells(tables, codes_of, rows, self._where)
+        return Cells(tables, codes_of, rows, self._where, scores=scores)
+
+    def _scores(self, number: int, rows: int, room: Room) -> NDArray[np.float64] | Entries:
+        """Scores of the rows, read by the kernels or else by Arrow."""
+        column = str(self._shared.roles.score)
+        try:
+            return self._chunks.scores(number, column, room)
+        except Odd:
+            arrays = (batch.column(column) for batch in self.file.batches_of(number, [column]))
+            made = [numbers(one, column, "score", self._where) for one in arrays]
+        values = np.concatenate([np.empty(0), *made])
+        self._refuse_other_rows(number, rows, len(values))
+        return values
+
+    def _refuse_other_rows(self, number: int, rows: int, read: int) -> None:
+        if read != rows:
+            raise DataError(
+                f"{self._where}: row group {number + 1} should have {rows:,} rows but "
+                f"{read:,} were read; it is damaged: write it again"
+            )
 
     def _axes(self, number: int, rows: int, room: Room) -> tuple[dict[str, Axis], Codes]:
         """Axes of the counted columns, and their codes."""
         from biaskit._kernels import SLACK
         from biaskit._kernels.parquet.planes import MOST_WIDTH, SPARE
 
-        columns = [column for column in self._own if column != self._weight]
+        columns = [column for column in self._own if column in self._shared.encoders]
         stride, words = rows + SLACK, (rows + 63) // 64 + SPARE
         pairs = room.codes.of(_DIGITS * len(columns) * stride // 2)
         planes = room.planes.of(MOST_WIDTH * len(columns) * words)
@@ -228,11 +260,7 @@ class _Counter:
             except Odd:
                 left.append(column)
         for column, decoded in self._decoded(number, left).items():
-            if len(decoded) != rows:
-                raise DataError(
-                    f"{self._where}: row group {number + 1} should have {rows:,} rows but "
-                    f"{len(decoded):,} were read; it is damaged: write it again"
-                )
+            self._refuse_other_rows(number, rows, len(decoded))
             axes[column] = in_bytes(decoded, codes.narrow, starts[column], stride)
         return axes, codes
 

@@ -189,5 +189,7 @@ def _countable(ask: Ask, path: File) -> Ask:
     counting = ask.counting
     if counting is None:
         return ask
-    is_counted = counting.roles.frequency is None and not of_folders(ask.columns, (), path)
+    roles = counting.roles
+    needs_rows = roles.frequency is not None or roles.score is not None
+    is_counted = not needs_rows and not of_folders(ask.columns, (), path)
     return ask if is_counted else ask._replace(counting=None)
