@@ -194,7 +194,7 @@ def floor(path: Path, roles: dict[str, Any], repeats: int) -> float:
     from biaskit.counts.roles import Roles
     from biaskit.sources.files.ranges import Fetcher
     from biaskit.sources.grids import encoders_of
-    from biaskit.sources.parquet.chunks import _SNAPPY, Chunks
+    from biaskit.sources.parquet.chunks import SNAPPY, Chunks
     from biaskit.sources.parquet.dictionaries import Dictionaries
     from biaskit.sources.parquet.opening import open_parquet
     from biaskit.sources.parquet.scratch import Room
@@ -218,7 +218,7 @@ def floor(path: Path, roles: dict[str, Any], repeats: int) -> float:
             for column in made.columns():
                 chunk = chunks._chunk(group, column, room)
                 page = room.page.of(int(chunk.table[:, SIZE].max()) + SLACK)
-                if bodies(chunk.source, chunk.table, chunk.codec == _SNAPPY, page) < 1:
+                if bodies(chunk.source, chunk.table, chunk.codec == SNAPPY, page) < 1:
                     raise SystemExit("a page cannot be decompressed")
 
         def all_groups() -> float:

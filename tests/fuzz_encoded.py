@@ -29,7 +29,7 @@ import biaskit
 from biaskit import Counts
 from biaskit.counts.tables import Table
 from biaskit.sources.files import ranges
-from biaskit.sources.parquet import chunks, encoded
+from biaskit.sources.parquet import chunks, encoded, together
 from biaskit.sources.parquet import source as parquet
 from biaskit.sources.parquet.scratch import Room
 from support.taken_apart import I64, File, Page, varint
@@ -57,6 +57,8 @@ ROLES = [
     {"facet": "sex", "label": "old", "score": "age", "score_range": [0, 60]},
     {"facet": "sex", "score": "paid", "score_range": [-1, 0.5]},
     {"facet": "sex", "predicted": "old", "score": "weight", "score_range": [0, 50]},
+    {"facet": ["kind", "yes"], "label": "hired", "group": "whole"},
+    {"facet": "kind", "label": "yes"},
 ]
 
 
@@ -77,6 +79,9 @@ def table(rows: int, rng: np.random.Generator) -> pa.Table:
             "day": pa.array(rng.integers(0, 5, rows).astype(np.int32), pa.date32(), mask=missing),
             "at": pa.array(rng.integers(0, 3, rows) * 10**6, pa.timestamp("us", "UTC")),
             "paid": pa.array([Decimal(int(x)) / 4 for x in rng.integers(-4, 4, rows)]),
+            "kind": pa.array(np.array(["x", "y", "z"])[rng.choice(3, rows, p=[0.1, 0.8, 0.1])]),
+            "yes": pa.array(rng.random(rows) < 0.5),
+            "whole": pa.array(np.sort(rng.integers(0, 9, rows)).astype(np.int16)),
         }
     )
 
@@ -297,6 +302,8 @@ def main() -> int:
             path.write_bytes(change(rand.choice(sources), rand))
             roles = rand.choice(ROLES)
             parquet._WORTH_THREADS = number % 2 << 21  # every other file's row groups go to threads
+            # All of a file's row groups are counted together, or one after the other.
+            together._TURNS = 1 if number % 5 else 1000
             # Every fourth file's dictionaries are long ones, whose codes are no bytes.
             chunks._MOST_ENTRIES = 15 if number % 4 == 0 else 255
             if os.environ.get("BIASKIT_FUZZ_KEEP"):

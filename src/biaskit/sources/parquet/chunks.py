@@ -25,6 +25,7 @@ from biaskit.sources.cuts import floats_of
 from biaskit.sources.encode import Encoder, numbers
 from biaskit.sources.files.ranges import Extent
 from biaskit.sources.parquet.dictionaries import Dictionaries, dictionary_of, seen_in
+from biaskit.sources.parquet.inflating import ZSTD, inflated
 from biaskit.sources.parquet.layout import (
     NONE,
     PHYSICAL,
@@ -32,7 +33,6 @@ from biaskit.sources.parquet.layout import (
     Odd,
     content_of,
     footer_of,
-    inflated,
     pages_of,
 )
 from biaskit.sources.parquet.leaves import MOST_BINS, leaf_of
@@ -44,10 +44,10 @@ from biaskit.sources.parquet.texts import place_of, texts_in
 if TYPE_CHECKING:
     from biaskit._kernels.parquet.pages import Pages, Scratch
 
-__all__ = ["Chunks"]
+__all__ = ["MOST_ROWS", "SNAPPY", "UNCOMPRESSED", "Chunks"]
 
-# Larger chunks are left to Arrow, so that a thread's buffers stay small.
-_MOST_ROWS = 1 << 24
+#: Larger chunks are left to Arrow, so that a thread's buffers stay small.
+MOST_ROWS = 1 << 24
 _MOST_BYTES = 1 << 26
 # Encodings, by their numbers in the format, and those of values in pages by their physical type.
 _PLAIN, _PLAIN_DICTIONARY, _RLE, _DELTA_LENGTHS, _DELTA_BYTES = 0, 2, 3, 6, 7
@@ -55,9 +55,9 @@ _IN_PAGES = {
     "BOOLEAN": 1 << _PLAIN | 1 << _RLE,
     "BYTE_ARRAY": 1 << _PLAIN | 1 << _DELTA_LENGTHS | 1 << _DELTA_BYTES,
 }
-# Numbers of the codecs.
-_UNCOMPRESSED, _SNAPPY = 0, 1
-_STREAMED = {2: "gzip", 6: "zstd"}
+#: Numbers of the codecs.
+UNCOMPRESSED, SNAPPY = 0, 1
+_STREAMED = {2: "gzip", ZSTD: "zstd"}
 # Most entries of a dictionary whose codes are bytes; one more code is for missing values.
 _MOST_ENTRIES = 255
 # Most entries of a dictionary whose codes are pairs of bytes.
@@ -99,7 +99,7 @@ class _Chunk(NamedTuple):
         """Some of its pages, as the kernels take them."""
         from biaskit._kernels.parquet.pages import Pages
 
-        return Pages(self.source, table, self.codec == _SNAPPY, self.leaf.optional)
+        return Pages(self.source, table, self.codec == SNAPPY, self.leaf.optional)
 
 
 class Chunks:
@@ -130,10 +130,10 @@ class Chunks:
         schema = self._metadata.schema
         self._paths = [schema.column(i).path for i in range(len(schema))]
         types = opened.file.schema_arrow
-        self._leaves = {
+        self.leaves = {
             column: leaf_of(schema, types, column, encoders.get(column)) for column in columns
         }
-        self._footer = footer_of(
+        self.footer = footer_of(
             self._data,
             self._metadata.num_row_groups,
             [(c.max_repetition_level, c.max_definition_level) for c in schema],
@@ -144,7 +144,7 @@ class Chunks:
         found: list[list[Extent]] = []
         for number in range(self._metadata.num_row_groups):
             found.append([])
-            for column in self._leaves:
+            for column in self.leaves:
                 with contextlib.suppress(Odd):
                     found[-1].append(self._extent(number, self._index(column)))
         return found
@@ -212,19 +212,19 @@ class Chunks:
 
     def _group(self, number: int) -> tuple[int, NDArray[np.int64]]:
         """Rows of a row group, and the numbers of its column chunks."""
-        if self._footer is None:
+        if self.footer is None:
             raise Odd("a footer that contradicts itself")
-        rows = int(self._footer.rows[number])
-        if not 0 < rows <= _MOST_ROWS:
-            raise Odd(f"an empty row group, or one of more than {_MOST_ROWS:,}")
-        return rows, self._footer.chunks[number]
+        rows = int(self.footer.rows[number])
+        if not 0 < rows <= MOST_ROWS:
+            raise Odd(f"an empty row group, or one of more than {MOST_ROWS:,}")
+        return rows, self.footer.chunks[number]
 
     def _chunk(self, number: int, column: str, room: Room) -> _Chunk:
         """Column chunk as stored in the file, once its headers show that it is supported."""
         from biaskit._kernels.parquet.pages import DICTIONARY, ENCODING, KIND
 
         rows, chunks = self._group(number)
-        leaf = self._leaves[column]
+        leaf = self.leaves[column]
         if leaf is None:
             raise Odd("not a flat column of a supported type")
         elsewhere, physical, codec, values, packed, *_ = chunks[leaf.index].tolist()
@@ -232,7 +232,7 @@ class Chunks:
             raise of_another_length(self._where, rows)
         if elsewhere != NONE or physical != PHYSICAL[leaf.physical][0]:
             raise Odd("the chunk is elsewhere, encrypted, or of another type")
-        if codec not in {_UNCOMPRESSED, _SNAPPY, *_STREAMED}:
+        if codec not in {UNCOMPRESSED, SNAPPY, *_STREAMED}:
             raise Odd("an unknown codec")
         source = self._read(*self._extent(number, leaf.index), room)
         table, facts = pages_of(source, packed, rows, room, self._where)
@@ -256,7 +256,7 @@ class Chunks:
         most = _MOST_BYTES if has_texts else 16 * rows + 64 * len(table)
         if largest > _MOST_BYTES or total > most:
             raise Odd("pages too large")
-        if codec == _SNAPPY and swollen > 64:
+        if codec == SNAPPY and swollen > 64:
             raise Odd("pages larger than their compressed bytes can hold")
         return _Chunk(leaf, rows, codec, source, table, coded, coded_rows, largest, longest)
 
@@ -371,7 +371,7 @@ class Chunks:
         from biaskit._kernels.parquet.pages import SIZE
 
         page = room.page.of(int(chunk.table[0, SIZE]) + SLACK)
-        return content_of(chunk.source, chunk.table[0], chunk.codec == _SNAPPY, page)
+        return content_of(chunk.source, chunk.table[0], chunk.codec == SNAPPY, page)
 
     def _codes_of_pages(
         self, chunk: _Chunk, room: Room, buffer: NDArray[np.uint8], start: int

@@ -34,6 +34,7 @@ from biaskit.sources.parquet.layout import Odd
 from biaskit.sources.parquet.opening import OpenParquet
 from biaskit.sources.parquet.scored import ScoredChunks
 from biaskit.sources.parquet.scratch import Room
+from biaskit.sources.parquet.together import Together
 
 __all__ = ["counted", "planned"]
 
@@ -74,31 +75,32 @@ def counted(
     rows = 0
     shared = _Shared(counting)
 
-    def row_groups() -> Iterator[tuple[_Counter, int]]:
+    def row_groups() -> Iterator[tuple[_Counter, range]]:
         for file in files:
             with readable(file.path):
                 counter = _Counter(file, shared)
                 counter.fetch()
-            groups = file.metadata.num_row_groups
-            yield from ((counter, number) for number in range(groups))
-            if not groups:
+            yield from ((counter, numbers) for numbers in counter.ranges(threads))
+            if not file.metadata.num_row_groups:
                 file.refuse_other_rows(0)
                 file.close()
 
-    def count(item: tuple[_Counter, int]) -> tuple[_Counter, int, Cells | None]:
-        counter, number = item
+    def count(item: tuple[_Counter, range]) -> tuple[_Counter, range, list[Cells | int]]:
+        counter, numbers = item
         with readable(counter.file.path):
-            return counter, number, counter.count(number)
+            return counter, numbers, counter.count(numbers)
 
     with closing(in_order(count, row_groups(), threads, _AHEAD * threads)) as counts:
-        for counter, number, cells in counts:
+        for counter, numbers, found in counts:
             file = counter.file
-            for part in counter.batches(number) if cells is None else (cells,):
-                rows += part.rows
-                share = min(1.0, rows / max(1, file.rows))
-                yield replace(part, done=done(file.path, share))
-            file.data.forget(number)
-            if number == file.metadata.num_row_groups - 1:
+            for cells in found:
+                for part in counter.batches(cells) if isinstance(cells, int) else (cells,):
+                    rows += part.rows
+                    share = min(1.0, rows / max(1, file.rows))
+                    yield replace(part, done=done(file.path, share))
+            for number in numbers:
+                file.data.forget(number)
+            if numbers.stop == file.metadata.num_row_groups:
                 file.refuse_other_rows(rows)
                 rows = 0
                 file.close()
@@ -170,6 +172,15 @@ class _Counter:
             column: Axis(shared.dictionaries.of_folder(column, value, self._where))
             for column, value in in_folders.items()
         }
+        is_plain = self._weight is None and not any(e.keep for e in shared.encoders.values())
+        self._together = Together(
+            file,
+            self._chunks,
+            self._own if is_plain else (),
+            shared.columns_of,
+            shared.dictionaries,
+            {column: axis.codes for column, axis in self._constant.items()},
+        )
 
     def fetch(self) -> None:
         """Request the bytes that the row groups need, if the file is remote."""
@@ -182,10 +193,18 @@ class _Counter:
             return "encoded", "named by the file's folders"
         return self._chunks.way(number, column, room)
 
-    def count(self, number: int) -> Cells | None:
-        """Counts of a row group; None where they would take too much memory."""
+    def ranges(self, threads: int) -> Iterator[range]:
+        """Numbers of the row groups, in parts that are counted at a time."""
+        return self._together.ranges(threads)
+
+    def count(self, numbers: range) -> list[Cells | int]:
+        """Counts of row groups, and the numbers of those that would take too much memory."""
         with self._shared.room() as room:
-            return self._count(number, room)
+            found: list[Cells | int] = []
+            for one in self._together.counts(numbers, room):
+                cells = self._count(one, room) if isinstance(one, int) else one
+                found.append(one if cells is None else cells)
+            return found
 
     def batches(self, number: int) -> Iterator[Batch]:
         """Rows of a row group, decoded by Arrow."""

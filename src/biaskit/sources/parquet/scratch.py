@@ -59,6 +59,9 @@ class Room:
         self.bins = Buffer(np.uint8, empty)
         #: For texts in pages: two lengths for each row of a page, and the bytes of one text.
         self.lengths, self.value = Buffer(np.int64, empty), Buffer(np.uint8, empty)
+        #: For row groups that are counted together: frames of zstd, dictionaries, masks of rows.
+        self.frames, self.texts = Buffer(np.uint8, empty), Buffer(np.uint8, empty)
+        self.masks = Buffer(np.uint64, empty)
         #: For page headers.
         self.stack, self.events = Buffer(np.int64, empty), Buffer(np.int64, empty)
         self.pages, self.facts = Buffer(np.int64, empty), Buffer(np.int64, empty)
