@@ -6,6 +6,7 @@ import functools
 import math
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,11 +60,16 @@ class Edges:
         found[np.isnan(scores)] = self.bins
         return found
 
-    def nearest(self, threshold: float) -> int:
-        """Index of the edge that is a threshold, or that lies nearest to it."""
-        place = int(np.searchsorted(self.values, threshold))
-        near = [one for one in (place - 1, place) if 0 <= one < len(self.values)]
-        return min(near, key=lambda one: abs(float(self.values[one]) - threshold))
+    def nearest(self, thresholds: Any) -> Any:
+        """Index of the edge that is a threshold, or that lies nearest to it; the lower of two.
+
+        >>> edges_of(0, 1).nearest([0.3, 0.25004, 7.0]).tolist()
+        [3000, 2500, 10000]
+        """
+        edges = self.values
+        above = np.clip(np.searchsorted(edges, thresholds), 1, len(edges) - 1)
+        is_below = np.abs(edges[above - 1] - thresholds) <= np.abs(edges[above] - thresholds)
+        return above - is_below
 
 
 @functools.lru_cache(maxsize=64)
