@@ -1,1 +1,1 @@
-"""Steps: what each state of the page shows: which table, what is what, which outcome, the report."""
+"""Steps: what each state shows: which table, what is what, which outcome, the report."""
