@@ -25,7 +25,9 @@ PASS = (
     "together",
     "slice",
     "label",
+    "label_above",
     "predicted",
+    "predicted_above",
     "score",
     "group",
     "weight",
@@ -48,8 +50,8 @@ LATE = (
     "round_to",
     "worst",
 )
-#: Tables beside the first, and where to go once they are counted.
-ABOUT = ("baseline", "model", "output", "then")
+#: Files beside the table, what is searched for, and where to go once all is counted.
+ABOUT = ("baseline", "model", "output", "find", "then")
 
 _NAMES = ("table", *DIALECT, *PASS, *LATE, *ABOUT)
 _SEVERAL = frozenset({"facet", "slice", "positive", "predicted_positive", "d.", "metric"})

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from biaskit.browser.asked import Asked
 from biaskit.browser.passed import errors_of, facets_of, numbers_of
 from biaskit.browser.records import FieldError
 from biaskit.counts.arguments import KEYWORDS
-from biaskit.counts.comparisons import positive_labels, positive_predictions
 from biaskit.counts.counts import Counts
 from biaskit.counts.facets import Facet
 from biaskit.counts.levels import MISSING, Level, find, is_missing, show

@@ -144,17 +144,18 @@ def _refuse_two_parts(asked: Asked, wrong: dict[str, str]) -> None:
 def _cuts(asked: Asked, wrong: dict[str, str]) -> dict[str, Any]:
     """Cuts of columns of numbers, each by what its column is."""
     made: dict[str, Any] = {}
+    for name, column in {"label_above": "label", "predicted_above": "predicted"}.items():
+        if not (text := asked.one(name)):
+            continue
+        if not asked.one(column):
+            wrong[name] = "Choose the column that this number is about, or leave it empty."
+        elif found := _checked(name, text, wrong, many=False):
+            made["positive_above" if column == "label" else name] = found[0]
     edges: dict[str, tuple[float, ...]] = {}
     several = {*asked.each("facet"), *asked.each("slice")}
     for column, (text, *_) in asked.after("cut.").items():
-        field = f"cut.{column}"
-        if column in several:
-            if found := _checked(field, text, wrong, many=True):
-                edges[column] = found
-            continue
-        role = next((one for one in ("label", "predicted") if asked.one(one) == column), None)
-        if role is not None and (found := _checked(field, text, wrong, many=False)):
-            made["positive_above" if role == "label" else "predicted_above"] = found[0]
+        if column in several and (found := _checked(f"cut.{column}", text, wrong, many=True)):
+            edges[column] = found
     return made | ({"facet_edges": edges} if edges else {})
 
 
@@ -207,10 +208,10 @@ def errors_of(error: BaseException, asked: Asked) -> dict[str, str]:
     told = str(error) if isinstance(error, BiaskitError) else "Something went wrong in biaskit."
     for arguments, fields_ in _IN_FIELDS.items():
         told = told.replace(arguments, fields_)
-    fields = {column: f"cut.{column}" for column in asked.after("cut.")}
+    fields = dict.fromkeys(asked.each("slice"), "slice")
     fields |= {column: name for name in PARTS if (column := asked.one(name))}
-    fields |= {column: f"facet={column}" for column in asked.each("facet")}
-    fields |= {column: f"slice={column}" for column in asked.each("slice") if column not in fields}
+    fields |= dict.fromkeys(asked.each("facet"), "facet")
+    fields |= {column: f"cut.{column}" for column in asked.after("cut.") if column in fields}
     named = [column for column in fields if f"{column!r}" in told]
     longest = max(named, key=len, default=None)
     return {"" if longest is None else fields[longest]: told}
