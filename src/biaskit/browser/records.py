@@ -68,6 +68,10 @@ class Shown(NamedTuple):
     title: str
     body: Safe
     status: int = 200
+    #: Steps of the way, with links to those that are behind.
+    trail: Safe | None = None
+    #: Whether it waits for a pass, and asks again where there are no scripts.
+    waits: bool = False
 
 
 class FieldError(Exception):
