@@ -170,7 +170,7 @@ def app(
         atexit.unregister(close)
 
     def made(server: Server) -> Any:
-        return application(Serving(desk, shelf, server.stop, lambda: server.is_closing))
+        return application(Serving(desk, shelf, round(most), server.stop, lambda: server.is_closing))
 
     try:
         server = Server(

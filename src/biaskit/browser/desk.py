@@ -62,6 +62,11 @@ class Desk:
         self._looks: OrderedDict[Hashable, Look] = OrderedDict()
         self._lock = threading.Lock()
 
+    @property
+    def folder(self) -> str:
+        """Name of the folder whose files are listed; empty without one."""
+        return "" if self.root is None else self.root.path.name or str(self.root.path)
+
     def listed(self) -> tuple[list[Listed], bool]:
         """Tables that can be chosen, and whether the root has more."""
         tables = [Listed(key, name, _kind(of), None) for key, (name, of) in self._frames.items()]

@@ -147,9 +147,10 @@ class Jobs:
         self._lock = threading.Lock()
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="biaskit-pass")
 
-    def __getitem__(self, id_: str) -> Job:
+    def get(self, id_: str) -> Job | None:
+        """Pass of an id; None of one that is forgotten, or was another server's."""
         with self._lock:
-            return self._jobs[id_]
+            return self._jobs.get(id_)
 
     @property
     def are_working(self) -> bool:

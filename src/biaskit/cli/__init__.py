@@ -26,6 +26,7 @@ _MODULES = {
     "scoring": ("sweep", "calibration"),
     "explaining": ("explain",),
     "clarifying": ("clarify",),
+    "browsing": ("app",),
     "warming": ("warm",),
 }
 
