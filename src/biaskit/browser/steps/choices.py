@@ -31,7 +31,7 @@ from biaskit.browser.records import Shown
 from biaskit.browser.steps.document import trail
 from biaskit.counts.counts import Counts
 from biaskit.counts.facets import Facet
-from biaskit.counts.levels import MISSING, Level, is_missing, show
+from biaskit.counts.levels import Level, is_missing, show
 from biaskit.pages.markup import Safe, el, table
 from biaskit.pages.numbers import percent, whole
 from biaskit.reports.words import name_in_words, value_in_words
@@ -109,7 +109,8 @@ def _labels(counts: Counts, asked: Asked, errors: Mapping[str, str]) -> Safe:
     column = name_in_words(counts.roles.label or "")
     legend = f"The good outcome: {column} is"
     chosen = asked.each("positive") or tuple(map(show, counts.roles.positive or ()))
-    return _outcomes("positive", legend, known_labels(counts), _rows_by(counts, "label"), chosen, errors)
+    known, rows = known_labels(counts), _rows_by(counts, "label")
+    return _outcomes("positive", legend, known, rows, chosen, errors)
 
 
 def _predictions(counts: Counts, asked: Asked, errors: Mapping[str, str]) -> Safe:
@@ -207,19 +208,19 @@ def _side(counts: Counts, asked: Asked, facet: Facet, errors: Mapping[str, str])
     most = {*sorted(known, key=lambda one: -rows[one])[:_MOST]}
     shown = [one for one in known if one in most or show(one) in chosen]
     name = name_in_words(facet.name)
-    lines: list[list[object]] = [
-        ["all others", "", "", "", _choice("radio", reference, "", asked, f"{name}: all others")],
-        *(
+    nobody = _choice("radio", reference, "", asked, f"{name}: compare with all others")
+    lines: list[list[object]] = [["all others", "", "", "", nobody]]
+    for one in shown:
+        told = value_in_words(show(one))
+        lines.append(
             [
-                value_in_words(show(one)),
+                told,
                 whole(rows[one]),
                 percent(rows[one] / every, 1) if every else "",
-                _choice("checkbox", on_d, show(one), asked, f"{name}: look at {show(one)}"),
-                _choice("radio", reference, show(one), asked, f"{name}: compare with {show(one)}"),
+                _choice("checkbox", on_d, show(one), asked, f"{name}: look at {told}"),
+                _choice("radio", reference, show(one), asked, f"{name}: compare with {told}"),
             ]
-            for one in shown
-        ],
-    ]
+        )
     missing = sum(n for one, n in rows.items() if is_missing(one))
     left_out = len(known) - len(shown)
     hint = (
