@@ -53,7 +53,7 @@ def document_of(shown: Shown, *, can_stop: bool = True) -> str:
 
     Examples
     --------
-    >>> document_of(Shown("Which table?", el("h1", "Which table?")))[:56]
+    >>> document_of(Shown("Which table?", el("h1", "Which table?")))[:58]
     '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8'
     """
     again = el("noscript", el("meta", http_equiv="refresh", content=1)) if shown.waits else None
