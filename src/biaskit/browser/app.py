@@ -154,7 +154,7 @@ def app(
     refuse_no_libraries()
     most = _amount("max_upload", max_upload, _SIZES, "'500MB' or '2GB'")
     after = math.inf if idle == "never" else _amount("idle", idle, _TIMES, "'30m' or '2h'")
-    if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port < 1 << 16:
+    if not 0 <= port < 1 << 16:
         raise RolesError(f"port takes a number from 0 to 65535, not {in_short(port)}")
     base, proxy = _base_of(base_path), _proxy_of(allow_host)
     desk, chosen = _desk_of(data, root)
@@ -170,7 +170,9 @@ def app(
         atexit.unregister(close)
 
     def made(server: Server) -> Any:
-        return application(Serving(desk, shelf, round(most), server.stop, lambda: server.is_closing))
+        return application(
+            Serving(desk, shelf, round(most), server.stop, lambda: server.is_closing)
+        )
 
     try:
         server = Server(
@@ -230,12 +232,9 @@ def _desk_of(data: Sequence[Any], root: str | os.PathLike[str] | None) -> tuple[
         A file is not under the root.
     """
     named = _named(data)
-    folder = root
-    if root is None and not named.frames:
-        folder = _folder_of(named.paths)
-    elif root is None and named.paths:
-        folder = _folder_of(named.paths)
-    made = None if folder is None else Root(folder)
+    if root is None and (named.paths or not named.frames):
+        root = _folder_of(named.paths)
+    made = None if root is None else Root(root)
     keys = [_key_of(path, made) for path in named.paths if not path.is_dir() and made is not None]
     keys += [f"frame:{at}" for at in range(len(named.frames))]
     keys += [DEMO] if named.is_demo else []
@@ -336,6 +335,7 @@ def _proxy_of(host: str | None) -> str | None:
     is_plain = made == text.lower().rstrip("/") and parts.scheme in ("http", "https")
     if not is_plain or not re.fullmatch(r"[a-z0-9.-]+", parts.hostname or ""):
         raise RolesError(
-            f"allow_host takes the name of one host, such as 'hub.example.org', not {in_short(host)}"
+            "allow_host takes the name of one host, such as 'hub.example.org', not "
+            f"{in_short(host)}"
         )
     return made

@@ -70,7 +70,7 @@ def look_at_frame(frame: Any) -> Look:
     rows = _number_of_rows(frame)
     if rows is None:  # an engine's, which would be asked for all of its rows
         return Look(tuple(Column(str(name), "other") for name in names), None, 0)
-    first = source_of(frame[:_rows_of(len(names))]) if hasattr(frame, "__getitem__") else source
+    first = source_of(frame[: _rows_of(len(names))]) if hasattr(frame, "__getitem__") else source
     columns, looked_at = _columns(first, names)
     return Look(columns, rows, looked_at)
 

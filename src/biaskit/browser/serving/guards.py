@@ -110,23 +110,12 @@ class Guards:
             return
         self.asked_at = time.monotonic()
         most = self._large.get(scope["path"], _BODY)
-        started = False
-
-        async def sending(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
         try:
-            await self._app(scope, _bounded(receive, most), sending)
+            await self._app(scope, _bounded(receive, most), send)
         except TooLargeError:
-            if not started:
-                await _plain(413, f"This is more than the {most:,} bytes that are accepted.")(
-                    scope, receive, send
-                )
+            await _too_large(most)(scope, receive, send)
         except TimeoutError:
-            if not started:
-                await _plain(408, "The request took too long.")(scope, receive, send)
+            await _plain(408, "The request took too long.")(scope, receive, send)
         finally:
             self.asked_at = time.monotonic()
 
@@ -153,10 +142,8 @@ class Guards:
             is_own = len(origins) == 1 and origins[0].lower() in access.origins
             if not is_own or site != "same-origin":
                 return _plain(403, "A page of another site may not do this.")
-            length = headers.get("content-length", "0")
-            most = self._large.get(scope["path"], _BODY)
-            if not length.isascii() or not length.isdecimal() or int(length[:20]) > most:
-                return _plain(413, f"This is more than the {most:,} bytes that are accepted.")
+            if scope["path"] not in self._large and _length(headers) > _BODY:
+                return _too_large(_BODY)
         return None
 
     def _let_in(self, scope: Scope) -> Response | None:
@@ -190,7 +177,9 @@ class Guards:
             # asks by itself.
             refresh = el("meta", http_equiv="refresh", content=f"0;url={clean}")
             title = el("title", "biaskit")
-            made = HTMLResponse(f"<!DOCTYPE html>{el('html', el('head', title, refresh), lang='en')}")
+            made = HTMLResponse(
+                f"<!DOCTYPE html>{el('html', el('head', title, refresh), lang='en')}"
+            )
         made.set_cookie(
             access.cookie,
             access.key,
@@ -208,6 +197,15 @@ def _no_key() -> Response:
         "This page is open to one browser only: the one that has opened the address with the key. "
         "Open the address that biaskit has printed.",
     )
+
+
+def _length(headers: Headers) -> int:
+    """Length that a body is said to have; 0 where nothing is said."""
+    return int(headers.get("content-length", "0")[:20])  # digits only, or it is no request
+
+
+def _too_large(most: int) -> Response:
+    return _plain(413, f"This is more than the {most:,} bytes that are accepted.")
 
 
 def _plain(status: int, text: str) -> Response:
@@ -235,6 +233,8 @@ def _with_headers(send: Send) -> Send:
 def _bounded(receive: Receive, most: int) -> Receive:
     """Receiver of a body of so many bytes, whatever its length is said to be.
 
+    Once there were more, what still comes may be received, to be dropped.
+
     Raises
     ------
     TooLargeError
@@ -252,7 +252,7 @@ def _bounded(receive: Receive, most: int) -> Receive:
             message = await receive()
         read += len(message.get("body", b""))
         is_whole = not message.get("more_body", False)
-        if read > most:
+        if most < read <= most + len(message.get("body", b"")):
             raise TooLargeError
         return message
 

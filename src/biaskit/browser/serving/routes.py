@@ -20,15 +20,16 @@ from biaskit.browser.passed import dialect_of, errors_of, roles_of
 from biaskit.browser.places import NoPlaceError
 from biaskit.browser.records import FieldError, Shown
 from biaskit.browser.serving.events import events_of
-from biaskit.browser.serving.uploads import Shelf, received
+from biaskit.browser.serving.guards import TooLargeError
+from biaskit.browser.serving.uploads import Shelf, drop_rest, received
 from biaskit.browser.steps.choices import choices_shown
 from biaskit.browser.steps.columns import columns_shown
 from biaskit.browser.steps.document import document_of, policy
 from biaskit.browser.steps.progress import progress_shown
-from biaskit.browser.steps.report import report_shown
-from biaskit.browser.steps.tables import tables_shown
+from biaskit.browser.steps.tables import bytes_in_words, tables_shown
 from biaskit.counts.counts import Counts
 from biaskit.errors import BiaskitError
+from biaskit.pages.markup import Safe, el
 
 __all__ = ["UPLOAD", "Serving", "application"]
 
@@ -36,6 +37,14 @@ __all__ = ["UPLOAD", "Serving", "application"]
 UPLOAD = "/upload"
 # Seconds in which most passes are over, so that no page need be shown meanwhile.
 _SOON = 0.4
+
+_STOPPED = Shown(
+    "biaskit has stopped",
+    Safe(
+        el("h1", "biaskit has stopped")
+        + el("p", "Whatever was sent to it is removed. This tab can be closed.")
+    ),
+)
 
 _LOG = logging.getLogger("biaskit.browser")
 
@@ -59,13 +68,13 @@ def application(serving: Serving) -> ASGIApp:
         "/columns": steps.columns,
         "/count": steps.count,
         "/choose": steps.choose,
-        "/report": steps.report,
     }
-    routes = [Route(path, _answering(step)) for path, step in pages.items()]
+    routes = [Route(path, steps.answering(step)) for path, step in pages.items()]
     routes += [
         Route("/jobs/{id}/events", steps.events),
         Route("/jobs/{id}/cancel", steps.cancel, methods=["POST"]),
         Route(UPLOAD, steps.upload, methods=["POST"]),
+        Route(UPLOAD, steps.answering(lambda _: _on_to("."))),  # where a page is loaded again
         Route("/stop", steps.stop, methods=["POST"]),
     ]
     return Starlette(routes=routes, exception_handlers={404: steps.missing})
@@ -101,10 +110,8 @@ class _Steps:
         return _on_to(asked.without("then").address(step))
 
     def choose(self, asked: Asked) -> Response:
-        return _document(choices_shown(self._counts(asked), asked))
-
-    def report(self, asked: Asked) -> Response:
-        return _document(report_shown(self._counts(asked), asked))
+        counts = self._counts(asked)
+        return _document(choices_shown(counts, asked, name=self._desk.name(asked.table)))
 
     async def events(self, request: Request) -> Response:
         """How far a pass is."""
@@ -124,19 +131,28 @@ class _Steps:
     async def upload(self, request: Request) -> Response:
         """Take a file."""
         try:
+            if int(request.headers.get("content-length", "0")[:20]) > self._serving.most:
+                raise TooLargeError
             path, name = await received(request, self._serving.shelf)
+        except TooLargeError:
+            await drop_rest(request)
+            told = (
+                f"The file is larger than {bytes_in_words(self._serving.most)}. Start biaskit in "
+                "its folder, and open it there: it need not be copied, however large it is."
+            )
+            return await run_in_threadpool(self._tables, {"file": told}, 413)
         except BiaskitError as error:
+            await drop_rest(request)
             return await run_in_threadpool(self._tables, {"file": str(error)})
         except ClientDisconnect:
             return Response(status_code=400)
         key = self._desk.uploaded(path, name)
-        step = await run_in_threadpool(self._first_step, key)
-        return step
+        return await run_in_threadpool(self._first_step, key)
 
     async def stop(self, _: Request) -> Response:
         """End the server."""
         self._serving.stop()
-        return _document(stopped_shown(), can_stop=False)
+        return _document(_STOPPED, can_stop=False)
 
     async def missing(self, request: Request, _: Exception) -> Response:
         """Say that there is no such address."""
@@ -191,7 +207,20 @@ class _Steps:
             raise FieldError(errors_of(error, asked)) from error
         return found
 
-    def answer(self, step: Callable[[Asked], Response], asked: Asked) -> Response:
+    def answering(self, step: Callable[[Asked], Response]) -> Callable[[Request], Response]:
+        """Answer to requests of a step, in a thread of its own."""
+
+        def answer(request: Request) -> Response:
+            try:
+                return self._answer(step, Asked.of_query(request.url.query))
+            except Exception as error:  # noqa: BLE001 - no page is a traceback
+                _LOG.exception("an error that nobody has foreseen")
+                told = f"Something went wrong in biaskit: {type(error).__name__}."
+                return self._tables({"": told}, 500)
+
+        return answer
+
+    def _answer(self, step: Callable[[Asked], Response], asked: Asked) -> Response:
         """Answer of a step; where it cannot be shown, of the one in which that can be mended."""
         try:
             return step(asked)

@@ -69,7 +69,7 @@ class Server:
         self.access = Access(secrets.token_urlsafe(32), self.port, base, proxy)
         self._guards = Guards(application(self), self.access, large)
         self._idle, self._is_busy, self._at_end = idle, is_busy, at_end
-        self._silent: set[Any] = set()
+        self._silent: dict[Any, float] = {}
         self._server = uvicorn.Server(
             uvicorn.Config(
                 self._guards,
@@ -86,7 +86,7 @@ class Server:
                 h11_max_incomplete_event_size=_HEAD,
                 timeout_graceful_shutdown=_GRACE,
                 callback_notify=self._watch,
-                timeout_notify=_SILENT // 2,
+                timeout_notify=1,
             )
         )
         self._thread = threading.Thread(target=self._run, name="biaskit-app", daemon=True)
@@ -136,14 +136,16 @@ class Server:
         """Close connections on which nothing is asked, and stop if nobody asks at all."""
         if time.monotonic() - self._guards.asked_at > self._idle and not self._is_busy():
             self.stop()
-        silent = {
-            one
-            for one in self._server.server_state.connections
+        now = time.monotonic()
+        connections: set[Any] = {*self._server.server_state.connections}
+        self._silent = {
+            one: self._silent.get(one, now)
+            for one in connections
             if one.cycle is None or one.cycle.response_complete
         }
-        for one in silent & self._silent:
-            one.transport.close()
-        self._silent = silent
+        for one, since in self._silent.items():
+            if now - since > _SILENT:
+                one.transport.close()
 
 
 def _bound(port: int) -> list[socket.socket]:

@@ -1,7 +1,8 @@
-"""Uploads: files that a browser sends, written as they come to a folder that goes with the server."""
+"""Uploads: files that a browser sends, written as they come, and gone with the server."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import secrets
@@ -18,12 +19,12 @@ from starlette.requests import Request
 from biaskit.browser.places import ending_of
 from biaskit.errors import DataError
 
-__all__ = ["Shelf", "received"]
+__all__ = ["Shelf", "drop_rest", "received"]
 
 _PREFIX = "biaskit-app-"
 _LOCK = "open"
-# Characters of a name.
-_NAME = 200
+# Characters of a name, and seconds in which the rest of what is refused is received.
+_NAME, _DROPPING = 200, 20.0
 
 
 class Shelf:
@@ -102,13 +103,14 @@ class _Receiving:
     def __init__(self, shelf: Shelf):
         self.name = ""
         self.path: Path | None = None
+        self.is_whole = False
         self._shelf = shelf
         self._file: IO[bytes] | None = None
         self._field, self._value = bytearray(), bytearray()
         self._disposition = b""
 
-    def callbacks(self) -> dict[str, Any]:
-        """What the parser calls."""
+    def callbacks(self) -> Any:
+        """What the parser calls, by the names of its own."""
         return {
             "on_part_begin": self._begin,
             "on_header_field": lambda data, start, end: self._field.extend(data[start:end]),
@@ -117,6 +119,7 @@ class _Receiving:
             "on_headers_finished": self._open,
             "on_part_data": self._write,
             "on_part_end": self.close,
+            "on_end": self._end,
         }
 
     def close(self) -> None:
@@ -124,6 +127,9 @@ class _Receiving:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+    def _end(self) -> None:
+        self.is_whole = True
 
     def _begin(self) -> None:
         self._disposition = b""
@@ -145,11 +151,19 @@ class _Receiving:
         text = raw.decode("utf-8", "replace")
         self.name = text.replace("\\", "/").rpartition("/")[2][-_NAME:]
         self.path = self._shelf.new(self.name)
-        self._file = os.fdopen(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+        self._file = self.path.open("xb")
 
     def _write(self, data: bytes, start: int, end: int) -> None:
         if self._file is not None:
             self._file.write(memoryview(data)[start:end])
+
+
+async def drop_rest(request: Request) -> None:
+    """Receive what still comes of a body, and drop it: a browser reads no answer before its end."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_DROPPING):
+            while (await request.receive()).get("more_body"):
+                pass
 
 
 async def received(request: Request, shelf: Shelf) -> tuple[Path, str]:
@@ -168,21 +182,15 @@ async def received(request: Request, shelf: Shelf) -> tuple[Path, str]:
     if kind != b"multipart/form-data" or not boundary:
         raise DataError("no file has come; choose one and send it again")
     parts = _Receiving(shelf)
-    is_whole = False
-
-    def ended() -> None:
-        nonlocal is_whole
-        is_whole = True
-
     try:
-        parser = MultipartParser(boundary, {**parts.callbacks(), "on_end": ended})
+        parser = MultipartParser(boundary, parts.callbacks())
         stream: AsyncIterator[bytes] = request.stream()
         async for chunk in stream:
             if chunk:
                 await run_in_threadpool(parser.write, chunk)
         if parts.path is None:
             raise DataError("no file has come; choose one and send it again")
-        if not is_whole:
+        if not parts.is_whole:
             raise DataError("the file has not come whole; send it again")
     except BaseException as error:
         parts.close()
