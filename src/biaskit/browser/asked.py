@@ -17,7 +17,9 @@ DIALECT = (
     "encoding",
     "decimal",
     "strip",
+    "comment",
     "na_values",
+    "input_format",
 )
 #: Parts that fix the pass over the rows. A name that ends in a dot has a column after it.
 PASS = (

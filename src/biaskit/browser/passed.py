@@ -101,7 +101,10 @@ def dialect_of(asked: Asked) -> Dialect | None:
     {'delimiter': '\t', 'header': False}
     """
     given: dict[str, Any] = {}
-    for name in ("delimiter", "encoding", "decimal", "sheet", "na_values"):
+    for name in (
+        *("delimiter", "encoding", "decimal", "comment"),
+        *("na_values", "input_format", "sheet"),
+    ):
         if value := asked.one(name):
             given[name] = value
     if "delimiter" in given:

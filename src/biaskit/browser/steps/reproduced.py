@@ -1,0 +1,110 @@
+"""Reproduced: the command, the call and the configuration that give the same, and downloads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from biaskit.browser.asked import Asked
+from biaskit.browser.configured import configuration
+from biaskit.browser.results import About
+from biaskit.pages.contents import Contents
+from biaskit.pages.markup import Safe, el, lines
+from biaskit.pages.origin import call_of, command_of
+
+__all__ = ["DOWNLOADS", "configuration_of", "reproduced"]
+
+#: What can be downloaded: the name of the file, and what it is for.
+DOWNLOADS = {
+    "page.html": "This report as one file, to pass on, print or keep",
+    "report.xlsx": "All numbers as an Excel workbook",
+    "report.csv": "All numbers as CSV",
+    "report.counts": "The counts, to open here again or to compare with later ones",
+    "biaskit.toml": "The limits as a configuration, for checks that run by themselves",
+}
+_BASELINE, _PARTS = "baseline.counts", "parts.parquet"
+
+
+def reproduced(contents: Contents, about: About, asked: Asked) -> Iterator[Safe]:
+    """Section of what gives the same numbers elsewhere."""
+    configured = configuration_of(contents, about)
+    yield el("h2", "Keep it, or make it again", id="again")
+    items = (
+        el("li", el("a", name, href=asked.address(f"download/{name}"), download=name), f": {told}.")
+        for name, told in DOWNLOADS.items()
+        if name != "biaskit.toml" or configured is not None
+    )
+    yield el("ul", *items)
+    command, call = _command(contents, about), _call(contents, about)
+    yield from _block("From the command line", "command", command, _NO_COMMAND)
+    yield from _block("From Python", "call", call, "")
+    yield from _block("As a check: biaskit.toml", "toml", configured, _no_configuration(about))
+
+
+_NO_COMMAND = "No command makes this: the table is in memory, or a name in it cannot be typed."
+
+
+def _no_configuration(about: About) -> str:
+    if not about.files:
+        return "A check reads files; save the table as a file first."
+    return "Set a limit above; then the configuration that checks it stands here."
+
+
+def _block(title: str, name: str, text: str | None, nothing: str) -> Iterator[Safe]:
+    yield el("h3", title)
+    if text is None:
+        yield el("p", nothing)
+        return
+    own = f"again-{name}"
+    copy = el("button", "Copy", type="button", class_="second", hidden=True, data_copy=own)
+    yield el("div", el("pre", el("code", lines(text)), id=own, tabindex=0), copy, class_="copied")
+
+
+def _named(contents: Contents) -> Contents:
+    """Contents in which files stand for the baseline and the model's parts."""
+    names = {"baseline": _BASELINE, "attributions": _PARTS}
+    given = {name: names.get(name, value) for name, value in contents.given.items()}
+    return replace(contents, given=given)
+
+
+def _command(contents: Contents, about: About) -> str | None:
+    """Commands that make the page, one below another."""
+    shown, roles = _named(contents), contents.whole.roles
+    files = about.files or (("berkeley.parquet",) if about.is_demo else ())
+    command = command_of(files, roles, shown.given)
+    if command is None:
+        return None
+    before = ["biaskit demo -o berkeley.parquet"] if about.is_demo else []
+    if "baseline" in contents.given:
+        counted = _counting(about, roles_only=contents)
+        if counted is None:
+            return None
+        before.append(counted)
+    if "attributions" in contents.given:
+        return None
+    return "\n".join([*before, f"{command} -o page.html"])
+
+
+def _counting(about: About, roles_only: Contents) -> str | None:
+    """Command that counts the baseline."""
+    roles = roles_only.whole.roles.counted
+    given = {"csv": roles_only.given["csv"]} if "csv" in roles_only.given else {}
+    made = command_of(about.baseline_files, roles, given)
+    if made is None:
+        return None
+    asked = made.removeprefix("biaskit report ").removesuffix(" --format html")
+    return f"biaskit count {asked} -o {_BASELINE}"
+
+
+def _call(contents: Contents, about: About) -> str:
+    call = call_of(about.files, contents.whole.roles, contents.given)
+    first = ["import biaskit", ""]
+    if about.is_demo:
+        first = ["import biaskit", "", "data = biaskit.datasets.berkeley()"]
+    return "\n".join([*first, f"page = {call}", 'page.save("page.html")'])
+
+
+def configuration_of(contents: Contents, about: About) -> str | None:
+    """Text of a ``biaskit.toml`` that checks the limits of a report; None without limits."""
+    roles = contents.whole.roles
+    return configuration(about.name, about.files, roles, contents.given)
