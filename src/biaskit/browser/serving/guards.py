@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hmac
 import time
 from collections.abc import Mapping
@@ -11,13 +12,13 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
 from starlette.datastructures import Headers
-from starlette.requests import cookie_parser
+from starlette.requests import Request, cookie_parser
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from biaskit.pages.markup import el
 
-__all__ = ["HEADERS", "Access", "Guards", "TooLargeError"]
+__all__ = ["HEADERS", "Access", "Guards", "TooLargeError", "drop_rest"]
 
 #: What every answer says. A page has no other origin's parts, stands in no frame and is not stored.
 #: Its own forms say where they come from; with ``no-referrer`` they would not.
@@ -36,6 +37,9 @@ HEADERS = {
 # Bytes of a request's body where no file is uploaded, parts of its address, and seconds in which
 # something more of a body has to come.
 _BODY, _PARTS, _PATIENCE = 1 << 16, 12_000, 60.0
+# Seconds in which the rest of a body that is refused is received.
+_DROPPING = 20.0
+_SCOPED = "biaskit.body"
 _READING = ("GET", "HEAD")
 _KEY = "key"
 
@@ -58,18 +62,14 @@ class Access:
     @property
     def hosts(self) -> frozenset[str]:
         """Values of the header ``Host`` that are answered."""
-        names = ("127.0.0.1", "localhost", "[::1]")
-        made = {f"{name}:{self.port}" for name in names}
-        if self.port == 80:
-            made |= {*names}
-        if self.proxy is not None:
-            made.add(self.proxy.partition("://")[2])
-        return frozenset(made)
+        return frozenset(one.partition("://")[2] for one in self.origins)
 
     @property
     def origins(self) -> frozenset[str]:
         """Values of the header ``Origin`` that may change something."""
-        own = {f"http://{host}" for host in self.hosts}
+        names = ("127.0.0.1", "localhost", "[::1]")
+        port = "" if self.port == 80 else f":{self.port}"
+        own = {f"http://{name}{port}" for name in names}
         return frozenset(own if self.proxy is None else {*own, self.proxy})
 
     @property
@@ -110,8 +110,9 @@ class Guards:
             return
         self.asked_at = time.monotonic()
         most = self._large.get(scope["path"], _BODY)
+        body = _Body(receive, most)
         try:
-            await self._app(scope, _bounded(receive, most), send)
+            await self._app({**scope, _SCOPED: body}, body.receive, send)
         except TooLargeError:
             await _too_large(most)(scope, receive, send)
         except TimeoutError:
@@ -230,30 +231,44 @@ def _with_headers(send: Send) -> Send:
     return sending
 
 
-def _bounded(receive: Receive, most: int) -> Receive:
-    """Receiver of a body of so many bytes, whatever its length is said to be.
+class _Body:
+    """Body of a request: so many bytes, whatever its length is said to be.
 
     Once there were more, what still comes may be received, to be dropped.
-
-    Raises
-    ------
-    TooLargeError
-        There are more.
-    TimeoutError
-        Nothing more has come for a while.
     """
-    read, is_whole = 0, False
 
-    async def receiving() -> Message:
-        nonlocal read, is_whole
-        if is_whole:
-            return await receive()  # until the browser goes away
+    def __init__(self, receive: Receive, most: int):
+        self._receive, self._most = receive, most
+        self._read = 0
+        #: Whether all of it was received.
+        self.is_whole = False
+
+    async def receive(self) -> Message:
+        """Next part of it.
+
+        Raises
+        ------
+        TooLargeError
+            There are more bytes.
+        TimeoutError
+            Nothing more has come for a while.
+        """
+        if self.is_whole:
+            return await self._receive()  # until the browser goes away
         async with asyncio.timeout(_PATIENCE):
-            message = await receive()
-        read += len(message.get("body", b""))
-        is_whole = not message.get("more_body", False)
-        if most < read <= most + len(message.get("body", b"")):
+            message = await self._receive()
+        new = len(message.get("body", b""))
+        self._read += new
+        self.is_whole = not message.get("more_body", False)
+        if self._most < self._read <= self._most + new:
             raise TooLargeError
         return message
 
-    return receiving
+
+async def drop_rest(request: Request) -> None:
+    """Receive what still comes of a body, and drop it: a browser reads no answer before its end."""
+    body = request.scope[_SCOPED]
+    with contextlib.suppress(TimeoutError, TooLargeError):
+        async with asyncio.timeout(_DROPPING):
+            while not body.is_whole:
+                await body.receive()

@@ -20,8 +20,8 @@ from biaskit.browser.passed import dialect_of, errors_of, roles_of
 from biaskit.browser.places import NoPlaceError
 from biaskit.browser.records import FieldError, Shown
 from biaskit.browser.serving.events import events_of
-from biaskit.browser.serving.guards import TooLargeError
-from biaskit.browser.serving.uploads import Shelf, drop_rest, received
+from biaskit.browser.serving.guards import TooLargeError, drop_rest
+from biaskit.browser.serving.uploads import Shelf, received
 from biaskit.browser.steps.choices import choices_shown
 from biaskit.browser.steps.columns import columns_shown
 from biaskit.browser.steps.document import document_of, policy

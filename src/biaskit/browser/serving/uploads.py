@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import secrets
@@ -19,12 +18,13 @@ from starlette.requests import Request
 from biaskit.browser.places import ending_of
 from biaskit.errors import DataError
 
-__all__ = ["Shelf", "drop_rest", "received"]
+__all__ = ["Shelf", "received"]
 
 _PREFIX = "biaskit-app-"
 _LOCK = "open"
-# Characters of a name, and seconds in which the rest of what is refused is received.
-_NAME, _DROPPING = 200, 20.0
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+# Characters of a name.
+_NAME = 200
 
 
 class Shelf:
@@ -151,19 +151,11 @@ class _Receiving:
         text = raw.decode("utf-8", "replace")
         self.name = text.replace("\\", "/").rpartition("/")[2][-_NAME:]
         self.path = self._shelf.new(self.name)
-        self._file = self.path.open("xb")
+        self._file = os.fdopen(os.open(self.path, _NEW, 0o600), "wb")
 
     def _write(self, data: bytes, start: int, end: int) -> None:
         if self._file is not None:
             self._file.write(memoryview(data)[start:end])
-
-
-async def drop_rest(request: Request) -> None:
-    """Receive what still comes of a body, and drop it: a browser reads no answer before its end."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_DROPPING):
-            while (await request.receive()).get("more_body"):
-                pass
 
 
 async def received(request: Request, shelf: Shelf) -> tuple[Path, str]:
