@@ -138,6 +138,11 @@ def _refuse_two_parts(asked: Asked, wrong: dict[str, str]) -> None:
                 f"{name_in_words(column)} is already {taken[column]}; choose another column."
             )
         taken.setdefault(column, told)
+        if column in asked.each("slice"):
+            wrong["slice"] = (
+                f"{name_in_words(column)} is already {told}; untick it here, or choose another "
+                "column there."
+            )
     if asked.one("score") and asked.one("weight"):
         wrong["weight"] = (
             "Scores of weighted rows are not counted; leave out the weight, or the score."
