@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from biaskit.audits.impact import impact
     from biaskit.audits.reweighing import reweighing
     from biaskit.audits.slices import slices
+    from biaskit.browser.app import app
     from biaskit.clarify import compat
     from biaskit.counts.counts import Counts
     from biaskit.counts.roles import Roles
@@ -44,6 +45,7 @@ __all__ = [
     "Counts",
     "Roles",
     "__version__",
+    "app",
     "attribute",
     "audits",
     "calibration",
@@ -81,6 +83,7 @@ _HOME = {
     "BiaskitError": "biaskit.errors",
     "Counts": "biaskit.counts.counts",
     "Roles": "biaskit.counts.roles",
+    "app": "biaskit.browser.app",
     "attribute": "biaskit.explanations.explain",
     "calibration": "biaskit.scores.calibration",
     "chart": "biaskit.pages.chart",

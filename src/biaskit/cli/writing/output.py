@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from biaskit.cli.flags import Once
-from biaskit.cli.screen import Records, Shown, is_nan, screen, width_of_terminal
-from biaskit.cli.streams import say
+from biaskit.cli.writing.screen import Records, Shown, is_nan, screen, width_of_terminal
+from biaskit.cli.writing.streams import say
 from biaskit.errors import DataError, RolesError
 from biaskit.progress import heard
 from biaskit.sources.files.finding import expanded

@@ -8,8 +8,8 @@ from typing import Any
 
 from biaskit.cli.counting import protected, protected_counts_of
 from biaskit.cli.flags import Once, Parser, dialect_given, limit_of, limits_given, roles_given
-from biaskit.cli.output import Form, refuse_overwriting, write
-from biaskit.cli.screen import Records
+from biaskit.cli.writing.output import Form, refuse_overwriting, write
+from biaskit.cli.writing.screen import Records
 from biaskit.counts.counts import Counts
 from biaskit.errors import RolesError
 from biaskit.metrics import Metric
