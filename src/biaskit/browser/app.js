@@ -98,6 +98,7 @@
       waiting = setTimeout(show, event.target.dataset.slider || event.target.type === "text" ? 60 : 0);
     };
     controls.addEventListener("input", soon);
+    for (const button of each(".apply", controls)) button.hidden = true;
     document.body.classList.add("wide");
     const fold = byId("change");
     if (matchMedia("(min-width:76rem)").matches) fold.open = true;
@@ -129,6 +130,13 @@
   addEventListener("hashchange", unfold);
   addEventListener("beforeprint", () => { for (const fold of each("details")) fold.open = true; });
   unfold();
-  const problem = byId("problem");
+  // After a form was sent, the focus is on what is wrong, or on the heading of what came of it.
+  const problem = byId("problem"), heading = document.querySelector("h1");
   if (problem) problem.focus();
+  else if (sessionStorage.getItem("sent")) {
+    heading.tabIndex = -1;
+    heading.focus({ preventScroll: true });
+  }
+  sessionStorage.removeItem("sent");
+  addEventListener("submit", () => sessionStorage.setItem("sent", "1"));
 })();

@@ -103,6 +103,7 @@ def text_field(
         aria_describedby=described_by(name, hint, errors),
         aria_invalid="true" if errors.get(name) else None,
         data_slider=bounds,
+        placeholder=None if slider is None else "none",
     )
     return el(
         "div",

@@ -19,6 +19,7 @@ from biaskit.browser.forms import (
 from biaskit.browser.passed import PARTS
 from biaskit.browser.records import Column, Look, Shown
 from biaskit.browser.steps.document import trail
+from biaskit.browser.steps.tables import as_known
 from biaskit.browser.steps.written import as_asked, dialect_form
 from biaskit.pages.markup import Safe, el
 from biaskit.pages.numbers import percent
@@ -51,7 +52,7 @@ def columns_shown(
         Name of the table.
     """
     errors = errors or {}
-    asked = as_asked(look, asked)
+    asked = as_asked(look, as_known(asked))
     title = f"What is in {name_in_words(name)}?"
     if not look.columns:
         back = el("a", "Choose another table", href=".")
