@@ -34,6 +34,15 @@ _DOTTED = ("limit.", "least.", "most.", "reference.")
 # Metrics whose limits are in sight: those that laws and guidelines name, where a report has them.
 _FIRST = ("DPPL", "DPL", "DI", "RD", "AD", "FPRD")
 _MOST_FIRST = 3
+# These metrics in words that need no course in statistics; the others have their names.
+_IN_WORDS = {
+    "DPPL": "Gap between the shares that the model says yes to",
+    "DPL": "Gap between the shares with the good outcome",
+    "DI": "Ratio of the shares that the model says yes to",
+    "RD": "Gap between the shares that are found of those with the good outcome",
+    "AD": "Gap between the shares of right decisions",
+    "FPRD": "Gap between the shares with a wrong yes",
+}
 # Values that are offered as a reference.
 _MOST_VALUES = 100
 
@@ -115,7 +124,8 @@ def _has_limit(metric: Metric, asked: Asked, errors: Mapping[str, str]) -> bool:
 
 
 def _limit(metric: Metric, asked: Asked, errors: Mapping[str, str]) -> Safe:
-    title, symbol = metric.title.partition(",")[0], metric.symbol
+    symbol = metric.symbol
+    title = _IN_WORDS.get(symbol, metric.title.partition(",")[0])
     if metric.kind == "ratio":
         fields = [
             text_field(
@@ -212,6 +222,7 @@ def _elsewhere(asked: Asked) -> Safe:
         ("choose", "Choose the good outcome, or who is compared"),
         ("columns", "Choose other columns"),
         ("compare", "Compare with an earlier table"),
+        ("explain", "Explain the gap by a model"),
     )
     items = (el("li", el("a", told, href=asked.address(step))) for step, told in links)
     return el("ul", *items, class_="elsewhere")

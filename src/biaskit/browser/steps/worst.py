@@ -79,7 +79,7 @@ def _found(
         ["Group", symbol, f"{level} interval", "Share", "Others", "Rows"],
         [
             [
-                _group(row),
+                name_in_words(row.slice if isinstance(row, SliceRow) else row.segment),
                 number(row.estimate),
                 interval(row.low, row.high),
                 percent(row.rate_d, 1),
@@ -96,11 +96,6 @@ def _found(
         "many looks worse than it is: expect the next count to show less.",
         class_="mute",
     )
-
-
-def _group(row: SliceRow | SegmentRow) -> str:
-    name = row.slice if isinstance(row, SliceRow) else row.segment
-    return name_in_words(name.replace("=", ": ", 1) if " & " not in name else name)
 
 
 def _certificate(first: SliceRow | SegmentRow, level: str) -> str:
