@@ -34,6 +34,8 @@ class Choice(NamedTuple):
     value: str
     label: object
     hint: object = None
+    #: Whether it is a column of amounts, for which another field then shows.
+    is_amount: bool = False
 
 
 def field_text(text: str) -> Safe:
@@ -81,10 +83,12 @@ def text_field(
     size: int | None = None,
     numeric: bool = False,
     slider: tuple[float, float, float] | None = None,
+    amount: bool = False,
 ) -> Safe:
     """Field for a text or a number; a slider beside it where there are scripts.
 
-    `slider` has the least value, the greatest, and the step.
+    `slider` has the least value, the greatest, and the step. A field for an `amount` shows where
+    the column above is one; with a value or an error it always shows.
     """
     own = field_id(name)
     bounds = None
@@ -103,6 +107,7 @@ def text_field(
         aria_describedby=described_by(name, hint, errors),
         aria_invalid="true" if errors.get(name) else None,
         data_slider=bounds,
+        placeholder=None if slider is None else "none",
     )
     return el(
         "div",
@@ -110,8 +115,13 @@ def text_field(
         _hint(name, hint),
         wrong_with(name, errors),
         field,
-        class_="field",
+        class_=_classes(is_kept=bool(value or errors.get(name)), amount=amount),
     )
+
+
+def _classes(*, is_kept: bool, amount: bool) -> str:
+    named = {"field": True, "amount": amount, "kept": is_kept}
+    return " ".join(one for one, is_it in named.items() if is_it)
 
 
 def select(
@@ -126,7 +136,13 @@ def select(
     """Field of one of several values, on a list that opens."""
     own = field_id(name)
     options = (
-        el("option", one.label, value=field_text(one.value), selected=one.value == chosen)
+        el(
+            "option",
+            one.label,
+            value=field_text(one.value),
+            selected=one.value == chosen,
+            data_amount=one.is_amount,
+        )
         for one in choices
     )
     field = el(

@@ -138,6 +138,11 @@ def _refuse_two_parts(asked: Asked, wrong: dict[str, str]) -> None:
                 f"{name_in_words(column)} is already {taken[column]}; choose another column."
             )
         taken.setdefault(column, told)
+        if column in asked.each("slice"):
+            wrong["slice"] = (
+                f"{name_in_words(column)} is already {told}; untick it here, or choose another "
+                "column there."
+            )
     if asked.one("score") and asked.one("weight"):
         wrong["weight"] = (
             "Scores of weighted rows are not counted; leave out the weight, or the score."
@@ -165,15 +170,16 @@ def _cuts(asked: Asked, wrong: dict[str, str]) -> dict[str, Any]:
 def _checked(field: str, text: str, wrong: dict[str, str], *, many: bool) -> tuple[float, ...]:
     """Numbers in a text; none, and what is wrong, where it has others."""
     numbers = numbers_of(text)
+    column = field.removeprefix("cut.")
+    what = "" if column == field else f"Ranges of {name_in_words(column)}: "
+    told = ""
     if numbers is None or (len(numbers) > 1 and not many):
-        wrong[field] = (
-            "Give numbers with commas between them, such as 25, 40, 65."
-            if many
-            else "Give one number, such as 50000 or 0.5."
-        )
-        return ()
-    if any(one >= other for one, other in pairwise(numbers)):
-        wrong[field] = "Give each number once, the smallest first."
+        told = "give numbers with commas between them, such as 25, 40, 65."
+        told = told if many else "give one number, such as 50000 or 0.5."
+    elif any(one >= other for one, other in pairwise(numbers)):
+        told = "give each number once, the smallest first."
+    if told or numbers is None:
+        wrong[field] = f"{what}{told}" if what else told[:1].upper() + told[1:]
         return ()
     return numbers
 

@@ -107,7 +107,7 @@ def _rows_by(counts: Counts, axis: str) -> dict[Level, int]:
 
 def _labels(counts: Counts, asked: Asked, errors: Mapping[str, str]) -> Safe:
     column = name_in_words(counts.roles.label or "")
-    legend = f"The good outcome: {column} is"
+    legend = f"The good outcome is: {column} ="
     chosen = asked.each("positive") or tuple(map(show, counts.roles.positive or ()))
     known, rows = known_labels(counts), _rows_by(counts, "label")
     return _outcomes("positive", legend, known, rows, chosen, errors)
@@ -115,7 +115,7 @@ def _labels(counts: Counts, asked: Asked, errors: Mapping[str, str]) -> Safe:
 
 def _predictions(counts: Counts, asked: Asked, errors: Mapping[str, str]) -> Safe:
     column = name_in_words(counts.roles.predicted or "")
-    legend = f"The good decision of the model: {column} is"
+    legend = f"The good decision of the model is: {column} ="
     name = "predicted_positive"
     chosen = asked.each(name) or tuple(map(show, counts.roles.predicted_positive or ()))
     known, rows = known_predictions(counts), _rows_by(counts, "predicted")

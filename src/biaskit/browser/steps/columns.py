@@ -19,6 +19,7 @@ from biaskit.browser.forms import (
 from biaskit.browser.passed import PARTS
 from biaskit.browser.records import Column, Look, Shown
 from biaskit.browser.steps.document import trail
+from biaskit.browser.steps.tables import as_known
 from biaskit.browser.steps.written import as_asked, dialect_form
 from biaskit.pages.markup import Safe, el
 from biaskit.pages.numbers import percent
@@ -51,7 +52,7 @@ def columns_shown(
         Name of the table.
     """
     errors = errors or {}
-    asked = as_asked(look, asked)
+    asked = as_asked(look, as_known(asked))
     title = f"What is in {name_in_words(name)}?"
     if not look.columns:
         back = el("a", "Choose another table", href=".")
@@ -87,7 +88,7 @@ def _what_was_seen(look: Look) -> str:
     rows = f" and {look.rows:,} rows" if look.rows is not None else ""
     seen = ""
     if look.looked_at and look.looked_at != look.rows:
-        seen = f" What stands beside them below is of the first {look.looked_at:,} rows."
+        seen = f" What is said of them is from the first {look.looked_at:,} rows."
     elif not look.looked_at and not look.rows:
         return "The table has no rows."
     return f"It has {columns:,} column{'' if columns == 1 else 's'}{rows}.{seen}"
@@ -121,8 +122,10 @@ def _about(column: Column, of_facet: bool = False) -> str:
         name if len(name) <= _LETTERS else f"{name[: _LETTERS - 1]}…"
         for name in map(name_in_words, column.values[:4])
     )
-    parts = [column.kind, values]
-    if column.distinct is not None and column.distinct > len(column.values[:4]):
+    is_more = column.distinct is not None and column.distinct > len(column.values[:4])
+    values = f"{values} …" if is_more and values else values
+    parts = [f"{column.kind}: {values}" if values else column.kind]
+    if is_more:
         parts.append(f"{column.distinct:,} different values")
     if column.missing:
         shown = percent(column.missing) if column.missing >= 0.005 else "fewer than 1 %"
@@ -137,7 +140,7 @@ def _advice(column: Column) -> str:
     if column.distinct is None:
         return ""
     if column.kind in _NUMBERS:
-        return "cut it into ranges" if column.distinct > _MANY_NUMBERS else ""
+        return "to be compared in ranges" if column.distinct > _MANY_NUMBERS else ""
     if column.distinct > _MOST_VALUES:
         return f"more than {_MOST_VALUES:,} values cannot be compared"
     if column.values and column.distinct == 1:
@@ -178,7 +181,14 @@ def _cut(column: Column, asked: Asked, errors: Mapping[str, str]) -> Safe:
 
 
 def _options(columns: Iterable[Column], nothing: str) -> list[Choice]:
-    about = [Choice(one.name, f"{name_in_words(one.name)} ({_about(one)[:60]})") for one in columns]
+    about = [
+        Choice(
+            one.name,
+            f"{name_in_words(one.name)} ({_about(one)[:60]})",
+            is_amount=one.kind in _NUMBERS and (one.distinct or 3) > 2,
+        )
+        for one in columns
+    ]
     return [Choice("", nothing), *about]
 
 
@@ -201,6 +211,7 @@ def _outcome(columns: Sequence[Column], asked: Asked, errors: Mapping[str, str])
             errors,
             size=12,
             numeric=True,
+            amount=True,
             hint="Such as 50000 for a salary. Leave it empty if the column says the outcome.",
         ),
     )
@@ -215,6 +226,15 @@ def _model(columns: Sequence[Column], asked: Asked, errors: Mapping[str, str]) -
             asked.one("predicted"),
             errors,
             hint="Yes or no for each row, or the outcome that it predicts.",
+        ),
+        text_field(
+            "predicted_above",
+            "What it decided is a number: a yes is above",
+            asked.one("predicted_above"),
+            errors,
+            size=12,
+            numeric=True,
+            amount=True,
         ),
         select(
             "score",
@@ -231,17 +251,19 @@ def _model(columns: Sequence[Column], asked: Asked, errors: Mapping[str, str]) -
             asked.one("range"),
             errors,
             size=12,
+            amount=True,
             hint="Leave it empty for 0, 1. Give two numbers for other scores, such as 0, 100.",
         ),
     ]
-    is_open = any(map(asked.one, ("predicted", "score", "range")))
+    names = ("predicted", "predicted_above", "score", "range")
+    is_open = any(map(asked.one, names)) or not errors.keys().isdisjoint(names)
     return _details("What did a model decide? (if there is one)", fields, is_open=is_open)
 
 
 def _more(columns: Sequence[Column], asked: Asked, errors: Mapping[str, str]) -> Safe:
-    few = [one for one in columns if one.distinct is None or one.distinct <= _MOST_VALUES]
+    few = [one for one in columns if _can_be_searched(one, asked)]
     slices = [Choice(one.name, name_in_words(one.name)) for one in few]
-    names = ("group", "weight", "frequency", "together", "slice", "predicted_above")
+    names = ("group", "weight", "frequency", "together", "slice")
     fields = [
         select(
             "group",
@@ -265,8 +287,8 @@ def _more(columns: Sequence[Column], asked: Asked, errors: Mapping[str, str]) ->
             slices,
             asked.each("slice"),
             errors,
-            hint="Of all combinations of these columns, up to three at a time. Tick two or more; "
-            "numbers need the ranges that are given above.",
+            hint="Of all combinations of these columns, up to three at a time. Columns of many "
+            "numbers are here once they have ranges above.",
         ),
         select(
             "frequency",
@@ -282,17 +304,17 @@ def _more(columns: Sequence[Column], asked: Asked, errors: Mapping[str, str]) ->
             asked.one("weight"),
             errors,
         ),
-        text_field(
-            "predicted_above",
-            "If what a model decided is a number: a yes is above",
-            asked.one("predicted_above"),
-            errors,
-            size=12,
-            numeric=True,
-        ),
     ]
     is_open = any(map(asked.one, names)) or not errors.keys().isdisjoint(names)
     return _details("More: alike groups, combinations, worst groups, weights", fields, is_open)
+
+
+def _can_be_searched(column: Column, asked: Asked) -> bool:
+    """Whether combinations with a column have enough people each."""
+    if column.name in asked.each("slice") or asked.one(f"cut.{column.name}"):
+        return True
+    most = _MANY_NUMBERS if column.kind in _NUMBERS else _MOST_VALUES
+    return column.distinct is None or 1 < column.distinct <= most
 
 
 def _details(title: str, fields: Sequence[Safe], is_open: bool) -> Safe:

@@ -28,7 +28,7 @@ _BASELINE, _PARTS = "baseline.counts", "parts.parquet"
 def reproduced(contents: Contents, about: About, asked: Asked) -> Iterator[Safe]:
     """Section of what gives the same numbers elsewhere."""
     configured = configuration_of(contents, about)
-    yield el("h2", "Keep it, or make it again", id="again")
+    yield el("h2", "Keep it, or make it again", id="origin")
     items = (
         el("li", el("a", name, href=asked.address(f"download/{name}"), download=name), f": {told}.")
         for name, told in DOWNLOADS.items()

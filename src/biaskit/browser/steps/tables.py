@@ -12,7 +12,7 @@ from biaskit.pages.markup import Safe, el
 from biaskit.pages.numbers import number
 from biaskit.reports.words import name_in_words
 
-__all__ = ["bytes_in_words", "table_link", "tables_shown"]
+__all__ = ["as_known", "bytes_in_words", "first_address", "tables_shown"]
 
 #: What is known of the tables that ship with biaskit: what they are, and what their columns are.
 _KNOWN = {
@@ -21,7 +21,7 @@ _KNOWN = {
         "facet=gender&label=decision&group=department",
     ),
 }
-_KINDS = {"counts": "saved counts, or a page made before", "table": "table"}
+_KINDS = {"counts": "counted before", "table": ""}
 # Files among which a field helps to find one.
 _MANY = 15
 
@@ -91,27 +91,47 @@ def _files(title: str, files: Sequence[Listed], more: str | None = None) -> Safe
     items = [
         el(
             "li",
-            table_link(one),
+            _link(one),
             " ",
             el("small", ", ".join(filter(None, [_KINDS[one.kind], bytes_in_words(one.size)]))),
         )
         for one in files
     ]
-    many = {"class_": "files", "data_filter": "file"} if len(files) > _MANY else {"class_": "files"}
-    return el("section", el("h2", title), el("ul", *items, **many), more and el("p", more))
+    filtered = "file" if len(files) > _MANY else None
+    made = el("ul", *items, class_="files", data_filter=filtered)
+    return el("section", el("h2", title), made, more and el("p", more))
 
 
-def table_link(one: Listed) -> Safe:
+def _link(one: Listed) -> Safe:
     """Link to the step that follows the choice of a table."""
-    _, query = _KNOWN.get(one.key, ("", ""))
-    asked = Asked.of_query(query).changed(table=one.key)
-    step = "choose" if one.kind == "counts" else "columns"
-    return el("a", name_in_words(one.name), href=asked.address(step))
+    return el("a", name_in_words(one.name), href=first_address(one.key, one.kind))
+
+
+def as_known(asked: Asked) -> Asked:
+    """What was asked for; of a table that ships with biaskit, at first what is known of it.
+
+    >>> as_known(Asked.of_query("table=demo:berkeley")).one("label")
+    'decision'
+    """
+    if asked.parts != (("table", asked.table),):
+        return asked
+    _, query = _KNOWN.get(asked.table, ("", ""))
+    return Asked.of_query(query).changed(table=asked.table)
+
+
+def first_address(key: str, kind: str = "table") -> str:
+    """Address of the step that follows the choice of a table.
+
+    >>> first_address("file:people.csv")
+    'columns?table=file%3Apeople.csv'
+    """
+    asked = as_known(Asked((("table", key),)))
+    return asked.address("choose" if kind == "counts" else "columns")
 
 
 def _example(one: Listed) -> Safe:
     told, _ = _KNOWN[one.key]
-    return el("section", el("h2", "An example to try"), el("p", table_link(one)), el("p", told))
+    return el("section", el("h2", "An example to try"), el("p", _link(one)), el("p", told))
 
 
 def _upload(most_bytes: int, errors: Mapping[str, str]) -> Safe:
