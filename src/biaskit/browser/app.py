@@ -161,6 +161,7 @@ def app(
     from biaskit.browser.serving.routes import UPLOAD, Serving, application
     from biaskit.browser.serving.server import Server
     from biaskit.browser.serving.uploads import Shelf
+    from biaskit.browser.steps.tables import first_address
 
     shelf = Shelf()
 
@@ -190,7 +191,8 @@ def app(
         close()
         raise
     atexit.register(close)
-    started = App(server, desk, shelf, desk.first_step(chosen))
+    first = "" if chosen is None else first_address(chosen, desk.kind(chosen))
+    started = App(server, desk, shelf, first)
     if open_browser:
         started.open()
     return started

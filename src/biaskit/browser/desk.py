@@ -10,7 +10,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from biaskit.browser.asked import Asked
 from biaskit.browser.jobs import Job, Jobs
 from biaskit.browser.looks import look_at_file, look_at_frame
 from biaskit.browser.places import NoPlaceError, Place, Root, is_written_as_text
@@ -178,12 +177,35 @@ class Desk:
 
         return self.jobs.counts(what, work)
 
-    def first_step(self, key: str | None) -> str:
-        """Address of the step that a table is opened with; the list of tables without one."""
-        if key is None:
-            return ""
-        step = "columns" if key == DEMO or self.saved(key) is None else "choose"
-        return Asked.of([("table", key)]).address(step)
+    def kind(self, key: str) -> str:
+        """Kind of a table, as it is listed.
+
+        Raises
+        ------
+        NoPlaceError
+            There is no such table.
+        BiaskitError
+            It cannot be read.
+        """
+        return "table" if key == DEMO or self.saved(key) is None else "counts"
+
+    def files(self, key: str) -> tuple[str, ...]:
+        """Path of a table as a command names it where biaskit was started; none of one in memory.
+
+        Raises
+        ------
+        NoPlaceError
+            There is no such table.
+        """
+        place = self._table(key).place
+        if place is None:
+            return ()
+        if key.startswith("upload:"):
+            return (place.name,)
+        try:
+            return (str(place.path.relative_to(Path.cwd())),)
+        except (ValueError, OSError):
+            return (str(place.path),)
 
     def close(self) -> None:
         """Cancel what is not over."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from starlette.applications import Starlette
@@ -14,22 +15,25 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from biaskit.browser.asked import Asked
-from biaskit.browser.desk import Desk
+from biaskit.browser.desk import DEMO, Desk
 from biaskit.browser.jobs import Cancelled, Job
 from biaskit.browser.passed import dialect_of, errors_of, roles_of
 from biaskit.browser.places import NoPlaceError
 from biaskit.browser.records import FieldError, Shown
+from biaskit.browser.results import About
 from biaskit.browser.serving.events import events_of
 from biaskit.browser.serving.guards import TooLargeError, drop_rest
 from biaskit.browser.serving.uploads import Shelf, received
 from biaskit.browser.steps.choices import choices_shown
 from biaskit.browser.steps.columns import columns_shown
+from biaskit.browser.steps.compared import compared_shown
 from biaskit.browser.steps.document import document_of, policy
 from biaskit.browser.steps.progress import progress_shown
-from biaskit.browser.steps.tables import bytes_in_words, tables_shown
+from biaskit.browser.steps.report import report_shown
+from biaskit.browser.steps.stopped import stopped_shown
+from biaskit.browser.steps.tables import bytes_in_words, first_address, tables_shown
 from biaskit.counts.counts import Counts
 from biaskit.errors import BiaskitError
-from biaskit.pages.markup import Safe, el
 
 __all__ = ["UPLOAD", "Serving", "application"]
 
@@ -37,14 +41,6 @@ __all__ = ["UPLOAD", "Serving", "application"]
 UPLOAD = "/upload"
 # Seconds in which most passes are over, so that no page need be shown meanwhile.
 _SOON = 0.4
-
-_STOPPED = Shown(
-    "biaskit has stopped",
-    Safe(
-        el("h1", "biaskit has stopped")
-        + el("p", "Whatever was sent to it is removed. This tab can be closed.")
-    ),
-)
 
 _LOG = logging.getLogger("biaskit.browser")
 
@@ -68,6 +64,8 @@ def application(serving: Serving) -> ASGIApp:
         "/columns": steps.columns,
         "/count": steps.count,
         "/choose": steps.choose,
+        "/report": steps.report,
+        "/compare": steps.compare,
     }
     routes = [Route(path, steps.answering(step)) for path, step in pages.items()]
     routes += [
@@ -113,6 +111,15 @@ class _Steps:
         counts = self._counts(asked)
         return _document(choices_shown(counts, asked, name=self._desk.name(asked.table)))
 
+    def report(self, asked: Asked) -> Response:
+        counts = self._counts(asked)
+        about, errors = self._about(asked)
+        return _document(report_shown(counts, asked, about, errors))
+
+    def compare(self, asked: Asked) -> Response:
+        listed, _ = self._desk.listed()
+        return _document(compared_shown(listed, asked, name=self._desk.name(asked.table)))
+
     async def events(self, request: Request) -> Response:
         """How far a pass is."""
         job = self._desk.jobs.get(request.path_params["id"])
@@ -152,7 +159,7 @@ class _Steps:
     async def stop(self, _: Request) -> Response:
         """End the server."""
         self._serving.stop()
-        return _document(_STOPPED, can_stop=False)
+        return _document(stopped_shown(), can_stop=False)
 
     async def missing(self, request: Request, _: Exception) -> Response:
         """Say that there is no such address."""
@@ -160,7 +167,7 @@ class _Steps:
 
     def _first_step(self, key: str) -> Response:
         try:
-            return _on_to(self._desk.first_step(key))
+            return _on_to(first_address(key, self._desk.kind(key)))
         except BiaskitError as error:
             return self._tables({"file": str(error)})
 
@@ -206,6 +213,37 @@ class _Steps:
         except BiaskitError as error:
             raise FieldError(errors_of(error, asked)) from error
         return found
+
+    def _about(self, asked: Asked) -> tuple[About, dict[str, str]]:
+        """What a report is of, besides its counts, and what is wrong with that by field.
+
+        Raises
+        ------
+        _WaitingError
+            The baseline is being counted.
+        """
+        key = asked.table
+        about = About(
+            name=self._desk.name(key),
+            files=self._desk.files(key),
+            dialect=dialect_of(asked) if self._desk.saved(key) is None else None,
+            is_demo=key == DEMO,
+        )
+        baseline = asked.one("baseline")
+        if not baseline:
+            return about, {}
+        try:
+            counts = self._counts(asked.of_baseline())
+        except NoPlaceError:
+            return about, {"baseline": "This table is not there, or no longer; choose another."}
+        except FieldError as error:
+            return about, {"baseline": str(error)}
+        return replace(
+            about,
+            baseline=counts,
+            baseline_name=self._desk.name(baseline),
+            baseline_files=self._desk.files(baseline),
+        ), {}
 
     def answering(self, step: Callable[[Asked], Response]) -> Callable[[Request], Response]:
         """Answer to requests of a step, in a thread of its own."""
