@@ -19,9 +19,9 @@ __all__ = ["Cancelled", "Job", "Jobs", "Kept"]
 
 # Passes at once, those that wait, and those that are remembered after they ended.
 _AT_ONCE, _WAITING, _ENDED = 2, 16, 64
-# Bytes of counts that are kept, and seconds for which a failure is.
+# Bytes of counts that are kept, and seconds for which a failure and a cancellation are.
 _BYTES = 64 << 20
-_FAILED_FOR = 20.0
+_FAILED_FOR, _CANCELLED_FOR = 20.0, 2.0
 
 
 class Cancelled(Exception):  # noqa: N818 - it is no error
@@ -60,6 +60,18 @@ class Job:
         if isinstance(self.error, Cancelled):
             return "cancelled"
         return "counted" if self.error is None else "failed"
+
+    @property
+    def recent_error(self) -> BaseException | None:
+        """What ended it a moment ago; later, who asks again wants it again.
+
+        A page that waited for it asks again at once when it is cancelled.
+        """
+        if self.is_cancelled and not self.has_ended:
+            return Cancelled()
+        told_for = _CANCELLED_FOR if isinstance(self.error, Cancelled) else _FAILED_FOR
+        is_old = self.ended_at is None or time.monotonic() - self.ended_at > told_for
+        return None if is_old else self.error
 
     @property
     def working(self) -> Working:
@@ -180,11 +192,10 @@ class Jobs:
             return known
         with self._lock:
             latest = next((job for job in reversed(self._jobs.values()) if job.key == key), None)
-            if latest is not None and not latest.is_cancelled:  # who asks again wants it again
-                if not latest.has_ended:
-                    return latest
-                if latest.error is not None and _is_recent(latest):
-                    raise latest.error
+            if latest is not None and not latest.has_ended and not latest.is_cancelled:
+                return latest
+            if latest is not None and (error := latest.recent_error) is not None:
+                raise error
             if sum(not job.has_ended for job in self._jobs.values()) >= _AT_ONCE + _WAITING:
                 raise DataError("too many tables are being counted; wait until some are, or cancel")
             job = Job(key)
@@ -210,10 +221,6 @@ class Jobs:
         ended = [id_ for id_, job in self._jobs.items() if job.has_ended]
         for id_ in ended[: max(0, len(ended) - _ENDED)]:
             del self._jobs[id_]
-
-
-def _is_recent(job: Job) -> bool:
-    return job.ended_at is not None and time.monotonic() - job.ended_at < _FAILED_FOR
 
 
 def _size_of(counts: Counts) -> int:

@@ -17,13 +17,15 @@ from biaskit.sources.batches import Batch, Source, rows_of
 from biaskit.sources.dispatch import source_of
 from biaskit.sources.files.dialect import Dialect, dialect_of
 from biaskit.sources.files.endings import ARCHIVE
-from biaskit.sources.files.reading import format_of
+from biaskit.sources.files.reading import format_of, readable
 from biaskit.store.formats import shortened
 
 __all__ = ["look_at_file", "look_at_frame"]
 
 # Rows and cells that are looked at, values that are shown of a column, and letters of each.
 _ROWS, _CELLS = 5000, 400_000
+# Columns that are read one by one where they cannot be read together.
+_EACH = 200
 _VALUES, _LETTERS = 6, 60
 # Levels whose kind is a name of `Column.kind`.
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?")
@@ -40,7 +42,7 @@ def look_at_file(path: Path, opened: Any, given: Mapping[str, Any]) -> Look:
     is_archive = path.suffix.lower() == ARCHIVE
     format_ = "" if is_archive else format_of(path, "csv", _dialect(given))
     if format_ == "parquet":
-        return _look_at_parquet(opened)
+        return _look_at_parquet(path, opened)
     dialect = dict(given)
     sheets: tuple[str, ...] = ()
     if format_ == "excel":
@@ -93,39 +95,49 @@ def _rows_of(columns: int) -> int:
     return max(20, min(_ROWS, _CELLS // max(1, columns)))
 
 
-def _look_at_parquet(opened: Any) -> Look:
+def _look_at_parquet(path: Path, opened: Any) -> Look:
     """First look at an open Parquet file: its footer, and its first rows."""
     from biaskit.sources.parquet.opening import OpenParquet, parquet_of
 
-    file = OpenParquet(opened.path, opened, parquet_of(opened))
-    schema = file.file.schema_arrow
-    types = {field.name: field.type for field in schema}
-    batch = file.first_rows(file.names, _rows_of(len(types)))
-    columns = []
-    for name, type_ in types.items():
-        if batch is None or name not in batch.schema.names:
-            columns.append(Column(name, _kind_of_type(type_)))
-        else:
-            columns.append(_column(name, batch.column(name), is_text=False))
-    return Look(tuple(columns), file.rows, 0 if batch is None else batch.num_rows)
+    with readable(path):
+        file = OpenParquet(path, opened, parquet_of(opened))
+        types = {field.name: field.type for field in file.file.schema_arrow}
+        batch = file.first_rows(file.names, _rows_of(len(types)))
+    if batch is None:
+        none = tuple(Column(name, _kind_of_type(type_)) for name, type_ in types.items())
+        return Look(none, file.rows, 0)
+    arrays = dict(zip(batch.schema.names, batch.columns, strict=True))
+    columns = (
+        _column(name, [arrays[name]], is_text=False)
+        if name in arrays
+        else Column(name, _kind_of_type(type_))
+        for name, type_ in types.items()
+    )
+    return Look(tuple(columns), file.rows, batch.num_rows)
 
 
 def _columns(source: Source, names: Sequence[Any]) -> tuple[tuple[Column, ...], int]:
     """Columns as they look in the first rows, and how many rows those are."""
     most = _rows_of(len(names))
     try:
-        batch = _first(source, [*dict.fromkeys(names)])
+        first = _first(source, [*dict.fromkeys(names)], most)
     except BiaskitError:
-        if len(names) > 200:
+        if len(names) > _EACH:
             raise
         return _each_by_itself(source, names, most)
-    if batch is None:
-        return tuple(Column(str(name), "other") for name in names), 0
-    made = [
-        _column(str(name), batch.columns[name].slice(0, most), is_text=name in batch.texts)
-        for name in names
-    ]
-    return tuple(made), min(most, batch.rows)
+    made = (_column_of(first, name, most) for name in names)
+    return tuple(made), min(most, sum(batch.rows for batch in first))
+
+
+def _column_of(batches: Sequence[Batch], name: Any, most: int) -> Column:
+    """A column of the first rows."""
+    if not batches:
+        return Column(str(name), "other")
+    arrays, left = [], most
+    for batch in batches:
+        arrays.append(batch.columns[name].slice(0, left))
+        left -= len(arrays[-1])
+    return _column(str(name), arrays, is_text=name in batches[0].texts)
 
 
 def _each_by_itself(
@@ -140,40 +152,43 @@ def _each_by_itself(
     """
     made, looked_at, failed = [], 0, None
     for name in names:
-        column = Column(str(name), "other")
         try:
-            batch = _first(source, [name])
+            first = _first(source, [name], most)
         except BiaskitError as error:
-            failed = error
-        else:
-            if batch is not None:
-                array = batch.columns[name].slice(0, most)
-                column = _column(str(name), array, is_text=name in batch.texts)
-                looked_at = min(most, batch.rows)
-        made.append(column)
+            failed, first = error, []
+        made.append(_column_of(first, name, most))
+        looked_at = max(looked_at, min(most, sum(batch.rows for batch in first)))
     if failed is not None and not looked_at:
         raise failed
     return tuple(made), looked_at
 
 
-def _first(source: Source, names: Sequence[Any]) -> Batch | None:
-    """First batch of a source that has rows; the rest is not read."""
-    return next((batch for batch in rows_of(source, names) if batch.rows), None)
+def _first(source: Source, names: Sequence[Any], most: int) -> list[Batch]:
+    """First batches of a source, which have so many rows; the rest is not read."""
+    made, rows = list[Batch](), 0
+    for batch in rows_of(source, names):
+        if batch.rows:
+            made.append(batch)
+            rows += batch.rows
+        if rows >= most:
+            break
+    return made
 
 
-def _column(name: str, array: Any, *, is_text: bool) -> Column:
-    """A column, from an Arrow array of its first values."""
+def _column(name: str, arrays: Sequence[Any], *, is_text: bool) -> Column:
+    """A column, from Arrow arrays of its first values."""
+    type_ = arrays[0].type
     try:
-        values: list[Any] = [*_known(array.to_pylist())]
+        values: list[Any] = [*_known(value for array in arrays for value in array.to_pylist())]
     except (ValueError, OverflowError):  # dates and times that Python has not
-        return Column(name, _kind_of_type(array.type))
+        return Column(name, _kind_of_type(type_))
     known = [value for value in values if value is not MISSING]
     if is_text:
         known = [*typed(known)]
     found = Counter(map(_shown, known))
     return Column(
         name,
-        _kind_of(known) if known else _kind_of_type(array.type),
+        _kind_of(known) if known else _kind_of_type(type_),
         tuple(text for text, _ in found.most_common(_VALUES)),
         (len(values) - len(known)) / len(values) if values else None,
         len(found) if values else None,

@@ -69,6 +69,7 @@ class Server:
         self.access = Access(secrets.token_urlsafe(32), self.port, base, proxy)
         self._guards = Guards(application(self), self.access, large)
         self._idle, self._is_busy, self._at_end = idle, is_busy, at_end
+        self._has_ended = threading.Event()
         self._silent: dict[Any, float] = {}
         self._server = uvicorn.Server(
             uvicorn.Config(
@@ -122,15 +123,18 @@ class Server:
 
     def wait(self, seconds: float | None = None) -> bool:
         """Whether it has stopped, within some seconds if they are given."""
-        self._thread.join(seconds)
-        return not self._thread.is_alive()
+        # Not a join of the thread: where Ctrl-C interrupts one, Python takes the thread for ended.
+        return self._has_ended.wait(seconds)
 
     def _run(self) -> None:
         try:
             with contextlib.suppress(SystemExit):
                 self._server.run(self._sockets)
         finally:
-            self._at_end()
+            try:
+                self._at_end()
+            finally:
+                self._has_ended.set()
 
     async def _watch(self) -> None:
         """Close connections on which nothing is asked, and stop if nobody asks at all."""

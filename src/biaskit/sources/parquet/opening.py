@@ -160,8 +160,8 @@ class OpenParquet:
 
     def _texts(self, columns: Collection[str]) -> list[str]:
         """Columns that are stored as byte arrays, which can be read as dictionaries."""
-        schema = self.file.schema_arrow
-        own = {name: schema.field(name).type for name in columns if name in schema.names}
+        wanted = frozenset(columns)
+        own = {one.name: one.type for one in self.file.schema_arrow if one.name in wanted}
         return [name for name, type_ in own.items() if is_unicode(type_) or is_bytes(type_)]
 
     def _windows(self, columns: Sequence[str]) -> Iterator[tuple[list[int], int]]:
