@@ -6,14 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from biaskit.browser.asked import Asked, coded
-from biaskit.pages.markup import Safe, el, ident
+from biaskit.pages.markup import Safe, el, escaped, ident
 
 __all__ = [
     "Choice",
     "button",
     "check_boxes",
     "described_by",
-    "errors_first",
     "field_id",
     "field_text",
     "form",
@@ -22,6 +21,7 @@ __all__ = [
     "radio_buttons",
     "select",
     "text_field",
+    "with_errors_first",
     "wrong_with",
 ]
 
@@ -267,18 +267,19 @@ def form(step: str, *fields: object, name: str | None = None) -> Safe:
     return el("form", *fields, action=step, method="get", id=name, autocomplete="off")
 
 
-def errors_first(errors: Mapping[str, str], fields: Mapping[str, str] | None = None) -> Safe | None:
-    """What is wrong, with links to the fields: the first thing that is read and has the focus.
+def with_errors_first(errors: Mapping[str, str], *parts: object) -> Safe:
+    """What is wrong, with links to the fields that are there, and then the parts of a step.
 
-    `fields` has the name of the field that a message stands at, where that is another one.
+    It is the first thing that is read, and has the focus where there are scripts.
     """
+    body = Safe("".join(escaped(one) for one in parts if one is not None))
     if not errors:
-        return None
+        return body
     items = []
     for name, told in errors.items():
-        at = (fields or {}).get(name, name)
-        items.append(el("li", el("a", told, href=f"#{field_id(at)}") if at else told))
-    return el(
+        is_there = f' id="{field_id(name)}"' in body
+        items.append(el("li", el("a", told, href=f"#{field_id(name)}") if is_there else told))
+    first = el(
         "div",
         el("h2", "There is a problem"),
         el("ul", *items),
@@ -287,3 +288,4 @@ def errors_first(errors: Mapping[str, str], fields: Mapping[str, str] | None = N
         tabindex="-1",
         id="problem",
     )
+    return Safe(first + body)

@@ -18,13 +18,13 @@ from biaskit.browser.forms import (
     button,
     check_boxes,
     described_by,
-    errors_first,
     field_id,
     field_text,
     form,
     hidden,
     radio_buttons,
     text_field,
+    with_errors_first,
     wrong_with,
 )
 from biaskit.browser.records import Shown
@@ -58,8 +58,8 @@ def choices_shown(
     facets = compared_facets(counts, asked)
     own = {"positive", "predicted_positive", "threshold", "then"}
     own |= {f"{of}{facet.name}" for facet in facets for of in ("d.", "reference.")}
-    body = [
-        errors_first(errors),
+    body = with_errors_first(
+        errors,
         el("h1", title),
         el("p", f"{whole(counts.rows)} rows of {name_in_words(name)} were counted."),
         *_in_the_way(counts, asked, facets),
@@ -72,9 +72,9 @@ def choices_shown(
             _sides(counts, asked, facets, errors),
             el("p", button("Show the report")),
         ),
-    ]
+    )
     status = 422 if errors else 200
-    return Shown(title, Safe("".join(filter(None, body))), status, trail(asked, "choose"))
+    return Shown(title, body, status, trail(asked, "choose"))
 
 
 def _in_the_way(counts: Counts, asked: Asked, facets: Sequence[Facet]) -> list[Safe]:

@@ -9,12 +9,12 @@ from biaskit.browser.forms import (
     Choice,
     button,
     check_boxes,
-    errors_first,
     form,
     hidden,
     one_box,
     select,
     text_field,
+    with_errors_first,
 )
 from biaskit.browser.passed import PARTS
 from biaskit.browser.records import Column, Look, Shown
@@ -62,8 +62,8 @@ def columns_shown(
     own = {"facet", "slice", *PARTS, "label_above", "predicted_above", "range", "together", "find"}
     cuts = {f"cut.{one.name}" for one in in_sight}
     carried = asked.without(*own, *cuts, "then")
-    body = [
-        errors_first(errors),
+    body = with_errors_first(
+        errors,
         el("h1", title),
         el("p", _what_was_seen(look)),
         dialect_form(look, asked, errors),
@@ -78,9 +78,9 @@ def columns_shown(
             _more(in_sight, asked, errors),
             el("p", button("Count the rows")),
         ),
-    ]
+    )
     status = 422 if errors else 200
-    return Shown(title, Safe("".join(filter(None, body))), status, trail(asked, "columns"))
+    return Shown(title, body, status, trail(asked, "columns"))
 
 
 def _what_was_seen(look: Look) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from biaskit.browser.asked import Asked
 from biaskit.browser.chosen import Chosen, chosen_of
-from biaskit.browser.forms import errors_first
+from biaskit.browser.forms import with_errors_first
 from biaskit.browser.passed import errors_of
 from biaskit.browser.records import FieldError, Shown
 from biaskit.browser.results import About, contents_made
@@ -18,7 +18,7 @@ from biaskit.browser.steps.worst import worst_groups
 from biaskit.counts.counts import Counts
 from biaskit.errors import BiaskitError
 from biaskit.pages.contents import Contents
-from biaskit.pages.markup import Safe, el
+from biaskit.pages.markup import el
 from biaskit.pages.page import body_of
 from biaskit.pages.sections.first import headline
 
@@ -54,15 +54,15 @@ def report_shown(
             return choices_shown(counts, asked, other.messages, name=about.name)
     told = [*worst_groups(counts, chosen, asked), *reproduced(contents, about, asked)]
     result = el("div", body_of(contents, *told), id="result", data_query=asked.address("report"))
-    body = [
-        errors_first(wrong),
+    body = with_errors_first(
+        wrong,
         controls(counts, contents, chosen, asked, wrong),
         el("p", "", id="status", role="status", aria_live="polite"),
         result,
-    ]
+    )
     return Shown(
         headline(contents),
-        Safe("".join(filter(None, body))),
+        body,
         422 if wrong else 200,
         trail(asked, "report"),
     )
