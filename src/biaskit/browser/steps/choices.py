@@ -36,7 +36,7 @@ from biaskit.pages.markup import Safe, el, table
 from biaskit.pages.numbers import percent, whole
 from biaskit.reports.words import name_in_words, value_in_words
 
-__all__ = ["choices_shown", "threshold_field"]
+__all__ = ["choices_shown", "notes_on", "threshold_field"]
 
 # Values that are offered to be compared, those with most rows.
 _MOST = 100
@@ -62,7 +62,7 @@ def choices_shown(
         errors,
         el("h1", title),
         el("p", f"{whole(counts.rows)} rows of {name_in_words(name)} were counted."),
-        *_in_the_way(counts, asked, facets),
+        *notes_on(counts, asked, facets),
         form(
             "report",
             hidden(asked.without(*own)),
@@ -77,8 +77,8 @@ def choices_shown(
     return Shown(title, body, status, trail(asked, "choose"))
 
 
-def _in_the_way(counts: Counts, asked: Asked, facets: Sequence[Facet]) -> list[Safe]:
-    """What will make a report empty, said before it is made."""
+def notes_on(counts: Counts, asked: Asked, facets: Sequence[Facet]) -> list[Safe]:
+    """What makes a report say little or nothing, with a way out."""
     told, back = [], el("a", "Choose other columns", href=asked.address("columns"))
     if not counts.rows:
         told.append("The table has no rows, so there is nothing to compare. ")

@@ -107,8 +107,8 @@ def _in_sight(columns: Sequence[Column], asked: Asked) -> tuple[Sequence[Column]
     if not wanted:
         return shown, f"{len(columns):,} columns; the first {_IN_SIGHT} are shown."
     some = "all" if len(found) <= _IN_SIGHT else f"the first {_IN_SIGHT}"
-    what = f"{len(found):,} of {len(columns):,} columns have {name_in_words(asked.one('find'))!r} "
-    return shown, f"{what}in their names; {some} of them are shown, and those that are chosen."
+    what = f"{len(found):,} of {len(columns):,} names of columns hold {asked.one('find')!r}; "
+    return shown, f"{what}{some} of these columns are shown, and those that are chosen."
 
 
 def _search(asked: Asked, told: str) -> Safe:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from biaskit.browser.asked import Asked
-from biaskit.browser.forms import Choice, button, form, hidden, radio_buttons, with_errors_first
+from biaskit.browser.forms import (
+    Choice,
+    button,
+    form,
+    hidden,
+    radio_buttons,
+    select,
+    with_errors_first,
+)
 from biaskit.browser.records import Listed, Shown
 from biaskit.browser.steps.document import trail
 from biaskit.browser.steps.tables import bytes_in_words
@@ -13,6 +21,9 @@ from biaskit.pages.markup import el
 from biaskit.reports.words import name_in_words
 
 __all__ = ["compared_shown"]
+
+# Tables that are all in sight; more are on a list that opens.
+_IN_SIGHT = 25
 
 
 def compared_shown(
@@ -40,7 +51,8 @@ def compared_shown(
     body = [el("h1", title), el("p", told)]
     if others:
         chosen = asked.one("baseline")
-        fields = radio_buttons("baseline", "Earlier table", choices, chosen, errors)
+        ask = radio_buttons if len(others) <= _IN_SIGHT else select
+        fields = ask("baseline", "Earlier table", choices, chosen, errors)
         body.append(
             form(
                 "report",

@@ -224,5 +224,10 @@ def _elsewhere(asked: Asked) -> Safe:
         ("compare", "Compare with an earlier table"),
         ("explain", "Explain the gap by a model"),
     )
-    items = (el("li", el("a", told, href=asked.address(step))) for step, told in links)
+    has_columns = bool(asked.each("facet"))  # saved counts have none
+    items = (
+        el("li", el("a", told, href=asked.address(step)))
+        for step, told in links
+        if has_columns or step not in ("columns", "explain")
+    )
     return el("ul", *items, class_="elsewhere")

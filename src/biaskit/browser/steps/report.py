@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from biaskit.browser.asked import Asked
-from biaskit.browser.chosen import Chosen, chosen_of
+from biaskit.browser.chosen import Chosen, chosen_of, compared_facets
 from biaskit.browser.forms import with_errors_first
 from biaskit.browser.passed import errors_of
 from biaskit.browser.records import FieldError, Shown
 from biaskit.browser.results import About, contents_made
-from biaskit.browser.steps.choices import choices_shown
+from biaskit.browser.steps.choices import choices_shown, notes_on
 from biaskit.browser.steps.controls import controls, is_of_controls
 from biaskit.browser.steps.document import trail
 from biaskit.browser.steps.reproduced import reproduced
@@ -18,9 +18,10 @@ from biaskit.browser.steps.worst import worst_groups
 from biaskit.counts.counts import Counts
 from biaskit.errors import BiaskitError
 from biaskit.pages.contents import Contents
-from biaskit.pages.markup import el
+from biaskit.pages.markup import Safe, el
 from biaskit.pages.page import body_of
 from biaskit.pages.sections.first import headline
+from biaskit.reports.words import name_in_words
 
 __all__ = ["report_shown", "shown_contents"]
 
@@ -58,6 +59,8 @@ def report_shown(
         wrong,
         controls(counts, contents, chosen, asked, wrong),
         el("p", "", id="status", role="status", aria_live="polite"),
+        *notes_on(counts, asked, compared_facets(counts, asked)),
+        _since(asked, about),
         result,
     )
     return Shown(
@@ -66,6 +69,15 @@ def report_shown(
         422 if wrong else 200,
         trail(asked, "report"),
     )
+
+
+def _since(asked: Asked, about: About) -> Safe | None:
+    """What the report is compared with, and the way to leave that out."""
+    if about.baseline is None:
+        return None
+    alone = asked.without("baseline").address("report")
+    told = f"Compared with {name_in_words(about.baseline_name)}: what has changed stands by facet. "
+    return el("p", told, el("a", "Leave out the comparison", href=alone), class_="mute")
 
 
 def shown_contents(counts: Counts, asked: Asked, about: About) -> tuple[Chosen, Contents]:
