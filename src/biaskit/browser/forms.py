@@ -29,23 +29,23 @@ _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"
 
 
 class Choice(NamedTuple):
-    """One of several values of a field."""
+    """One of several values of a field; None is the choice of nothing."""
 
-    value: str
+    value: str | None
     label: object
     hint: object = None
     #: Whether it is a column of amounts, for which another field then shows.
     is_amount: bool = False
 
 
-def field_text(text: str) -> Safe:
+def field_text(text: str | None) -> Safe:
     """Text as the value of a field, as a browser sends it back: whole, and `coded`."""
-    return Safe(coded(text).translate(_ENTITIES))
+    return Safe("" if text is None else coded(text).translate(_ENTITIES))
 
 
-def field_id(name: str, value: str = "") -> Safe:
+def field_id(name: str, value: str | None = None) -> Safe:
     """Id of a field, or of one of its choices."""
-    return ident("f", name, value)
+    return ident("f", name) if value is None else ident("f", name, value)
 
 
 def _ids(name: str, hint: object, error: str | None) -> str | None:
@@ -99,7 +99,7 @@ def text_field(
         type="text",
         id=own,
         name=field_text(name),
-        value=field_text(value),
+        value=field_text(value or None),
         size=size,
         inputmode="decimal" if numeric else None,
         autocomplete="off",
@@ -128,7 +128,7 @@ def select(
     name: str,
     label: object,
     choices: Iterable[Choice],
-    chosen: str,
+    chosen: str | None,
     errors: Mapping[str, str],
     *,
     hint: object = None,
@@ -208,13 +208,14 @@ def radio_buttons(
     name: str,
     legend: object,
     choices: Sequence[Choice],
-    chosen: str,
+    chosen: str | None,
     errors: Mapping[str, str],
     *,
     hint: object = None,
 ) -> Safe:
     """Field of one of several values, all of them in sight."""
-    return _boxes("radio", name, legend, choices, [chosen], errors, hint, {})
+    known = [] if chosen is None else [chosen]
+    return _boxes("radio", name, legend, choices, known, errors, hint, {})
 
 
 def check_boxes(

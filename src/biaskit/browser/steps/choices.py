@@ -154,7 +154,7 @@ def _outcomes(
         more = "" if len(shown) == len(known) else f" The {len(shown)} most frequent are here."
         hint = f"{hint} Tick several if several are good.{more}"
         return check_boxes(name, legend, choices, chosen, errors, hint=hint)
-    return radio_buttons(name, legend, choices, chosen[0] if chosen else "", errors, hint=hint)
+    return radio_buttons(name, legend, choices, chosen[0] if chosen else None, errors, hint=hint)
 
 
 def _cut_label(counts: Counts) -> Safe | None:
@@ -208,7 +208,7 @@ def _side(counts: Counts, asked: Asked, facet: Facet, errors: Mapping[str, str])
     most = {*sorted(known, key=lambda one: -rows[one])[:_MOST]}
     shown = [one for one in known if one in most or show(one) in chosen]
     name = name_in_words(facet.name)
-    nobody = _choice("radio", reference, "", asked, f"{name}: compare with all others")
+    nobody = _choice("radio", reference, None, asked, f"{name}: compare with all others")
     lines: list[list[object]] = [["all others", "", "", "", nobody]]
     for one in shown:
         told = value_in_words(show(one))
@@ -250,8 +250,8 @@ def _side(counts: Counts, asked: Asked, facet: Facet, errors: Mapping[str, str])
     )
 
 
-def _choice(kind: str, field: str, value: str, asked: Asked, label: str) -> Safe:
-    is_chosen = value in asked.each(field) if value else not asked.each(field)
+def _choice(kind: str, field: str, value: str | None, asked: Asked, label: str) -> Safe:
+    is_chosen = not asked.each(field) if value is None else value in asked.each(field)
     return el(
         "input",
         type=kind,
@@ -259,5 +259,5 @@ def _choice(kind: str, field: str, value: str, asked: Asked, label: str) -> Safe
         value=field_text(value),
         checked=is_chosen,
         aria_label=label,
-        id=field_id(field, value),
+        id=field_id(field, "" if value is None else f"={value}"),
     )

@@ -54,11 +54,12 @@ def columns_shown(
     errors = errors or {}
     asked = as_asked(look, as_known(asked))
     title = f"What is in {name_in_words(name)}?"
-    if not look.columns:
+    if not any(one.name for one in look.columns):
         back = el("a", "Choose another table", href=".")
-        nothing = el("h1", title) + el("p", "This table has no columns. ", back)
+        nothing = el("h1", title) + el("p", "This table has no columns with names. ", back)
         return Shown(title, Safe(nothing), 422, trail(asked, "columns"))
-    in_sight, told = _in_sight(look.columns, asked)
+    named = [one for one in look.columns if one.name]
+    in_sight, told = _in_sight(named, asked)
     own = {"facet", "slice", *PARTS, "label_above", "predicted_above", "range", "together", "find"}
     cuts = {f"cut.{one.name}" for one in in_sight}
     carried = asked.without(*own, *cuts, "then")
@@ -91,6 +92,10 @@ def _what_was_seen(look: Look) -> str:
         seen = f" What is said of them is from the first {look.looked_at:,} rows."
     elif not look.looked_at and not look.rows:
         return "The table has no rows."
+    nameless = sum(not one.name for one in look.columns)
+    if nameless:
+        those = "One has no name" if nameless == 1 else f"{nameless:,} have no names"
+        seen = f" {those}, and cannot be chosen.{seen}"
     return f"It has {columns:,} column{'' if columns == 1 else 's'}{rows}.{seen}"
 
 
@@ -189,7 +194,7 @@ def _options(columns: Iterable[Column], nothing: str) -> list[Choice]:
         )
         for one in columns
     ]
-    return [Choice("", nothing), *about]
+    return [Choice(None, nothing), *about]
 
 
 def _outcome(columns: Sequence[Column], asked: Asked, errors: Mapping[str, str]) -> Safe:
