@@ -426,6 +426,20 @@ def test_changes_since_a_baseline_stand_in_the_report() -> None:
     assert "Since the baseline" in said or "since the baseline" in said
 
 
+def test_thresholds_that_keep_the_limits_are_those_of_the_library() -> None:
+    asked = Asked.of_query(f"table=t&{SCORED}&threshold=0.405&limit.DPPL=0.2")
+    counts = biaskit.count(people(), roles_of(asked))
+    shown = report_shown(counts, asked, about())
+    refuse_faults(shown)
+    found = biaskit.threshold(counts.choosing(positive="yes"), limit={"DPPL": 0.2})
+    kept = found.loc[found["holds"], "threshold"]
+    said = read(shown.body).said
+    assert 0 < len(kept) < len(found)
+    assert f"those of {kept.min():g} to " in said
+    assert f" {kept.max():g} keep the limits on DPPL" in said
+    assert "0.405, as set" in said
+
+
 def test_the_worst_groups_are_those_of_slices() -> None:
     asked = Asked.of_query(
         "table=t&facet=gender&slice=gender&slice=department&label=decision&positive=admitted"

@@ -190,7 +190,7 @@ def _boxes(
     more: Mapping[str, Safe],
 ) -> Safe:
     boxes = (
-        _box(kind, name, one, is_chosen=one.value in chosen, more=more.get(one.value))
+        _box(kind, name, one, is_chosen=one.value in chosen, more=more.get(one.value or ""))
         for one in choices
     )
     return el(

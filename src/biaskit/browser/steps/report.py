@@ -14,6 +14,7 @@ from biaskit.browser.steps.choices import choices_shown, notes_on
 from biaskit.browser.steps.controls import controls, is_of_controls
 from biaskit.browser.steps.document import trail
 from biaskit.browser.steps.reproduced import reproduced
+from biaskit.browser.steps.thresholds import thresholds_that_keep
 from biaskit.browser.steps.worst import worst_groups
 from biaskit.counts.counts import Counts
 from biaskit.errors import BiaskitError
@@ -53,7 +54,11 @@ def report_shown(
             chosen, contents = shown_contents(counts, asked.without(*error.messages), about)
         except FieldError as other:
             return choices_shown(counts, asked, other.messages, name=about.name)
-    told = [*worst_groups(counts, chosen, asked), *reproduced(contents, about, asked)]
+    told = [
+        *thresholds_that_keep(chosen),
+        *worst_groups(counts, chosen, asked),
+        *reproduced(contents, about, asked),
+    ]
     result = el("div", body_of(contents, *told), id="result", data_query=asked.address("report"))
     body = with_errors_first(
         wrong,
