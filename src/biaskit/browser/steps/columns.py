@@ -76,6 +76,7 @@ def columns_shown(
             _facets(in_sight, asked, errors),
             _outcome(in_sight, asked, errors),
             _model(in_sight, asked, errors),
+            _alike(in_sight, asked, errors),
             _more(in_sight, asked, errors),
             el("p", button("Count the rows")),
         ),
@@ -265,11 +266,10 @@ def _model(columns: Sequence[Column], asked: Asked, errors: Mapping[str, str]) -
     return _details("What did a model decide? (if there is one)", fields, is_open=is_open)
 
 
-def _more(columns: Sequence[Column], asked: Asked, errors: Mapping[str, str]) -> Safe:
-    few = [one for one in columns if _can_be_searched(one, asked)]
-    slices = [Choice(one.name, name_in_words(one.name)) for one in few]
-    names = ("group", "weight", "frequency", "together", "slice")
-    fields = [
+def _alike(columns: Sequence[Column], asked: Asked, errors: Mapping[str, str]) -> Safe:
+    return el(
+        "fieldset",
+        el("legend", "What else may explain a difference?"),
         select(
             "group",
             "Look within groups that are alike in",
@@ -278,6 +278,14 @@ def _more(columns: Sequence[Column], asked: Asked, errors: Mapping[str, str]) ->
             errors,
             hint="Such as the department or the job: does the gap stay where that is the same?",
         ),
+    )
+
+
+def _more(columns: Sequence[Column], asked: Asked, errors: Mapping[str, str]) -> Safe:
+    few = [one for one in columns if _can_be_searched(one, asked)]
+    slices = [Choice(one.name, name_in_words(one.name)) for one in few]
+    names = ("weight", "frequency", "together", "slice")
+    fields = [
         one_box(
             "together",
             "yes",
@@ -311,7 +319,7 @@ def _more(columns: Sequence[Column], asked: Asked, errors: Mapping[str, str]) ->
         ),
     ]
     is_open = any(map(asked.one, names)) or not errors.keys().isdisjoint(names)
-    return _details("More: alike groups, combinations, worst groups, weights", fields, is_open)
+    return _details("More: combinations, groups that are worst off, weights", fields, is_open)
 
 
 def _can_be_searched(column: Column, asked: Asked) -> bool:

@@ -63,7 +63,7 @@ def report_shown(
     body = with_errors_first(
         wrong,
         controls(counts, contents, chosen, asked, wrong),
-        el("p", "", id="status", role="status", aria_live="polite"),
+        el("p", "", id="status", role="status", aria_live="polite", class_="quiet"),
         *notes_on(counts, asked, compared_facets(counts, asked)),
         _since(asked, about),
         result,

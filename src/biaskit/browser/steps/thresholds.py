@@ -50,7 +50,13 @@ def thresholds_that_keep(chosen: Chosen) -> Iterator[Safe]:
     ]
     yield table(
         "What thresholds do",
-        ["A yes is above", "Limits", "Nearest to its limit", "Share with a yes", "Right decisions"],
+        [
+            "A yes is above",
+            "Limits",
+            "Nearest to its limit or beyond",
+            "Share with a yes",
+            "Right decisions",
+        ],
         [
             [
                 el("strong", f"{tick(row.threshold)}, as set")
