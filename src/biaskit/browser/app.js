@@ -88,8 +88,11 @@
             document.adoptNode(made.querySelector(place)));
         history.replaceState(null, "", next.dataset.query);
         status.textContent = `Shown: ${next.querySelector("h1").textContent}`;
+        status.className = "quiet";
       } catch (error) {
-        if (error.name !== "AbortError") status.textContent = "biaskit does not answer; is it still running?";
+        if (error.name === "AbortError") return;
+        status.textContent = "biaskit does not answer. If it has stopped, start it again.";
+        status.className = "note";
         result.ariaBusy = false;
       }
     };

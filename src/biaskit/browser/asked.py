@@ -70,10 +70,12 @@ def coded(text: str) -> str:
 
     Browsers end lines of their own way, and replace some control characters.
 
-    >>> coded("age"), coded("a\nb"), coded("~")
-    ('age', '~a%0Ab', '~%7E')
+    >>> coded("age"), coded("a\nb"), coded("~"), coded("")
+    ('age', '~a%0Ab', '~%7E', '~')
     """
-    is_plain = text.isprintable() and not text.startswith(_CODED) and text == text.strip()
+    is_plain = (
+        bool(text) and text.isprintable() and not text.startswith(_CODED) and text == text.strip()
+    )
     if is_plain:
         return text
     return _CODED + quote(text, safe="").replace("~", "%7E")
@@ -85,7 +87,7 @@ def _decoded(text: str) -> str:
 
 @dataclass(frozen=True)
 class Asked:
-    """What was asked for: names and values, in a fixed order, none of them empty.
+    """What was asked for: names and values, in a fixed order.
 
     Addresses that ask for the same are equal, whatever form made them.
 
@@ -108,7 +110,7 @@ class Asked:
         for place, (raw, given) in enumerate(pairs):
             name, value = _decoded(raw), _decoded(given)
             kind = _kind(name)
-            if kind is None or value == "" or place >= _MOST_PARTS:
+            if kind is None or given == "" or place >= _MOST_PARTS:
                 continue
             values = found.setdefault(name, {})
             if kind not in _SEVERAL:
@@ -164,7 +166,7 @@ class Asked:
         return Asked(tuple(kept))
 
     def changed(self, **given: str | Iterable[str]) -> Asked:
-        """The same with other values of some parts; an empty one takes it away."""
+        """The same with other values of some parts; an empty text takes a part away."""
         return self.replaced(given)
 
     def replaced(self, given: Mapping[str, str | Iterable[str]]) -> Asked:
@@ -200,6 +202,8 @@ class Asked:
 
 def _pairs(given: Mapping[str, str | Iterable[str]]) -> Iterator[tuple[str, str]]:
     for name, value in given.items():
+        if value == "":
+            continue
         for one in [value] if isinstance(value, str) else value:
             yield coded(name), coded(one)
 

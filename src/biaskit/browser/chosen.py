@@ -16,7 +16,8 @@ from biaskit.counts.facets import Facet
 from biaskit.counts.levels import MISSING, Level, find, is_missing, show
 from biaskit.errors import BiaskitError, RolesError
 from biaskit.gate.limits import limits_of
-from biaskit.metrics import EVERY, Metric
+from biaskit.metrics import EVERY, USUAL, Metric
+from biaskit.reports.numbers import not_given
 from biaskit.reports.words import name_in_words
 
 __all__ = [
@@ -121,6 +122,9 @@ def chosen_of(counts: Counts, asked: Asked) -> Chosen:
             made = made.protect(round_to)
     except BiaskitError as error:
         raise FieldError(errors_of(error, asked)) from error
+    able = known or [one for one in USUAL.values() if not not_given(one, made.roles)]
+    symbols = {one.symbol for one in able}
+    limits = {symbol: limit for symbol, limit in limits.items() if symbol in symbols}
     return Chosen(made, known or None, limits or None, confidence, round_to, threshold)
 
 

@@ -6,14 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from biaskit.browser.asked import Asked, coded
-from biaskit.pages.markup import Safe, el, ident
+from biaskit.pages.markup import Safe, el, escaped, ident
 
 __all__ = [
     "Choice",
     "button",
     "check_boxes",
     "described_by",
-    "errors_first",
     "field_id",
     "field_text",
     "form",
@@ -22,6 +21,7 @@ __all__ = [
     "radio_buttons",
     "select",
     "text_field",
+    "with_errors_first",
     "wrong_with",
 ]
 
@@ -29,23 +29,23 @@ _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"
 
 
 class Choice(NamedTuple):
-    """One of several values of a field."""
+    """One of several values of a field; None is the choice of nothing."""
 
-    value: str
+    value: str | None
     label: object
     hint: object = None
     #: Whether it is a column of amounts, for which another field then shows.
     is_amount: bool = False
 
 
-def field_text(text: str) -> Safe:
+def field_text(text: str | None) -> Safe:
     """Text as the value of a field, as a browser sends it back: whole, and `coded`."""
-    return Safe(coded(text).translate(_ENTITIES))
+    return Safe("" if text is None else coded(text).translate(_ENTITIES))
 
 
-def field_id(name: str, value: str = "") -> Safe:
+def field_id(name: str, value: str | None = None) -> Safe:
     """Id of a field, or of one of its choices."""
-    return ident("f", name, value)
+    return ident("f", name) if value is None else ident("f", name, value)
 
 
 def _ids(name: str, hint: object, error: str | None) -> str | None:
@@ -99,7 +99,7 @@ def text_field(
         type="text",
         id=own,
         name=field_text(name),
-        value=field_text(value),
+        value=field_text(value or None),
         size=size,
         inputmode="decimal" if numeric else None,
         autocomplete="off",
@@ -128,7 +128,7 @@ def select(
     name: str,
     label: object,
     choices: Iterable[Choice],
-    chosen: str,
+    chosen: str | None,
     errors: Mapping[str, str],
     *,
     hint: object = None,
@@ -190,7 +190,7 @@ def _boxes(
     more: Mapping[str, Safe],
 ) -> Safe:
     boxes = (
-        _box(kind, name, one, is_chosen=one.value in chosen, more=more.get(one.value))
+        _box(kind, name, one, is_chosen=one.value in chosen, more=more.get(one.value or ""))
         for one in choices
     )
     return el(
@@ -208,13 +208,14 @@ def radio_buttons(
     name: str,
     legend: object,
     choices: Sequence[Choice],
-    chosen: str,
+    chosen: str | None,
     errors: Mapping[str, str],
     *,
     hint: object = None,
 ) -> Safe:
     """Field of one of several values, all of them in sight."""
-    return _boxes("radio", name, legend, choices, [chosen], errors, hint, {})
+    known = [] if chosen is None else [chosen]
+    return _boxes("radio", name, legend, choices, known, errors, hint, {})
 
 
 def check_boxes(
@@ -267,18 +268,19 @@ def form(step: str, *fields: object, name: str | None = None) -> Safe:
     return el("form", *fields, action=step, method="get", id=name, autocomplete="off")
 
 
-def errors_first(errors: Mapping[str, str], fields: Mapping[str, str] | None = None) -> Safe | None:
-    """What is wrong, with links to the fields: the first thing that is read and has the focus.
+def with_errors_first(errors: Mapping[str, str], *parts: object) -> Safe:
+    """What is wrong, with links to the fields that are there, and then the parts of a step.
 
-    `fields` has the name of the field that a message stands at, where that is another one.
+    It is the first thing that is read, and has the focus where there are scripts.
     """
+    body = Safe("".join(escaped(one) for one in parts if one is not None))
     if not errors:
-        return None
+        return body
     items = []
     for name, told in errors.items():
-        at = (fields or {}).get(name, name)
-        items.append(el("li", el("a", told, href=f"#{field_id(at)}") if at else told))
-    return el(
+        is_there = f' id="{field_id(name)}"' in body
+        items.append(el("li", el("a", told, href=f"#{field_id(name)}") if is_there else told))
+    first = el(
         "div",
         el("h2", "There is a problem"),
         el("ul", *items),
@@ -287,3 +289,4 @@ def errors_first(errors: Mapping[str, str], fields: Mapping[str, str] | None = N
         tabindex="-1",
         id="problem",
     )
+    return Safe(first + body)

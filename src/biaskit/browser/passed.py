@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
@@ -197,6 +198,12 @@ def numbers_of(text: str) -> tuple[float, ...] | None:
     return made if made and all(map(math.isfinite, made)) else None
 
 
+# A column with more values than a pass tells apart.
+_MANY_VALUES = re.compile(
+    r"\w+ '(?P<column>.*)' has (?P<many>[\d,]+) different values or more; an? \w+ has "
+    r"(?P<most>[\d,]+) at most",
+    re.DOTALL,
+)
 # What the library calls its arguments, as the page calls its fields.
 _IN_FIELDS = {
     "cut it with facet_edges=[...] or facet_above=...": "give the numbers at which it is cut",
@@ -217,10 +224,23 @@ def errors_of(error: BaseException, asked: Asked) -> dict[str, str]:
     told = str(error) if isinstance(error, BiaskitError) else "Something went wrong in biaskit."
     for arguments, fields_ in _IN_FIELDS.items():
         told = told.replace(arguments, fields_)
-    fields = dict.fromkeys(asked.each("slice"), "slice")
-    fields |= {column: name for name in PARTS if (column := asked.one(name))}
-    fields |= dict.fromkeys(asked.each("facet"), "facet")
-    fields |= {column: f"cut.{column}" for column in asked.after("cut.") if column in fields}
+    if found := _MANY_VALUES.match(told):
+        return {
+            _columns(asked).get(found["column"], ""): (
+                f"{name_in_words(found['column'])} has {found['many']} different values or more; "
+                f"at most {found['most']} can be told apart. Choose another column, or give "
+                "ranges if it has numbers."
+            )
+        }
+    fields = _columns(asked)
     named = [column for column in fields if f"{column!r}" in told]
     longest = max(named, key=len, default=None)
     return {"" if longest is None else fields[longest]: told}
+
+
+def _columns(asked: Asked) -> dict[str, str]:
+    """Field of each column that has a part."""
+    fields = dict.fromkeys(asked.each("slice"), "slice")
+    fields |= {column: name for name in PARTS if (column := asked.one(name))}
+    fields |= dict.fromkeys(asked.each("facet"), "facet")
+    return fields | {column: f"cut.{column}" for column in asked.after("cut.") if column in fields}

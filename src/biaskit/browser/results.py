@@ -14,12 +14,16 @@ from biaskit.counts.scores import ScoreTable
 from biaskit.explanations.attributions import Attributions
 from biaskit.metrics import USUAL, Metric
 from biaskit.pages.contents import Contents
+from biaskit.pages.origin import file_names
 from biaskit.pages.page import contents_of
 from biaskit.reports.numbers import not_given
 from biaskit.reports.report import Measured, measured
 from biaskit.sources.files.dialect import Dialect
 
-__all__ = ["About", "contents_made", "measured_once"]
+__all__ = ["DEMO_FILE", "About", "contents_made", "measured_once"]
+
+#: File that `biaskit demo` keeps its table in, where it is told to.
+DEMO_FILE = "berkeley.parquet"
 
 # Reports on scores that are remembered.
 _REMEMBERED = 32
@@ -57,6 +61,11 @@ class About:
     model: str = ""
     is_demo: bool = False
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Paths of the files, as the commands that make the report have them."""
+        return (DEMO_FILE,) if self.is_demo else self.files
+
 
 def contents_made(chosen: Chosen, about: About) -> Contents:
     """Contents of the page of what was chosen: what `biaskit.page` shows of the same.
@@ -66,7 +75,8 @@ def contents_made(chosen: Chosen, about: About) -> Contents:
     BiaskitError
         The counts cannot be compared so.
     """
-    name = None if about.name in about.files else about.name
+    files = file_names([*about.paths])
+    name = None if about.name in (*about.paths, *files) else about.name
     baseline = about.baseline
     if baseline is not None and chosen.round_to is not None and baseline.protected is None:
         baseline = baseline.protect(chosen.round_to)
@@ -77,7 +87,7 @@ def contents_made(chosen: Chosen, about: About) -> Contents:
         baseline=baseline,
         attributions=about.attributions,
         name=name,
-        files=about.files,
+        files=files,
         round_to=chosen.round_to,
         dialect=about.dialect,
         confidence=chosen.confidence,

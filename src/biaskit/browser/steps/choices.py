@@ -18,13 +18,13 @@ from biaskit.browser.forms import (
     button,
     check_boxes,
     described_by,
-    errors_first,
     field_id,
     field_text,
     form,
     hidden,
     radio_buttons,
     text_field,
+    with_errors_first,
     wrong_with,
 )
 from biaskit.browser.records import Shown
@@ -36,7 +36,7 @@ from biaskit.pages.markup import Safe, el, table
 from biaskit.pages.numbers import percent, whole
 from biaskit.reports.words import name_in_words, value_in_words
 
-__all__ = ["choices_shown", "threshold_field"]
+__all__ = ["choices_shown", "notes_on", "threshold_field"]
 
 # Values that are offered to be compared, those with most rows.
 _MOST = 100
@@ -58,11 +58,11 @@ def choices_shown(
     facets = compared_facets(counts, asked)
     own = {"positive", "predicted_positive", "threshold", "then"}
     own |= {f"{of}{facet.name}" for facet in facets for of in ("d.", "reference.")}
-    body = [
-        errors_first(errors),
+    body = with_errors_first(
+        errors,
         el("h1", title),
         el("p", f"{whole(counts.rows)} rows of {name_in_words(name)} were counted."),
-        *_in_the_way(counts, asked, facets),
+        *notes_on(counts, asked, facets),
         form(
             "report",
             hidden(asked.without(*own)),
@@ -72,13 +72,13 @@ def choices_shown(
             _sides(counts, asked, facets, errors),
             el("p", button("Show the report")),
         ),
-    ]
+    )
     status = 422 if errors else 200
-    return Shown(title, Safe("".join(filter(None, body))), status, trail(asked, "choose"))
+    return Shown(title, body, status, trail(asked, "choose"))
 
 
-def _in_the_way(counts: Counts, asked: Asked, facets: Sequence[Facet]) -> list[Safe]:
-    """What will make a report empty, said before it is made."""
+def notes_on(counts: Counts, asked: Asked, facets: Sequence[Facet]) -> list[Safe]:
+    """What makes a report say little or nothing, with a way out."""
     told, back = [], el("a", "Choose other columns", href=asked.address("columns"))
     if not counts.rows:
         told.append("The table has no rows, so there is nothing to compare. ")
@@ -154,7 +154,7 @@ def _outcomes(
         more = "" if len(shown) == len(known) else f" The {len(shown)} most frequent are here."
         hint = f"{hint} Tick several if several are good.{more}"
         return check_boxes(name, legend, choices, chosen, errors, hint=hint)
-    return radio_buttons(name, legend, choices, chosen[0] if chosen else "", errors, hint=hint)
+    return radio_buttons(name, legend, choices, chosen[0] if chosen else None, errors, hint=hint)
 
 
 def _cut_label(counts: Counts) -> Safe | None:
@@ -208,7 +208,7 @@ def _side(counts: Counts, asked: Asked, facet: Facet, errors: Mapping[str, str])
     most = {*sorted(known, key=lambda one: -rows[one])[:_MOST]}
     shown = [one for one in known if one in most or show(one) in chosen]
     name = name_in_words(facet.name)
-    nobody = _choice("radio", reference, "", asked, f"{name}: compare with all others")
+    nobody = _choice("radio", reference, None, asked, f"{name}: compare with all others")
     lines: list[list[object]] = [["all others", "", "", "", nobody]]
     for one in shown:
         told = value_in_words(show(one))
@@ -250,8 +250,8 @@ def _side(counts: Counts, asked: Asked, facet: Facet, errors: Mapping[str, str])
     )
 
 
-def _choice(kind: str, field: str, value: str, asked: Asked, label: str) -> Safe:
-    is_chosen = value in asked.each(field) if value else not asked.each(field)
+def _choice(kind: str, field: str, value: str | None, asked: Asked, label: str) -> Safe:
+    is_chosen = not asked.each(field) if value is None else value in asked.each(field)
     return el(
         "input",
         type=kind,
@@ -259,5 +259,5 @@ def _choice(kind: str, field: str, value: str, asked: Asked, label: str) -> Safe
         value=field_text(value),
         checked=is_chosen,
         aria_label=label,
-        id=field_id(field, value),
+        id=field_id(field, "" if value is None else f"={value}"),
     )

@@ -9,12 +9,12 @@ from biaskit.browser.forms import (
     Choice,
     button,
     check_boxes,
-    errors_first,
     form,
     hidden,
     one_box,
     select,
     text_field,
+    with_errors_first,
 )
 from biaskit.browser.passed import PARTS
 from biaskit.browser.records import Column, Look, Shown
@@ -54,16 +54,17 @@ def columns_shown(
     errors = errors or {}
     asked = as_asked(look, as_known(asked))
     title = f"What is in {name_in_words(name)}?"
-    if not look.columns:
+    if not any(one.name for one in look.columns):
         back = el("a", "Choose another table", href=".")
-        nothing = el("h1", title) + el("p", "This table has no columns. ", back)
+        nothing = el("h1", title) + el("p", "This table has no columns with names. ", back)
         return Shown(title, Safe(nothing), 422, trail(asked, "columns"))
-    in_sight, told = _in_sight(look.columns, asked)
+    named = [one for one in look.columns if one.name]
+    in_sight, told = _in_sight(named, asked)
     own = {"facet", "slice", *PARTS, "label_above", "predicted_above", "range", "together", "find"}
     cuts = {f"cut.{one.name}" for one in in_sight}
     carried = asked.without(*own, *cuts, "then")
-    body = [
-        errors_first(errors),
+    body = with_errors_first(
+        errors,
         el("h1", title),
         el("p", _what_was_seen(look)),
         dialect_form(look, asked, errors),
@@ -75,12 +76,13 @@ def columns_shown(
             _facets(in_sight, asked, errors),
             _outcome(in_sight, asked, errors),
             _model(in_sight, asked, errors),
+            _alike(in_sight, asked, errors),
             _more(in_sight, asked, errors),
             el("p", button("Count the rows")),
         ),
-    ]
+    )
     status = 422 if errors else 200
-    return Shown(title, Safe("".join(filter(None, body))), status, trail(asked, "columns"))
+    return Shown(title, body, status, trail(asked, "columns"))
 
 
 def _what_was_seen(look: Look) -> str:
@@ -91,6 +93,10 @@ def _what_was_seen(look: Look) -> str:
         seen = f" What is said of them is from the first {look.looked_at:,} rows."
     elif not look.looked_at and not look.rows:
         return "The table has no rows."
+    nameless = sum(not one.name for one in look.columns)
+    if nameless:
+        those = "One has no name" if nameless == 1 else f"{nameless:,} have no names"
+        seen = f" {those}, and cannot be chosen.{seen}"
     return f"It has {columns:,} column{'' if columns == 1 else 's'}{rows}.{seen}"
 
 
@@ -107,8 +113,8 @@ def _in_sight(columns: Sequence[Column], asked: Asked) -> tuple[Sequence[Column]
     if not wanted:
         return shown, f"{len(columns):,} columns; the first {_IN_SIGHT} are shown."
     some = "all" if len(found) <= _IN_SIGHT else f"the first {_IN_SIGHT}"
-    what = f"{len(found):,} of {len(columns):,} columns have {name_in_words(asked.one('find'))!r} "
-    return shown, f"{what}in their names; {some} of them are shown, and those that are chosen."
+    what = f"{len(found):,} of {len(columns):,} names of columns hold {asked.one('find')!r}; "
+    return shown, f"{what}{some} of these columns are shown, and those that are chosen."
 
 
 def _search(asked: Asked, told: str) -> Safe:
@@ -189,7 +195,7 @@ def _options(columns: Iterable[Column], nothing: str) -> list[Choice]:
         )
         for one in columns
     ]
-    return [Choice("", nothing), *about]
+    return [Choice(None, nothing), *about]
 
 
 def _outcome(columns: Sequence[Column], asked: Asked, errors: Mapping[str, str]) -> Safe:
@@ -260,11 +266,10 @@ def _model(columns: Sequence[Column], asked: Asked, errors: Mapping[str, str]) -
     return _details("What did a model decide? (if there is one)", fields, is_open=is_open)
 
 
-def _more(columns: Sequence[Column], asked: Asked, errors: Mapping[str, str]) -> Safe:
-    few = [one for one in columns if _can_be_searched(one, asked)]
-    slices = [Choice(one.name, name_in_words(one.name)) for one in few]
-    names = ("group", "weight", "frequency", "together", "slice")
-    fields = [
+def _alike(columns: Sequence[Column], asked: Asked, errors: Mapping[str, str]) -> Safe:
+    return el(
+        "fieldset",
+        el("legend", "What else may explain a difference?"),
         select(
             "group",
             "Look within groups that are alike in",
@@ -273,6 +278,14 @@ def _more(columns: Sequence[Column], asked: Asked, errors: Mapping[str, str]) ->
             errors,
             hint="Such as the department or the job: does the gap stay where that is the same?",
         ),
+    )
+
+
+def _more(columns: Sequence[Column], asked: Asked, errors: Mapping[str, str]) -> Safe:
+    few = [one for one in columns if _can_be_searched(one, asked)]
+    slices = [Choice(one.name, name_in_words(one.name)) for one in few]
+    names = ("weight", "frequency", "together", "slice")
+    fields = [
         one_box(
             "together",
             "yes",
@@ -306,7 +319,7 @@ def _more(columns: Sequence[Column], asked: Asked, errors: Mapping[str, str]) ->
         ),
     ]
     is_open = any(map(asked.one, names)) or not errors.keys().isdisjoint(names)
-    return _details("More: alike groups, combinations, worst groups, weights", fields, is_open)
+    return _details("More: combinations, groups that are worst off, weights", fields, is_open)
 
 
 def _can_be_searched(column: Column, asked: Asked) -> bool:

@@ -5,14 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from biaskit.browser.asked import Asked
-from biaskit.browser.forms import Choice, button, errors_first, form, hidden, radio_buttons
+from biaskit.browser.forms import (
+    Choice,
+    button,
+    form,
+    hidden,
+    radio_buttons,
+    select,
+    with_errors_first,
+)
 from biaskit.browser.records import Listed, Shown
 from biaskit.browser.steps.document import trail
 from biaskit.browser.steps.tables import bytes_in_words
-from biaskit.pages.markup import Safe, el
+from biaskit.pages.markup import el
 from biaskit.reports.words import name_in_words
 
 __all__ = ["compared_shown"]
+
+# Tables that are all in sight; more are on a list that opens.
+_IN_SIGHT = 25
 
 
 def compared_shown(
@@ -37,10 +48,11 @@ def compared_shown(
         "earlier day, or counts that were saved then. The report then shows what has changed, and "
         "whether that is more than chance."
     )
-    body = [errors_first(errors), el("h1", title), el("p", told)]
+    body = [el("h1", title), el("p", told)]
     if others:
         chosen = asked.one("baseline")
-        fields = radio_buttons("baseline", "Earlier table", choices, chosen, errors)
+        ask = radio_buttons if len(others) <= _IN_SIGHT else select
+        fields = ask("baseline", "Earlier table", choices, chosen, errors)
         body.append(
             form(
                 "report",
@@ -56,7 +68,7 @@ def compared_shown(
     body.append(el("p", el("a", "Back to the report, without a comparison", href=back)))
     return Shown(
         title,
-        Safe("".join(one for one in body if one is not None)),
+        with_errors_first(errors, *body),
         422 if errors else 200,
         trail(asked, "report"),
     )

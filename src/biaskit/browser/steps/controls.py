@@ -164,12 +164,12 @@ def _reference(
     of = counts.tables[facet]
     rows = dict(zip(of.levels.facet, of.n.sum(axis=(1, 2, 3)).tolist(), strict=True))
     known = sorted((one for one in rows if not is_missing(one)), key=lambda one: -rows[one])
-    chosen = asked.one(name)
+    chosen = next(iter(asked.each(name)), None)
     values = [show(one) for one in known[:_MOST_VALUES]]
-    if chosen and chosen not in (*values, "largest", "highest"):
+    if chosen is not None and chosen not in (*values, "largest", "highest"):
         values.append(chosen)
     choices = [
-        Choice("", "all others"),
+        Choice(None, "all others"),
         Choice("largest", "the value with most rows"),
         Choice("highest", "the value with the best outcomes"),
         *(Choice(one, value_in_words(one)) for one in values),
@@ -224,5 +224,10 @@ def _elsewhere(asked: Asked) -> Safe:
         ("compare", "Compare with an earlier table"),
         ("explain", "Explain the gap by a model"),
     )
-    items = (el("li", el("a", told, href=asked.address(step))) for step, told in links)
+    has_columns = bool(asked.each("facet"))  # saved counts have none
+    items = (
+        el("li", el("a", told, href=asked.address(step)))
+        for step, told in links
+        if has_columns or step not in ("columns", "explain")
+    )
     return el("ul", *items, class_="elsewhere")

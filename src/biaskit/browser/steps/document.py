@@ -89,7 +89,8 @@ def document_of(shown: Shown, *, can_stop: bool = True) -> str:
 
 def trail(asked: Asked, here: str) -> Safe:
     """Steps of the way, those before this one as links that keep all choices."""
-    steps = [*_TRAIL]
+    has_columns = here in ("", "columns") or bool(asked.each("facet"))  # saved counts have none
+    steps = [step for step in _TRAIL if has_columns or step != "columns"]
     place = steps.index(here)
     items = []
     for i, step in enumerate(steps):

@@ -8,16 +8,16 @@ from biaskit.browser.asked import Asked
 from biaskit.browser.forms import (
     Choice,
     button,
-    errors_first,
     form,
     hidden,
     radio_buttons,
     text_field,
+    with_errors_first,
 )
 from biaskit.browser.records import Listed, Shown
 from biaskit.browser.steps.document import trail
 from biaskit.browser.steps.tables import bytes_in_words
-from biaskit.pages.markup import Safe, el
+from biaskit.pages.markup import el
 from biaskit.reports.words import name_in_words
 
 __all__ = ["explained_shown"]
@@ -42,7 +42,7 @@ def explained_shown(
     """
     errors = errors or {}
     title = "Which model made the decisions?"
-    body = [errors_first(errors), el("h1", title), el("p", _TOLD)]
+    body = [el("h1", title), el("p", _TOLD)]
     own = ("model", "output", "then")
     if models:
         choices = [
@@ -68,7 +68,7 @@ def explained_shown(
     body.append(el("p", back))
     return Shown(
         title,
-        Safe("".join(one for one in body if one is not None)),
+        with_errors_first(errors, *body),
         422 if errors else 200,
         trail(asked, "report"),
     )

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from biaskit.browser.asked import Asked
-from biaskit.browser.chosen import Chosen, chosen_of
-from biaskit.browser.forms import errors_first
+from biaskit.browser.chosen import Chosen, chosen_of, compared_facets
+from biaskit.browser.forms import with_errors_first
 from biaskit.browser.passed import errors_of
 from biaskit.browser.records import FieldError, Shown
 from biaskit.browser.results import About, contents_made
-from biaskit.browser.steps.choices import choices_shown
+from biaskit.browser.steps.choices import choices_shown, notes_on
 from biaskit.browser.steps.controls import controls, is_of_controls
 from biaskit.browser.steps.document import trail
 from biaskit.browser.steps.reproduced import reproduced
+from biaskit.browser.steps.thresholds import thresholds_that_keep
 from biaskit.browser.steps.worst import worst_groups
 from biaskit.counts.counts import Counts
 from biaskit.errors import BiaskitError
@@ -21,6 +22,7 @@ from biaskit.pages.contents import Contents
 from biaskit.pages.markup import Safe, el
 from biaskit.pages.page import body_of
 from biaskit.pages.sections.first import headline
+from biaskit.reports.words import name_in_words
 
 __all__ = ["report_shown", "shown_contents"]
 
@@ -52,20 +54,35 @@ def report_shown(
             chosen, contents = shown_contents(counts, asked.without(*error.messages), about)
         except FieldError as other:
             return choices_shown(counts, asked, other.messages, name=about.name)
-    told = [*worst_groups(counts, chosen, asked), *reproduced(contents, about, asked)]
-    result = el("div", body_of(contents, *told), id="result", data_query=asked.address("report"))
-    body = [
-        errors_first(wrong),
-        controls(counts, contents, chosen, asked, wrong),
-        el("p", "", id="status", role="status", aria_live="polite"),
-        result,
+    told = [
+        *thresholds_that_keep(chosen),
+        *worst_groups(counts, chosen, asked),
+        *reproduced(contents, about, asked),
     ]
+    result = el("div", body_of(contents, *told), id="result", data_query=asked.address("report"))
+    body = with_errors_first(
+        wrong,
+        controls(counts, contents, chosen, asked, wrong),
+        el("p", "", id="status", role="status", aria_live="polite", class_="quiet"),
+        *notes_on(counts, asked, compared_facets(counts, asked)),
+        _since(asked, about),
+        result,
+    )
     return Shown(
         headline(contents),
-        Safe("".join(filter(None, body))),
+        body,
         422 if wrong else 200,
         trail(asked, "report"),
     )
+
+
+def _since(asked: Asked, about: About) -> Safe | None:
+    """What the report is compared with, and the way to leave that out."""
+    if about.baseline is None:
+        return None
+    alone = asked.without("baseline").address("report")
+    told = f"Compared with {name_in_words(about.baseline_name)}: what has changed stands by facet. "
+    return el("p", told, el("a", "Leave out the comparison", href=alone), class_="mute")
 
 
 def shown_contents(counts: Counts, asked: Asked, about: About) -> tuple[Chosen, Contents]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from biaskit.browser.asked import Asked
 from biaskit.browser.configured import configuration
-from biaskit.browser.results import About
+from biaskit.browser.results import DEMO_FILE, About
 from biaskit.pages.contents import Contents
 from biaskit.pages.markup import Safe, el, lines
 from biaskit.pages.origin import call_of, command_of
@@ -45,7 +46,7 @@ _NO_COMMAND = "No command makes this: the table is in memory, or a name in it ca
 
 
 def _no_configuration(about: About) -> str:
-    if not about.files:
+    if not about.paths:
         return "A check reads files; save the table as a file first."
     return "Set a limit above; then the configuration that checks it stands here."
 
@@ -70,11 +71,10 @@ def _named(contents: Contents) -> Contents:
 def _command(contents: Contents, about: About) -> str | None:
     """Commands that make the page, one below another."""
     shown, roles = _named(contents), contents.whole.roles
-    files = about.files or (("berkeley.parquet",) if about.is_demo else ())
-    command = command_of(files, roles, shown.given)
+    command = command_of(about.paths, roles, shown.given)
     if command is None:
         return None
-    before = ["biaskit demo -o berkeley.parquet"] if about.is_demo else []
+    before = [f"biaskit demo -o {DEMO_FILE}"] if about.is_demo else []
     if "baseline" in contents.given:
         counted = _counting(about, roles_only=contents)
         if counted is None:
@@ -88,8 +88,7 @@ def _command(contents: Contents, about: About) -> str | None:
 def _counting(about: About, roles_only: Contents) -> str | None:
     """Command that counts the baseline."""
     roles = roles_only.whole.roles.counted
-    given = {"csv": roles_only.given["csv"]} if "csv" in roles_only.given else {}
-    made = command_of(about.baseline_files, roles, given)
+    made = command_of(about.baseline_files, roles, _of_file(roles_only))
     if made is None:
         return None
     asked = made.removeprefix("biaskit report ").removesuffix(" --format html")
@@ -100,11 +99,24 @@ def _call(contents: Contents, about: About) -> str:
     call = call_of(about.files, contents.whole.roles, contents.given)
     first = ["import biaskit", ""]
     if about.is_demo:
-        first = ["import biaskit", "", "data = biaskit.datasets.berkeley()"]
+        first.append("data = biaskit.datasets.berkeley()")
+    if "baseline" in contents.given:
+        roles, given = contents.whole.roles.counted, _of_file(contents)
+        before = call_of(about.baseline_files, roles, given)
+        first.append(f"baseline = {before.replace('biaskit.page(', 'biaskit.count(', 1)}")
     return "\n".join([*first, f"page = {call}", 'page.save("page.html")'])
+
+
+def _of_file(contents: Contents) -> dict[str, Any]:
+    """How the files are written, of what a page was asked for."""
+    return {
+        one: contents.given[one]
+        for one in ("csv", "input_format", "sheet")
+        if one in contents.given
+    }
 
 
 def configuration_of(contents: Contents, about: About) -> str | None:
     """Text of a ``biaskit.toml`` that checks the limits of a report; None without limits."""
     roles = contents.whole.roles
-    return configuration(about.name, about.files, roles, contents.given)
+    return configuration(about.name, about.paths, roles, contents.given)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from biaskit.browser.asked import Asked
-from biaskit.browser.forms import errors_first, field_id, field_text, wrong_with
+from biaskit.browser.forms import field_id, field_text, with_errors_first, wrong_with
 from biaskit.browser.records import Listed, Shown
 from biaskit.browser.steps.document import trail
 from biaskit.pages.markup import Safe, el
@@ -54,8 +54,8 @@ def tables_shown(
     others = [one for one in listed if one.key not in _KNOWN]
     own = [one for one in others if not one.key.startswith("file:")]
     files = [one for one in others if one.key.startswith("file:")]
-    body = [
-        errors_first(errors, {"table": ""}),
+    body = with_errors_first(
+        errors,
         el("h1", "Which table?"),
         el(
             "p",
@@ -66,10 +66,10 @@ def tables_shown(
         _folder(files, folder, is_cut=is_cut) if folder or files else None,
         None if most_bytes is None else _upload(most_bytes, errors),
         *(_example(one) for one in known),
-    ]
+    )
     return Shown(
         "Which table?",
-        Safe("".join(one for one in body if one is not None)),
+        body,
         400 if errors else 200,
         trail(Asked(), ""),
     )
