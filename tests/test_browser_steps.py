@@ -321,6 +321,16 @@ def test_errors_of_the_library_are_told_at_the_column_they_name() -> None:
     assert errors_of(KeyError("x"), asked) == {"": "Something went wrong in biaskit."}
 
 
+def test_combinations_that_are_too_many_are_told_at_their_box() -> None:
+    df = pd.DataFrame({"a": [f"{i % 50}" for i in range(6000)], "y": "x"})
+    df["b"] = [i // 50 % 60 for i in range(6000)]
+    asked = Asked.of_query("table=t&facet=a&facet=b&together=yes&label=y&positive=x")
+    with pytest.raises(FieldError) as caught:
+        report_shown(biaskit.count(df, roles_of(asked)), asked, about())
+    assert [*caught.value.messages] == ["together"]
+    assert "leave their combinations out" in caught.value.messages["together"]
+
+
 CHOICES = [
     "positive=admitted",
     "positive=rejected&d.gender=female&confidence=0.9",
