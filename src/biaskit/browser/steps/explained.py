@@ -25,7 +25,7 @@ __all__ = ["explained_shown"]
 _TOLD = (
     "Choose the file of the model that made the decisions. biaskit then computes how much each "
     "column adds to the gap between the groups, from every row of the table. Only files that hold "
-    "numbers and no program are opened: models of XGBoost (JSON), LightGBM (text) and ONNX."
+    "numbers and no program are opened: models of XGBoost (.json, .ubj) and LightGBM (.txt)."
 )
 
 
