@@ -53,7 +53,7 @@ from biaskit.store.formats import markdown
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Page", "body_of", "contents_of", "page"]
+__all__ = ["Page", "body_of", "contents_of", "made_of", "page"]
 
 # Height of a page in a notebook, in pixels.
 _IN_NOTEBOOK = 720

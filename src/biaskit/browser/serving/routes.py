@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 
 from biaskit.browser.asked import Asked
 from biaskit.browser.desk import DEMO, Desk
+from biaskit.browser.downloads import KINDS, downloaded
 from biaskit.browser.jobs import Cancelled, Job
 from biaskit.browser.passed import dialect_of, errors_of, roles_of
 from biaskit.browser.places import NoPlaceError
@@ -69,6 +70,7 @@ def application(serving: Serving) -> ASGIApp:
     }
     routes = [Route(path, steps.answering(step)) for path, step in pages.items()]
     routes += [
+        Route("/download/{name}", steps.download),
         Route("/jobs/{id}/events", steps.events),
         Route("/jobs/{id}/cancel", steps.cancel, methods=["POST"]),
         Route(UPLOAD, steps.upload, methods=["POST"]),
@@ -119,6 +121,21 @@ class _Steps:
     def compare(self, asked: Asked) -> Response:
         listed, _ = self._desk.listed()
         return _document(compared_shown(listed, asked, name=self._desk.name(asked.table)))
+
+    def download(self, request: Request) -> Response:
+        """A file that was asked for; where it cannot be made, the report, which says why."""
+        name, asked = request.path_params["name"], Asked.of_query(request.url.query)
+        kind = KINDS.get(name)
+        try:
+            counts = self._counts(asked)
+            about, errors = self._about(asked)
+            made = None if kind is None or errors else downloaded(name, counts, asked, about)
+        except (_WaitingError, Cancelled, NoPlaceError, FieldError, BiaskitError):
+            made = None
+        if made is None:
+            return _on_to(f"../{asked.address('report')}")
+        named = {"content-disposition": f'attachment; filename="{name}"'}
+        return Response(made, media_type=kind, headers=named)
 
     async def events(self, request: Request) -> Response:
         """How far a pass is."""
