@@ -41,6 +41,7 @@ from biaskit.gate.config import DataSet, read_config
 from biaskit.pages.document import digest
 from biaskit.pages.page import Page
 from biaskit.reports.report import measured
+from support import loans
 from support.pages import read
 
 BERKELEY = "table=demo:berkeley&facet=gender&label=decision&group=department"
@@ -522,3 +523,35 @@ def test_the_first_step_of_each_kind_of_table() -> None:
     refuse_faults(shown)
     refuse_faults(tables_shown([], folder="here", errors={"file": "too large"}, most_bytes=1))
     refuse_faults(columns_shown(Look((), 0, 0), Asked.of_query("table=t"), name="empty.csv"))
+
+
+def test_the_parts_of_a_gap_are_in_the_report_and_in_what_makes_it_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    xgboost = pytest.importorskip("xgboost")
+    monkeypatch.chdir(tmp_path)
+    table = loans.loans()
+    table.to_parquet("loans.parquet")
+    made = xgboost.XGBClassifier(n_estimators=3, max_depth=2, n_jobs=1)
+    made.fit(table[["income", "years"]], table["repaid"])
+    made.save_model("model.json")
+    asked = Asked.of_query("table=t&model=m&facet=sex&label=repaid&positive=1")
+    of = about(
+        name="loans.parquet",
+        files=("loans.parquet",),
+        model="model.json",
+        attributions=biaskit.attribute("model.json", "loans.parquet", facet="sex"),
+    )
+    counts = biaskit.count(table, roles_of(asked))
+    shown = report_shown(counts, asked, of)
+    refuse_faults(shown)
+    _, contents = shown_contents(counts, asked, of)
+    assert contents.gaps
+    names: dict[str, Any] = {}
+    exec(code_of(shown, "call"), names)
+    assert names["page"].contents.gaps == contents.gaps
+    Path("page.html").unlink()
+    for command in code_of(shown, "command").splitlines():
+        assert main(shlex.split(command)[1:]) == 0
+    capsys.readouterr()
+    assert "What makes the gap" in Path("page.html").read_text(encoding="utf-8")
