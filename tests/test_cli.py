@@ -483,7 +483,7 @@ def test_a_closed_pipe_is_not_an_error(data: Path) -> None:
 def test_progress_is_shown_to_people_only(
     data: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    from biaskit.cli import output
+    from biaskit.cli.writing import output
 
     ticks = iter([0.0, 0.5, 2.0, 2.1, 4.0, 4.1])
     monkeypatch.setattr(output.time, "monotonic", lambda: next(ticks))
