@@ -246,6 +246,43 @@ def test_the_command_line_reads_an_address(
     assert "1  encoded  dictionary-encoded" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("name", ["x.parquet", "x.csv", "x.counts"])
+def test_scores_behind_an_address(
+    name: str, bucket: tuple[Any, str], tmp_path: Path, capsys: Any
+) -> None:
+    place, _ = bucket
+    rng = np.random.default_rng(2)
+    chance = rng.random(200).round(3)
+    rows = {
+        "sex": rng.choice(["F", "M"], 200).tolist(),
+        "y": (rng.random(200) < chance).astype(int).tolist(),
+        "s": chance.tolist(),
+    }
+    roles: dict[str, Any] = {**ROLES, "score": "s"}
+    counts = biaskit.count(pa.table(rows), **roles)
+    if name == "x.parquet":
+        put_rows(place, f"loans/{name}", rows)
+    elif name == "x.csv":
+        lines = [",".join(rows), *(",".join(map(str, one)) for one in zip(*rows.values()))]
+        put(place, f"loans/{name}", "\n".join(lines).encode())
+    else:
+        counts.save(tmp_path / name)
+        put(place, f"loans/{name}", (tmp_path / name).read_bytes())
+    flags = [] if name == "x.counts" else ["--facet", "sex", "--label", "y", "--score", "s"]
+    call = [f"s3://loans/{name}", *flags, "--format", "json"]
+    assert main(["report", *call, "--metrics", "AUCD,W1,CALD"]) == 0
+    told = json.loads(capsys.readouterr().out)["report"]
+    own = biaskit.report(counts, metrics="AUCD,W1,CALD")
+    assert [row["estimate"] for row in told] == pytest.approx(own["estimate"].tolist(), abs=1e-12)
+    assert main(["sweep", *call, "--metrics", "RD,DPPL", "--thresholds", "0.3,0.5"]) == 0
+    told = json.loads(capsys.readouterr().out)["sweep"]
+    own = biaskit.sweep(counts, metrics="RD,DPPL", thresholds=[0.3, 0.5])
+    assert [row["estimate"] for row in told] == own["estimate"].tolist()
+    assert main(["calibration", *call, "--bins", "4"]) == 0
+    told = json.loads(capsys.readouterr().out)["calibration"]
+    assert [row["n"] for row in told] == biaskit.calibration(counts, bins=4)["n"].tolist()
+
+
 def test_counting_addresses_goes_on(
     bucket: tuple[Any, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:

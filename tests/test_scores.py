@@ -380,6 +380,33 @@ def test_rows_that_lack_a_score_or_a_label_are_missing() -> None:
     assert row.estimate == pytest.approx(naive.aucd(rows_of(known)), abs=1e-12)
 
 
+def test_what_missing_facets_would_change_is_told_to_be_unknown() -> None:
+    table = drawn(8).astype({"sex": object})
+    table.loc[:2, "sex"] = None
+    counts = biaskit.count(table, **ROLES, score="s")
+    report = biaskit.report(counts, missing="bounds").set_index("metric")
+    for symbol in FROM_SCORES:
+        row = report.loc[symbol]
+        assert not math.isnan(row.estimate)
+        assert all(math.isnan(row[name]) for name in ("least", "most", "low", "high", "p_value"))
+        assert "3 rows have no sex; no bounds and no interval, since what their scores" in row.note
+    assert not report["low"][["DPL"]].isna().any()
+    whole = biaskit.report(drawn(8), **ROLES, score="s", missing="bounds", metrics="MSD,ABROCA")
+    assert whole["least"].tolist() == whole["most"].tolist() == whole["estimate"].tolist()
+    assert whole["note"].tolist() == ["", "a test, but no interval"]
+
+
+def test_protected_counts_say_that_they_hold_no_scores() -> None:
+    counts = biaskit.count(drawn(8), **ROLES, score="s")
+    with pytest.raises(BiaskitError, match="counts of scores cannot be protected"):
+        counts.protect(round_to=11)
+    protected = counts.without_scores().protect(round_to=11)
+    (note,) = biaskit.report(protected, metrics="MSD")["note"]
+    assert note == "not computed: protected counts hold no scores"
+    with pytest.raises(BiaskitError, match="score is needed"):
+        biaskit.sweep(protected)
+
+
 def test_a_label_that_a_side_lacks_is_told() -> None:
     table = drawn(9)
     table.loc[table.sex == "d", "y"] = 0

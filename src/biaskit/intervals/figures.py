@@ -111,6 +111,7 @@ _LOADED_LATER: dict[type, tuple[str, str]] = {
     forms.CommonOdds: ("odds", "OfCommonOdds"),
     forms.Ranks: ("ranks", "OfRanks"),
     forms.Means: ("scored", "OfMeans"),
+    forms.Moving: ("scored", "OfMoving"),
     forms.Steps: ("steps", "of_steps"),
     forms.Quantiles: ("scored", "OfQuantiles"),
     forms.Miscalibration: ("scored", "OfMiscalibration"),

@@ -104,20 +104,22 @@ def _are_two(
     return np.asarray(is_inside & (between <= _ROUNDING + _SHARE * side.n))
 
 
-def of_any_values(a: Moments, d: Moments, confidence: Any) -> Interval:
+def of_any_values(
+    a: Moments, d: Moments, confidence: Any, *, borrowed: float = _BORROWED
+) -> Interval:
     """Interval for any values, never narrower than Welch's (Biometrika 34, 1947).
 
-    The rows of a side, and the level, may differ between the means. NaN where a side has fewer than
-    two rows.
+    The rows of a side, and the level, may differ between the means. A side borrows `borrowed` times
+    the square root of its rows from the other. NaN where a side has fewer than two rows.
     """
     with np.errstate(all="ignore"):
-        found = _of_any_values(a, d, confidence)
+        found = _of_any_values(a, d, confidence, borrowed)
     unknown = np.minimum(a.n, d.n) < 2
     low, high = (np.where(unknown, np.nan, end) for end in (found.low, found.high))
     return found._replace(low=low, high=high, few=np.where(unknown, np.inf, found.few))
 
 
-def _of_any_values(a: Moments, d: Moments, confidence: Any) -> Interval:
+def _of_any_values(a: Moments, d: Moments, confidence: Any, borrowed: float) -> Interval:
     from scipy.special import stdtrit
 
     errors = [divide(side.second, (side.n - 1.0) * side.n) for side in (a, d)]
@@ -125,8 +127,8 @@ def _of_any_values(a: Moments, d: Moments, confidence: Any) -> Interval:
     part_a, part_d = (divide(error, variance) for error in errors)
     freedom = 1 / (part_a**2 / (a.n - 1.0) + part_d**2 / (d.n - 1.0))
     t = np.where(variance > 0, stdtrit(freedom, (1 + confidence) / 2), 0.0)
-    below_a, above_a = _reach(a, d, t)
-    below_d, above_d = _reach(d, a, t)
+    below_a, above_a = _reach(a, d, t, borrowed)
+    below_d, above_d = _reach(d, a, t, borrowed)
     gap = a.mean - d.mean
     return Interval(
         gap - np.hypot(below_a, above_d),
@@ -137,7 +139,7 @@ def _of_any_values(a: Moments, d: Moments, confidence: Any) -> Interval:
 
 
 def _reach(
-    one: Moments, other: Moments, t: NDArray[np.float64]
+    one: Moments, other: Moments, t: NDArray[np.float64], borrowed: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Reaches of the limits of a side's mean, below and above: the largest of three.
 
@@ -148,9 +150,9 @@ def _reach(
     others, others_third = other.second / (other.n - 1), _third(other)
     skewness = _squared_skewness(others_third, others)
     share = np.where(variance > 0, skewness / (skewness + _SKEWED), 1.0)
-    borrowed = _BORROWED * np.sqrt(one.n) * share
-    both = (one.second + borrowed * others) / (one.n - 1 + borrowed)
-    both_third = (one.n * third + borrowed * others_third) / (one.n + borrowed)
+    more = borrowed * np.sqrt(one.n) * share
+    both = (one.second + more * others) / (one.n - 1 + more)
+    both_third = (one.n * third + more * others_third) / (one.n + more)
     plain = t * np.sqrt(variance / one.n)
     own, allowed = _skewed(variance, third, one.n, t), _skewed(both, both_third, one.n, t)
     below, above = (np.maximum(plain, np.maximum(*ends)) for ends in zip(own, allowed, strict=True))

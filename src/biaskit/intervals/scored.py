@@ -15,12 +15,14 @@ from biaskit.intervals.moments import Moments, joined
 from biaskit.intervals.proportions import Array, Sought, both_reaches
 from biaskit.metrics import forms
 
-__all__ = ["OfMeans", "OfMiscalibration", "OfQuantiles"]
+__all__ = ["OfMeans", "OfMiscalibration", "OfMoving", "OfQuantiles"]
 
 # Values are taken as two where no other differs from both by more than rounding.
 _ALIKE = 1e-9
-# With fewer rows than this, a proportion is one of few.
+# With fewer rows than this, a proportion or a mean is one of few.
 _FEW = 10
+# Rows that a mean of few borrows, and those that one of skewed values does (see `means`).
+_HALF_A_ROW, _BORROWED = 0.5, 1 / 4
 # Relative part by which an end that moves in steps is taken to reach further than it does, so that
 # the search for its level does not end in the middle of a step.
 _STEP = 1e-5
@@ -67,9 +69,12 @@ class OfMeans(OfEnds):
 
     def _at(self, tail: Array) -> tuple[Array, Array]:
         plus, minus = self.sides
-        found = means.of_any_values(plus, minus, 1 - 2 * tail)
+        found = means.of_any_values(plus, minus, 1 - 2 * tail, borrowed=_BORROWED)
         gap = plus.mean - minus.mean
         down, up = gap - found.low, found.high - gap
+        if (np.minimum(plus.n, minus.n) < _FEW).any():
+            of_few = _of_few(plus, minus, tail)
+            down, up = np.fmax(down, of_few), np.fmax(up, of_few)
         if (two := self.is_two).any():
             (x, y), n, m, span = self.counts, plus.n, minus.n, self.span[two]
             x_down, x_up = both_reaches(x[two], n[two], tail[two])
@@ -83,12 +88,54 @@ class OfMeans(OfEnds):
         return self.estimate - down, self.estimate + up
 
 
+def _of_few(plus: Moments, minus: Moments, tail: Array) -> Array:
+    """Reach of a mean of few rows, else NaN: that of Welch, with half a row of both sides more.
+
+    Two or three values may be much alike by chance.
+    """
+    from scipy.special import stdtrit
+
+    few = np.minimum(plus.n, minus.n)
+    both = divide(plus.second + minus.second, plus.n + minus.n - 2)
+    freedom = [one.n - 1 + _HALF_A_ROW for one in (plus, minus)]
+    errors = [
+        divide(one.second + _HALF_A_ROW * both, one.n * free)
+        for one, free in zip((plus, minus), freedom, strict=True)
+    ]
+    parts = sum(error**2 / free for error, free in zip(errors, freedom, strict=True))
+    reach = stdtrit(divide(sum(errors) ** 2, parts), 1 - tail) * np.sqrt(sum(errors))
+    return np.where((few >= 2) & (few < _FEW), reach, np.nan)
+
+
 def _moments(side: forms.Values) -> Moments:
     """Moments of all values of a side; what is skewed within a bin is left out."""
     rows, mean, within = (np.asarray(one) for one in side)
     nothing = np.zeros(mean.shape)
     mean = np.where(rows > 0, mean, 0.0)
     return joined(Moments(rows, mean, within, nothing, mean, mean, nothing, nothing))
+
+
+class OfMoving(OfEnds):
+    """Difference of two means of values that depend on the number itself.
+
+    A limit between 0 and the estimate is as far away as it would be if it were the number, and one
+    beyond 0 as if there were no difference.
+    """
+
+    def __init__(self, form: forms.Moving, estimate: Array):
+        super().__init__(estimate)
+        self.form = form
+        self.means = OfMeans(form.means(estimate), estimate)
+
+    def _at(self, tail: Array) -> tuple[Array, Array]:
+        ends = self.means._at(tail)
+        least, most = np.minimum(self.estimate, 0), np.maximum(self.estimate, 0)
+        made = []
+        for i, end in enumerate(ends):
+            assumed = np.clip(end, least, most)
+            of_it = OfMeans(self.form.means(assumed), self.estimate)
+            made.append(of_it._at(tail)[i])
+        return made[0], made[1]
 
 
 class OfQuantiles(OfEnds):
@@ -170,7 +217,7 @@ class OfMiscalibration(OfEnds):
     def __init__(self, form: forms.Miscalibration, estimate: Array):
         super().__init__(estimate)
         with np.errstate(all="ignore"):
-            self.sides = [_error(*side) for side in form]
+            self.sides = [_error(side) for side in form]
 
     def _at(self, tail: Array) -> tuple[Array, Array]:
         square = quantiles_of(tail) ** 2
@@ -183,17 +230,17 @@ class OfMiscalibration(OfEnds):
         return self.estimate - np.hypot(down, other_up), self.estimate + np.hypot(up, other_down)
 
 
-def _error(
-    rows: NDArray[Any], gap: NDArray[Any], variance: NDArray[Any]
-) -> tuple[Array, Array, Array]:
+def _error(parts: forms.Parts) -> tuple[Array, Array, Array]:
     """Error, its variance where there is none, and a quarter of what an error adds to it."""
+    rows, gap, variance, expected = parts
     n = rows.sum(axis=-1)
     share = divide(rows, n[..., np.newaxis])
-    noise = divide(variance, n[..., np.newaxis])
+    noise, without = (divide(one, n[..., np.newaxis]) for one in (variance, expected))
     square = share * gap * gap
-    error = (square - noise * (rows > 0)).sum(axis=-1)
-    least = 2 * (noise * noise).sum(axis=-1)
-    slope = np.fmax(
-        divide((square * noise).sum(axis=-1), square.sum(axis=-1)), (share * noise).sum(axis=-1)
-    )
-    return error, least, slope
+    whole = square.sum(axis=-1)
+    error = whole - (noise * (rows > 0)).sum(axis=-1)
+    # What a part of few rows takes off for chance varies as well, and so does its share of them.
+    least = 2 * (without * without * divide(rows, np.maximum(rows - 1, 1))).sum(axis=-1)
+    of_shares = divide(np.maximum((square * gap * gap).sum(axis=-1) - whole**2, 0.0), n)
+    slope = np.fmax(divide((square * noise).sum(axis=-1), whole), (share * noise).sum(axis=-1))
+    return error, least + of_shares, slope

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from biaskit.counts.scores import ScoreTally
 from biaskit.counts.tables import divide
-from biaskit.metrics.forms import Means, Miscalibration, Share, Values
+from biaskit.metrics.forms import Means, Miscalibration, Parts, Share, Values
 from biaskit.metrics.gaps import values
 from biaskit.metrics.metric import metric
 from biaskit.metrics.scores import BY_LABEL, gap
@@ -136,14 +136,14 @@ def _squared_error(side: ScoreTally) -> NDArray[np.float64]:
     return _of_chances(side, divide((n * each).sum(axis=-1), n.sum(axis=-1)))
 
 
-def _errors(side: ScoreTally) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Rows, gap and variance of a row of each part; the variance is drawn to the one expected."""
+def _errors(side: ScoreTally) -> Parts:
+    """Parts of the scores; the variance that was observed is drawn to the one expected."""
     n, observed, expected = _by_part(side)
-    used = n >= 2
-    near = (n * observed + expected) / (n + 1)
-    near = np.clip(near, 0, 1)
-    parts = (n, observed - expected, near * (1 - near))
-    return tuple(np.where(used, one, 0.0) for one in parts)  # type: ignore[return-value]
+    near, expected_in = (
+        np.clip(one, 0, 1) for one in ((n * observed + expected) / (n + 1), expected)
+    )
+    parts = (n, observed - expected, near * (1 - near), expected_in * (1 - expected_in))
+    return Parts(*(np.where(n >= 2, one, 0.0) for one in parts))
 
 
 @metric(

@@ -24,8 +24,10 @@ __all__ = [
     "Largest",
     "Means",
     "Miscalibration",
+    "Moving",
     "Odds",
     "One",
+    "Parts",
     "Quantiles",
     "Quotient",
     "Ranks",
@@ -151,7 +153,7 @@ class Values(NamedTuple):
 
 
 class Means(NamedTuple):
-    """Difference of two means, or a number that small changes of both move as they move that.
+    """Difference of two means.
 
     `shares` are proportions that the means move with, one for one at most.
     """
@@ -159,6 +161,12 @@ class Means(NamedTuple):
     plus: Values
     minus: Values
     shares: tuple[Share, Share] | None = None
+
+
+class Moving(NamedTuple):
+    """A number that moves as a difference of means does, which depends on the number itself."""
+
+    means: Callable[[Array], Means]
 
 
 class Steps(NamedTuple):
@@ -186,15 +194,23 @@ class Quantiles(NamedTuple):
     edges: Any
 
 
-class Miscalibration(NamedTuple):
-    """Difference of two sums of squared gaps, less what chance adds to each.
+class Parts(NamedTuple):
+    """Rows of parts of the scores, the last axis, and what was observed less what was expected.
 
-    Each is, by part on the last axis, the rows, the mean of what was observed less what was
-    expected, and the variance of a row.
+    `variance` is that of a row, and `expected` the one of a row of scores without an error.
     """
 
-    plus: tuple[Any, Any, Any]
-    minus: tuple[Any, Any, Any]
+    rows: Any
+    gap: Any
+    variance: Any
+    expected: Any
+
+
+class Miscalibration(NamedTuple):
+    """Difference of two sums of squared gaps, less what chance adds to each."""
+
+    plus: Parts
+    minus: Parts
 
 
 class Exchanged(NamedTuple):
@@ -220,6 +236,7 @@ Form: TypeAlias = (
     | Apart
     | Ranks
     | Means
+    | Moving
     | Steps
     | Quantiles
     | Miscalibration

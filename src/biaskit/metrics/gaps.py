@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from biaskit.counts.scores import ScoreTally
 from biaskit.counts.tables import divide
 from biaskit.errors import RolesError
-from biaskit.metrics.forms import Means, Quantiles, Values
+from biaskit.metrics.forms import Means, Moving, Quantiles, Values
 from biaskit.metrics.metric import Metric, metric
 from biaskit.metrics.scores import BY_LABEL, gap, mean
 
@@ -47,23 +47,26 @@ def mean_score_difference(a: ScoreTally, d: ScoreTally) -> NDArray[np.float64]:
     return gap(mean(a.s, a.every), mean(d.s, d.every))
 
 
-def _in_units(a: ScoreTally, d: ScoreTally) -> Means:
+def _in_units(a: ScoreTally, d: ScoreTally) -> Moving:
     """What a row adds to the standardized difference: its score, and its effect on the spread."""
     n = a.every.sum(axis=-1) + d.every.sum(axis=-1)
     middle = divide(a.s.sum(axis=-1) + d.s.sum(axis=-1), n)[..., np.newaxis]
     spread = _spread(a, d)[..., np.newaxis]
-    size = standardized_mean_difference(a, d)[..., np.newaxis]
 
-    def moved(side: ScoreTally, sign: float) -> Values:
+    def moved(side: ScoreTally, size: NDArray[np.float64]) -> Values:
         rows, at, within = _every(side)
         share = divide(side.every.sum(axis=-1), n)[..., np.newaxis]
         z = (at - middle) / spread
         square = z * z + divide(within, np.maximum(rows, 1)) / spread**2
-        slope = 1 - sign * size * share * z
-        return Values(rows, z - sign * size * share * square / 2, within * (slope / spread) ** 2)
+        slope = 1 - size * share * z
+        return Values(rows, z - size * share * square / 2, within * (slope / spread) ** 2)
 
-    with np.errstate(all="ignore"):  # without any spread the number is undefined
-        return Means(moved(d, 1.0), moved(a, -1.0))
+    def means(number: NDArray[np.float64]) -> Means:
+        size = number[..., np.newaxis]
+        with np.errstate(all="ignore"):  # without any spread the number is undefined
+            return Means(moved(d, size), moved(a, -size))
+
+    return Moving(means)
 
 
 def _spread(a: ScoreTally, d: ScoreTally) -> NDArray[np.float64]:

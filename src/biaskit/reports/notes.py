@@ -21,6 +21,7 @@ __all__ = ["NOT_COMPUTED", "notes_of", "of_outcome"]
 NOT_COMPUTED = "not computed"
 
 _NO_BOUNDS = "no interval, since bounds of this metric are not known"
+_UNKNOWN_SCORES = "no bounds and no interval, since what their scores would change is unknown"
 
 # Fewer rows than this on a side get a note: the interval is wide and less reliable.
 _FEW_ROWS = 10
@@ -35,6 +36,8 @@ def notes_of(
     if own.remarks:
         return [_joined(_of_rows(metric, own, i), against) for i in range(len(own.remarks))]
     if missing := not_given(metric, of.roles):
+        if missing[0] == "score" and of.protected is not None:
+            return [f"{NOT_COMPUTED}: protected counts hold no scores"] * len(own.n_a)
         what = "list of features" if missing[0] == "features" else f"{missing[0]} column"
         note = (
             f"{NOT_COMPUTED} without a {what}: give {missing[0]}={of_outcome(metric, missing[0])}"
@@ -115,7 +118,7 @@ def _of_counts(metric: Metric, own: Numbers, of: Compared, asked: Asked) -> list
 
 def _of_box(own: Numbers, sides: Sides, of: Compared, asked: Asked) -> list[str]:
     """What the interval allows for besides chance, or why there is none."""
-    if sides.box is None:
+    if sides.box is None and not sides.n_unknown:
         return []
     known = own.evidence is not None
     has_interval = known and asked.confidence is not None
@@ -127,7 +130,9 @@ def _of_box(own: Numbers, sides: Sides, of: Compared, asked: Asked) -> list[str]
         rows = "1 row has" if sides.n_unknown == 1 else f"{sides.n_unknown:,} rows have"
         notes.append(f"{rows} no {of.facet.name}")
         notes.append("the interval holds whichever side they are on" if has_interval else "")
-    return [*notes, "" if known else _NO_BOUNDS]
+    if not known:
+        notes.append(_NO_BOUNDS if sides.box is not None else _UNKNOWN_SCORES)
+    return notes
 
 
 def _few(side: str, n: int) -> str:
