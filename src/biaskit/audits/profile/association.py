@@ -22,6 +22,8 @@ Array: TypeAlias = NDArray[np.float64]
 # Expected rows of a cell from which the expected information is that of large cells, and standard
 # deviations beyond which a smaller cell never is.
 _LARGE, _FAR = 1e4, 12
+# Rows from which logarithms of factorials are not exact enough.
+_MANY = 10**9
 # Least expected rows of a cell for the tail of chi-squared (W. G. Cochran, "Some methods for
 # strengthening the common chi-squared tests", Biometrics 10, 1954).
 _FEW = 5
@@ -166,9 +168,17 @@ def expected_information(of_row: NDArray[np.int64], of_column: NDArray[np.int64]
 
 
 def _hypergeometric(k: Array, a: NDArray[np.int64], b: NDArray[np.int64], n: int) -> Array:
-    """Chance of k rows in a cell with the margins a and b; 0 where there are too few others."""
-    from scipy.special import gammaln
+    """Chance of k rows in a cell with the margins a and b; 0 where there are too few others.
 
+    Of very many rows, logarithms of factorials are not exact enough. There the smaller margin is a
+    tiny part of all rows, and the law is binomial.
+    """
+    from scipy.special import gammaln, xlog1py
+
+    if n > _MANY:
+        few, share = np.minimum(a, b).astype(np.float64), np.maximum(a, b) / n
+        ways = gammaln(few + 1) - gammaln(k + 1) - gammaln(np.maximum(few - k, 0) + 1)
+        return np.asarray(np.exp(ways + k * np.log(share) + xlog1py(few - k, -share)))
     others = n - a - b + k
     log = (
         *(gammaln(a + 1.0), gammaln(b + 1.0), gammaln(n - a + 1.0), gammaln(n - b + 1.0)),
@@ -218,7 +228,7 @@ def _p_value(table: Table, square: float) -> float:
     if min(rows, columns) < 2:
         return math.nan
     of_row, of_column = table.sum(axis=1), table.sum(axis=0)
-    if of_row.min() * of_column.min() >= _FEW * n:
+    if float(of_row.min()) * float(of_column.min()) >= _FEW * n:
         return float(chdtrc((rows - 1) * (columns - 1), square))
     if n < 4:
         return 1.0
