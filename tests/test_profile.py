@@ -502,7 +502,7 @@ def test_the_command_line_says_the_same(tmp_path: Path, capsys: Any) -> None:
     assert len(again) == len(wanted)
     assert main(argv) == 0
     said = capsys.readouterr().out
-    assert said.startswith("job tells sex best: ")
+    assert said.startswith("Of 4 columns, job tells sex best: ")
     assert "no value is missing in 'job', 'coin', 'id'" in said
     assert main([*argv, "--format", "markdown"]) == 0
     assert "### proxies" in capsys.readouterr().out
