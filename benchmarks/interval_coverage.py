@@ -2,7 +2,8 @@
 
 ``python benchmarks/interval_coverage.py`` goes through cells whose truth is known and prints
 summaries; ``--full FILE`` writes a line for every cell, ``--write`` puts the summaries into
-docs/intervals.md. Intervals and p-values are the library's own, at 95 %.
+docs/intervals.md. Intervals and p-values are the library's own, at 95 %. ``--only MHOR`` makes the
+lines of the coverage of metrics within strata alone; the others stay as they are.
 
 The cells. Rows a side: `ROWS`, in both orders. Shares with a positive label: `SHARES`, the same on
 both sides, and two and ten times as rare on either (for .97: the other label two and ten times as
@@ -21,6 +22,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import product
@@ -773,7 +775,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=20261126)
     parser.add_argument("--full", type=Path, help="file for a line per cell")
     parser.add_argument("--write", action="store_true", help="put the summaries into the documents")
+    parser.add_argument("--only", nargs="+", help="only the coverage of these, within strata")
     args = parser.parse_args()
+    if args.only:
+        main_of_strata(args)
+        return
     exact = list(enumerated())
     own, beside = [one for one, _ in exact], [one for _, ones in exact for one in ones]
     order = {symbol: i for i, symbol in enumerate(METRICS)}
@@ -799,6 +805,24 @@ def main() -> None:
         args.full.write_text("\n".join("\t".join(map(str, one)) for one in lines) + "\n", "utf-8")
     if args.write:
         write(tables)
+
+
+def main_of_strata(args: argparse.Namespace) -> None:
+    """Lines of the table of coverage for some metrics within strata."""
+    IN_STRATA[:] = [METRICS[symbol] for symbol in args.only]
+    table = coverage_table(list(_of_strata(args.sets, args.seed)))
+    print(table)
+    if args.write:
+        page = Path(__file__).parent.parent / "docs" / "intervals.md"
+        text = page.read_text(encoding="utf-8")
+        start, end = "<!-- coverage: begin -->", "<!-- coverage: end -->"
+        before, rest = text.split(start)
+        own, after = rest.split(end)
+        for line in table.splitlines():
+            name = line.split("|")[1]
+            if name.strip() in args.only:
+                own = re.sub(rf"^\|{re.escape(name)}\|.*$", line, own, flags=re.MULTILINE)
+        page.write_text(f"{before}{start}{own}{end}{after}", encoding="utf-8")
 
 
 def write(tables: dict[str, str]) -> None:

@@ -13,6 +13,7 @@ import biaskit
 from biaskit.cli import main
 from biaskit.errors import RolesError
 from biaskit.metrics.metric import metric
+from biaskit.pages.numbers import interval
 
 # Selected and not, by sex, of the example of New York City's rule on automated employment
 # decision tools (6 RCNY 5-302), with its 250 of unknown sex, of whom 120 are taken for selected.
@@ -169,7 +170,29 @@ def test_flags(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "least" in capsys.readouterr().out
     assert main(["check", data, *roles, *bounds, "--limit", "DPPL=0.13"]) == 0
     assert "1 uncertain" in capsys.readouterr().out
-    assert main(["report", data, *roles, *bounds, "--format", "html"]) == 2
-    assert "--missing-facet is for tables" in capsys.readouterr().err
     assert main(["check", data, *bounds, "--config", str(tmp_path / "biaskit.toml")]) == 2
     assert "a configuration has missing as a key" in capsys.readouterr().err
+
+
+def test_a_page_has_the_extremes_and_says_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = files(tmp_path, "")
+    roles = ["--facet", "sex", "--predicted", "selected", "--facet-values", "Female"]
+    page = tmp_path / "page.html"
+    assert main(["report", data, *roles, "--missing-facet", "bounds", "-o", str(page)]) == 0
+    html = page.read_text(encoding="utf-8")
+    report = biaskit.report(
+        data, facet="sex", predicted="selected", facet_values="Female", missing="bounds"
+    ).set_index("metric")
+    row = report.loc["DPPL"]
+    assert f"({interval(row['least'], row['most'])})" in html
+    assert interval(row["low"], row["high"]) in html
+    assert "in brackets, the least and the most that it may be" in html
+    assert "they may be on either side" in html
+    assert "--missing-facet bounds" in html
+    plain = biaskit.page(data, facet="sex", predicted="selected", facet_values="Female")
+    assert "in brackets" not in plain.html
+    assert "and are on no side" in plain.html
+    with pytest.raises(RolesError, match="missing must be"):
+        biaskit.page(data, facet="sex", predicted="selected", missing="bound")

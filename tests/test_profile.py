@@ -307,6 +307,26 @@ def test_few_rows_for_many_values_are_said() -> None:
     assert not found["note"]["job"]
 
 
+def test_a_facet_that_is_never_known_is_said() -> None:
+    data = people().assign(sex=None)
+    found = biaskit.profile(data, facet="sex", population={"F": 0.5, "M": 0.5})
+    assert table_of(found, "proxies")["note"].eq("no row is known on both").all()
+    assert table_of(found, "missing")["note"].eq("the facet is known in no row").all()
+    every = table_of(found, "population").set_index("value").loc["(all)"]
+    assert math.isnan(every["p_value"])
+    assert every["note"] == "no row is known on the facet"
+
+
+def test_very_many_rows_are_counted() -> None:
+    data = pd.DataFrame({"sex": ["F", "F", "M", "M"], "x": [0, 1, 0, 1]})
+    data["n"] = [3 * 10**17, 10**17, 10**17, 3 * 10**17]
+    found = table_of(biaskit.profile(data, facet="sex", frequency="n"), "proxies").iloc[0]
+    assert found["u"] == pytest.approx(1 - 0.8112781244591328, rel=1e-9)
+    assert found["low"] == pytest.approx(found["high"], rel=1e-6)
+    tiny = expected_information(np.array([3, 10**15]), np.array([1_000, 10**15 - 997]))
+    assert 0 < tiny < 1e-20
+
+
 # Sources
 
 
@@ -433,6 +453,7 @@ def test_a_population_that_does_not_fit_is_refused(population: Any, said: str) -
         ({"facet": "sex", "limit": 2}, "limit must be"),
         ({"facet": "sex", "facet_edges": {"job": [1]}}, "must be numbers"),
         ({"facet": "sex", "populaton": {}}, "did you mean 'population'"),
+        ({"facet": "sex", "columns": ["sex"]}, "no column to profile beside 'sex'"),
     ],
 )
 def test_calls_that_are_invalid(call: dict[str, Any], said: str) -> None:
@@ -481,7 +502,7 @@ def test_the_command_line_says_the_same(tmp_path: Path, capsys: Any) -> None:
     assert len(again) == len(wanted)
     assert main(argv) == 0
     said = capsys.readouterr().out
-    assert said.startswith("job tells sex best: ")
+    assert said.startswith("Of 4 columns, job tells sex best: ")
     assert "no value is missing in 'job', 'coin', 'id'" in said
     assert main([*argv, "--format", "markdown"]) == 0
     assert "### proxies" in capsys.readouterr().out

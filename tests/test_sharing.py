@@ -439,3 +439,13 @@ def test_what_needs_exact_counts_refuses_protected_ones(call: Any) -> None:
 
 
 PEOPLE = pd.DataFrame({"side": ["a", "d"] * 20, "y": [0, 1, 1, 0] * 10})
+
+
+def test_a_metric_without_bounds_says_why_it_has_no_interval() -> None:
+    counts = counts_of([[[400, 30], [20, 270]], [[30, 80], [100, 10]]], positive=1).protect()
+    report = biaskit.report(counts, facet_values="d")
+    without = report[report["low"].isna()]
+    assert {*without["metric"]} >= {"KL", "TE", "DCAcc", "GE"}
+    assert (
+        without["note"].str.contains("no interval, since bounds of this metric are not known").all()
+    )

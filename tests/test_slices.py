@@ -16,8 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import biaskit
+from biaskit.audits.slices.differential import differential_fairness
 from biaskit.audits.slices.found import Found, found_in, least_rows
-from biaskit.audits.slices.searching import asked_of
+from biaskit.audits.slices.searching import asked_of, searched
 from biaskit.cli import main
 from biaskit.counts.facets import Facet
 from biaskit.errors import DataError, RolesError
@@ -262,6 +263,39 @@ def test_several_metrics_are_judged_together() -> None:
     assert "judged together" in first["note"][0]
 
 
+# Differential fairness
+
+
+def test_differential_fairness_of_adult() -> None:
+    """Figures of the reference, from the smoothed rates of two combinations."""
+    table = table_of("adult")
+    wanted = {
+        ("sex",): (1.0268573040609383, "sex=Male and sex=Female"),
+        ("race",): (1.0423584429585881, "race=Asian-Pac-Islander and race=Other"),
+        ("sex", "race"): (
+            1.755233970634604,
+            "sex=Male & race=Asian-Pac-Islander and sex=Female & race=Black",
+        ),
+    }
+    roles = REFERENCE["cases"]["adult DPL"]["roles"]
+    for over, (epsilon, pair) in wanted.items():
+        counts = biaskit.count(table, facet=[over], **roles)
+        search = searched(counts, Facet(over), asked_of(over, "DPL", depth=len(over)))[0]
+        found = differential_fairness(search)
+        assert found is not None
+        assert found.epsilon == pytest.approx(epsilon, abs=1e-14)
+        note = biaskit.slices(table, columns=[*over], **roles)["note"][0]
+        assert f"differential fairness {epsilon:.4g}, of {pair}" in note
+
+
+def test_differential_fairness_asks_for_every_column() -> None:
+    data = biaskit.datasets.berkeley()
+    call: dict[str, Any] = {"columns": ["gender", "department"], "label": "decision"}
+    call |= {"positive": "admitted"}
+    assert "differential" in biaskit.slices(data, **call)["note"][0]
+    assert "differential" not in biaskit.slices(data, depth=1, **call)["note"][0]
+
+
 # Sources
 
 
@@ -501,7 +535,7 @@ def test_what_a_reader_should_know_of_the_columns_is_noted() -> None:
     cut = biaskit.slices(
         data, columns=["age", "sex"], facet_edges={"age": [30, 60]}, label="y", top=None
     )
-    assert "age" not in cut["note"][0]
+    assert "'age'" not in cut["note"][0]
     assert "age=<=30 & sex=F" in [*cut["slice"]]
 
 

@@ -133,6 +133,8 @@ def measured_once(
     confidence: float = 0.95,
     seed: int = 0,
     sample: Any = None,
+    *,
+    missing: str | None = None,
 ) -> list[Measured]:
     """Rows of `measured`, those of metrics of scores remembered from one threshold to the next."""
     if metrics is None:
@@ -140,8 +142,8 @@ def measured_once(
     of_scores = [one for one in metrics if one.is_of_scores]
     others = [one for one in metrics if not one.is_of_scores]
     by_outcome = "highest" in (counts.roles.reference or {}).values()
-    if not counts.scores or not of_scores or not others or by_outcome:
-        return measured(counts, metrics, confidence, seed, sample)
+    if not counts.scores or not of_scores or not others or by_outcome or missing is not None:
+        return measured(counts, metrics, confidence, seed, sample, missing=missing)
     found = measured(counts, others, confidence, seed, sample)
     found += _REMEMBERED_ROWS.rows(counts, of_scores, confidence, seed)
     by_key = {(one.row.facet, one.row.value, one.metric): one for one in found}

@@ -44,6 +44,7 @@ from biaskit.counts.levels import show
 from biaskit.counts.roles import ROLES
 from biaskit.counts.spellings import spelled_alike
 from biaskit.errors import RolesError, refuse_level
+from biaskit.intervals.figures import LEAST_P
 from biaskit.reports.report import what_was_read
 from biaskit.sources.dispatch import opened
 
@@ -228,6 +229,7 @@ def _impact(args: argparse.Namespace) -> None:
             summary=impact_in_words(made),
             before=[what_was_read(counts), *spelled_alike(counts)],
             blank=[name for name in made.columns if name not in ("rate", "impact_ratio")],
+            least={"p_value": LEAST_P, "p_adjusted": LEAST_P},
             optional=("n_missing", "note"),
             once=("facet", "n_missing", "note"),
             spare=(
@@ -382,6 +384,7 @@ def _slices(args: argparse.Namespace) -> None:
         rows_of(found, counts, top=args.top, overlap=args.overlap),
         head={**about(1), "roles": counts.roles.to_json()},
         hidden=("columns",),
+        least={"p_adjusted": LEAST_P},
         blank=("estimate", "low", "high", "shrunk", "p_adjusted", "rate_d", "rate_a")
         + (() if gap is None else ("more_low", "more_high")),
         optional=("n_missing", "note"),

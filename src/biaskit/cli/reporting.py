@@ -170,8 +170,6 @@ def _report(args: argparse.Namespace) -> None:
     take_over(args)
     refuse_choices(args.confidence, args.seed)
     if args.format == "html":
-        if args.missing_facet is not None:
-            raise RolesError("--missing-facet is for tables; a page leaves out rows of no facet")
         return write_page(args, asked)
     refuse_overwriting(args.output, args.data)
     if args.all and args.top is not None:

@@ -7,10 +7,15 @@ import numpy as np
 from biaskit.counts.tables import divide
 from biaskit.intervals.distances import normal_quantile
 from biaskit.intervals.evidence import Evidence, OfQuotient
+from biaskit.intervals.figures import share_of
 from biaskit.intervals.proportions import Array, Sought
 from biaskit.metrics import forms
+from biaskit.metrics.forms import Share
 
 __all__ = ["OfCommonOdds", "OfOdds"]
+
+# With fewer rows of an outcome on a side, the logarithm of its odds is not normal.
+_FEW = 10
 
 
 class OfOdds(OfQuotient):
@@ -37,12 +42,16 @@ def _log_odds(share: Array) -> Array:
 
 
 class OfCommonOdds(Evidence):
-    """Odds ratio of Mantel and Haenszel, whose logarithm is nearly normal.
+    """Odds ratio of Mantel and Haenszel, whose logarithm is nearly normal where rows are many.
 
     The variance is that of J. Robins, N. Breslow and S. Greenland ("Estimators of the
     Mantel-Haenszel variance consistent in both sparse data and large-strata limiting models",
     Biometrics 42, 1986). Where the ratio is 0 or infinite, half a row of each outcome on either
     side, spread over the groups by their rows, stands in for the centre.
+
+    Where a side has few rows of an outcome, the logarithm is far from normal. There an end is at
+    least as far away as that of the odds ratio of one table, whose shares are those of the sides
+    with the groups weighted as in the ratio.
     """
 
     def __init__(self, form: forms.CommonOdds, estimate: Array):
@@ -52,6 +61,8 @@ class OfCommonOdds(Evidence):
         )
         cells = np.stack([d1, n_d - d1, a1, n_a - a1])
         used = (n_a > 0) & (n_d > 0)
+        self.few = np.where(used, cells, 0.0).sum(axis=-1).min(axis=0) < _FEW
+        self.whole = self._of_one_table(cells, np.where(used, n_a + n_d, np.inf))
         over, under = _products(cells)
         endless = (over.sum(axis=-1) == 0) | (under.sum(axis=-1) == 0)
         rows = np.where(used, n_a + n_d, 0.0)
@@ -60,15 +71,40 @@ class OfCommonOdds(Evidence):
         over, under = _products(cells)
         self.log = np.log(over.sum(axis=-1)) - np.log(under.sum(axis=-1))
         self.spread = np.sqrt(_variance(cells, over, under))
-        nothing = np.empty((0, len(self.estimate)))
-        self._asks(nothing, nothing)
+        self._asks(*(one.reshape(self.whole.shape) for one in (self.whole.x, self.whole.n)))
+
+    def _of_one_table(self, cells: Array, rows: Array) -> OfOdds:
+        """Odds of both sides, each with its groups weighted by the part of the other side."""
+        d1, d0, a1, a0 = cells
+        sides = []
+        for count, of, other in ((d1, d1 + d0, a1 + a0), (a1, a1 + a0, d1 + d0)):
+            weight = other / rows
+            shares = Share((weight * count).sum(axis=-1), (weight * of).sum(axis=-1))
+            squares = (weight**2 * count).sum(axis=-1), (weight**2 * of).sum(axis=-1)
+            found = share_of(shares, squares)
+            # Others need no limits: nothing of one row has none.
+            sides.append(
+                Share(np.where(self.few, found.count, 0), np.where(self.few, found.rows, 1))
+            )
+        return OfOdds(forms.Odds(*sides), self.estimate)
+
+    def _away(self, reaches: Array, tail: Array) -> tuple[Array, Array]:
+        """How far the logarithm reaches down, and up."""
+        wide = _quantiles(tail) * self.spread
+        down, up = self.whole._reaches(reaches)
+        down, up = np.where(self.whole.turned, [up, down], [down, up])
+        return (
+            np.where(self.few, np.maximum(wide, down), wide),
+            np.where(self.few, np.maximum(wide, up), wide),
+        )
 
     def _ends(self, reaches: Array, tail: Array) -> tuple[Array, Array]:
-        wide = _quantiles(tail) * self.spread
+        down, up = self._away(reaches, tail)
         # Of two sides, one has the reciprocal ends of the other, to the bit.
-        size = np.abs(self.log)
-        near, far = np.exp(size - wide), np.exp(size + wide)
-        low, high = (np.where(self.log < 0, *pair) for pair in ((1 / far, near), (1 / near, far)))
+        size, below = np.abs(self.log), self.log < 0
+        near = np.exp(size - np.where(below, up, down))
+        far = np.exp(size + np.where(below, down, up))
+        low, high = (np.where(below, *pair) for pair in ((1 / far, near), (1 / near, far)))
         return (
             np.where(self.estimate == 0, 0.0, low),
             np.where(np.isinf(self.estimate), np.inf, high),
@@ -80,8 +116,9 @@ class OfCommonOdds(Evidence):
         gap = np.where(self.estimate == 0, np.maximum(above, 0.0), np.abs(above))
         gap = np.where(np.isinf(self.estimate), np.maximum(-above, 0.0), gap)
 
-        def reached(_: Array, tail: Array) -> Array:
-            return _quantiles(tail) * self.spread
+        def reached(reaches: Array, tail: Array) -> Array:
+            down, up = self._away(reaches, tail)
+            return np.where(above > 0, up, down)
 
         return Sought(self.x, self.n, self.of, np.where(np.isfinite(gap), gap, 0.0), reached)
 

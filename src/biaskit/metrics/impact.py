@@ -21,8 +21,6 @@ from biaskit.metrics.metric import Array, metric
 __all__: list[str] = []  # the metrics are gathered by `biaskit.metrics`
 
 _LABELS = ("label", "positive")
-# Rows of an outcome on a side below which a normal approximation is poor.
-_FEW = 5
 # A p-value of the homogeneity of odds ratios that is worth a note.
 _DIFFERS = 0.05
 
@@ -149,29 +147,13 @@ def _common_odds(a: Tally, d: Tally) -> forms.CommonOdds:
 
 
 def _on_groups(a: Tally, d: Tally) -> list[str]:
-    """Note, for each comparison, on odds ratios that differ between groups, and on rare outcomes.
-
-    The variance of the ratio is that of many rows: docs/intervals.md has its coverage.
-    """
-    of = groups_of(a, d)
-    _, _, p = breslow_day(of)
-    rarest = np.min([one.sum(axis=-1) for one in of], axis=0)
+    """Note, for each comparison, on odds ratios that differ between groups."""
+    _, _, p = breslow_day(groups_of(a, d))
     return [
-        "; ".join(
-            filter(
-                None,
-                [
-                    f"the ratio differs between groups (Breslow-Day p {chance:.2g})"
-                    if chance < _DIFFERS
-                    else "",
-                    f"fewer than {_FEW} rows of an outcome on a side: the interval may be too "
-                    "narrow"
-                    if rows < _FEW
-                    else "",
-                ],
-            )
-        )
-        for chance, rows in zip(np.atleast_1d(p).tolist(), np.atleast_1d(rarest), strict=True)
+        f"the ratio differs between groups (Breslow-Day p {chance:.2g})"
+        if chance < _DIFFERS
+        else ""
+        for chance in np.atleast_1d(p).tolist()
     ]
 
 

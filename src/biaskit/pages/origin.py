@@ -18,6 +18,8 @@ __all__ = ["IN_MEMORY", "call_of", "command_of", "file_names", "given_beside_rol
 
 #: What stands for an argument that is no file, but a value of the caller's program.
 IN_MEMORY: Final = object()
+# Flags of other names than the keyword arguments.
+_FLAGS = {"missing": "missing_facet"}
 
 
 def file_names(data: Any) -> tuple[str, ...]:
@@ -42,6 +44,7 @@ def given_beside_roles(
     seed: int,
     counts: bool,
     round_to: int | None = None,
+    missing: str | None = None,
     csv: Dialect | None = None,
     **files: Any,
 ) -> Mapping[str, Any]:
@@ -75,6 +78,8 @@ def given_beside_roles(
         given["counts"] = False
     if round_to is not None:
         given["round_to"] = int(round_to)
+    if missing is not None:
+        given["missing"] = missing
     return given
 
 
@@ -112,7 +117,7 @@ def _more_flags(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             for metric, limit in value.items():
                 yield "limit", f"{metric}={_joined(limit)}"
         elif name not in ("counts", "csv"):
-            yield name, _joined(value)
+            yield _FLAGS.get(name, name), _joined(value)
 
 
 def _joined(value: Any) -> str:

@@ -12,7 +12,7 @@ from biaskit.counts.counts import Counts, same_roles
 from biaskit.counts.embedded import asked_before
 from biaskit.counts.roles import RoleArguments, Roles, roles_of, takes_roles
 from biaskit.counts.sharing.rounding import refuse_unprotected_roles
-from biaskit.errors import refuse_level, refuse_seed
+from biaskit.errors import refuse_level, refuse_missing, refuse_seed
 from biaskit.explanations.attributions import Attributions
 from biaskit.gate.check import check_rows
 from biaskit.gate.limits import limits_of
@@ -154,6 +154,7 @@ def page(
     name: str | None = None,
     counts: bool = True,
     round_to: int | None = None,
+    missing: str | None = None,
     confidence: float | None = None,
     seed: int | None = None,
     csv: Mapping[str, Any] | None = None,
@@ -195,6 +196,9 @@ score_range, features
         counts can read them back from it. They tell how many people each cell has.
     round_to
         Protects the counts, as `Counts.protect` does, before anything is shown of them.
+    missing
+        ``"bounds"`` for intervals that hold whichever side the rows of a missing facet are on, as
+        for `biaskit.report`; the tables then have the least and the greatest value as well.
     confidence, seed
         Level of the intervals (by default 0.95), and seed of the random draws for metrics of your
         own; by default those of the page that is read back, as are its limits and its name.
@@ -237,6 +241,7 @@ lower than the 44.5 % for those whose gender is male.
     seed = before.get("seed", 0) if seed is None else seed
     refuse_level(confidence)
     refuse_seed(seed)
+    refuse_missing(missing)
     dialect = dialect_of(csv, input_format, sheet)
     chosen = given if roles is None else roles_of(roles, given).given()
     each = [(one, of.choosing(**chosen)) for one, of in dated_counts(data, filesystem, dialect)]
@@ -273,6 +278,7 @@ lower than the 44.5 % for those whose gender is male.
         files=file_names(data),
         carried=counts,
         round_to=round_to,
+        missing=missing,
         dated=each,
         dialect=dialect,
         confidence=confidence,
@@ -295,6 +301,7 @@ def contents_of(
     files: Sequence[str] = (),
     carried: bool = True,
     round_to: int | None = None,
+    missing: str | None = None,
     dated: Sequence[tuple[str, Counts]] = (),
     dialect: Dialect | None = None,
     confidence: float = 0.95,
@@ -312,7 +319,7 @@ def contents_of(
     counts = comparable(whole)
     found: list[Measured] = []
     if counts.rows or not whole.rows:  # no rows at all are refused
-        found = measure(counts, metrics, confidence, seed, sample)
+        found = measure(counts, metrics, confidence, seed, sample, missing=missing)
     shown = list(dict.fromkeys(one.metric for one in found))
     rows = [one.row for one in found]
     judged = Judged(rows, counts, shown)
@@ -331,6 +338,7 @@ def contents_of(
             csv=dialect,
             counts=carried,
             round_to=round_to,
+            missing=missing,
         ),
         whole=whole,
         counts=counts,
@@ -345,7 +353,7 @@ def contents_of(
         drift=drift_of(counts, baseline, confidence, seed),
         gaps=gaps_of(attributions, counts, confidence),
         dependence=dependence_of(dependence),
-        dated=[*_of_dates(dated, whole.roles, metrics, confidence, seed)],
+        dated=[*_of_dates(dated, whole.roles, metrics, confidence, seed, missing)],
     )
 
 
@@ -355,12 +363,14 @@ def _of_dates(
     metrics: Sequence[Metric] | None,
     confidence: float,
     seed: int,
+    missing: str | None,
 ) -> Iterator[Dated]:
     """Rows of each of several dated counts; those that compare nothing have none."""
     for name, counts in dated:
         same = same_roles(roles, counts.roles, f"({dated[-1][0]} and {name}) cannot share a page")
         counts = comparable(replace(counts, roles=same))
-        found = measured(counts, metrics, confidence, seed) if counts.rows else []
+        given = metrics, confidence, seed
+        found = measured(counts, *given, missing=missing) if counts.rows else []
         yield Dated(name, [one.row for one in found])
 
 

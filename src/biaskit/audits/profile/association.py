@@ -22,11 +22,15 @@ Array: TypeAlias = NDArray[np.float64]
 # Expected rows of a cell from which the expected information is that of large cells, and standard
 # deviations beyond which a smaller cell never is.
 _LARGE, _FAR = 1e4, 12
+# Rows from which logarithms of factorials are not exact enough.
+_MANY = 10**9
 # Least expected rows of a cell for the tail of chi-squared (W. G. Cochran, "Some methods for
 # strengthening the common chi-squared tests", Biometrics 10, 1954).
 _FEW = 5
-# Most numbers that are computed at once, and steps of a bisection.
-_AT_ONCE, _STEPS = 1 << 20, 60
+# Most rows that a cell smaller than that is asked for, and most of all cells at once.
+_WIDEST, _AT_ONCE = 2 * _FAR * (_LARGE**0.5 + 1), 1 << 20
+# Steps of a bisection.
+_STEPS = 60
 # Distance of a chi-squared variable beyond which its law is normal for our purposes.
 _NORMAL = 1e4
 
@@ -151,24 +155,38 @@ def expected_information(of_row: NDArray[np.int64], of_column: NDArray[np.int64]
     # The first term of the series in 1 / mean: the variance over twice the mean.
     of_cell = (1 - a / n) * (1 - b / n) * n / (n - 1) / 2
     small = np.flatnonzero(mean < _LARGE)
-    width = np.minimum(np.minimum(a, b), mean + _FAR * np.sqrt(mean) + _FAR).astype(np.int64)[small]
-    ends = np.cumsum(width)
-    for first in range(0, len(small), 1 + _AT_ONCE // max(int(width.max(initial=1)), 1)):
-        last = min(first + 1 + _AT_ONCE // max(int(width.max(initial=1)), 1), len(small))
-        these = small[first:last]
-        which = np.repeat(np.arange(last - first), width[first:last])
-        start = ends[first:last] - width[first:last]
-        k = np.arange(len(which)) - (start - start[0])[which] + 1.0
-        of_each = _hypergeometric(k, a[these][which], b[these][which], n)
-        terms = of_each * k * np.log(k / mean[these][which])
-        of_cell[these] = np.bincount(which, terms, minlength=last - first)
+    step = int(_AT_ONCE / _WIDEST)
+    for first in range(0, len(small), step):
+        these = small[first : first + step]
+        of_cell[these] = _of_cells(a[these], b[these], n)
     return float(np.dot(times, of_cell) / n)
 
 
-def _hypergeometric(k: Array, a: NDArray[np.int64], b: NDArray[np.int64], n: int) -> Array:
-    """Chance of k rows in a cell with the margins a and b; 0 where there are too few others."""
-    from scipy.special import gammaln
+def _of_cells(a: NDArray[np.int64], b: NDArray[np.int64], n: int) -> Array:
+    """Mean of ``k log(k / mean)`` for cells of k rows with the margins a and b, exactly."""
+    mean = a * (b / n)
+    far = _FAR * (np.sqrt(mean) + 1)
+    least = np.maximum(np.floor(mean - far), 1.0)
+    width = (np.minimum(np.minimum(a, b), mean + far) - least).astype(np.int64) + 1
+    which = np.repeat(np.arange(len(a)), width)
+    first = np.cumsum(width) - width
+    k = np.arange(len(which)) - first[which] + least[which]
+    terms = _hypergeometric(k, a[which], b[which], n) * k * np.log(k / mean[which])
+    return np.asarray(np.bincount(which, terms, minlength=len(a)), dtype=np.float64)
 
+
+def _hypergeometric(k: Array, a: NDArray[np.int64], b: NDArray[np.int64], n: int) -> Array:
+    """Chance of k rows in a cell with the margins a and b; 0 where there are too few others.
+
+    Of very many rows, logarithms of factorials are not exact enough. There the smaller margin is a
+    tiny part of all rows, and the law is binomial.
+    """
+    from scipy.special import gammaln, xlog1py
+
+    if n > _MANY:
+        few, share = np.minimum(a, b).astype(np.float64), np.maximum(a, b) / n
+        ways = gammaln(few + 1) - gammaln(k + 1) - gammaln(np.maximum(few - k, 0) + 1)
+        return np.asarray(np.exp(ways + k * np.log(share) + xlog1py(few - k, -share)))
     others = n - a - b + k
     log = (
         *(gammaln(a + 1.0), gammaln(b + 1.0), gammaln(n - a + 1.0), gammaln(n - b + 1.0)),
@@ -218,7 +236,7 @@ def _p_value(table: Table, square: float) -> float:
     if min(rows, columns) < 2:
         return math.nan
     of_row, of_column = table.sum(axis=1), table.sum(axis=0)
-    if of_row.min() * of_column.min() >= _FEW * n:
+    if float(of_row.min()) * float(of_column.min()) >= _FEW * n:
         return float(chdtrc((rows - 1) * (columns - 1), square))
     if n < 4:
         return 1.0

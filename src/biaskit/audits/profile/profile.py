@@ -25,7 +25,7 @@ from biaskit.counts.counts import Counts
 from biaskit.counts.facets import Facet, column_name
 from biaskit.counts.levels import MISSING
 from biaskit.counts.roles import RoleArguments, Roles, roles_of, takes_roles
-from biaskit.errors import RolesError, in_short, refuse_level
+from biaskit.errors import RolesError, in_short, listed, refuse_level
 from biaskit.progress import Asked, Progress, told
 from biaskit.sources.counting import counts_given
 from biaskit.sources.dispatch import opened
@@ -173,6 +173,9 @@ def profile_rows(
         raise RolesError(f"limit must be a number from 0 to 1, not {in_short(asked.limit)}")
     how: dict[str, Any] = {"filesystem": filesystem, "dialect": dialect}
     made = profiled(table, given, columns, progress=progress, **how)
+    if asked.population is None and not any(made.columns.values()):
+        names = listed([one.name for one in made.columns])
+        raise RolesError(f"there is no column to profile beside {names}, and no population")
     rows = proxy_rows(made, made.counts.roles.label, asked.confidence, asked.limit)
     rows += missing_rows(made, asked.confidence)
     if asked.population is not None:

@@ -43,6 +43,8 @@ _YES, _NO, _UNSURE = "yes", "no", "unsure"
 _NAN = math.nan
 # Beyond a fifth of the rows, the cells of a table are too few for what they seem to say.
 _FEW_A_CELL = 5
+# Fewer expected rows than this are few for the tail of chi-squared.
+_FEW_EXPECTED = 5
 
 _Floats = NDArray[np.float64]
 _Whole = NDArray[np.int64]
@@ -209,7 +211,7 @@ def _missing(facet: Facet, column: str, pair: Pair, confidence: float) -> Iterat
             *(MISSING_VALUES, facet.name, column, _ALL, int(n.sum())),
             n_missing=unknown,
             share=float(divide(0, n.sum())),
-            note=COMPLETE,
+            note=COMPLETE if n.sum() else "the facet is known in no row",
         )
         return
     y, m = x.sum() - x, n.sum() - n
@@ -229,7 +231,7 @@ def _missing(facet: Facet, column: str, pair: Pair, confidence: float) -> Iterat
             share=float(x[i] / n[i]),
             other=float(divide(y[i], m[i])),
             difference=float(gaps.estimate[i]),
-            ratio=float(divide(x[i] * m[i], n[i] * y[i])),
+            ratio=float(divide(divide(x[i], n[i]), divide(y[i], m[i]))),
             p_value=float(p[i]) if m[i] else _NAN,
             note="" if m[i] else "the facet has one value in these rows: no others to compare with",
         )
@@ -291,19 +293,16 @@ def _together(facet: Facet, one: Expected, unknown: int) -> ProfileRow:
     n, share = one.n[used], one.share[used]
     p = divide(n, rows)
     seen = [n] if one.rows is None else [n, one.rows[used]]
-    pooled = share if one.rows is None else sum(seen) / sum(of.sum() for of in seen)
-    with np.errstate(divide="ignore"):
-        expected = [of.sum() * pooled for of in seen]
-        square = float(
-            sum(
-                np.where(of == e, 0, (of - e) ** 2 / e).sum()
-                for of, e in zip(seen, expected, strict=True)
-            )
-        )
+    pooled = share if one.rows is None else divide(sum(seen), sum(of.sum() for of in seen))
+    expected = [of.sum() * pooled for of in seen]
+    gaps = [
+        np.where(of == e, 0.0, divide((of - e) ** 2, e))
+        for of, e in zip(seen, expected, strict=True)
+    ]
+    square = float(np.sum(gaps)) if rows else _NAN
     freedom = len(n) - 1
-    few = min(float(e.min()) for e in expected) < 5
-    notes = [one.note]
-    if few:
+    notes = [one.note, "" if rows else "no row is known on the facet"]
+    if rows and min(float(e.min()) for e in expected) < _FEW_EXPECTED:
         notes.append("some values are expected in fewer than 5 rows: read their own p-values")
     if one.rows is not None:
         notes.append(f"the population is a table of {int(one.rows.sum()):,} rows")

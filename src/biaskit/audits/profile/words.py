@@ -95,9 +95,10 @@ def _on_proxies(rows: Sequence[ProfileRow], alpha: float) -> Iterator[str]:
         if not sure:
             yield f"No column surely tells anything of {facet}."
             continue
-        best = sure[0]
+        best, tested = sure[0], sum(one.levels > 0 for one in own)
+        of = f"Of {tested:,} columns, " if tested > 1 else ""
         yield (
-            f"{best.column} tells {facet} best: {100 * best.u_corrected:.1f} % of its entropy "
+            f"{of}{best.column} tells {facet} best: {100 * best.u_corrected:.1f} % of its entropy "
             f"({100 * (1 - alpha):g} % interval: {100 * best.low:.1f} to {100 * best.high:.1f} %). "
             f"A guess by it is right for {100 * best.guess:.1f} % of each value on average, and "
             f"one without it for {100 * best.chance:.1f} %."

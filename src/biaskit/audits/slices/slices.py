@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 import numpy as np
 
+from biaskit.audits.slices.differential import differential_fairness
 from biaskit.audits.slices.found import Found, found_in
 from biaskit.audits.slices.ranking import candidates, few_and_different
 from biaskit.audits.slices.searching import Asked, Segmented, asked_of
@@ -317,6 +318,9 @@ def _notes_on_all(found: Found, counts: Counts) -> Iterator[str]:
         yield f"judged together with those of other metrics, {found.certificate.slices:,} in all"
     if counts.roles.weight is not None:
         yield "each side counts as its effective number of rows (Kish)"
+    if (apart := differential_fairness(search)) is not None:
+        pair = " and ".join(_named(found, search.lattice.values(one)) for one in apart[1:])
+        yield f"differential fairness {apart.epsilon:.4g}, of {pair}, without an interval"
     joint = search.joint
     single = {
         s[0]

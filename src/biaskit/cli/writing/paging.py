@@ -127,6 +127,7 @@ def write_page(args: argparse.Namespace, asked: Sequence[Metric] | None) -> None
         dated=dated,
         dialect=dialect,
         round_to=args.round_to,
+        missing=args.missing_facet,
         confidence=args.confidence,
         seed=args.seed,
     )

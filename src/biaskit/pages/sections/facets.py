@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from biaskit.counts.counts import Counts
 from biaskit.counts.facets import Facet
 from biaskit.counts.levels import is_missing, show
+from biaskit.errors import BOUNDS
 from biaskit.metrics import LEADING
 from biaskit.pages.charts.forest import ForestRow, forest_scale
 from biaskit.pages.charts.scales import Scale
@@ -82,8 +83,16 @@ def _missing(contents: Contents, facet: Facet) -> Safe | None:
     row = next((one for one in contents.rows if one.facet == facet.name and one.n_missing), None)
     if row is None:
         return None
-    told = f"{row.n_missing:,} of {contents.counts.rows:,} rows lack a value that is needed here, "
-    return el("p", f"{told}and are on no side.")
+    told = f"{row.n_missing:,} of {contents.counts.rows:,} rows lack a value that is needed here"
+    if contents.given.get("missing") == BOUNDS:
+        name = name_in_words(facet.name)
+        return el(
+            "p",
+            f"{told}. Where that is {name}, they may be on either side: intervals of numbers hold "
+            "whichever it is, and the table of all numbers has the least and the most that each "
+            "may be. Shares and charts are of the other rows.",
+        )
+    return el("p", f"{told}, and are on no side.")
 
 
 def _shares(contents: Contents, facet: Facet) -> Iterator[Safe]:

@@ -30,6 +30,9 @@ def metrics_by_value(contents: Contents, facet: Facet) -> Iterator[Safe]:
     values, level = contents.values(facet), f"{100 * contents.confidence:g} %"
     symbols = [one.symbol for one in contents.metrics]
     name = name_in_words(facet.name)
+    of_facet = [row for row in contents.rows if row.facet == facet.name]
+    known = "; in brackets, the least and the most that it may be"
+    range_ = known if any(map(_range, of_facet)) else ""
     if len(values) > _MOST_VALUES:
         symbols = [one for one in symbols if one in LEADING]
         yield el(
@@ -41,7 +44,7 @@ def metrics_by_value(contents: Contents, facet: Facet) -> Iterator[Safe]:
         part = values[start : start + _ACROSS]
         more = f", values {start + 1} to {start + len(part)}" if len(values) > _ACROSS else ""
         yield table(
-            f"Metrics of {name}{more}: each number with its {level} interval",
+            f"Metrics of {name}{more}: each number with its {level} interval{range_}",
             ["Metric", *map(value_in_words, part)],
             [
                 [symbol, *(_cell(contents, (facet.name, value, symbol)) for value in part)]
@@ -60,10 +63,16 @@ def _cell(contents: Contents, key: tuple[str, str, str]) -> Safe:
             [
                 number(row.estimate),
                 " " + el("i", ends) if ends else "",
+                _range(row),
                 " " + verdict(judged.verdict) if judged else "",
             ]
         )
     )
+
+
+def _range(row: Row) -> str:
+    """Least and greatest value, where what is unknown of the rows puts them apart."""
+    return f" ({interval(row.least, row.most)})" if row.least < row.most else ""
 
 
 def verdict(name: str) -> Safe:
