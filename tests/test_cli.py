@@ -365,6 +365,8 @@ def test_count_explains_how_texts_are_read(
             assert line[4].startswith(why)
     _, [_, line] = explained(capsys, "rows.csv", "--facet", "sex", "--weight", "w")
     assert line[3:] == ["Arrow", "rows have weights or frequencies"]
+    _, [*_, line] = explained(capsys, "rows.csv", "--facet", "sex", "--score", "w")
+    assert line[3:] == ["Arrow", "rows have scores"]
     run(capsys, "count", "rows.csv", "--facet", "sex", "-o", "rows.counts")
     assert run(capsys, "count", "rows.counts", "--facet", "sex", "--plan") == (
         0,

@@ -18,7 +18,7 @@ import pytest
 
 import biaskit
 from biaskit import BiaskitError
-from biaskit.sources import engines, queries
+from biaskit.sources import answers, engines, queries
 from support.engines import CONSTRUCTORS, Columns
 from support.loopback import free_port
 
@@ -190,7 +190,7 @@ def test_integers_on_both_sides_of_an_edge(
 @pytest.mark.parametrize("dtype", [nw.Int8, nw.Int16, nw.Int32, nw.Int64, nw.Float32], ids=str)
 def test_edges_beyond_what_a_narrow_type_holds(engine: str, dtype: Any, tmp_path: Path) -> None:
     columns: Columns = {"x": [-128, -1, 0, 1, 127]}
-    data = queries.in_narwhals(CONSTRUCTORS[engine](columns, tmp_path))
+    data = answers.in_narwhals(CONSTRUCTORS[engine](columns, tmp_path))
     narrow = data.with_columns(nw.col("x").cast(dtype)).to_native()
     for edges in ([-1000, 0, 1000], [-1e300, 0.5], [2.0**40], [2.0**60]):
         same(
@@ -380,7 +380,7 @@ def test_many_groups_come_back_facet_by_facet(
 @each_engine
 def test_a_table_without_rows(engine: str, tmp_path: Path) -> None:
     data = CONSTRUCTORS[engine]({"sex": ["F", "M"], "age": [1, 2], "y": [0, 1]}, tmp_path)
-    none = queries.in_narwhals(data).filter(nw.col("age") > 5).to_native()
+    none = answers.in_narwhals(data).filter(nw.col("age") > 5).to_native()
     counts = biaskit.count(none, facet=["sex", "age"], facet_edges={"age": [3]}, label="y")
     assert counts.rows == 0
 
@@ -432,7 +432,7 @@ def test_a_server_of_spark_connect_that_does_not_answer() -> None:
         pytest.raises(grpc.RpcError) as raised,
     ):
         channel.unary_unary("/rows")(b"")
-    assert queries._reason(raised.value).startswith("failed to connect to all addresses")
+    assert answers._reason(raised.value).startswith("failed to connect to all addresses")
 
 
 def test_a_duckdb_query_that_fails_half_way() -> None:

@@ -20,7 +20,7 @@ from sklearn.tree import DecisionTreeClassifier
 import biaskit
 from biaskit import BiaskitError, Counts
 from biaskit.cli import main
-from biaskit.sources import engines, queries, repeats
+from biaskit.sources import answers, engines, repeats
 from support.engines import CONSTRUCTORS, Columns
 from support.strategies import columns
 
@@ -268,7 +268,7 @@ def test_integers_and_decimals_that_64_bits_do_not_hold() -> None:
         table = pa.table({"sex": ["F", "M"], "Freq": pa.array([2**63, 1], type_)})
         for data in (table, CONSTRUCTORS["duckdb relation"]({"sex": []}, Path())):
             if data is not table:
-                data = queries.in_narwhals(table).lazy("duckdb").to_native()
+                data = answers.in_narwhals(table).lazy("duckdb").to_native()
             with pytest.raises(BiaskitError, match=f"'Freq' is more than {MOST:,} in 1 rows"):
                 biaskit.count(data, facet="sex", frequency="Freq")
 

@@ -30,10 +30,12 @@ from biaskit._kernels.scores import FLUSHED, FORM, add_parts, add_scores, score_
 from biaskit.counts.edges import edges_of
 from biaskit.counts.levels import ABSENT
 from biaskit.counts.roles import Roles
+from biaskit.sources import engines, queries
 from biaskit.sources.coded import scored
 from biaskit.sources.coded.scored import ScoreRoom, _range_of
 from biaskit.sources.dispatch import paths_of
 from biaskit.sources.frames import counted, of_pandas, source
+from support.engines import CONSTRUCTORS, spark, spark_connect
 from support.scored import (
     RANGES,
     assert_naive,
@@ -434,3 +436,174 @@ def test_damaged_files_give_the_counts_of_arrow_or_an_error(tmp_path: Path) -> N
             if fast[0] == "counts":
                 assert plain[0] == "counts"
                 assert fuzz_encoded.same(fast[1], plain[1])
+
+
+ENGINES = ["polars lazy", "duckdb relation", "spark", "spark connect", "dask", "dask nullable",
+           "ibis", "sqlframe"]  # fmt: skip
+each_engine = pytest.mark.parametrize("engine", ENGINES)
+
+
+def rows_at_edges(within: tuple[float, float]) -> dict[str, list[Any]]:
+    """Rows at, beside and between the edges of a range, and beyond it."""
+    edges = np.array(naive_edges(*map(float, within), RANGES[within]))
+    some_edges = edges[:: max(1, len(edges) // 300)]
+    scores = np.concatenate(
+        [
+            *(edges[:40], edges[-40:], some_edges, some_edges[1:] / 2 + some_edges[:-1] / 2),
+            *(np.nextafter(some_edges, way) for way in (-np.inf, np.inf)),
+            some_edges.astype("f4").astype("f8"),
+            [1e150, -1e150, 5e-324, -0.0, edges[-1] * 2 + 1],
+        ]
+    )
+    n = len(scores)
+    made = [None if i % 50 == 3 else float(x) for i, x in enumerate(scores)]
+    groups = {
+        "sex": ["F", "M", None, "F", "M", "M", "F"],
+        "race": ["b", "w", "w"],
+        "y": [0, 1, 1, None, 0],
+        "g": ["k", "l"],
+    }
+    return {**{name: (one * n)[:n] for name, one in groups.items()}, "s": made}
+
+
+@each_engine
+@ranges
+def test_engines_bin_as_kernels_do(
+    engine: str, within: tuple[float, float], tmp_path: Path
+) -> None:
+    made = rows_at_edges(within)
+    roles = {**ROLES, "score_range": within}
+    expected = result(pa.table(made), "never", roles)
+    (table,) = expected.scores.values()
+    assert_naive(table, rows_of(made), naive_edges(*map(float, within), RANGES[within]))
+    assert_scores_equal(result(pa.table(made), "always", roles), expected)
+    assert_scores_equal(biaskit.count(CONSTRUCTORS[engine](made, tmp_path), **roles), expected)
+
+
+@each_engine
+@pytest.mark.parametrize("call", range(1, len(CALLS)))
+def test_engines_count_every_role(engine: str, call: int, tmp_path: Path) -> None:
+    made = rows_at_edges((0, 1))
+    made["s"][-2:] = 1e308, -1e308  # their squares are infinite
+    roles = CALLS[call]
+    data = CONSTRUCTORS[engine](made, tmp_path)
+    assert_scores_equal(biaskit.count(data, **roles), result(pa.table(made), "never", roles))
+
+
+@each_engine
+def test_engines_count_frequencies(engine: str, tmp_path: Path) -> None:
+    made = rows_at_edges((0, 1))
+    made["people"] = ([1, 0, 3, 2**40] * len(made["s"]))[: len(made["s"])]
+    roles = {**ROLES, "frequency": "people"}
+    data = CONSTRUCTORS[engine](made, tmp_path)
+    assert_scores_equal(biaskit.count(data, **roles), result(pa.table(made), "never", roles))
+
+
+NUMBERS: dict[str, tuple[Any, tuple[float, float], list[Any]]] = {
+    "float32": (pa.float32(), (0, 1), [k / 1000 for k in range(1001)]),
+    "int8": (pa.int8(), (0, 100), [0, 1, 100, -1, 127]),
+    "int64": (pa.int64(), (0, 1e12), [0, 10**8, 10**8 + 1, 2**53 + 1, -(2**62), 2**63 - 1]),
+    "decimal": (pa.decimal128(6, 4), (0, 1), [Decimal(k).scaleb(-4) for k in range(0, 10001, 7)]),
+    "long decimal": (
+        pa.decimal128(30, 20),
+        (0, 1),
+        [Decimal(k).scaleb(-4) + Decimal(d).scaleb(-20) for k in range(0, 10001, 91)
+         for d in (-1, 0, 1)],
+    ),
+}  # fmt: skip
+
+
+@each_engine
+@pytest.mark.parametrize("kind", NUMBERS)
+def test_engines_bin_numbers_of_every_type(engine: str, kind: str, tmp_path: Path) -> None:
+    type_, within, values = NUMBERS[kind]
+    n = len(values) + 1
+    scores = pa.array([*values, None], type_)
+    table = pa.table({"sex": (["F", "M"] * n)[:n], "y": ([0, 1, 1] * n)[:n], "s": scores})
+    roles = {**ROLES, "score_range": within}
+    expected = both(table, **roles)
+    (one,) = expected.scores.values()
+    plain = [None if x is None else float(x) for x in scores.to_pylist()]
+    edges = naive_edges(*map(float, within), RANGES[within])
+    assert_naive(one, rows_of({**table.to_pydict(), "s": plain}), edges)
+    assert_scores_equal(biaskit.count(of_arrow(engine, table, tmp_path), **roles), expected)
+
+
+def of_arrow(engine: str, table: pa.Table, folder: Path) -> Any:
+    """Frame of an engine with the types of an Arrow table."""
+    match engine:
+        case "polars lazy":
+            return pl.from_arrow(table).lazy()
+        case "duckdb relation":
+            return duckdb.connect().from_arrow(table)
+        case "ibis":
+            return pytest.importorskip("ibis").memtable(table)
+        case "dask" | "dask nullable":
+            dask = pytest.importorskip("dask.dataframe", reason="Dask is not installed")
+            return dask.from_pandas(table.to_pandas(types_mapper=pd.ArrowDtype), npartitions=2)
+    path = folder / "typed.parquet"
+    pq.write_table(table, path)
+    if engine == "sqlframe":
+        return pytest.importorskip("sqlframe.duckdb").DuckDBSession().read.parquet(str(path))
+    return (spark() if engine == "spark" else spark_connect()).read.parquet(str(path))
+
+
+@each_engine
+@pytest.mark.parametrize("score", [math.inf, -math.inf])
+def test_engines_refuse_infinite_scores(engine: str, score: float, tmp_path: Path) -> None:
+    made = {"sex": ["F", "M", "F"], "y": [0, 1, 1], "s": [0.5, score, score]}
+    with pytest.raises(BiaskitError, match="score 's' is infinite in 2 rows; log-odds"):
+        biaskit.count(CONSTRUCTORS[engine](made, tmp_path), **ROLES)
+
+
+@each_engine
+def test_engines_refuse_texts_as_scores(engine: str, tmp_path: Path) -> None:
+    made = {"sex": ["F", "M", "F"], "y": [0, 1, 1], "s": ["low", "high", "low"]}
+    with pytest.raises(BiaskitError, match="score 's' must be numbers"):
+        biaskit.count(CONSTRUCTORS[engine](made, tmp_path), **ROLES)
+
+
+def test_engines_refuse_a_range_that_they_cannot_bin() -> None:
+    frame = pl.LazyFrame({"sex": ["F", "M"], "y": [0, 1], "s": [1e15, 1e15 + 1]})
+    with pytest.raises(BiaskitError, match=r"from 1e\+15 to 1e\+15 is so narrow"):
+        biaskit.count(frame, **ROLES, score_range=(1e15, 1e15 + 8))
+
+
+@pytest.mark.parametrize("score", [0.1, 0.12345, 1 / 3, 123.4])
+def test_engines_lose_nothing_of_many_equal_scores(score: float) -> None:
+    rows = 1_000_000
+    frame = pl.LazyFrame({"sex": np.full(rows, "F"), "y": 1, "s": np.full(rows, score)})
+    relation = duckdb.connect().sql(f"SELECT 'F' sex, 1 y, {score!r}::DOUBLE s FROM range({rows})")
+    for data in (frame, relation):
+        (table,) = biaskit.count(data, **ROLES, score_range=(0, 200)).scores.values()
+        for made, exact in ((table.s, Fraction(score)), (table.s2, Fraction(score) ** 2)):
+            assert abs(Fraction(float(made.sum())) - rows * exact) <= rows * exact / 10**12
+
+
+@pytest.mark.parametrize("facet", ["sex", ["sex", "g"]])
+def test_an_engine_is_asked_once_a_facet(facet: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    answer = queries.Query.answer
+
+    def noted(self: Any, columns: Any, facets: Any, most: int, *more: Any) -> Any:
+        asked.append(most)
+        return answer(self, columns, facets, most, *more)
+
+    monkeypatch.setattr(queries.Query, "answer", noted)
+    made = rows_at_edges((0, 1))
+    roles = {**ROLES, "facet": facet}
+    expected = result(pa.table(made), "never", roles)
+    assert_scores_equal(biaskit.count(pl.LazyFrame(made, strict=False), **roles), expected)
+    assert asked == [engines._FEW_SCORED + 1] * (1 if facet == "sex" else 2)
+    monkeypatch.setattr(engines, "_FEW_SCORED", 5)
+    assert_scores_equal(biaskit.count(pl.LazyFrame(made, strict=False), **roles), expected)
+
+
+def test_an_identifier_is_refused_before_all_groups_are_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(engines, "_FEW_SCORED", 2_000)
+    ids = [f"id {i}" for i in range(3_000)]
+    frame = pl.LazyFrame({"sex": ids, "y": [0, 1] * 1_500, "s": [0.5] * 3_000})
+    with pytest.raises(BiaskitError, match="different values or more; a facet has 1,000 at most"):
+        biaskit.count(frame, **ROLES)

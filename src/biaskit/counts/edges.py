@@ -6,15 +6,30 @@ import functools
 import math
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MOST_BINS", "MOST_BINS_BY_GROUP", "Edges", "edges_of"]
+__all__ = ["MOST_BINS", "MOST_BINS_BY_GROUP", "Arithmetic", "Edges", "edges_of"]
 
 #: Most bins of a range, and of one whose table has an axis for groups as well.
 MOST_BINS, MOST_BINS_BY_GROUP = 10_000, 1_000
+# Highest power of ten that is a float.
+_MOST_EXPONENT = 22
+
+
+class Arithmetic(NamedTuple):
+    """Numbers by which the bin of a score is reckoned, since an edge is a multiple of the step.
+
+    The multiple nearest to a score is the edge above or the one below it.
+    """
+
+    #: Multiples in a unit of the scores, nearly.
+    inverse: float
+    #: Multiple k is ``k * times / over``, rounded once.
+    times: float
+    over: float
 
 
 @dataclass(frozen=True)
@@ -41,12 +56,27 @@ class Edges:
         """Number of the last multiple of the step that is not above the low end."""
         return math.floor(Decimal(repr(self.low)) / self.step)
 
-    @property
-    def ratio(self) -> tuple[float, float]:
-        """Two numbers: an edge is the number of its multiple, times the first, over the second."""
+    @functools.cached_property
+    def arithmetic(self) -> Arithmetic | None:
+        """Numbers by which bins are reckoned; None where not every bin comes out right."""
         exponent = int(self.step.as_tuple().exponent)
         digit = float(self.step.as_tuple().digits[0])
-        return (digit, 10.0**-exponent) if exponent < 0 else (digit * 10.0**exponent, 1.0)
+        if abs(exponent) > _MOST_EXPONENT:
+            return None
+        times, over = (digit, 10.0**-exponent) if exponent < 0 else (digit * 10.0**exponent, 1.0)
+        made = Arithmetic(over / times, times, over)
+        # Bins do not fall as scores rise, so those at the ends of each bin say that all are right.
+        beside = [np.nextafter(self.values, way) for way in (-np.inf, np.inf)]
+        scores = np.concatenate([self.values, *beside])
+        return made if np.array_equal(self._reckoned(scores, made), self.of(scores)) else None
+
+    def _reckoned(self, scores: NDArray[np.float64], by: Arithmetic) -> NDArray[np.float64]:
+        """Bins of scores, as kernels and engines reckon them."""
+        nearest = np.rint(scores * by.inverse)
+        bins = nearest - self.before + (scores > nearest * by.times / by.over)
+        inside = np.clip(bins, 1, len(self.values) - 1)
+        beyond = np.where(scores < self.low, 0, len(self.values))
+        return np.where((scores >= self.low) & (scores <= self.high), inside, beyond)
 
     @property
     def bins(self) -> int:

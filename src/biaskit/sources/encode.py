@@ -39,6 +39,8 @@ __all__ = [
 _SMALL_DICTIONARY = 256
 # Most numbers for which sorting is faster than loading Arrow's compute functions.
 _SMALL_BATCH = 10_000
+# Most digits of a decimal whose units are exact as a float.
+_EXACT_DIGITS = 15
 # Most characters of the texts of a column together.
 _MOST_BYTES = 1 << 26
 
@@ -337,12 +339,32 @@ def numbers(array: Any, column: str, role: str, where: str) -> NDArray[np.float6
     if t.is_dictionary(array.type):
         values = numbers(array.dictionary, column, role, where)
         return np.take(np.append(values, np.nan), indices_of(array))
-    if t.is_decimal(array.type) or t.is_float16(array.type):
-        array = array.cast(pa.float64())
-    values = values_of(array).astype(np.float64)
+    if t.is_decimal(array.type):
+        values = _floats_of_decimals(array)
+    else:
+        array = array.cast(pa.float64()) if t.is_float16(array.type) else array
+        values = values_of(array).astype(np.float64)
     if array.null_count:
         values[missing_of(array)] = np.nan
     return values
+
+
+def _floats_of_decimals(array: Any) -> NDArray[np.float64]:
+    """Floats nearest to decimals, which Arrow's own conversion misses by a bit; any for a null."""
+    import pyarrow as pa
+
+    type_ = array.type
+    if type_.bit_width < 128:  # not every version of Arrow makes texts of these
+        type_ = pa.decimal128(type_.precision, type_.scale)
+        array = array.cast(type_)
+    if type_.precision <= _EXACT_DIGITS and type_.scale >= 0:
+        # A quotient of two exact floats is rounded once.
+        step = type_.bit_width // 64
+        words = np.frombuffer(array.buffers()[1] or b"", np.int64)[::step]
+        units = words[array.offset : array.offset + len(array)].astype(np.float64)
+        floats: NDArray[np.float64] = units / 10.0**type_.scale
+        return floats
+    return values_of(array.cast(pa.string()).cast(pa.float64())).astype(np.float64)
 
 
 def refuse_no_numbers(array: Any, column: str, role: str, where: str) -> None:

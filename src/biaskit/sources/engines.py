@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from biaskit.counts.bounds import MAX_CELLS
+from biaskit.counts.facets import Facet
 from biaskit.errors import DataError
+from biaskit.sources.answers import asked, in_narwhals
 from biaskit.sources.batches import Ask, Counting, Part, no_rows, refuse_missing_columns
 from biaskit.sources.encode import Encoder, OptionalEncoder
 from biaskit.sources.frames.source import frame_source
-from biaskit.sources.queries import Groups, Query, asked, in_narwhals
+from biaskit.sources.queries import Groups, Query
 
 __all__ = ["ENGINES", "Engine", "EngineFrame", "engine_source"]
 
 # Most groups returned at once. More are requested facet by facet, after the encoders have refused
 # any column of identifiers.
 _FEW = 100_000
+# The same for groups of scores, of which a facet has far more.
+_FEW_SCORED = 1_000_000
 
 
 class Engine(NamedTuple):
@@ -81,7 +85,7 @@ class EngineFrame:
 
     def parts(self, ask: Ask) -> Iterable[Part]:
         """Groups of the rows, or the rows themselves where they are needed and can be streamed."""
-        if ask.counting is not None and ask.counting.roles.score is None:
+        if ask.counting is not None:
             return self._groups(ask.counting)
         source = frame_source(self._frame.to_native()) if self.engine.streams else None
         if source is None:
@@ -89,29 +93,23 @@ class EngineFrame:
         return source.parts(ask)
 
     def _groups(self, counting: Counting) -> Iterator[Groups]:
-        """Groups of the rows: for all facets at once if they are few, else facet by facet."""
+        """Groups of the rows: for all facets at once if they are few, else facet by facet.
+
+        Of scores there are too many for that.
+        """
         roles = counting.roles
         names = self.names()
         refuse_missing_columns(roles.columns(), names, self._where)
         query = Query(self._frame, names, self.engine, roles)
-        together = query.answer([*roles.counted_columns()], roles.facet, _FEW + 1)
-        if sum(len(one.sizes[0]) for one in together) <= _FEW:
-            yield from together
-            return
-        for one in together:  # refuses a column with too many values before more is requested
-            for column, values in one.values.columns.items():
-                counting.encoders[column].encode(values, self._where)
-        del together
+        if roles.score is None:
+            together = query.answer([*roles.counted_columns()], roles.facet, _FEW + 1)
+            if sum(len(one.sizes[0]) for one in together) <= _FEW:
+                yield from together
+                return
+            self._refuse_many(together, counting)
         rows: list[int] = []
         for facet in roles.facet:
-            columns = counting.columns_of(facet)
-            aside = [one for one in columns if _is_set_aside(counting.encoders[one])]
-            found = query.answer(columns, (facet,), MAX_CELLS + 1, aside)
-            if sum(len(one.sizes[0]) for one in found) > MAX_CELLS:
-                raise DataError(
-                    f"facet {facet.name!r} and the other columns make more than "
-                    f"{MAX_CELLS:,} groups; choose columns with fewer values"
-                )
+            found = self._of_facet(query, facet, counting)
             rows.append(sum(one.rows for one in found))
             if rows[-1] != rows[0]:
                 raise DataError(
@@ -119,6 +117,29 @@ class EngineFrame:
                     "keep the rows first (cache or persist), or count one facet at a time"
                 )
             yield from found if len(rows) == 1 else (one._replace(rows=0) for one in found)
+
+    def _of_facet(self, query: Query, facet: Facet, counting: Counting) -> list[Groups]:
+        """Groups of the rows by the columns of one facet."""
+        columns = counting.columns_of(facet)
+        if counting.roles.score is not None:
+            found = query.answer(columns, (facet,), _FEW_SCORED + 1)
+            if sum(len(one.sizes[0]) for one in found) <= _FEW_SCORED:
+                return found
+            self._refuse_many(found, counting)
+        aside = [one for one in columns if _is_set_aside(counting.encoders[one])]
+        found = query.answer(columns, (facet,), MAX_CELLS + 1, aside)
+        if sum(len(one.sizes[0]) for one in found) > MAX_CELLS:
+            raise DataError(
+                f"facet {facet.name!r} and the other columns make more than "
+                f"{MAX_CELLS:,} groups; choose columns with fewer values"
+            )
+        return found
+
+    def _refuse_many(self, found: Sequence[Groups], counting: Counting) -> None:
+        """Refuse a column of which some of the groups have too many values."""
+        for one in found:
+            for column, values in one.values.columns.items():
+                counting.encoders[column].encode(values, self._where)
 
 
 def _is_set_aside(encoder: Encoder) -> bool:

@@ -22,7 +22,8 @@ from biaskit.sources.coded.scored import ScoreCells
 from biaskit.sources.encode import Encoder, numbers
 from biaskit.sources.grids import Grid, grown
 from biaskit.sources.repeats import CountedRows
-from biaskit.sources.score_tables import ScoreHistogram, refuse_infinite, sums_of
+from biaskit.sources.scored.asked import OfScores
+from biaskit.sources.scored.tables import ScoreHistogram, refuse_infinite, sums_of
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -99,6 +100,7 @@ class Histograms:
         sizes: Sequence[NDArray[Any]],
         rows: int,
         facets: Collection[Facet] | None = None,
+        scores: OfScores | None = None,
     ) -> None:
         """Add rows that are grouped by the columns of some facets, by default of all.
 
@@ -113,11 +115,16 @@ class Histograms:
             Rows in the groups, except those already added for another facet.
         facets
             Facets whose counts the groups are added to.
+        scores
+            Scores of the groups, where there are any.
         """
         self._refuse_to_sample(groups.where)
         codes = self._encode(groups)
         for facet in self._of_facet if facets is None else facets:
             self._of_facet[facet].add_groups(codes, sizes)
+            if self._scores:
+                assert scores is not None
+                self._scores[facet].add_groups(codes, sizes[0], scores)
         self._add_to_rows(rows)
 
     def add_cells(

@@ -8,10 +8,8 @@ mean in every other source.
 
 from __future__ import annotations
 
-import contextlib
 import math
-import warnings
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
@@ -22,16 +20,25 @@ from biaskit.counts.bounds import MAX_ROWS, refuse_many_rows
 from biaskit.counts.facets import Facet
 from biaskit.counts.roles import Roles
 from biaskit.errors import DataError
+from biaskit.sources.answers import array_of, asked, in_memory, in_narwhals
 from biaskit.sources.batches import Batch, rows_of
 from biaskit.sources.cuts import at_scale, decimal_of, floats_of, whole_edges
 from biaskit.sources.frames.source import frame_source
 from biaskit.sources.repeats import total
+from biaskit.sources.scored.asked import (
+    SUMMED,
+    OfScores,
+    is_finite,
+    refuse_infinite_groups,
+    scores_of,
+    with_bins,
+)
 
 if TYPE_CHECKING:
     from biaskit.sources.engines import Engine
     from biaskit.sources.histogram import Histograms
 
-__all__ = ["Groups", "Query", "asked", "in_narwhals"]
+__all__ = ["Groups", "Query"]
 
 # Frequencies are summed in two parts, since engines overflow silently or fail where a sum is too
 # large: multiples of this as floats, whose sums are exact, and the remainders as integers.
@@ -50,6 +57,7 @@ class Groups(NamedTuple):
     sizes: list[NDArray[Any]]
     #: Rows in the groups, except those already in an earlier part for another facet.
     rows: int
+    scores: OfScores | None = None
 
     @property
     def done(self) -> None:
@@ -57,7 +65,7 @@ class Groups(NamedTuple):
 
     def add_to(self, histograms: Histograms) -> None:
         """Add the rows to the counts."""
-        histograms.add_groups(self.values, self.sizes, self.rows, self.facets)
+        histograms.add_groups(self.values, self.sizes, self.rows, self.facets, self.scores)
 
 
 class _Cut(NamedTuple):
@@ -124,32 +132,60 @@ class Query:
                 w, square = often * w, often * square
             read += [w.alias("w"), square.alias("w2")]
             sizes |= {"sw": nw.col("w").sum(), "sw2": nw.col("w2").sum()}
+        keys = [*names.values()]
+        edges = self._roles.score_edges
+        if edges is not None:
+            read.append(self._score().alias("x"))
+            read += [] if often is None else [often.alias("f")]
+            keys.append("b")
+            sizes |= {name: nw.col(name).sum() for name in SUMMED}
         said = ", ".join(map(repr, columns))
         with asked(self._engine, f"the GROUP BY of {said}"):
             rows = self._frame.select(*read)
+            if edges is not None:
+                rows = with_bins(rows, edges, None if often is None else "f")
             sums = [size.alias(name) for name, size in sizes.items()]
-            grouped = rows.group_by(*names.values()).agg(*sums)
-            made = _in_memory(grouped.head(most))
+            grouped = rows.group_by(*keys).agg(*sums)
+            made = in_memory(grouped.head(most))
         source = frame_source(made)
         if source is None:
             raise DataError(f"{self._where} gave a {type(made).__qualname__} for its groups")
-        wanted = [*names.values(), *sizes]
+        wanted = [*keys, *sizes]
         with asked(self._engine, f"the groups of {said}"):
-            return [self._groups(batch, names, facets) for batch in rows_of(source, wanted, wanted)]
+            parts = rows_of(source, wanted, wanted)
+            found = [self._groups(batch, names, facets) for batch in parts]
+        if edges is not None:
+            of_scores = [(one.sizes[0], one.scores) for one in found if one.scores is not None]
+            refuse_infinite_groups(edges, of_scores, str(self._roles.score), self._where)
+        return found
 
     def _groups(self, batch: Batch, names: Mapping[str, str], facets: tuple[Facet, ...]) -> Groups:
         cells = batch.columns
         if self._roles.frequency is None:
-            sizes = [_array(cells["n"], "int64")]
+            sizes = [array_of(cells["n"], "int64")]
         else:
             sizes = [self._joined(cells["sf1"], cells["sf0"])]
         if self._roles.weight is not None:
-            sizes += [_array(cells[name], "float64") for name in ("sw", "sw2")]
+            sizes += [array_of(cells[name], "float64") for name in ("sw", "sw2")]
             if not np.isfinite(sizes).all():
                 self._refuse_weights()
         values = {column: self._uncut(column, cells[name]) for column, name in names.items()}
         rows = total(sizes[0])
-        return Groups(facets, Batch(values, batch.rows, self._where), sizes, rows)
+        scores = None
+        if (edges := self._roles.score_edges) is not None:
+            sums = [array_of(cells[name], "float64") for name in SUMMED]
+            scores = scores_of(edges, sizes[0], [array_of(cells["b"], "int64"), *sums])
+        return Groups(facets, Batch(values, batch.rows, self._where), sizes, rows, scores)
+
+    def _score(self) -> Any:
+        """Scores as floats; a missing one is NaN."""
+        import narwhals as nw
+
+        column = str(self._roles.score)
+        value = self._column(column)
+        if self._schema[self._given[column]] == nw.Decimal and self._engine.is_of_pandas:
+            value = value.cast(nw.String)  # Arrow's own conversion is not to the nearest float
+        return value.cast(nw.Float64).fill_null(math.nan)
 
     def _column(self, column: str) -> Any:
         import narwhals as nw
@@ -172,7 +208,7 @@ class Query:
 
     def _joined(self, high: Any, low: Any) -> NDArray[np.int64]:
         """Sums of frequencies from those of their parts."""
-        multiples, over = _array(high, "float64"), _array(low, "int64")
+        multiples, over = array_of(high, "float64"), array_of(low, "int64")
         if not np.isfinite(multiples).all():
             self._refuse_frequencies()
         refuse_many_rows(sum(map(int, multiples.tolist())) + total(over))
@@ -302,7 +338,7 @@ class Query:
         import narwhals as nw
 
         f = nw.col("w")
-        finite, infinite, negative = _is_finite(f), f == float("inf"), f < 0
+        finite, infinite, negative = is_finite(f), f == float("inf"), f < 0
         wrong = {
             "missing or not a number": f.is_null() | ~(finite | infinite | negative),
             "negative": negative,
@@ -325,7 +361,7 @@ class Query:
         with asked(self._engine, f"the check of {what}"):
             number = self._column(column).cast(nw.Float64).alias("w")
             sums = self._frame.select(number).select(*flags).select(nw.all().sum())
-            found = nw.from_native(_in_memory(sums), eager_only=True)
+            found = nw.from_native(in_memory(sums), eager_only=True)
             rows = [int(found[f"b{i}"].item()) for i in range(len(wrong))]
         for how, count in zip(wrong, rows, strict=True):
             if count:
@@ -333,26 +369,6 @@ class Query:
                     f"{self._where}: {what} is {how} in {count:,} rows; "
                     f"give every row a {right} of 0 or more, or leave those rows out"
                 )
-
-
-@contextlib.contextmanager
-def asked(engine: Engine, what: str) -> Iterator[None]:
-    """Errors of an engine, of any type, raised with the name of the query."""
-    try:
-        yield
-    except DataError:
-        raise
-    except Exception as error:
-        raise DataError(f"{engine.name} failed in {what}: {_reason(error)}") from error
-
-
-def in_narwhals(data: Any) -> Any:
-    """Frame of an engine as a narwhals frame."""
-    import narwhals as nw
-
-    with warnings.catch_warnings():  # narwhals announces where its Dask support moves
-        warnings.simplefilter("ignore", FutureWarning)
-        return nw.from_native(data)
 
 
 def _signed() -> tuple[Any, ...]:
@@ -366,21 +382,12 @@ def _fits(number: Any) -> Any:
     """Whether a number of 0 or more fits an integer of 64 bits."""
     import narwhals as nw
 
-    return _is_finite(number) & (number >= 0) & (number.cast(nw.Float64) < 2.0**63)
+    return is_finite(number) & (number >= 0) & (number.cast(nw.Float64) < 2.0**63)
 
 
 def _is_number(number: Any) -> Any:
     """Whether a number is not NaN; it may be infinite."""
-    return _is_finite(number) | (number == math.inf) | (number == -math.inf)
-
-
-def _is_finite(number: Any) -> Any:
-    """Whether a number is neither infinite nor NaN.
-
-    DuckDB uses the minimum and maximum of a column in a Parquet footer to predict comparisons,
-    wrongly for NaN and ``isnan``, but not equality.
-    """
-    return number - number == 0
+    return is_finite(number) | (number == math.inf) | (number == -math.inf)
 
 
 def _is_frequency(number: Any) -> Any:
@@ -397,45 +404,3 @@ def _total(terms: Sequence[Any]) -> Any:
     """Sum of expressions as a balanced tree, since engines parse recursively."""
     half = len(terms) // 2
     return _total(terms[:half]) + _total(terms[half:]) if half else terms[0]
-
-
-def _in_memory(frame: Any) -> Any:
-    """Materialised frame, of a type that the sources know, from an engine's lazy one."""
-    native = frame.to_native()
-    if frame.implementation.is_pyspark_connect() and not hasattr(type(native), "toArrow"):
-        return _table_of_rows(native)
-    found = frame.collect() if hasattr(frame, "collect") else frame
-    made = found.to_native()
-    return made if frame_source(made) is not None else found.to_pandas()
-
-
-def _table_of_rows(frame: Any) -> Any:
-    """Arrow table of the rows of a Spark frame, through Python values.
-
-    Spark Connect before 4 has no other exact way: through pandas, 64-bit integers with missing
-    values become floats.
-    """
-    import pyarrow as pa
-
-    rows = frame.collect()
-    return pa.table({name: [row[i] for row in rows] for i, name in enumerate(frame.columns)})
-
-
-def _array(array: Any, dtype: str) -> NDArray[Any]:
-    """Array of the numbers of an Arrow column; missing ones are NaN."""
-    import pyarrow as pa
-
-    values = array.cast(pa.type_for_alias(dtype))
-    if values.null_count:
-        return np.array([np.nan if x is None else x for x in values.to_pylist()], dtype=dtype)
-    return np.asarray(values)
-
-
-def _reason(error: BaseException) -> str:
-    """First and last line of an engine's message, without the frames of its stack between them."""
-    details = getattr(error, "details", None)  # the message in gRPC errors of Spark Connect
-    text = details() if callable(details) else error
-    lines = [line.strip() for line in str(text).splitlines()]
-    lines = [line for line in lines if line and not line.startswith(("at ", "SQLSTATE"))]
-    told = lines[:1] + (lines[-1:] if len(lines) > 1 else [])
-    return " ... ".join(line[:200] for line in told) or type(error).__name__

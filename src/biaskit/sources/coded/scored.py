@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -205,20 +204,11 @@ def _of_entries(cells: _Cells, scores: Entries, binned: Binned) -> ScoreCells:
     return ScoreCells(cells.codes, (cell.astype(np.int32), binned.bins[entry], n, *sums))
 
 
-@functools.lru_cache(maxsize=64)
 def _range_of(edges: Edges) -> Range | None:
-    """Range as the kernel takes it; None where its arithmetic does not give every bin."""
-    from biaskit._kernels.scores import Range, score_bins
+    """Range as the kernel takes it; None where bins are looked up."""
+    from biaskit._kernels.scores import Range
 
-    values, (times, over) = edges.values, edges.ratio
-    if len(values) >= 1 << 16:
+    if edges.arithmetic is None:
         return None
-    low, high, before = float(values[0]), float(values[-1]), float(edges.before)
-    made = Range(low, high, len(values), before, over / times, times, over)
-    # Bins do not fall as scores rise, so those at the ends of each bin say that all are right.
-    near = [np.nextafter(values, way) for way in (-np.inf, np.inf)]
-    probes = np.concatenate([values, *near])
-    bins = np.empty(len(probes), np.uint16)
-    with np.errstate(over="ignore"):
-        is_made = score_bins(probes, made, len(probes), bins) == 0
-    return made if is_made and np.array_equal(bins, edges.of(probes)) else None
+    low, high = float(edges.values[0]), float(edges.values[-1])
+    return Range(low, high, len(edges.values), float(edges.before), *edges.arithmetic)

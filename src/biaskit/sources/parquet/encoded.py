@@ -172,7 +172,8 @@ class _Counter:
             column: Axis(shared.dictionaries.of_folder(column, value, self._where))
             for column, value in in_folders.items()
         }
-        is_plain = self._weight is None and not any(e.keep for e in shared.encoders.values())
+        is_summed = self._weight is not None or shared.roles.score is not None
+        is_plain = not is_summed and not any(e.keep for e in shared.encoders.values())
         self._together = Together(
             file,
             self._chunks,

@@ -72,6 +72,8 @@ class CsvFiles:
         roles = counting.roles
         if roles.weight is not None or roles.frequency is not None:
             return paths(self._files, "Arrow", "rows have weights or frequencies")
+        if roles.score is not None:
+            return paths(self._files, "Arrow", "rows have scores")
         pays = kernels_pay(CsvFiles.bytes_by_arrow + Sizes(self._files).total)
         return paths(self._files, *(("kernel", FOUND) if pays else ("Arrow", unpaid(_CROSSOVER))))
 

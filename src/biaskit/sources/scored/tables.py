@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,10 @@ from biaskit.counts.edges import Edges
 from biaskit.counts.facets import Facet
 from biaskit.counts.roles import Roles
 from biaskit.counts.scores import ScoreTable, refuse_large_scores
-from biaskit.errors import DataError
 from biaskit.sources.coded.scored import ScoreCells
 from biaskit.sources.encode import Encoder
 from biaskit.sources.grids import Grid, grown
+from biaskit.sources.scored.asked import OfScores, infinite
 
 __all__ = ["ScoreHistogram", "refuse_infinite", "sums_of"]
 
@@ -60,22 +60,19 @@ class ScoreHistogram:
             with np.errstate(invalid="ignore"):
                 low = np.nan_to_num(amounts - high)
             for part in (high, low):
-                more = part if times is None else times * part
+                with np.errstate(over="ignore"):
+                    more = part if times is None else times * part
                 self._add_sums(i, sums_of(flat, more, places))
 
     def add_groups(
-        self,
-        codes: Mapping[str, NDArray[np.intp]],
-        bins: NDArray[np.intp],
-        sizes: Sequence[NDArray[Any]],
+        self, codes: Mapping[str, NDArray[np.intp]], rows: NDArray[np.int64], scores: OfScores
     ) -> None:
-        """Add rows that are grouped: the codes of each group, its bin, rows, sum and squares."""
+        """Add rows that are grouped: the codes of each group, its rows and its scores."""
         shape = self._shape()
-        cells = self._grid.cells([codes[column] for column in self._columns], shape, len(bins))
-        flat = cells * (self._edges.bins + 1) + bins
-        n, s, s2 = sizes
-        self._n.reshape(-1)[:] += sums_of(flat, n, self._n.size)
-        for i, amounts in ((0, s), (2, s2)):
+        cells = self._grid.cells([codes[column] for column in self._columns], shape, len(rows))
+        flat = cells * (self._edges.bins + 1) + scores.bins
+        self._n.reshape(-1)[:] += sums_of(flat, rows, self._n.size)
+        for i, amounts in ((0, scores.s), (2, scores.s2)):
             self._add_sums(i, sums_of(flat, amounts, self._n.size))
 
     def add_cells(self, cells: ScoreCells) -> None:
@@ -131,11 +128,3 @@ def refuse_infinite(values: NDArray[np.float64], column: str, where: str) -> Non
     """Refuse scores of which some are infinite."""
     if np.isinf(values).any():
         raise infinite(int(np.isinf(values).sum()), column, where)
-
-
-def infinite(rows: int, column: str, where: str) -> DataError:
-    """Error for infinite scores."""
-    return DataError(
-        f"{where}: score {column!r} is infinite in {rows:,} rows; "
-        "log-odds of 0 and 1 are, for instance: give probabilities, or make them missing"
-    )
