@@ -45,7 +45,7 @@ ROLES = [
     {"facet": "old", "label": "measured", "positive_above": 0.5, "weight": "weight"},
     {"facet": ["day", "at"], "label": "paid"},
     {"facet": ["kind", "yes"], "label": "hired", "group": "whole"},
-    {"facet": "kind", "label": "yes"},
+    {"facet": "kind", "label": "yes", "predicted": "score", "predicted_above": 0.5},
 ]
 
 

@@ -166,12 +166,12 @@ class _Counter:
             column: Axis(shared.dictionaries.of_folder(column, value, self._where))
             for column, value in in_folders.items()
         }
-        is_plain = self._weight is None and not any(e.keep for e in shared.encoders.values())
         self._together = Together(
             file,
             self._chunks,
-            self._own if is_plain else (),
+            self._own if self._weight is None else (),
             shared.columns_of,
+            shared.encoders,
             shared.dictionaries,
             {column: axis.codes for column, axis in self._constant.items()},
         )

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from biaskit.counts.facets import Facet
 from biaskit.sources.coded.cells import Cells
+from biaskit.sources.encode import Encoder
 from biaskit.sources.files.ranges import RemoteBytes
 from biaskit.sources.parquet.chunks import MOST_ROWS, SNAPPY, UNCOMPRESSED, Chunks
 from biaskit.sources.parquet.dictionaries import Dictionaries
@@ -24,7 +25,8 @@ from biaskit.sources.parquet.opening import OpenParquet
 from biaskit.sources.parquet.scratch import Room
 
 if TYPE_CHECKING:
-    from biaskit._kernels.parquet.groups import Groups, Tables
+    from biaskit._kernels.parquet.groups import Groups, Memory, Tables
+    from biaskit._kernels.parquet.pages import Scratch
 
 __all__ = ["Together"]
 
@@ -35,8 +37,11 @@ _MOST_GROUPS = 16
 _TURNS = 8
 # Bytes of a row group's chunks, of a page, and of the dictionaries of a row group.
 _MOST_OF_GROUP = 1 << 24
-_MOST_OF_PAGE = 1 << 20
+_MOST_OF_PAGE = 1 << 21
 _MOST_OF_TEXTS = 1 << 14
+# Bins of a column that is cut, and entries of its dictionary.
+_MOST_BINS = 1 << 4
+_MOST_ENTRIES = 1 << 18
 # A chunk has a page for so many rows, and a few more, at most.
 _ROWS_OF_PAGE, _FEW_PAGES = 1 << 12, 64
 
@@ -83,9 +88,9 @@ class Together:
     opened, chunks
         The file, and its column chunks.
     columns, of_facets
-        Its counted columns, if all are counted by their values, and those of each facet's table.
-    dictionaries
-        Codes of the encoders, for all threads.
+        Its counted columns, and those of each facet's table.
+    encoders, dictionaries
+        Encoder of each counted column, and codes of the encoders, for all threads.
     constant
         Codes of the columns that the file's folders name.
     """
@@ -96,6 +101,7 @@ class Together:
         chunks: Chunks,
         columns: Sequence[str],
         of_facets: Mapping[Facet, Sequence[str]],
+        encoders: Mapping[str, Encoder],
         dictionaries: Dictionaries,
         constant: Mapping[str, NDArray[np.intp]],
     ):
@@ -108,17 +114,31 @@ class Together:
         self._leaves = [leaf for column in columns if (leaf := chunks.leaves[column])]
         self._tables = np.full((len(of_facets), len(columns)), NONE, np.int64)
         self._chunks = None
-        if chunks.footer is None or not columns or len(self._leaves) < len(columns):
+        #: Edges of the columns that are cut.
+        self._edges = {
+            leaf.column: chunks.cut(leaf)[1]
+            for leaf in self._leaves
+            if leaf.in_pages and encoders[leaf.column].keep
+        }
+        must_be = {column for column in columns if encoders[column].keep}
+        is_few = all(edges.size < _MOST_BINS for edges in self._edges.values())
+        if chunks.footer is None or must_be != self._edges.keys() or not is_few:
+            return
+        if not columns or len(self._leaves) < len(columns):
             return
         self._chunks = _Chunks.of(chunks.footer, self._leaves, self._data.size)
         for table, of_facet in zip(self._tables, of_facets.values(), strict=True):
             own = [columns.index(column) for column in of_facet if column not in constant]
             table[: len(own)] = own
+        cuts = [len(self._edges[c]) if c in self._edges else NONE for c in columns]
+        self._cuts = np.array(cuts, np.int64)
 
     def ranges(self, threads: int) -> Iterator[range]:
         """Numbers of all row groups, those that are counted together in one range."""
-        is_far = isinstance(self._data, RemoteBytes)
-        most = 1 if is_far else min(_MOST_GROUPS, max(1, self._number // (_TURNS * threads)))
+        # The bytes of a remote file come one after the other, and columns that are cut are long.
+        most = min(_MOST_GROUPS, max(1, self._number // (_TURNS * threads)))
+        if self._edges or isinstance(self._data, RemoteBytes):
+            most = 1
         start = 0
         while start < self._number:
             stop = start + 1
@@ -171,6 +191,7 @@ class Together:
         from biaskit._kernels.parquet.groups import (
             CELLS,
             FOUND,
+            Memory,
             Tables,
             group_counts,
             group_pages,
@@ -196,19 +217,57 @@ class Together:
         )
         longest = int(groups.rows.max())
         words = (longest + 63) // 64 + SPARE
+        cut = longest if self._edges else 0
+        entries = _MOST_ENTRIES if self._edges else 0
         scratch = Scratch(
             room.page.of(_MOST_OF_PAGE + SLACK),
             room.levels.of(longest // 8 + 2 * SLACK),
-            room.dense.of(0),
-            room.wide_dense.of(0),
-            room.values.of(0),
+            room.dense.of(cut + 2 * SLACK),
+            room.wide_dense.of(cut),
+            room.values.of(max(cut, entries)),
         )
-        packed = room.packed.of(4 * words)
-        planes = room.planes.of(MOST_WIDTH * columns * words)
-        masks, starts = room.masks.of(MASKS), np.empty(MOST_BITS, np.int64)
-        if group_counts(groups, tables, scratch, packed, planes, starts, masks) < 0:
+        memory = Memory(
+            room.packed.of(4 * words),
+            room.planes.of(MOST_WIDTH * columns * words),
+            np.empty(MOST_BITS, np.int64),
+            room.masks.of(MASKS),
+        )
+        if self._edges:
+            self._cut(groups, tables, scratch, room.bins.of(entries + SLACK), memory)
+        if group_counts(groups, tables, scratch, memory) < 0:
             raise AssertionError("arrays that do not fit together")
         return groups, tables
+
+    def _cut(
+        self,
+        groups: Groups,
+        tables: Tables,
+        scratch: Scratch,
+        bins: NDArray[np.uint8],
+        memory: Memory,
+    ) -> None:
+        """Put the columns of a row group that are cut into planes."""
+        from biaskit._kernels.parquet.cuts import chunk_bins
+        from biaskit._kernels.parquet.groups import IS_OPTIONAL, IS_SNAPPY, PHYSICAL
+        from biaskit._kernels.parquet.pages import Pages
+        from biaskit._kernels.parquet.planes import MOST_WIDTH, SPARE
+
+        rows = int(groups.rows[0])
+        stride = MOST_WIDTH * ((rows + 63) // 64 + SPARE)
+        for i, leaf in enumerate(self._leaves):
+            if leaf.column in self._edges:
+                edges, facts = self._edges[leaf.column], groups.chunks[0, i].tolist()
+                start, end = groups.starts[0, i : i + 2].tolist()
+                pages = Pages(
+                    groups.source,
+                    groups.table[start:end],
+                    facts[IS_SNAPPY] != 0,
+                    facts[IS_OPTIONAL] != 0,
+                )
+                to = memory.planes, stride * i, rows
+                if chunk_bins(pages, facts[PHYSICAL], edges, scratch, bins, *to) != rows:
+                    raise Odd("numbers that are missing")
+                tables.found[0, i] = len(edges) + 1, 0, 0
 
     def _read(self, numbers: range, room: Room) -> Groups:
         """Row groups whose chunks are read, and whose pages are still to be found."""
@@ -229,13 +288,13 @@ class Together:
         chunks[..., 0], chunks[..., 1] = ends - lengths, ends
         chunks[..., 2] = self._chunks.codecs[which] == SNAPPY
         chunks[..., 3] = [leaf.optional for leaf in self._leaves]
-        chunks[..., 4] = [leaf.physical == "BOOLEAN" for leaf in self._leaves]
+        chunks[..., 4] = [PHYSICAL[leaf.physical][0] for leaf in self._leaves]
         rows = self._chunks.rows[which]
         pages = int((rows // _ROWS_OF_PAGE + _FEW_PAGES).sum()) * len(self._leaves)
         table = room.pages.of(pages * FIELDS)[: pages * FIELDS].reshape(pages, FIELDS)
         state = np.empty(len(numbers), np.int64)
         bounds = np.empty((len(numbers), len(self._leaves) + 1), np.int64)
-        return Groups(source, chunks, rows, state, table, bounds)
+        return Groups(source, chunks, self._cuts, rows, state, table, bounds)
 
     def _codecs_of(self, numbers: range) -> int:
         assert self._chunks is not None
@@ -249,7 +308,10 @@ class Together:
         known = self._dictionaries
         try:
             for leaf, (entries, raw) in zip(self._leaves, key, strict=True):
-                codes[leaf.column] = known.of_entries(leaf, raw, entries, False, self._where)
+                if leaf.column in self._edges:
+                    codes[leaf.column] = np.arange(entries)
+                else:
+                    codes[leaf.column] = known.of_entries(leaf, raw, entries, False, self._where)
                 widths[leaf.column] = max(1, (entries - 1).bit_length())
         except Odd:
             return None
