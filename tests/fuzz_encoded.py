@@ -58,7 +58,7 @@ ROLES = [
     {"facet": "sex", "score": "paid", "score_range": [-1, 0.5]},
     {"facet": "sex", "predicted": "old", "score": "weight", "score_range": [0, 50]},
     {"facet": ["kind", "yes"], "label": "hired", "group": "whole"},
-    {"facet": "kind", "label": "yes"},
+    {"facet": "kind", "label": "yes", "predicted": "score", "predicted_above": 0.5},
 ]
 
 

@@ -113,3 +113,41 @@ def test_columns_that_folders_name_stand_beside_row_groups_counted_together(
     monkeypatch.setenv("BIASKIT_KERNELS", "never")
     assert fast == biaskit.count(tmp_path, **roles)
     assert not alone
+
+
+@pytest.mark.parametrize("codec", ["snappy", "none", "zstd"])
+@pytest.mark.parametrize("type_", [pa.float64(), pa.float32(), pa.int32(), pa.int64()])
+@pytest.mark.parametrize("limit", [0, 300, 1 << 20])
+def test_numbers_that_are_cut_are_counted_together(
+    codec: str,
+    type_: pa.DataType,
+    limit: int,
+    tmp_path: Path,
+    alone: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With a dictionary, without one, and with one that grew too long."""
+    path = tmp_path / "a.parquet"
+    age = pa.array(np.random.default_rng(0).integers(18, 80, 1_000)).cast(type_)
+    options = {"compression": codec, "row_group_size": 300, "write_batch_size": 16}
+    options |= {"dictionary_pagesize_limit": limit} if limit else {"use_dictionary": ["sex"]}
+    table = people(1_000).select(["sex", "old"]).append_column("age", age)
+    pq.write_table(table, path, data_page_size=64, **options)
+    for edges in ([40], [30, 40, 50]):
+        roles = {"facet": ["sex", "age"], "label": "old", "facet_edges": {"age": edges}}
+        agree(path, roles, monkeypatch)
+        monkeypatch.setenv("BIASKIT_KERNELS", "always")
+    assert not alone
+
+
+@pytest.mark.parametrize("odd", [None, float("nan")])
+def test_missing_numbers_leave_their_row_group(
+    odd: float | None, tmp_path: Path, alone: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.parquet"
+    score = np.random.default_rng(0).random(900).tolist()
+    score[850] = odd
+    pq.write_table(people(900).append_column("score", [score]), path, row_group_size=100)
+    roles = {"facet": "sex", "label": "old", "predicted": "score", "predicted_above": 0.5}
+    agree(path, roles, monkeypatch)
+    assert alone == [8]

@@ -24,6 +24,7 @@ from biaskit._kernels.kept import Kept
 __all__ = [
     "BAD",
     "SLACK",
+    "add_bits",
     "as_double",
     "as_single",
     "fits",
@@ -146,6 +147,11 @@ if config.DISABLE_JIT:
         found = np.packbits(array[at : at + 64] == byte, bitorder="little")
         return np.uint64(int.from_bytes(found.tobytes(), "little"))
 
+    def add_bits(array: Any, at: int, word: Any, is_first: int) -> None:
+        """Write of 64 bytes twice what they are, or 0 at first, each plus a bit of a word."""
+        bits = np.unpackbits(np.array([word], np.uint64).view(np.uint8), bitorder="little")
+        array[at : at + 64] = bits if is_first else 2 * array[at : at + 64] + bits
+
     def lowest(word: Any) -> int:
         """Place of the lowest bit of a word, 64 if it has none."""
         return (int(word) & -int(word)).bit_length() - 1 if word else 64
@@ -262,6 +268,26 @@ else:
             return builder.bitcast(builder.icmp_unsigned("==", bytes_, each), ir.IntType(64))
 
         return types.uint64(array, types.int64, types.int64), generate
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def add_bits(_: Any, array: Any, at: Any, word: Any, is_first: Any) -> Any:  # noqa: ARG001
+        """Write of 64 bytes twice what they are, or 0 at first, each plus a bit of a word."""
+
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            from llvmlite import ir
+
+            many = ir.VectorType(ir.IntType(8), 64)
+            where = _pointer(context, builder, signature.args[0], *args[:2])
+            where = builder.bitcast(where, many.as_pointer())
+            before = builder.load(where, align=1)
+            bits = builder.bitcast(args[2], ir.VectorType(ir.IntType(1), 64))
+            bits = builder.zext(bits, many)
+            made = builder.or_(builder.add(before, before), bits)
+            is_first = builder.icmp_signed("!=", args[3], ir.Constant(ir.IntType(64), 0))
+            builder.store(builder.select(is_first, bits, made), where, align=1)
+            return context.get_dummy_value()
+
+        return types.void(array, types.int64, types.uint64, types.int64), generate
 
     @intrinsic  # type: ignore[untyped-decorator]
     def lowest(_: Any, word: Any) -> Any:  # noqa: ARG001

@@ -19,6 +19,7 @@ from biaskit._kernels.parquet.pages import (
     DICTIONARY,
     ENCODING,
     KIND,
+    OTHER,
     PACKED,
     SIZE,
     SWOLLEN,
@@ -35,6 +36,7 @@ from biaskit._kernels.parquet.planes import (
     chunk_planes,
     plane_counts,
 )
+from biaskit._kernels.parquet.values import BOOLEAN
 
 __all__ = [
     "AT",
@@ -43,12 +45,13 @@ __all__ = [
     "END",
     "ENTRIES",
     "FOUND",
-    "IS_BOOLEAN",
     "IS_OPTIONAL",
     "IS_SNAPPY",
+    "PHYSICAL",
     "TEXT_AT",
     "TEXT_END",
     "Groups",
+    "Memory",
     "Tables",
     "examples",
     "group_counts",
@@ -56,7 +59,7 @@ __all__ = [
 ]
 
 # Columns of `Groups.chunks`.
-AT, END, IS_SNAPPY, IS_OPTIONAL, IS_BOOLEAN = 0, 1, 2, 3, 4
+AT, END, IS_SNAPPY, IS_OPTIONAL, PHYSICAL = 0, 1, 2, 3, 4
 CHUNK = 5
 # Columns of `Tables.found`.
 ENTRIES, TEXT_AT, TEXT_END = 0, 1, 2
@@ -74,6 +77,8 @@ class Groups(NamedTuple):
     source: Any
     #: For each row group and column, where the chunk starts and ends, and of what kind it is.
     chunks: Any
+    #: For each column, the number of edges that cut it; that of others is `BAD`.
+    cuts: Any
     #: For each row group, its rows; and 0, or `BAD` where it is not supported.
     rows: Any
     state: Any
@@ -93,6 +98,17 @@ class Tables(NamedTuple):
     #: Entries of each chunk's dictionary, shape ``(groups, columns, FOUND)``, and their bytes.
     found: Any
     texts: Any
+
+
+class Memory(NamedTuple):
+    """Memory for the codes of a row group."""
+
+    #: For `chunk_planes`, for all columns.
+    packed: Any
+    planes: Any
+    #: For `plane_counts`: `MOST_BITS` numbers, int64, and masks.
+    starts: Any
+    masks: Any
 
 
 @jit
@@ -115,6 +131,8 @@ def group_pages(groups: Groups, stack: Any, events: Any, facts: Any) -> int:
     if groups.rows.size < number or groups.state.size < number or groups.chunks.shape[2] < CHUNK:
         return BAD
     if groups.starts.shape[0] < number or groups.starts.shape[1] != columns + 1:
+        return BAD
+    if groups.cuts.size != columns:
         return BAD
     used = int64(0)
     for group in range(number):
@@ -144,25 +162,25 @@ def _chunk_pages(
     if facts[TOTAL] > 16 * rows + 64 * pages or (chunk[IS_SNAPPY] and facts[SWOLLEN] > 64):
         return BAD
     first = table[0]
-    if chunk[IS_BOOLEAN]:
-        return BAD if facts[CODED] or first[KIND] == DICTIONARY else pages
-    if first[KIND] != DICTIONARY or facts[CODED] != pages:
+    has_dictionary, most = first[KIND] == DICTIONARY, first[SIZE] + 1
+    if has_dictionary and first[ENCODING] != _PLAIN and first[ENCODING] != _PLAIN_DICTIONARY:
         return BAD
-    if first[ENCODING] != _PLAIN and first[ENCODING] != _PLAIN_DICTIONARY:
+    if not has_dictionary and facts[CODED]:
         return BAD
-    return pages if first[VALUES] <= min(first[SIZE] + 1, 1 << MOST_WIDTH) else BAD
+    if groups.cuts[column] >= 0:
+        if facts[CODED] < pages and facts[OTHER] != 1 << _PLAIN:
+            return BAD
+    elif chunk[PHYSICAL] == BOOLEAN:
+        return BAD if has_dictionary else pages
+    else:
+        most = min(most, 1 << MOST_WIDTH)
+        if facts[CODED] < pages:
+            return BAD
+    return pages if not has_dictionary or first[VALUES] <= most else BAD
 
 
 @jit
-def group_counts(
-    groups: Groups,
-    tables: Tables,
-    scratch: Scratch,
-    packed: Any,
-    planes: Any,
-    starts: Any,
-    masks: Any,
-) -> int:
+def group_counts(groups: Groups, tables: Tables, scratch: Scratch, memory: Memory) -> int:
     """Count the rows of row groups by the codes of their columns, and copy their dictionaries.
 
     Parameters
@@ -171,11 +189,10 @@ def group_counts(
         Row groups, as `group_pages` has made them. `state` becomes the rows of each that is
         counted, and `BAD` of others.
     tables
-        Tables; all but `columns` are written.
-    scratch, packed, planes, masks
-        As for `chunk_planes` and `plane_counts`; `planes` for all columns of a row group.
-    starts
-        Any `MOST_BITS` numbers, int64.
+        Tables; all but `columns` are written. Columns that are cut are there and in planes
+        already.
+    scratch, memory
+        Memory that is written to.
 
     Returns
     -------
@@ -188,14 +205,15 @@ def group_counts(
         return BAD
     if counts.shape[0] < number or counts.shape[2] != CELLS:
         return BAD
-    if counts.shape[1] != tables.columns.shape[0] or starts.size < MOST_BITS:
+    if counts.shape[1] != tables.columns.shape[0] or memory.starts.size < MOST_BITS:
         return BAD
     text, counted = int64(0), 0
+    planes, starts, masks = memory.planes, memory.starts, memory.masks
     for group in range(number):
         rows = groups.rows[group]
         for column in range(columns):
-            if groups.state[group] == 0:
-                text = _chunk_planes(groups, group, column, tables, text, scratch, packed, planes)
+            if groups.state[group] == 0 and groups.cuts[column] < 0:
+                text = _chunk_planes(groups, group, column, tables, text, scratch, memory)
                 if found[group, column, ENTRIES] < 0:
                     groups.state[group] = BAD
         for i in range(tables.columns.shape[0]):
@@ -220,8 +238,7 @@ def _chunk_planes(
     tables: Tables,
     text: int,
     scratch: Scratch,
-    packed: Any,
-    planes: Any,
+    memory: Memory,
 ) -> int:
     """Put a chunk into planes and its dictionary into the texts from `text` on; the new end.
 
@@ -231,17 +248,16 @@ def _chunk_planes(
     found = tables.found[group, column]
     found[ENTRIES], found[TEXT_AT], found[TEXT_END] = BAD, text, text
     table = groups.table[groups.starts[group, column] : groups.starts[group, column + 1]]
-    is_snappy, is_boolean = chunk[IS_SNAPPY] != 0, chunk[IS_BOOLEAN] != 0
-    pages = Pages(groups.source, table, is_snappy, chunk[IS_OPTIONAL] != 0)
+    pages = Pages(groups.source, table, chunk[IS_SNAPPY] != 0, chunk[IS_OPTIONAL] != 0)
+    first = column * MOST_WIDTH * (((rows + 63) >> 6) + SPARE)
+    is_boolean, packed, planes = chunk[PHYSICAL] == BOOLEAN, memory.packed, memory.planes
     entries = int64(2) if is_boolean else table[0, VALUES]
     width = _width(entries)
-    first = column * MOST_WIDTH * (((rows + 63) >> 6) + SPARE)
-    done = chunk_planes(pages, width, is_boolean, scratch, packed, planes, first, rows)
-    if done != rows:
+    if chunk_planes(pages, width, is_boolean, scratch, packed, planes, first, rows) != rows:
         return text
     if not is_boolean:
         at, size = table[0, BODY], table[0, SIZE]
-        where = page_body(groups.source, at, table[0, PACKED], size, is_snappy, scratch.page)
+        where = page_body(groups.source, at, table[0, PACKED], size, pages.is_snappy, scratch.page)
         if where == BAD or not fits(text, size, tables.texts.size):
             return text
         content, start = (groups.source, where) if where >= 0 else (scratch.page, int64(0))
@@ -283,8 +299,8 @@ def examples() -> Iterator[tuple[Any, ...]]:
     """Each kernel, and arguments of the types that it is called with."""
     octets, words, numbers = np.zeros(1, np.uint8), np.zeros(1, np.uint64), np.zeros(1, np.int64)
     lines, cube = np.zeros((1, 1), np.int64), np.zeros((1, 1, 1), np.int64)
-    groups = Groups(octets, cube, numbers, numbers, lines, lines)
+    groups = Groups(octets, cube, numbers, numbers, numbers, lines, lines)
     scratch = Scratch(octets, octets, octets, np.zeros(1, np.uint32), np.zeros(1))
     yield group_pages, groups, numbers, lines, numbers
-    tables = Tables(lines, cube, cube, octets)
-    yield group_counts, groups, tables, scratch, words, words, numbers, words
+    memory = Memory(words, words, numbers, words)
+    yield group_counts, groups, Tables(lines, cube, cube, octets), scratch, memory

@@ -10,7 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from biaskit._kernels import BAD, SLACK, fits, inner, int64, jit, ones, peek, poke, uint64
+from biaskit._kernels import (
+    BAD,
+    SLACK,
+    add_bits,
+    fits,
+    inner,
+    int64,
+    jit,
+    ones,
+    peek,
+    uint64,
+)
 from biaskit._kernels.parquet.chunks import IN_PAGE, little, page_parts
 from biaskit._kernels.parquet.hybrid import append, packed_codes
 from biaskit._kernels.parquet.pages import (
@@ -315,14 +326,16 @@ def plane_bytes(planes: Any, starts: Any, rows: int, out: Any, start: int) -> in
     for k in range(starts.size):
         if not fits(starts[k], (rows + 63) >> 6, planes.size):
             return BAD
-    for i in range((rows + 7) >> 3):
-        poke(out, start + 8 * i, _NONE)
-    for k in range(starts.size):
-        plane = 8 * starts[k]
-        for i in range((rows + 7) >> 3):
-            eight = (peek(planes, plane + i) & _BYTE) * _ONES
-            bits = (((eight & _DIAGONAL) + _LOW) >> _U7) & _ONES
-            poke(out, start + 8 * i, (peek(out, start + 8 * i) << _ONE) | bits)
+    whole = rows & ~63 if starts.size else 0
+    for i in range(0, whole, 64):
+        for k in range(starts.size):
+            add_bits(out, start + i, planes[starts[k] + (i >> 6)], int64(k == 0))
+    for i in range(whole, rows):
+        number = int64(0)
+        for k in range(starts.size):
+            bit = planes[starts[k] + (i >> 6)] >> uint64(i & 63)
+            number = (number << 1) | int64(bit & _ONE)
+        out[start + i] = number
     return rows
 
 

@@ -41,6 +41,7 @@ __all__ = [
     "chunk_places",
     "chunk_values",
     "cut",
+    "cut_numbers",
     "examples",
     "numbers",
 ]
@@ -134,6 +135,42 @@ def cut(values: Any, edges: Any, missing: int, out: Any, start: int, count: int)
 
 
 @inner
+def cut_numbers(
+    text: Any,
+    at: int,
+    end: int,
+    kind: int,
+    edges: Any,
+    values: Any,
+    out: Any,
+    start: int,
+    count: int,
+) -> int:
+    """Bins of the numbers of a plain page: as `numbers` into `values`, and then `cut`.
+
+    A missing one has the bin after the others. Doubles are cut where they are.
+    """
+    missing = edges.size + 1
+    if kind != DOUBLE or not edges.size:
+        if numbers(text, at, end, kind, values, int64(0), count) < 0:
+            return BAD
+        return int(cut(values, edges, missing, out, start, count))
+    if at < 0 or end > text.size - SLACK or 8 * count > end - at:
+        return BAD
+    if missing > 255 or not fits(start, count, out.size - SLACK):
+        return BAD
+    for k in range(edges.size):
+        edge = edges[k]
+        for i in range(count):
+            value = as_double(peek(text, at + 8 * i))
+            if k:
+                out[start + i] += int64(value > edge)
+            else:
+                out[start + i] = missing if value != value else int64(value > edge)
+    return count
+
+
+@inner
 def booleans(text: Any, at: int, end: int, encoding: int, out: Any, start: int, count: int) -> int:
     """Booleans of a page, each into a byte: plain, a bit each, or runs preceded by their length.
 
@@ -199,12 +236,10 @@ def chunk_places(
         if kind == BOOLEAN:
             if booleans(text, at, end, encoding, into, place, present) < 0:
                 return BAD
-        elif (
-            encoding != _PLAIN
-            or numbers(text, at, end, kind, values, int64(0), present) < 0
-            or cut(values, edges, missing, into, place, present) < 0
-        ):
-            return BAD
+        else:
+            done = cut_numbers(text, at, end, kind, edges, values, into, place, present)
+            if encoding != _PLAIN or done < 0:
+                return BAD
         if present < count and spread(levels, dense, present, missing, codes, row, count) < 0:
             return BAD
         row += count

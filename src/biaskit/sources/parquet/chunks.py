@@ -300,7 +300,7 @@ class Chunks:
         from biaskit._kernels.parquet.pages import DATA, ENCODING, KIND
         from biaskit._kernels.parquet.values import chunk_places
 
-        kind, edges = self._cut(chunk.leaf)
+        kind, edges = self.cut(chunk.leaf)
         table = chunk.table[:1].copy()
         table[0, KIND], table[0, ENCODING] = DATA, _PLAIN
         entries = chunk.entries
@@ -312,7 +312,7 @@ class Chunks:
         bins[entries] = len(edges) + 1
         return bins[: entries + 1]
 
-    def _cut(self, leaf: Leaf) -> tuple[int, NDArray[np.float64]]:
+    def cut(self, leaf: Leaf) -> tuple[int, NDArray[np.float64]]:
         """Physical type of a column's plain values, and the numbers at which they are cut."""
         kind, stored = PHYSICAL[leaf.physical]
         is_float = leaf.physical in ("FLOAT", "DOUBLE")
@@ -397,7 +397,7 @@ class Chunks:
         from biaskit._kernels.parquet.values import BOOLEAN, chunk_places
 
         leaf, encoder = chunk.leaf, self._encoders[chunk.leaf.column]
-        kind, edges = self._cut(leaf)
+        kind, edges = self.cut(leaf)
         done = 0
         if chunk.coded:  # these codes are the bins, a byte each
             done = chunk.coded_rows

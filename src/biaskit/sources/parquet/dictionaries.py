@@ -115,6 +115,26 @@ def entries_of(leaf: Leaf, raw: bytes, entries: int) -> list[bytes]:
         if entries * width > len(raw):
             raise Odd("a dictionary too short")
         return [raw[at : at + width] for at in range(0, entries * width, width)]
+    found = _of_one_length(raw, entries) or _of_any_length(raw, entries)
+    if len(set(found)) < entries:
+        raise Odd("a dictionary that repeats itself")
+    return found
+
+
+def _of_one_length(raw: bytes, entries: int) -> list[bytes]:
+    """Texts of a dictionary page if they are as long as the first; otherwise none."""
+    width = 4 + int.from_bytes(raw[:4], "little")
+    if width == 4 or entries * width > len(raw):
+        return []
+    lengths = np.ndarray(entries, "<u4", raw, 0, (width,))
+    if np.any(lengths != width - 4):
+        return []
+    texts: list[bytes] = np.ndarray(entries, f"V{width - 4}", raw, 4, (width,)).tolist()
+    return texts
+
+
+def _of_any_length(raw: bytes, entries: int) -> list[bytes]:
+    """Texts of a dictionary page."""
     found, at = [], 0
     try:
         for _ in range(entries):
@@ -125,8 +145,6 @@ def entries_of(leaf: Leaf, raw: bytes, entries: int) -> list[bytes]:
         at = len(raw) + 1
     if at > len(raw):
         raise Odd("a dictionary too short")
-    if len(set(found)) < entries:
-        raise Odd("a dictionary that repeats itself")
     return found
 
 

@@ -173,12 +173,12 @@ class _Counter:
             for column, value in in_folders.items()
         }
         is_summed = self._weight is not None or shared.roles.score is not None
-        is_plain = not is_summed and not any(e.keep for e in shared.encoders.values())
         self._together = Together(
             file,
             self._chunks,
-            self._own if is_plain else (),
+            () if is_summed else self._own,
             shared.columns_of,
+            shared.encoders,
             shared.dictionaries,
             {column: axis.codes for column, axis in self._constant.items()},
         )
