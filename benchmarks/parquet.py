@@ -89,11 +89,21 @@ def large_file() -> Path:
     return path
 
 
-def write_file(path: Path, tables: Iterator[pa.Table], writer: str, compression: str) -> None:
-    """Write a file in row groups of a million rows, as one of the engines writes it."""
+def write_file(
+    path: Path, tables: Iterator[pa.Table], writer: str, compression: str, texts: str = ""
+) -> None:
+    """Write a file in row groups of a million rows, as one of the engines writes it.
+
+    `texts` is the encoding of columns of texts, if it is not the usual one with a dictionary.
+    """
     if writer == "pyarrow":
         first = next(tables)
-        with pq.ParquetWriter(path, first.schema, compression=compression) as file:
+        options: dict[str, Any] = {}
+        if texts:
+            strings = [one.name for one in first.schema if pa.types.is_string(one.type)]
+            options["use_dictionary"] = [*{*first.column_names}.difference(strings)]
+            options["column_encoding"] = dict.fromkeys(strings, texts)
+        with pq.ParquetWriter(path, first.schema, compression=compression, **options) as file:
             file.write_table(first, row_group_size=_ROW_GROUP)
             for table in tables:
                 file.write_table(table, row_group_size=_ROW_GROUP)
@@ -105,10 +115,10 @@ def write_file(path: Path, tables: Iterator[pa.Table], writer: str, compression:
         frame = pl.from_arrow(whole)
         frame.write_parquet(path, compression=compression, row_group_size=_ROW_GROUP)
     else:
-        options = f"FORMAT parquet, COMPRESSION {compression}, ROW_GROUP_SIZE {_ROW_GROUP}"
+        written = f"FORMAT parquet, COMPRESSION {compression}, ROW_GROUP_SIZE {_ROW_GROUP}"
         connection = duckdb.connect()
         connection.register("whole", whole)
-        connection.execute(f"COPY whole TO '{path}' ({options})")
+        connection.execute(f"COPY whole TO '{path}' ({written})")
 
 
 def write_by_spark(path: Path, table: pa.Table) -> None:
@@ -184,7 +194,7 @@ def floor(path: Path, roles: dict[str, Any], repeats: int) -> float:
     from biaskit.counts.roles import Roles
     from biaskit.sources.files.ranges import Fetcher
     from biaskit.sources.grids import encoders_of
-    from biaskit.sources.parquet.chunks import _SNAPPY, Chunks
+    from biaskit.sources.parquet.chunks import SNAPPY, Chunks
     from biaskit.sources.parquet.dictionaries import Dictionaries
     from biaskit.sources.parquet.opening import open_parquet
     from biaskit.sources.parquet.scratch import Room
@@ -208,7 +218,7 @@ def floor(path: Path, roles: dict[str, Any], repeats: int) -> float:
             for column in made.columns():
                 chunk = chunks._chunk(group, column, room)
                 page = room.page.of(int(chunk.table[:, SIZE].max()) + SLACK)
-                if bodies(chunk.source, chunk.table, chunk.codec == _SNAPPY, page) < 1:
+                if bodies(chunk.source, chunk.table, chunk.codec == SNAPPY, page) < 1:
                     raise SystemExit("a page cannot be decompressed")
 
         def all_groups() -> float:
@@ -382,6 +392,13 @@ def main() -> None:
             write_file(path, rows_of(few, **options), writer, compression)
             if name == "snappy":
                 say(row(f"{few:,} rows, facet × label", compare(path, TWO, args.repeats)))
+            say(row(f"{few:,} rows, four roles, {name}", compare(path, FOUR, args.repeats)))
+        for name, texts in {
+            "texts without a dictionary": "PLAIN",
+            "texts after their lengths": "DELTA_LENGTH_BYTE_ARRAY",
+            "texts without what they share": "DELTA_BYTE_ARRAY",
+        }.items():
+            write_file(path, rows_of(few), "pyarrow", "snappy", texts)
             say(row(f"{few:,} rows, four roles, {name}", compare(path, FOUR, args.repeats)))
         write_file(path, scores_of(few), "pyarrow", "snappy")
         say(row(f"{few:,} rows, a boolean and a score to cut", compare(path, SCORES, args.repeats)))

@@ -33,6 +33,7 @@ _DOWNWARDS = (
         "__init__.py",
         "__main__.py",
         "cli",
+        "browser",
         "clarify",
         "pages",
         "scores",

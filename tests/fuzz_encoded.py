@@ -26,9 +26,10 @@ import pyarrow.parquet as pq
 from pyarrow.fs import LocalFileSystem
 
 import biaskit
+from biaskit import Counts
 from biaskit.counts.tables import Table
 from biaskit.sources.files import ranges
-from biaskit.sources.parquet import chunks, encoded
+from biaskit.sources.parquet import chunks, encoded, together
 from biaskit.sources.parquet import source as parquet
 from biaskit.sources.parquet.scratch import Room
 from support.taken_apart import I64, File, Page, varint
@@ -44,6 +45,20 @@ ROLES = [
     {"facet": ("sex", "place"), "label": "score", "positive_above": 0.5},
     {"facet": "old", "label": "measured", "positive_above": 0.5, "weight": "weight"},
     {"facet": ["day", "at"], "label": "paid"},
+    {"facet": "sex", "label": "hired", "score": "measured"},
+    {"facet": ["sex", ("sex", "old")], "score": "score", "group": "place"},
+    {
+        "facet": "old",
+        "label": "hired",
+        "score": "measured",
+        "predicted": "measured",
+        "predicted_above": 0.5,
+    },
+    {"facet": "sex", "label": "old", "score": "age", "score_range": [0, 60]},
+    {"facet": "sex", "score": "paid", "score_range": [-1, 0.5]},
+    {"facet": "sex", "predicted": "old", "score": "weight", "score_range": [0, 50]},
+    {"facet": ["kind", "yes"], "label": "hired", "group": "whole"},
+    {"facet": "kind", "label": "yes"},
 ]
 
 
@@ -64,6 +79,9 @@ def table(rows: int, rng: np.random.Generator) -> pa.Table:
             "day": pa.array(rng.integers(0, 5, rows).astype(np.int32), pa.date32(), mask=missing),
             "at": pa.array(rng.integers(0, 3, rows) * 10**6, pa.timestamp("us", "UTC")),
             "paid": pa.array([Decimal(int(x)) / 4 for x in rng.integers(-4, 4, rows)]),
+            "kind": pa.array(np.array(["x", "y", "z"])[rng.choice(3, rows, p=[0.1, 0.8, 0.1])]),
+            "yes": pa.array(rng.random(rows) < 0.5),
+            "whole": pa.array(np.sort(rng.integers(0, 9, rows)).astype(np.int16)),
         }
     )
 
@@ -86,12 +104,21 @@ def files(rng: np.random.Generator) -> list[bytes]:
                     row_group_size=170,
                 )
                 made.append(sink.getvalue().to_pybytes())
-    sink = pa.BufferOutputStream()
-    texts = {"sex": "DELTA_BYTE_ARRAY", "place": "DELTA_LENGTH_BYTE_ARRAY"}
-    pq.write_table(
-        table(300, rng), sink, use_dictionary=["hired"], column_encoding=texts, row_group_size=170
-    )
-    return [*made, sink.getvalue().to_pybytes()]
+    in_pages = ("PLAIN", "DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY")
+    for i, codec in enumerate(("snappy", "none", "zstd", "none", "snappy", "none")):
+        sink = pa.BufferOutputStream()
+        pq.write_table(
+            table(300, rng),
+            sink,
+            use_dictionary=["hired"],
+            column_encoding={"sex": in_pages[i % 3], "place": in_pages[(i + 1) % 3]},
+            compression=codec,
+            data_page_version="2.0" if i % 2 else "1.0",
+            data_page_size=1 << 20 if i < 3 else 64,
+            row_group_size=170,
+        )
+        made.append(sink.getvalue().to_pybytes())
+    return made
 
 
 _EDGES = [0, 1, 2, 7, 8, 9, 31, 32, 64, 127, 128, 255, 256, 299, 300, 65_535, 1 << 20, 1 << 26]
@@ -228,11 +255,23 @@ def outcome(
         counts = biaskit.count(path, **roles, filesystem=filesystem)
     except biaskit.BiaskitError as error:
         return "error", str(error)
-    return "counts", dict(counts.tables)
+    return "counts", counts
 
 
-def same(one: dict[object, Table], other: dict[object, Table]) -> bool:
-    """Whether counts are equal, and sums of weights but for their rounding."""
+def same(one: Counts, other: Counts) -> bool:
+    """Whether counts are equal, and sums of weights and of scores but for their rounding."""
+    return same_tables(dict(one.tables), dict(other.tables)) and all(
+        (mine.facet, mine.label, mine.group) == (theirs.facet, theirs.label, theirs.group)
+        and np.array_equal(mine.n, theirs.n)
+        and np.array_equal(mine.missing, theirs.missing)
+        and np.allclose(mine.s, theirs.s, rtol=1e-12, atol=1e-300, equal_nan=True)
+        and np.allclose(mine.s2, theirs.s2, rtol=1e-12, atol=1e-300, equal_nan=True)
+        for mine, theirs in ((one.scores[facet], other.scores[facet]) for facet in one.scores)
+    )
+
+
+def same_tables(one: dict[object, Table], other: dict[object, Table]) -> bool:
+    """Whether tables are equal, and sums of weights but for their rounding."""
     return one.keys() == other.keys() and all(
         one[facet].levels == other[facet].levels
         and np.array_equal(one[facet].n, other[facet].n)
@@ -263,6 +302,8 @@ def main() -> int:
             path.write_bytes(change(rand.choice(sources), rand))
             roles = rand.choice(ROLES)
             parquet._WORTH_THREADS = number % 2 << 21  # every other file's row groups go to threads
+            # All of a file's row groups are counted together, or one after the other.
+            together._TURNS = 1 if number % 5 else 1000
             # Every fourth file's dictionaries are long ones, whose codes are no bytes.
             chunks._MOST_ENTRIES = 15 if number % 4 == 0 else 255
             if os.environ.get("BIASKIT_FUZZ_KEEP"):

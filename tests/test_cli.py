@@ -345,12 +345,26 @@ def test_count_explains_the_choice_by_size(
     assert {line[5] for line in lines} == {"fewer than 50,000 rows"}
 
 
-def test_count_explains_what_has_no_encoded_form(data: Path, capsys: Any) -> None:
+def test_count_explains_how_texts_are_read(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
     DATA.to_json("rows.jsonl", orient="records", lines=True)
-    _, [_, line] = explained(capsys, "rows.csv", "--facet", "sex")
-    assert line == ["rows.csv", "(all)", "0", "Arrow", "CSV has no encoded form"]
-    _, [_, line] = explained(capsys, "rows.jsonl", "--facet", "sex")
-    assert line == ["rows.jsonl", "(all)", "0", "json", "JSON has no encoded form"]
+    files = {"rows.csv": "Arrow", "rows.jsonl": "json"}
+    for kernels, why in (
+        ("auto", "fewer than "),
+        ("never", "BIASKIT_KERNELS is never"),
+        ("always", "values found by the kernel"),
+    ):
+        monkeypatch.setenv("BIASKIT_KERNELS", kernels)
+        for kernel in ("separated", "records"):
+            monkeypatch.delitem(sys.modules, f"biaskit._kernels.text.{kernel}", raising=False)
+        for file, other in files.items():
+            _, [_, line] = explained(capsys, file, "--facet", "sex")
+            way = "kernel" if kernels == "always" else other
+            assert line[:4] == [file, "(all)", "0", way]
+            assert line[4].startswith(why)
+    _, [_, line] = explained(capsys, "rows.csv", "--facet", "sex", "--weight", "w")
+    assert line[3:] == ["Arrow", "rows have weights or frequencies"]
     run(capsys, "count", "rows.csv", "--facet", "sex", "-o", "rows.counts")
     assert run(capsys, "count", "rows.counts", "--facet", "sex", "--plan") == (
         0,
@@ -469,7 +483,7 @@ def test_a_closed_pipe_is_not_an_error(data: Path) -> None:
 def test_progress_is_shown_to_people_only(
     data: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    from biaskit.cli import output
+    from biaskit.cli.writing import output
 
     ticks = iter([0.0, 0.5, 2.0, 2.1, 4.0, 4.1])
     monkeypatch.setattr(output.time, "monotonic", lambda: next(ticks))

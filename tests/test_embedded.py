@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from pathlib import Path
@@ -338,6 +339,15 @@ def test_a_block_of_many_facets_takes_no_hour() -> None:
     start = time.monotonic()
     assert len(from_page(page).tables) == len(names)
     assert time.monotonic() - start < 30
+
+
+def test_limits_without_an_end_are_read_back(counts: Counts, tmp_path: Path) -> None:
+    limits = {"DPL": [-math.inf, 0.1], "CI": [0.5, math.inf], "DD": 0.2}
+    page = tmp_path / "page.html"
+    made = biaskit.page(counts, limits=limits)
+    made.save(page)
+    assert asked_of(page)["limits"] == limits
+    assert biaskit.page(page).contents.limits == made.contents.limits
 
 
 @pytest.mark.parametrize(

@@ -394,6 +394,81 @@ def test_a_dictionary_that_grew_too_long_and_was_left(tmp_path, kernels):
         assert all(one.path == "encoded" for one in paths_of([path], Roles(**roles)))
 
 
+TEXTS = st.sampled_from(["", "a", "ab", "abc", "x" * 9, "x" * 12 + "y", "ü", "F", "M"])
+IN_PAGES = ["PLAIN", "DELTA_LENGTH_BYTE_ARRAY", "DELTA_BYTE_ARRAY"]
+
+
+@many
+@given(
+    st.lists(TEXTS | st.none(), max_size=300),
+    st.sampled_from([1, 1, 40, 200]),
+    settings_of_a_writer,
+    st.tuples(st.sampled_from(IN_PAGES), st.sampled_from(IN_PAGES)),
+    st.sampled_from([pa.string(), pa.large_string(), pa.binary()]),
+)
+def test_texts_that_stand_in_pages_agree(tmp_path, kernels, texts, run, options, encodings, type_):
+    path = tmp_path / "t.parquet"
+    one = [text for text in texts for _ in range(run)][:3_000]
+    two = pa.array([text or "-" for text in one[::-1]])
+    schema = pa.schema([("one", type_), pa.field("two", pa.string(), nullable=False)])
+    table = pa.table([pa.array(one, pa.string()).cast(type_), two], schema=schema)
+    written = {
+        "use_dictionary": False,
+        "column_encoding": dict(zip(("one", "two"), encodings, strict=True)),
+    }
+    pq.write_table(table, path, **{**options, **written})
+    roles = {"facet": "one", "label": "two"}
+    kernels("never")
+    expected = biaskit.count(path, **roles)
+    kernels("always")
+    assert dict(biaskit.count(path, **roles).tables) == dict(expected.tables)
+    if options["compression"] in ("snappy", "none", "zstd", "gzip") and len(table):
+        assert {found.path for found in paths_of([path], Roles(**roles))} == {"encoded"}
+
+
+@pytest.mark.parametrize("texts", [200, 300, 900])
+@pytest.mark.parametrize("missing", [0, 0.1])
+def test_a_dictionary_of_texts_that_was_left(tmp_path, kernels, texts, missing):
+    rng = np.random.default_rng(1)
+    rows = 30_000
+    values = np.array([f"text {i:09}" for i in range(texts)])[rng.integers(0, texts, rows)]
+    table = pa.table(
+        {
+            "sex": pa.array(values, mask=rng.random(rows) < missing),
+            "y": pa.array(rng.integers(0, 2, rows)),
+        }
+    )
+    path = tmp_path / "t.parquet"
+    options = {"dictionary_pagesize_limit": 2_000, "data_page_size": 3_000}
+    pq.write_table(table, path, row_group_size=20_000, write_batch_size=100, **options)
+    roles = {"facet": "sex", "label": "y"}
+    kernels("never")
+    expected = biaskit.count(path, **roles)
+    kernels("always")
+    one, *_ = paths_of([path], Roles(**roles))
+    assert one.why == "dictionary-encoded, then values in their pages"
+    assert dict(biaskit.count(path, **roles).tables) == dict(expected.tables)
+
+
+@pytest.mark.parametrize("encoding", IN_PAGES)
+def test_what_the_kernel_of_texts_does_not_hold_goes_to_arrow(tmp_path, kernels, encoding):
+    """Too many texts, long ones, and those that are not UTF-8 where they should be."""
+    kernels("always")
+    path = tmp_path / "t.parquet"
+    group = [f"{i:x}" for i in range(70_000)]
+    long = ["y" * 70_000, "y" * 70_001] * 2 + ["z"] * 69_996
+    table = pa.table({"sex": ["f", "m"] * 35_000, "group": group, "long": long})
+    written = {
+        "use_dictionary": False,
+        "column_encoding": dict.fromkeys(("group", "long"), encoding),
+    }
+    pq.write_table(table, path, **written)
+    (made,) = biaskit.count(path, facet="sex", group="group").tables.values()
+    assert made.n.sum() == len(made.levels[3]) == 70_000
+    with pytest.raises(biaskit.BiaskitError, match="long"):
+        biaskit.count(path, facet="sex", label="long")
+
+
 @pytest.mark.parametrize("wrong", [-1.0, math.inf, math.nan, None])
 @pytest.mark.parametrize("use_dictionary", [True, False])
 def test_a_wrong_weight_is_said_as_arrow_says_it(tmp_path, kernels, wrong, use_dictionary):

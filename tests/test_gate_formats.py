@@ -72,7 +72,7 @@ def outcomes(
     (folder / "pointer.parquet").write_text(LFS)
 
     def of(stem: str, **keys: Any) -> DataSet:
-        roles = {"facet": [facet], "label": label, "positive": f"yes {label}"}
+        roles = {"facet": [[facet]], "label": label, "positive": f"yes {label}"}
         return DataSet.of({"files": f"{stem}.parquet", **roles, **keys}, folder)
 
     held: dict[str, Any] = {"limits": {"DPL": 0.1}}

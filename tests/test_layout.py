@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from biaskit._kernels import SLACK
 from biaskit._kernels.parquet.pages import BODY, FIELDS, LEVELS, PACKED, SIZE, STORED
-from biaskit.sources.parquet import layout
+from biaskit.sources.parquet import inflating, layout
 
 
 def chunk_of(pages: list[bytes], sizes: list[int]) -> tuple[np.ndarray, np.ndarray]:
@@ -25,7 +25,7 @@ def chunk_of(pages: list[bytes], sizes: list[int]) -> tuple[np.ndarray, np.ndarr
 
 def inflated(pages: list[bytes], sizes: list[int], codec: str = "zstd") -> bytes:
     source, table = chunk_of(pages, sizes)
-    made = layout.inflated(source, table, codec)
+    made = inflating.inflated(source, table, codec)
     assert table[:, PACKED].tolist() == table[:, SIZE].tolist() == sizes
     return b"".join(
         made[at : at + size].tobytes() for at, size in zip(table[:, BODY], sizes, strict=True)
@@ -110,10 +110,10 @@ def test_pages_that_are_stored_and_levels_before_them():
     source, table = chunk_of([b"LL" + compressed(b"abc"), b"Ldef", b"LL"], [5, 4, 2])
     table[:, LEVELS] = 2, 1, 2
     table[1, STORED] = 1
-    made = layout.inflated(source, table, "zstd")
+    made = inflating.inflated(source, table, "zstd")
     assert made[:11].tobytes() == b"LLabcLdefLL"
     table[1, SIZE] = 5
     source, again = chunk_of([b"LL" + compressed(b"abc"), b"Ldef", b"LL"], [5, 5, 2])
     again[:, LEVELS], again[1, STORED] = (2, 1, 2), 1
     with pytest.raises(layout.Odd, match="size differs from its header"):
-        layout.inflated(source, again, "zstd")
+        inflating.inflated(source, again, "zstd")

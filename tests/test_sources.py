@@ -379,6 +379,12 @@ def test_unknown_and_doubled_columns(good: pd.DataFrame, tmp_path: Path) -> None
     refuses(tmp_path / "x.csv", "2 columns are named 'sex'")
 
 
+def test_a_column_whose_name_reads_as_an_intersection_is_a_tuple_of_one() -> None:
+    frame = pd.DataFrame({"R & D": [1, 0, 1, 0], "y": [1, 0, 1, 1]})
+    refuses(frame, r"no column 'R'; .* give it as \('R & D',\)", facet="R & D")
+    assert biaskit.count(frame, facet=("R & D",), label="y").rows == 4
+
+
 def test_files_of_different_schemas(tmp_path: Path, good: pd.DataFrame) -> None:
     good.to_parquet(tmp_path / "a.parquet")
     good.drop(columns="y").to_parquet(tmp_path / "b.parquet")

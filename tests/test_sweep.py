@@ -18,6 +18,7 @@ import biaskit
 from biaskit.cli import main
 from biaskit.counts.edges import edges_of
 from biaskit.errors import DataError, RolesError
+from biaskit.metrics import METRICS, metric
 from biaskit.scores.cuts import thresholds_of
 
 ROLES: dict[str, Any] = {"facet": "sex", "label": "y"}
@@ -138,28 +139,35 @@ def test_intervals_together_have_the_level_of_all_thresholds() -> None:
     assert again["confidence"].tolist() == [together["confidence"].iloc[0]] * 4
 
 
-@settings(deadline=None, max_examples=30)
+@pytest.mark.parametrize(("more", "step"), [({}, 10), ({"group": "g"}, 100)])
+@settings(deadline=None, max_examples=40)
 @given(
-    st.lists(
+    given_rows=st.lists(
         st.tuples(
-            st.sampled_from("FM"), st.sampled_from([0, 1]), st.integers(0, 120), st.integers(1, 3)
+            st.sampled_from("FM"),
+            st.sampled_from([0, 1]),
+            st.integers(0, 120),
+            st.integers(1, 3),
+            st.sampled_from("kl"),
         ),
         min_size=2,
         max_size=60,
     ),
-    st.integers(0, 120),
+    at=st.integers(0, 120),
 )
 def test_a_threshold_within_a_bin_says_by_how_much_it_may_be_off(
-    given_rows: list[tuple[str, int, int, int]], at: int
+    more: dict[str, Any], step: int, given_rows: list[tuple[str, int, int, int, str]], at: int
 ) -> None:
-    """Scores of a step of 1e-5 in bins of 1e-4."""
-    df = pd.DataFrame(given_rows, columns=["sex", "y", "s", "n"])
+    """Scores of a step of 1e-5 in bins of 1e-4, or of 1e-3 where there are groups."""
+    df = pd.DataFrame(given_rows, columns=["sex", "y", "s", "n", "g"])
     df["s"] = (0.5 + df["s"] / 1e5).round(5)
-    surely = pd.DataFrame({"sex": [*"FFMM"], "y": [0, 1, 0, 1], "s": 0.9, "n": 1})
+    surely = pd.DataFrame({"sex": [*"FFMM"], "y": [0, 1, 0, 1], "s": 0.9, "n": 1, "g": "k"})
     df = pd.concat([df, surely])
     threshold = round(0.5 + at / 1e5, 5)
-    roles: dict[str, Any] = {**ROLES, "positive": 1, "facet_values": "F", "frequency": "n"}
-    metrics = "DPPL,SD,RD,FPRD,DAR,AD,DI"
+    roles: dict[str, Any] = {**ROLES, "positive": 1, "facet_values": "F", "frequency": "n", **more}
+    lacking = {"predicted"} if "group" in more else {"predicted", "group"}
+    metrics = [one for one in METRICS.values() if lacking & {*one.needs} == {"predicted"}]
+    assert {"GE", "EO", "TE", "DI"} < {one.symbol for one in metrics}
     made = biaskit.sweep(
         df, **roles, score="s", thresholds=[threshold], metrics=metrics, confidence=None
     )
@@ -174,8 +182,39 @@ def test_a_threshold_within_a_bin_says_by_how_much_it_may_be_off(
             assert said, (found, true)
         if said and "up to" in said[0]:
             assert abs(found - true) <= 1.06 * float(said[0].rpartition(" ")[2]) + 1e-12
-        if at % 10 == 0:
+        if at % step == 0:
             assert found == true
+
+
+@pytest.mark.parametrize("symbol", ["GE", "EO"])
+def test_what_lies_between_the_ends_of_a_bin_is_within_the_bound(symbol: str) -> None:
+    """Benefits are most unequal, and gaps are closed, with some of the rows above a threshold."""
+    y, n, many = (0, 40, 1) if symbol == "GE" else (1, 20, 10)
+    others = [("F", 0, 0.1), ("M", 1, 0.2), ("M", 1, 0.95), ("M", 0, 0.1)]
+    df = pd.DataFrame(
+        [("F", y, 0.90001 + k / 1e6, 1) for k in range(n)]
+        + [(*one, many) for one in others]
+        + [("F", 1, 0.2, 2)],
+        columns=["sex", "y", "s", "n"],
+    )
+    roles: dict[str, Any] = {**ROLES, "facet_values": "F", "frequency": "n"}
+    made = biaskit.sweep(df, **roles, score="s", metrics=symbol, thresholds=[0.90003])
+    said = float(made["note"][0].rpartition(" ")[2])
+    reports = [
+        biaskit.report(df, **roles, predicted="s", predicted_above=above, metrics=symbol)
+        for above in np.linspace(0.9, 0.9001, 101)
+    ]
+    apart = [abs(made["estimate"][0] - one["estimate"][0]) for one in reports]
+    assert max(apart) > 1.05 * max(apart[0], apart[-1])
+    assert max(apart) <= 1.05 * said
+
+
+def test_nothing_is_known_of_a_number_without_a_declared_proportion() -> None:
+    own = metric("OWN", "?", needs=("predicted",), bounds=(0, 1), kind="point", reading="?")(
+        lambda a, d: d.q_hat * (1 - d.q_hat)
+    )
+    made = biaskit.sweep(rows(), **ROLES, score="s", metrics=[own], thresholds=[0.29995])
+    assert made["note"].str.contains("be off without a bound").all()
 
 
 @settings(deadline=None, max_examples=10)

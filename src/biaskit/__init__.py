@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from biaskit.audits.profile.profile import profile
     from biaskit.audits.reweighing import reweighing
     from biaskit.audits.slices.slices import slices
+    from biaskit.browser.app import app
     from biaskit.clarify import compat
     from biaskit.counts.counts import Counts
     from biaskit.counts.roles import Roles
@@ -45,6 +46,7 @@ __all__ = [
     "Counts",
     "Roles",
     "__version__",
+    "app",
     "attribute",
     "audits",
     "calibration",
@@ -83,6 +85,7 @@ _HOME = {
     "BiaskitError": "biaskit.errors",
     "Counts": "biaskit.counts.counts",
     "Roles": "biaskit.counts.roles",
+    "app": "biaskit.browser.app",
     "attribute": "biaskit.explanations.explain",
     "calibration": "biaskit.scores.calibration",
     "chart": "biaskit.pages.chart",

@@ -94,14 +94,19 @@ class Opened:
 
     def violations(self) -> list[str]:
         """What axe-core finds."""
-        from axe_playwright_python.sync_playwright import Axe
+        return violations(self.page)
 
-        found = Axe().run(self.page)
-        return [
-            f"{one['id']}: {node['html'][:120]}"
-            for one in found.response["violations"]
-            for node in one["nodes"]
-        ]
+
+def violations(page: Any) -> list[str]:
+    """What axe-core finds in a page."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page)
+    return [
+        f"{one['id']}: {node['html'][:120]}"
+        for one in found.response["violations"]
+        for node in one["nodes"]
+    ]
 
 
 @contextmanager

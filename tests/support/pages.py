@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 __all__ = ["Read", "paragraphs", "read", "tables"]
 
-_VOID = frozenset({"br", "hr", "link", "meta"})
+_VOID = frozenset({"br", "hr", "input", "link", "meta"})
 
 
 class Read(HTMLParser):

@@ -34,9 +34,11 @@ __all__ = [
     "jit_with_arrays",
     "lowest",
     "marks",
+    "merged",
     "ones",
     "peek",
     "poke",
+    "shifted",
     "uint64",
 ]
 
@@ -53,7 +55,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 # A kernel on disk includes the kernels that it calls, but Numba checks only its own source for
 # staleness. With all sources in its name, a change of any recompiles all.
 _STAMP = 0
-for _file in sorted(Path(__file__).parent.glob("*.py")):
+for _file in sorted(Path(__file__).parent.rglob("*.py")):
     _STAMP = crc32(_file.read_bytes(), _STAMP)
 
 
@@ -101,6 +103,13 @@ def inlined(function: _F) -> _F:
     return njit(_nrt=False, forceinline=True, **_FLAGS)(function)  # type: ignore[no-any-return]
 
 
+def merged(function: _F) -> _F:
+    """As `inner`, for a part of one kernel: both together are compiled faster than each."""
+    if config.DISABLE_JIT:
+        return jit(function)
+    return njit(_nrt=False, inline="always", **_FLAGS)(function)  # type: ignore[no-any-return]
+
+
 @inner
 def fits(start: int, count: int, size: int) -> bool:
     """Whether an array of some size has `count` items from `start` on; no number wraps around."""
@@ -116,6 +125,13 @@ if config.DISABLE_JIT:
     def poke(array: Any, at: int, word: Any) -> None:
         """Write of a word over the eight bytes of an array from byte `at` on."""
         array.view(np.uint8)[at : at + 8] = np.frombuffer(int(word).to_bytes(8, "little"), np.uint8)
+
+    def shifted(source: Any, at: int, out: Any, to: int, shift: Any, kept: Any) -> None:
+        """Write of 64 bytes of an array, `shift` bits up, below which are those of `kept`."""
+        octets = source.view(np.uint8)[at : at + 64].tobytes()
+        word = int.from_bytes(octets, "little") << int(shift) | int(kept)
+        made = word.to_bytes(65, "little")[:64]
+        out.view(np.uint8)[to : to + 64] = np.frombuffer(made, np.uint8)
 
     def as_double(word: Any) -> np.float64:
         """Float with the bits of a word."""
@@ -166,6 +182,42 @@ else:
             return context.get_dummy_value()
 
         return types.void(array, types.int64, types.uint64), generate
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def shifted(_: Any, source: Any, at: Any, out: Any, to: Any, shift: Any, kept: Any) -> Any:  # noqa: ARG001
+        """Write of 64 bytes of an array, `shift` bits up, below which are those of `kept`.
+
+        The shift is below 8. The byte before those 64 is read, too.
+        """
+
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            from llvmlite import ir
+
+            word, number = ir.IntType(64), ir.IntType(32)
+            eight = ir.VectorType(word, 8)
+            first, same = ir.Constant(number, 0), ir.Constant(ir.VectorType(number, 8), [0] * 8)
+
+            def all_of(one: Any) -> Any:
+                made = builder.insert_element(ir.Constant(eight, ir.Undefined), one, first)
+                return builder.shuffle_vector(made, made, same)
+
+            def at_byte(kind: int, array: Any, byte: Any) -> Any:
+                where = _pointer(context, builder, signature.args[kind], array, byte)
+                return builder.bitcast(where, eight.as_pointer())
+
+            # Each word is made of the eight bytes that it overlaps and of those one byte before.
+            before = builder.sub(args[1], ir.Constant(word, 1))
+            back = builder.sub(ir.Constant(word, 8), args[4])
+            high = builder.load(at_byte(0, args[0], args[1]), align=1)
+            low = builder.load(at_byte(0, args[0], before), align=1)
+            low = builder.lshr(low, all_of(back))
+            low = builder.insert_element(low, args[5], first)
+            made = builder.or_(builder.shl(high, all_of(args[4])), low)
+            builder.store(made, at_byte(2, args[2], args[3]), align=1)
+            return context.get_dummy_value()
+
+        words = types.int64, types.uint64, types.uint64
+        return types.void(source, types.int64, out, *words), generate
 
     @intrinsic  # type: ignore[untyped-decorator]
     def as_double(_: Any, word: Any) -> Any:  # noqa: ARG001

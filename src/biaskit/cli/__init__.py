@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from biaskit.cli.flags import Parser, in_flags
-from biaskit.cli.streams import complain
+from biaskit.cli.writing.streams import complain
 from biaskit.errors import RolesError, did_you_mean, listed
 from biaskit.store.addresses import in_one_line
 from biaskit.store.version import __version__
@@ -27,6 +27,7 @@ _MODULES = {
     "scoring": ("sweep", "calibration"),
     "explaining": ("explain",),
     "clarifying": ("clarify",),
+    "browsing": ("app",),
     "warming": ("warm",),
 }
 

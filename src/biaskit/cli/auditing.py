@@ -28,7 +28,7 @@ from biaskit.cli.flags import (
     dialect_given,
     roles_given,
 )
-from biaskit.cli.output import (
+from biaskit.cli.writing.output import (
     FORMS,
     Form,
     about,
@@ -38,7 +38,7 @@ from biaskit.cli.output import (
     refuse_overwriting,
     settle_output,
 )
-from biaskit.cli.screen import Records
+from biaskit.cli.writing.screen import Records
 from biaskit.counts.counts import Counts
 from biaskit.counts.levels import show
 from biaskit.counts.roles import ROLES

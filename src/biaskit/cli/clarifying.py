@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Callable
 
 from biaskit.cli.flags import Parser
-from biaskit.cli.output import progress_line
-from biaskit.cli.streams import complain, say
+from biaskit.cli.writing.output import progress_line
+from biaskit.cli.writing.streams import complain, say
 
 __all__ = ["VERBS"]
 

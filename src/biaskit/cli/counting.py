@@ -14,8 +14,8 @@ from biaskit.cli.flags import (
     dialect_given,
     roles_given,
 )
-from biaskit.cli.output import progress_line, refuse_overwriting
-from biaskit.cli.streams import say
+from biaskit.cli.writing.output import progress_line, refuse_overwriting
+from biaskit.cli.writing.streams import say
 from biaskit.counts.counts import Counts
 from biaskit.counts.roles import Roles
 from biaskit.counts.sharing.rounding import refuse_unprotected_roles, rounding_to

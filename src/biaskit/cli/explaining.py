@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from biaskit.cli.flags import Once, Parser, add_csv, add_roles, dialect_given, roles_given
-from biaskit.cli.output import (
+from biaskit.cli.writing.output import (
     about,
     add_output,
     emit,
@@ -15,7 +15,7 @@ from biaskit.cli.output import (
     refuse_overwriting,
     settle_output,
 )
-from biaskit.cli.screen import Records
+from biaskit.cli.writing.screen import Records
 from biaskit.counts.roles import Roles
 from biaskit.errors import RolesError, refuse_level, refuse_seed
 from biaskit.explanations.models import kinds_of_files

@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NoReturn
 
-from biaskit.cli.streams import say
+from biaskit.cli.writing.streams import say
 from biaskit.counts.arguments import Kind
 from biaskit.counts.roles import ROLES
 from biaskit.errors import BOUNDS, RolesError, listed

@@ -22,7 +22,7 @@ from biaskit.cli.flags import (
     limits_given,
     roles_given,
 )
-from biaskit.cli.output import (
+from biaskit.cli.writing.output import (
     about,
     add_output,
     emit,
@@ -31,8 +31,8 @@ from biaskit.cli.output import (
     settle_output,
     write,
 )
-from biaskit.cli.screen import Records
-from biaskit.cli.streams import say
+from biaskit.cli.writing.screen import Records
+from biaskit.cli.writing.streams import say
 from biaskit.counts.counts import Counts
 from biaskit.errors import (
     BiaskitError,

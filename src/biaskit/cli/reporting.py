@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from biaskit.cli.cards import CARDS, Reported
 from biaskit.cli.counting import counts_of, protected_counts_of
 from biaskit.cli.flags import (
     Once,
@@ -22,7 +21,8 @@ from biaskit.cli.flags import (
     confidence_or_none,
     limits_given,
 )
-from biaskit.cli.output import (
+from biaskit.cli.writing.cards import CARDS, Reported
+from biaskit.cli.writing.output import (
     FORMS,
     about,
     add_output,
@@ -31,7 +31,7 @@ from biaskit.cli.output import (
     settle_output,
     write,
 )
-from biaskit.cli.paging import (
+from biaskit.cli.writing.paging import (
     PAGE,
     UNSAID,
     add_page,
@@ -40,9 +40,9 @@ from biaskit.cli.paging import (
     take_over,
     write_page,
 )
-from biaskit.cli.screen import Records, screen, width_of_terminal
-from biaskit.cli.shortening import of_largest, shown
-from biaskit.cli.streams import say
+from biaskit.cli.writing.screen import Records, screen, width_of_terminal
+from biaskit.cli.writing.shortening import of_largest, shown
+from biaskit.cli.writing.streams import say
 from biaskit.counts.counts import Counts
 from biaskit.counts.roles import Roles
 from biaskit.counts.spellings import spelled_alike

@@ -17,8 +17,8 @@ from biaskit.cli.flags import (
     limit_of,
     limits_given,
 )
-from biaskit.cli.output import about, add_output, emit, refuse_overwriting, settle_output
-from biaskit.cli.screen import Records
+from biaskit.cli.writing.output import about, add_output, emit, refuse_overwriting, settle_output
+from biaskit.cli.writing.screen import Records
 from biaskit.counts.counts import Counts
 from biaskit.counts.spellings import spelled_alike
 from biaskit.errors import RolesError, refuse_level

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from biaskit.cli.flags import Once, Parser
-from biaskit.cli.streams import say
+from biaskit.cli.writing.streams import say
 from biaskit.store.formats import printable
 
 __all__ = ["VERBS"]

@@ -6,6 +6,7 @@ import functools
 import math
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,11 +31,22 @@ class Edges:
     @functools.cached_property
     def values(self) -> NDArray[np.float64]:
         """Edges, ascending: the double nearest to each decimal."""
-        first = math.floor(Decimal(repr(self.low)) / self.step) + 1
         last = math.ceil(Decimal(repr(self.high)) / self.step) - 1
-        between = _multiples(self.step, np.arange(first, last + 1))
+        between = _multiples(self.step, np.arange(self.before + 1, last + 1))
         inside = between[(between > self.low) & (between < self.high)]
         return np.concatenate([[self.low], inside, [self.high]])
+
+    @property
+    def before(self) -> int:
+        """Number of the last multiple of the step that is not above the low end."""
+        return math.floor(Decimal(repr(self.low)) / self.step)
+
+    @property
+    def ratio(self) -> tuple[float, float]:
+        """Two numbers: an edge is the number of its multiple, times the first, over the second."""
+        exponent = int(self.step.as_tuple().exponent)
+        digit = float(self.step.as_tuple().digits[0])
+        return (digit, 10.0**-exponent) if exponent < 0 else (digit * 10.0**exponent, 1.0)
 
     @property
     def bins(self) -> int:
@@ -48,11 +60,16 @@ class Edges:
         found[np.isnan(scores)] = self.bins
         return found
 
-    def nearest(self, threshold: float) -> int:
-        """Index of the edge that is a threshold, or that lies nearest to it."""
-        place = int(np.searchsorted(self.values, threshold))
-        near = [one for one in (place - 1, place) if 0 <= one < len(self.values)]
-        return min(near, key=lambda one: abs(float(self.values[one]) - threshold))
+    def nearest(self, thresholds: Any) -> Any:
+        """Index of the edge that is a threshold, or that lies nearest to it; the lower of two.
+
+        >>> edges_of(0, 1).nearest([0.3, 0.25004, 7.0]).tolist()
+        [3000, 2500, 10000]
+        """
+        edges = self.values
+        above = np.clip(np.searchsorted(edges, thresholds), 1, len(edges) - 1)
+        is_below = np.abs(edges[above - 1] - thresholds) <= np.abs(edges[above] - thresholds)
+        return above - is_below
 
 
 @functools.lru_cache(maxsize=64)

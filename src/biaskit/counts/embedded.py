@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +52,7 @@ def to_block(counts: Counts, asked: Mapping[str, Any] | None = None) -> dict[str
     }
     if counts.protected is not None:
         told |= {"schema": 2, "protected": counts.protected.to_json()}
-    return blocks.block(FORM, told, asked or {})
+    return blocks.block(FORM, told, _with_ends(asked or {}, to_json))
 
 
 def cells_in(block: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -82,7 +82,7 @@ def asked_of(path: str | os.PathLike[str]) -> dict[str, Any]:
         if not blocks.is_page(source.read(blocks.START), path):
             return {}
         asked: dict[str, Any] = blocks.load(source, path, FORM)["asked"]
-        return asked
+        return _with_ends(asked, _end_of)
 
 
 def asked_before(data: Any) -> dict[str, Any]:
@@ -97,6 +97,22 @@ def asked_before(data: Any) -> dict[str, Any]:
         return {}
     is_there = is_address(os.fspath(data)) or Path(data).is_file()
     return asked_of(data) if is_there else {}
+
+
+def _with_ends(asked: Mapping[str, Any], made: Callable[[Any], Any]) -> dict[str, Any]:
+    """What was asked, with each end of a limit's range as something else: JSON has no infinity."""
+    limits = asked.get("limits")
+    if not isinstance(limits, Mapping):
+        return {**asked}
+    ranges = {
+        name: [*map(made, one)] if isinstance(one, list) else one for name, one in limits.items()
+    }
+    return {**asked, "limits": ranges}
+
+
+def _end_of(told: Any) -> Any:
+    """End of a range as a page has it; what is none is refused where limits are read."""
+    return from_json(told) if told in ({"float": "inf"}, {"float": "-inf"}) else told
 
 
 def _told(table: Table) -> dict[str, Any]:

@@ -10,9 +10,19 @@ from typing import Any
 from biaskit.counts.levels import Level, level
 from biaskit.errors import RolesError, in_short
 
-__all__ = ["ALL_ROWS", "Facet", "column_name", "columns_of", "facets_of", "named_facet", "no_name"]
+__all__ = [
+    "ALL_ROWS",
+    "JOINED_BY",
+    "Facet",
+    "column_name",
+    "columns_of",
+    "facets_of",
+    "named_facet",
+    "no_name",
+]
 
-_JOINED_BY = " & "
+#: What joins the columns of an intersection in a text.
+JOINED_BY = " & "
 
 
 @dataclass(frozen=True)
@@ -28,7 +38,7 @@ class Facet:
     @property
     def name(self) -> str:
         """Name in a report, the columns of an intersection joined by ``&``."""
-        return _JOINED_BY.join(self.columns) if self.columns else "(all)"
+        return JOINED_BY.join(self.columns) if self.columns else "(all)"
 
     def __str__(self) -> str:
         return self.name
@@ -37,7 +47,7 @@ class Facet:
     def given(self) -> str | tuple[str, ...]:
         """Facet as a caller writes it: a column's name, or a tuple of several."""
         only = self.columns[0] if len(self.columns) == 1 else ""
-        return only if only and _JOINED_BY not in only else self.columns
+        return only if only and JOINED_BY not in only else self.columns
 
     def value(self, parts: Sequence[Level]) -> Level:
         """Value of the facet for rows with these values in its columns."""
@@ -115,6 +125,6 @@ def no_name(role: str, given: Any) -> str:
 def _facet(given: Any) -> Facet | None:
     """Facet of a name, of names in a text that joins them, or of names in a tuple."""
     name = column_name(given.columns if isinstance(given, Facet) else given)
-    columns = tuple(name.split(_JOINED_BY)) if isinstance(name, str) else name
+    columns = tuple(name.split(JOINED_BY)) if isinstance(name, str) else name
     is_whole = isinstance(columns, tuple) and all(isinstance(column, str) for column in columns)
     return Facet(columns) if is_whole and columns else None

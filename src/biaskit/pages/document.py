@@ -13,25 +13,26 @@ from biaskit.pages.markup import Safe, el, json_block
 from biaskit.store.blocks import ID
 from biaskit.store.version import __version__
 
-__all__ = ["document", "policy"]
+__all__ = ["digest", "document", "packaged", "policy"]
 
 
 @functools.cache
-def _part(name: str) -> Safe:
+def packaged(name: str, folder: str = "biaskit.pages") -> Safe:
     """Style sheet or script of the package, as it stands in a page."""
-    path = importlib.resources.files("biaskit.pages").joinpath(name)
+    path = importlib.resources.files(folder).joinpath(name)
     return Safe(path.read_text(encoding="utf-8").strip())
 
 
-def _digest(text: str) -> str:
+def digest(text: str) -> str:
+    """SHA-256 of a text, as a policy names it."""
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def policy() -> str:
     """Content security policy of a document: its own style and script, and nothing else."""
     return (
-        f"default-src 'none'; style-src 'sha256-{_digest(_part('page.css'))}'; "
-        f"script-src 'sha256-{_digest(_part('page.js'))}'; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; style-src 'sha256-{digest(packaged('page.css'))}'; "
+        f"script-src 'sha256-{digest(packaged('page.js'))}'; base-uri 'none'; form-action 'none'"
     )
 
 
@@ -80,12 +81,12 @@ def document(
         el("meta", http_equiv="Content-Security-Policy", content=policy()),
         *(el("meta", name=name, content=fact) for name, fact in facts.items()),
         el("title", title),
-        el("style", _part("page.css")),
+        el("style", packaged("page.css")),
     )
     inside = el(
         "body",
         el("main", body),
         json_block(ID, counts) if counts is not None else None,
-        el("script", _part("page.js")),
+        el("script", packaged("page.js")),
     )
     return f"<!DOCTYPE html>\n{el('html', head, inside, lang=lang)}\n"

@@ -26,7 +26,7 @@ _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"
 # What markup has and an attribute may not, even one made of markup.
 _QUOTED = str.maketrans({"<": "&lt;", ">": "&gt;", '"': "&quot;"})
 # Elements of HTML that have no end tag, and shapes of SVG that have no children.
-_VOID = frozenset({"br", "hr", "link", "meta", "circle", "line", "path", "rect"})
+_VOID = frozenset({"br", "hr", "input", "link", "meta", "circle", "line", "path", "rect"})
 _JSON_IN_SCRIPT = str.maketrans(
     {char: f"\\u{ord(char):04x}" for char in ("<", ">", "&", "\u2028", "\u2029")}
 )

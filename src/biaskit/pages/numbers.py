@@ -9,6 +9,8 @@ __all__ = ["MINUS", "interval", "number", "percent", "tick", "tick_percent", "wh
 MINUS = "\N{MINUS SIGN}"
 # Numbers from here on are shown by their power of ten.
 _LARGE = 1_000_000
+# Numbers of rows from here on are.
+_MOST_DIGITS = 10**15
 
 
 def number(value: float, places: int = 3) -> str:
@@ -40,10 +42,14 @@ def percent(share: float, places: int = 0) -> str:
 def whole(n: float) -> str:
     """Number of rows.
 
-    >>> whole(1835), whole(12.5)
-    ('1,835', '12.5')
+    >>> whole(1835), whole(12.5), whole(3_000_000)
+    ('1,835', '12.5', '3,000,000')
     """
-    return number(n, 0 if n == int(n) else 1) if math.isfinite(n) else number(n)
+    if not math.isfinite(n):
+        return number(n)
+    if n != int(n) or abs(n) >= _MOST_DIGITS:
+        return number(n, 1)
+    return f"{int(n):,}".replace("-", MINUS)
 
 
 def interval(low: float, high: float, places: int = 3) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -40,7 +40,7 @@ from biaskit.pages.sections.tables import limits as limits_section
 from biaskit.pages.sections.times import over_dates, since_baseline
 from biaskit.pages.settled import settled
 from biaskit.progress import Asked, told
-from biaskit.reports.report import measured
+from biaskit.reports.report import Measured, measured
 from biaskit.reports.summary import summary_of
 from biaskit.reports.surely import Judged
 from biaskit.sources.counting import counted
@@ -53,7 +53,7 @@ from biaskit.store.formats import markdown
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Page", "made_of", "page", "page_of"]
+__all__ = ["Page", "body_of", "contents_of", "made_of", "page"]
 
 # Height of a page in a notebook, in pixels.
 _IN_NOTEBOOK = 720
@@ -70,6 +70,11 @@ class Page:
     contents: Contents = field(repr=False)
     #: Files that it was made of, which `save` does not overwrite.
     read: tuple[str, ...] = field(default=(), repr=False)
+
+    @classmethod
+    def of(cls, contents: Contents, read: tuple[str, ...] = ()) -> Page:
+        """Page that shows these contents."""
+        return cls(made_of(contents), contents, read)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the page to a file; `path` is replaced only once the new file is whole.
@@ -261,7 +266,7 @@ lower than the 44.5 % for those whose gender is male.
         refuse_unprotected_roles(None, None, whole.roles.features)
         whole, sample = whole.protect(round_to), None
         each = [(one, of.protect(round_to)) for one, of in each]
-    return page_of(
+    contents = contents_of(
         whole,
         sample,
         metrics=asked,
@@ -276,13 +281,14 @@ lower than the 44.5 % for those whose gender is male.
         missing=missing,
         dated=each,
         dialect=dialect,
-        read=paths_read(None if filesystem is not None else data, baseline, attributions),
         confidence=confidence,
         seed=seed,
     )
+    read = paths_read(None if filesystem is not None else data, baseline, attributions)
+    return Page.of(contents, read)
 
 
-def page_of(
+def contents_of(
     counts: Counts,
     sample: Sample | None = None,
     *,
@@ -297,24 +303,27 @@ def page_of(
     round_to: int | None = None,
     missing: str | None = None,
     dated: Sequence[tuple[str, Counts]] = (),
-    read: tuple[str, ...] = (),
     dialect: Dialect | None = None,
     confidence: float = 0.95,
     seed: int = 0,
-) -> Page:
-    """Page of some counts; see `page`. `files` are the names of the files that they are of."""
+    measure: Callable[..., list[Measured]] = measured,
+) -> Contents:
+    """Contents of a page of some counts; see `page`. `files` are the names of their files.
+
+    `measure` makes the rows, and may know some of them from before.
+    """
     if counts.protected is not None:
         refuse_exact(baseline, dated, attributions, dependence)
     allowed = limits_of(limits) if limits is not None else []
     whole = settled(counts)
     counts = comparable(whole)
-    found = []
+    found: list[Measured] = []
     if counts.rows or not whole.rows:  # no rows at all are refused
-        found = measured(counts, metrics, confidence, seed, sample, missing=missing)
+        found = measure(counts, metrics, confidence, seed, sample, missing=missing)
     shown = list(dict.fromkeys(one.metric for one in found))
     rows = [one.row for one in found]
     judged = Judged(rows, counts, shown)
-    contents = Contents(
+    return Contents(
         name=name if name is not None else _name_of(files),
         files=files,
         given=given_beside_roles(
@@ -346,7 +355,6 @@ def page_of(
         dependence=dependence_of(dependence),
         dated=[*_of_dates(dated, whole.roles, metrics, confidence, seed, missing)],
     )
-    return Page(made_of(contents), contents, read)
 
 
 def _of_dates(
@@ -374,10 +382,9 @@ def _name_of(files: Sequence[str]) -> str:
     return f"{files[0]} and {more:,} more file{'s' if more > 1 else ''}" if more else files[0]
 
 
-def made_of(contents: Contents) -> str:
-    """HTML of a page that shows these contents."""
+def body_of(contents: Contents, *last: Safe | None) -> Safe:
+    """Sections of a page that shows these contents, and others that stand last."""
     roles = contents.whole.roles
-    block = block_of(contents)
     sections: list[Safe | None] = [*first_screen(contents), *limits_section(contents)]
     for facet in roles.facet:
         if the_one_value(contents.whole, facet) is not None:
@@ -390,11 +397,17 @@ def made_of(contents: Contents) -> str:
             *over_dates(contents, facet),
         ]
         sections.append(facet_section(contents, facet, *extra))
-    sections.append(how_to_read(contents))
+    sections += [how_to_read(contents), *last]
+    return Safe("".join(one for one in sections if one is not None))
+
+
+def made_of(contents: Contents) -> str:
+    """HTML of a page that shows these contents."""
+    roles = contents.whole.roles
+    block = block_of(contents)
     command = command_of(contents.files, roles, contents.given)
     call = call_of(contents.files, roles, contents.given)
-    sections.append(where_from(contents, command, call, what_is_carried(contents, block)))
-    body = Safe("".join(one for one in sections if one is not None))
+    body = body_of(contents, where_from(contents, command, call, what_is_carried(contents, block)))
     facets = ", ".join(facet.name for facet in roles.facet)
     outcome = roles.predicted or roles.label
     what = f"{facets} and {outcome}" if outcome else facets

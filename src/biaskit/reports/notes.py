@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+import numpy as np
+
 from biaskit.counts.levels import show
 from biaskit.counts.references import Reference
 from biaskit.metrics import Metric
@@ -51,7 +53,7 @@ def notes_of(
             if change in (DISAPPEARS, REVERSES):
                 told = f"by their own intervals, the disparity of {without.symbol} {change}"
                 notes[i] = _joined(f"{told} within groups", notes[i])
-    return [_joined(note, against) for note in notes]
+    return [_joined(note, against) for note in notes] if against else notes
 
 
 def _reference(one: Reference | None) -> str:
@@ -88,29 +90,26 @@ def _of_counts(metric: Metric, own: Numbers, of: Compared, asked: Asked) -> list
     )
     weighted = sides.is_weighted
     uncertain = _of_box(own, sides, of, asked)
-    made = []
-    for remark, n_a, n_d, estimate, low, constant in zip(
-        remarks,
-        own.n_a.tolist(),
-        own.n_d.tolist(),
-        own.estimate.tolist(),
-        own.low.tolist(),
-        sides.has_one_label.tolist(),
-        strict=True,
-    ):
+    is_undefined = np.isnan(own.estimate)
+    has_few = np.minimum(own.n_a, own.n_d) < _FEW_ROWS
+    is_constant = sides.has_one_label & ("label" in metric.needs)
+    # Of thousands of rows, most have nothing of their own to tell.
+    made = [_joined(one, *uncertain) for one in remarks] if uncertain else [*remarks]
+    for i in np.flatnonzero(is_undefined | has_few | is_constant | too_many | weighted).tolist():
+        n_a, n_d = int(own.n_a[i]), int(own.n_d[i])
         known = n_a > 0 and n_d > 0
         notes = [_few("a", n_a), _few("d", n_d)]
-        if math.isnan(estimate):
+        if is_undefined[i]:
             notes.append(f"undefined: {metric.undefined}" if known else "")
         else:
-            notes.append(remark)
+            notes.append(remarks[i])
             notes.append("no interval: too many cells to draw" if too_many else "")
             notes += uncertain
-            approximate = weighted and not math.isnan(low)
+            approximate = weighted and not math.isnan(own.low[i])
             notes.append("weighted: the interval is approximate" if approximate else "")
-        if constant and "label" in metric.needs and known:
+        if is_constant[i] and known:
             notes.append(f"every known {of.roles.label} is the same")
-        made.append(_joined(*notes))
+        made[i] = _joined(*notes)
     return made
 
 

@@ -190,6 +190,6 @@ def _bands(edges: Edges, bins: int) -> tuple[NDArray[np.intp], list[float]]:
     """First bin of each band, those beyond the range included, and the ends of the bands."""
     low, high = (Decimal(repr(end)) for end in (edges.low, edges.high))
     even = [float(low + (high - low) * k / bins) for k in range(bins + 1)]
-    last = [edges.nearest(one) for one in even]  # bin k ends at edge k
+    last = edges.nearest(even)  # bin k ends at edge k
     ends = [-math.inf, *np.take(edges.values, last).tolist(), math.inf]
     return np.array([0, *(one + 1 for one in last)]), ends

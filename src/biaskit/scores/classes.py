@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from biaskit.counts.counts import Counts
@@ -23,7 +23,7 @@ def joined(
     data: Any,
     roles: Roles | None,
     given: RoleArguments,
-    columns_of_class: Callable[[RoleArguments], Mapping[str, Sequence[Any]]],
+    columns_of_class: Callable[[RoleArguments], Mapping[str, Any]],
 ) -> dict[str, list[Any]]:
     """Columns of a call for each class, one below the other, and the class of each row.
 

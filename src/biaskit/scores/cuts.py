@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from biaskit.counts.edges import Edges
 from biaskit.counts.levels import MISSING
 from biaskit.counts.scores import ScoreTable
-from biaskit.counts.tables import Tally
+from biaskit.counts.tables import Tally, divide
 from biaskit.errors import RolesError, in_short, listed
-from biaskit.metrics import Metric
+from biaskit.metrics import METRICS, Metric
 from biaskit.reports.numbers import Compared
 from biaskit.reports.sides import Sides
 
@@ -26,6 +26,8 @@ __all__ = ["Cuts", "Split", "cuts_of", "off_by", "thresholds_of"]
 _MOST_THRESHOLDS = 10_001
 # Rows of one bin may be decided either way: those of either side, of either label.
 _CORNERS = tuple(itertools.product((False, True), repeat=4))
+# Of two outcomes, the second is positive.
+_LATTER = np.array([False, True])
 
 
 def thresholds_of(given: Any, edges: Edges) -> tuple[float, ...]:
@@ -50,7 +52,7 @@ def thresholds_of(given: Any, edges: Edges) -> tuple[float, ...]:
             )
         low, high = (Decimal(repr(end)) for end in (edges.low, edges.high))
         even = [float(low + (high - low) * k / (given - 1)) for k in range(given)]
-        return tuple(sorted({float(edges.values[edges.nearest(one)]) for one in even}))
+        return tuple(np.unique(edges.values[edges.nearest(even)]).tolist())
     listed_ones = [given] if isinstance(given, float) else given
     if not isinstance(listed_ones, Iterable) or isinstance(listed_ones, (str, bytes)):
         raise RolesError(
@@ -103,10 +105,12 @@ class Cuts:
 
 def cuts_of(table: ScoreTable, thresholds: Sequence[float]) -> Cuts:
     """Decisions of some thresholds, ascending, on a distribution of scores."""
-    last = np.empty(len(thresholds), dtype=np.intp)
+    edges = table.edges.values
+    last = table.edges.of(np.array(thresholds))
     unsure: dict[int, tuple[NDArray[np.int64], bool]] = {}
-    for i, threshold in enumerate(thresholds):
-        last[i], within = table.last_below(threshold)
+    is_edge = edges[np.minimum(last, len(edges) - 1)] == thresholds
+    for i in np.flatnonzero(~is_edge).tolist():
+        last[i], within = table.last_below(thresholds[i])
         if within is not None:
             unsure[i] = table.n[..., within], bool(last[i] == within)
     bins, place = np.unique(last, return_inverse=True)
@@ -162,7 +166,7 @@ class Split:
         return Tally(
             np.ascontiguousarray(cells.reshape(-1, *cells.shape[2:])),
             self.positive,
-            np.array([False, True]),
+            _LATTER,
         )
 
     def _added(self, side: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -181,24 +185,70 @@ def off_by(
     """How far the estimates of a threshold within a bin may be off, by comparison.
 
     The rows of the bin are taken as above the threshold or not, those of each side and label
-    together; the number moves one way with each of the four, so its ends are among these tables.
+    together. A proportion moves one way with each of the four, so its ends are among these tables,
+    and so are those of most metrics. The largest of several gaps is least where gaps are 0, and
+    benefits are most unequal between these tables. Infinite for a metric of one's own without a
+    proportion, of which nothing is known, and where a group may be left out of a metric or not.
     """
     split = Split(table, of, metric)
     rows, is_below = cuts.unsure[i]
     sure = cuts.below[..., [cuts.place[i]]] - (rows[..., np.newaxis] if is_below else 0)
     estimate = metric(*_both(split.sides(sure + is_below * rows[..., np.newaxis], cuts.known)))
+    if metric.rate is None and METRICS.get(metric.symbol) is not metric:
+        return np.full(len(estimate), np.inf)
     labels = split.positive[:, np.newaxis, np.newaxis]
+
+    def side(which: int, positive: bool, negative: bool) -> Tally:
+        moved = rows[..., np.newaxis] * np.where(labels, positive, negative)[np.newaxis]
+        both: Sequence[Tally] = _both(split.sides(sure + moved, cuts.known))
+        return both[which]
+
+    found = [(side(0, *one[:2]), side(1, *one[2:])) for one in _CORNERS]
     worst = np.zeros(len(estimate))
-    for a_positive, a_negative, d_positive, d_negative in _CORNERS:
-        of_a = sure + rows[..., np.newaxis] * np.where(labels, a_positive, a_negative)[np.newaxis]
-        of_d = sure + rows[..., np.newaxis] * np.where(labels, d_positive, d_negative)[np.newaxis]
-        a, _ = _both(split.sides(of_a, cuts.known))
-        _, d = _both(split.sides(of_d, cuts.known))
-        with np.errstate(invalid="ignore"):
-            apart = np.abs(metric(a, d) - estimate)
-        worst = np.fmax(worst, apart)
-    return worst
+    with np.errstate(invalid="ignore"):
+        for a, d in found:
+            worst = np.fmax(worst, np.abs(metric(a, d) - estimate))
+        if metric.largest_of:
+            worst = np.fmax(worst, estimate - _least_of_largest(metric, found))
+        if metric.kind == "inequality":
+            for both, nobody in _most_unequal(found):
+                worst = np.fmax(worst, np.abs(metric(both, nobody) - estimate))
+    return np.where(_may_drop_a_group(found), np.inf, worst) if split.by_group else worst
 
 
 def _both(sides: Sides) -> tuple[Any, Any]:
     return sides.a, sides.d
+
+
+def _may_drop_a_group(found: Sequence[tuple[Tally, Tally]]) -> NDArray[np.bool_]:
+    """Whether a group has rows of either decision in some tables, but not in all."""
+    rows = np.array([(a.cells + d.cells).sum(axis=-3) for a, d in found])
+    return np.asarray(((rows.min(axis=0) == 0) & (rows.max(axis=0) > 0)).any(axis=(-2, -1)))
+
+
+def _least_of_largest(metric: Metric, found: Sequence[tuple[Tally, Tally]]) -> NDArray[np.float64]:
+    """Least that the largest of independent gaps may be, each between those of some tables."""
+    each = []
+    for a, d in found:
+        form: Any = metric.form_of(a, d)
+        each.append([divide(*one.plus) - divide(*one.minus) for one in form.differences])
+    gaps = np.array(each)
+    least, most = gaps.min(axis=0), gaps.max(axis=0)
+    nearest = np.maximum(np.maximum(least, -most), 0.0)
+    return np.asarray(nearest.max(axis=0))
+
+
+def _most_unequal(found: Sequence[tuple[Tally, Tally]]) -> Iterator[tuple[Tally, Tally]]:
+    """Rows of both sides, as one side, where benefits are most unequal between some tables.
+
+    With y false negatives among n rows, they are at (n - y) / 3 false positives.
+    """
+    n = found[0][0].n + found[0][1].n
+    fp = np.array([a.fp + d.fp for a, d in found])
+    fn = np.array([a.fn + d.fn for a, d in found])
+    for many in (fn.min(axis=0), fn.max(axis=0)):
+        for more in (0, 1):
+            at = np.clip((n - many) // 3 + more, fp.min(axis=0), fp.max(axis=0))
+            cells = np.zeros((*n.shape, 2, 2, 1), dtype=np.int64)
+            cells[:, 0, 0, 0], cells[:, 0, 1, 0], cells[:, 1, 0, 0] = n - at - many, at, many
+            yield Tally(cells, _LATTER, _LATTER), Tally(0 * cells, _LATTER, _LATTER)

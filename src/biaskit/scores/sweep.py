@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Unpack
 
 import numpy as np
+from numpy.typing import NDArray
 
 from biaskit import metrics as room
 from biaskit.counts.counts import Counts, deciding
@@ -47,8 +48,8 @@ __all__ = [
     "sweep_rows",
 ]
 
-# Columns of some rows.
-_Part: TypeAlias = Sequence[Sequence[Any]]
+# Values of one name in all rows: numbers in an array, texts in a list.
+_Column: TypeAlias = NDArray[Any] | list[Any]
 # Comparisons that are made at once, whatever the number of thresholds and facet values.
 _AT_ONCE = 4_000
 
@@ -165,7 +166,7 @@ score_range, features
     if confidence is not None:
         refuse_level(confidence)
 
-    def columns(given: RoleArguments) -> dict[str, list[Any]]:
+    def columns(given: RoleArguments) -> dict[str, _Column]:
         counts = scored_counts(data, roles, dialect, filesystem, progress, given)
         return _columns(counts, thresholds, asked, Asked(confidence, 0), together=together)
 
@@ -232,7 +233,8 @@ def sweep_rows(
     """
     asked = Asked(confidence, 0, tests)
     columns = _columns(counts, thresholds, metrics, asked, together=together)
-    return [*map(SweepRow._make, zip(*columns.values(), strict=True))]
+    lists = (one.tolist() if isinstance(one, np.ndarray) else one for one in columns.values())
+    return [*map(SweepRow._make, zip(*lists, strict=True))]
 
 
 def _columns(
@@ -242,22 +244,28 @@ def _columns(
     asked: Asked,
     *,
     together: bool,
-) -> dict[str, list[Any]]:
+) -> dict[str, _Column]:
     """Columns of a sweep by name, in which thousands of rows are made without a record for each."""
-    made: dict[str, list[Any]] = {name: [] for name in SweepRow._fields}
     edges = counts.roles.score_edges
     if edges is None:
         refuse_no_scores(counts.roles)
-        return made
+        return {name: [] for name in SweepRow._fields}
     chosen = thresholds_of(thresholds, edges)
     roles = deciding(counts.roles, chosen[0])
     metrics = _of_decisions(roles, metrics)
-    for facet in roles.facet:
-        table = counts.scores[facet]
-        for part in _of_facet(facet, table, roles, chosen, metrics, asked, together=together):
-            for column, values in zip(made.values(), part, strict=True):
-                column.extend(values)
-    return made
+    parts = [
+        _of_facet(facet, counts.scores[facet], roles, chosen, metrics, asked, together=together)
+        for facet in roles.facet
+    ]
+    return {name: _one_column([part[name] for part in parts]) for name in SweepRow._fields}
+
+
+def _one_column(parts: Sequence[_Column]) -> _Column:
+    if len(parts) == 1:
+        return parts[0]
+    if isinstance(parts[0], np.ndarray):
+        return np.concatenate(parts)
+    return [one for part in parts for one in part]
 
 
 def _of_decisions(roles: Roles, metrics: Sequence[Metric] | None) -> list[Metric]:
@@ -293,7 +301,7 @@ def _of_facet(
     asked: Asked,
     *,
     together: bool,
-) -> Iterator[_Part]:
+) -> dict[str, _Column]:
     """Columns of one facet: value by value, metric by metric, threshold by threshold."""
     if (roles.reference or {}).get(facet) == "highest":
         raise RolesError(
@@ -326,10 +334,11 @@ def _of_facet(
             notes[one] += [_NEEDS_ROWS] * len(part.comparisons.names)
         for one in metrics:
             found[one].append(numbers[one])
-    for i, value in enumerate(of.comparisons.names):
-        for metric in metrics:
-            curve = _Curve(of, cuts, metric, value, i, values, asked.confidence, times, off[metric])
-            yield _part(found[metric], notes[metric], curve)
+    told = _arranged(np.array([notes[one] for one in metrics], dtype=object), cuts, values)
+    for i, metric in enumerate(metrics):
+        for j, most in off[metric].items():
+            _add_doubt(told[:, i, j], found[metric], most, cuts.place[j])
+    return _laid_out(of, cuts, metrics, found, told, asked.confidence, times)
 
 
 _NEEDS_ROWS = (
@@ -352,50 +361,64 @@ def _decided(
     return made
 
 
-class _Curve(NamedTuple):
-    """A metric of one facet value over the thresholds."""
+def _laid_out(
+    of: Compared,
+    cuts: Cuts,
+    metrics: Sequence[Metric],
+    found: Mapping[Metric, Sequence[Numbers]],
+    told: NDArray[Any],
+    level: float | None,
+    times: int,
+) -> dict[str, _Column]:
+    """Columns by name, from numbers and notes; a p-value counts so many times."""
+    names, at = of.comparisons.names, cuts.thresholds
 
-    of: Compared
-    cuts: Cuts
-    metric: Metric
-    value: str
-    #: Which comparison it is, and out of how many.
-    i: int
-    values: int
-    level: float | None
-    #: How often a p-value counts.
-    times: int
-    #: How far the estimates at thresholds within a bin may be off, by threshold and comparison.
-    off: Mapping[int, Array]
+    def numbers(name: str) -> NDArray[Any]:
+        each = [[getattr(part, name) for part in found[one]] for one in metrics]
+        joined = [parts[0] if len(parts) == 1 else np.concatenate(parts, -1) for parts in each]
+        return _arranged(np.array(joined), cuts, len(names))
+
+    rates = numbers("rates")
+    n_a, n_d, n_other = map(numbers, ("n_a", "n_d", "n_other"))
+    made: list[NDArray[Any]] = [
+        *map(numbers, ("estimate", "low", "high")),
+        np.minimum(numbers("p_value") * times, 1.0),
+        np.full(told.shape, math.nan if level is None else level),
+        *(rates[..., k, :] for k in range(4)),
+        *(n_a, n_d, of.table.rows - n_a - n_d - n_other, n_other),
+    ]
+    texts: list[list[str]] = [
+        [one.stage for one in metrics for _ in at] * len(names),
+        [of.facet.name] * told.size,
+        [name for name in names for _ in range(len(metrics) * len(at))],
+        [one.symbol for one in metrics for _ in at] * len(names),
+    ]
+    every: list[_Column] = [
+        *texts,
+        np.tile(at, len(names) * len(metrics)),
+        *(one.ravel() for one in made),
+        told.ravel().tolist(),
+    ]
+    return dict(zip(SweepRow._fields, every, strict=True))
 
 
-def _part(found: Sequence[Numbers], notes: Sequence[str], curve: _Curve) -> _Part:
-    """Columns of one curve, in the order of `SweepRow`."""
-    own, place = slice(curve.i, None, curve.values), curve.cuts.place
+def _arranged(of_decisions: NDArray[Any], cuts: Cuts, values: int) -> NDArray[Any]:
+    """What decisions have, by facet value, metric (and more) and threshold.
 
-    def at_each(name: str) -> Any:
-        """Numbers of the value, threshold by threshold, on the last axis."""
-        arrays = [getattr(one, name) for one in found]
-        every = arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis=-1)
-        return np.asarray(every)[..., own][..., place]
+    The last axis has the decisions, one after another, each with the facet values.
+    """
+    parts = of_decisions.reshape(*of_decisions.shape[:-1], -1, values)
+    return np.moveaxis(parts[..., cuts.place, :], -1, 0)
 
-    estimate, low, high, p = map(at_each, ("estimate", "low", "high", "p_value"))
-    n_a, n_d, n_other = map(at_each, ("n_a", "n_d", "n_other"))
-    numbers = np.stack([estimate, low, high, np.minimum(p * curve.times, 1.0)]).tolist()
-    rows = np.stack([n_a, n_d, curve.of.table.rows - n_a - n_d - n_other, n_other]).tolist()
-    told = [notes[own][at] for at in place.tolist()]
-    for j, off in curve.off.items():
-        if not math.isnan(estimate[j]):
-            told[j] = "; ".join(filter(None, [told[j], _told(float(off[curve.i]))]))
-    times = len(told)
-    first = (curve.metric.stage, curve.of.facet.name, curve.value, curve.metric.symbol)
-    level = math.nan if curve.level is None else curve.level
-    return (
-        *([one] * times for one in first),
-        curve.cuts.thresholds,
-        *(*numbers, [level] * times, *at_each("rates").tolist()),
-        *(*rows, told),
-    )
+
+def _add_doubt(
+    notes: NDArray[Any], found: Sequence[Numbers], most: Array, decision: np.intp
+) -> None:
+    """Say of each facet value by how much its estimate may be off, at one threshold."""
+    estimates = np.concatenate([part.estimate for part in found]).reshape(-1, len(most))
+    for i, (estimate, off) in enumerate(zip(estimates[decision], most.tolist(), strict=True)):
+        if not math.isnan(estimate):
+            notes[i] = "; ".join(filter(None, [notes[i], _told(off)]))
 
 
 def _told(worst: float) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from numbers import Number
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from biaskit.counts.facets import JOINED_BY
 from biaskit.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
@@ -69,6 +70,11 @@ class Counting(NamedTuple):
     def columns_of(self, facet: Facet) -> list[str]:
         """Columns of a facet's table, in the order of its axes."""
         return [column for axis in self.roles.axes(facet) for column in axis.columns]
+
+    def score_columns_of(self, facet: Facet) -> list[str]:
+        """Columns of a facet's table of scores, which has no predictions."""
+        axes = self.roles.axes(facet)
+        return [column for axis in axes if axis.role != "predicted" for column in axis.columns]
 
 
 class Ask(NamedTuple):
@@ -145,6 +151,14 @@ def of_another_type(values: Iterable[Any]) -> int:
     return -1
 
 
+def _hint_of_joined(column: str, found: Collection[str]) -> str:
+    """What to do where a column's own name reads as an intersection that has `column` in it."""
+    for name in found:
+        if len(parts := name.split(JOINED_BY)) > 1 and column in parts:
+            return f"; {name!r} reads as an intersection: rename it, or give it as ({name!r},)"
+    return ""
+
+
 def refuse_missing_columns(
     wanted: Collection[str], names: Iterable[Any], where: str, hint: str = ""
 ) -> None:
@@ -155,7 +169,8 @@ def refuse_missing_columns(
     found = [str(name) for name in names]  # pandas allows names of any type
     for column in wanted:
         if column not in found:
-            raise DataError(f"{where}: no column {column!r}; {did_you_mean(column, found)}{hint}")
+            told = f"{where}: no column {column!r}; {did_you_mean(column, found)}{hint}"
+            raise DataError(told + _hint_of_joined(column, found))
         if found.count(column) > 1:
             raise DataError(
                 f"{where}: {found.count(column)} columns are named {column!r}; rename all but one"

@@ -235,9 +235,7 @@ def _counted(
 ) -> Counted:
     columns = [*roles.columns()]
     if not keep_rows:
-        # The rows' own scores are needed, which no source counts by itself.
-        counting = Counting(roles, encoders) if roles.score is None else None
-        sampler, ask = None, Ask(columns, roles.numeric, counting)
+        sampler, ask = None, Ask(columns, roles.numeric, Counting(roles, encoders))
     else:
         from biaskit.sources.sample import Sampler  # only FT needs rows
 

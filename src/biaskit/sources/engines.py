@@ -81,7 +81,7 @@ class EngineFrame:
 
     def parts(self, ask: Ask) -> Iterable[Part]:
         """Groups of the rows, or the rows themselves where they are needed and can be streamed."""
-        if ask.counting is not None:
+        if ask.counting is not None and ask.counting.roles.score is None:
             return self._groups(ask.counting)
         source = frame_source(self._frame.to_native()) if self.engine.streams else None
         if source is None:

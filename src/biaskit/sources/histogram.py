@@ -11,17 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biaskit.counts.bounds import refuse_large, refuse_many_rows
-from biaskit.counts.edges import Edges
 from biaskit.counts.facets import Facet
 from biaskit.counts.levels import Level
 from biaskit.counts.roles import Roles
-from biaskit.counts.scores import ScoreTable, refuse_large_scores
+from biaskit.counts.scores import ScoreTable
 from biaskit.counts.tables import Table
 from biaskit.errors import DataError
 from biaskit.sources.batches import Batch, no_rows
+from biaskit.sources.coded.scored import ScoreCells
 from biaskit.sources.encode import Encoder, numbers
 from biaskit.sources.grids import Grid, grown
 from biaskit.sources.repeats import CountedRows
+from biaskit.sources.score_tables import ScoreHistogram, refuse_infinite, sums_of
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -58,7 +59,8 @@ class Histograms:
         self._encode = _Columns(encoders)
         self._sampler = sampler
         self._of_facet = {facet: _Histogram(roles, facet, encoders) for facet in roles.facet}
-        self._scores = {} if roles.score is None else _of_scores(roles, encoders)
+        scored = () if roles.score is None else roles.facet
+        self._scores = {facet: ScoreHistogram(roles, facet, encoders) for facet in scored}
         self._read = 0
         #: Rows that were added, each as often as its frequency.
         self.rows = 0
@@ -124,6 +126,7 @@ class Histograms:
         tables: Mapping[Facet, Sequence[NDArray[Any]]],
         rows: int,
         where: str,
+        scores: Mapping[Facet, ScoreCells] | None = None,
     ) -> None:
         """Add rows that are counted.
 
@@ -136,10 +139,14 @@ class Histograms:
             where rows are weighted, the sums of their weights and of the squares of those.
         rows, where
             How many rows they are, and where they are from.
+        scores
+            For each facet the scores, where there are any.
         """
         self._refuse_to_sample(where)
         for facet, arrays in tables.items():
             self._of_facet[facet].add_cells(codes, arrays)
+        for facet, of_scores in self._scores.items():
+            of_scores.add_cells((scores or {})[facet])
         self._read += rows
         self._add_to_rows(rows)
 
@@ -164,11 +171,7 @@ class Histograms:
         column, where = str(self._roles.score), rows.batch.where
         array = rows.batch.columns[column]
         values = numbers(array, column, "score", where)
-        if np.isinf(values).any():
-            raise DataError(
-                f"{where}: score {column!r} is infinite in {int(np.isinf(values).sum()):,} rows; "
-                "log-odds of 0 and 1 are, for instance: give probabilities, or make them missing"
-            )
+        refuse_infinite(values, column, where)
         for histogram in self._scores.values():
             histogram.add(codes, values, rows.times)
 
@@ -246,7 +249,7 @@ class _Histogram:
         cells = math.prod(shape)
         flat = self._grid.cells(by_axis, shape, len(by_axis[0]))
         for i, amount in enumerate(amounts):
-            sums = _sums(flat, amount, cells).reshape(shape)
+            sums = sums_of(flat, amount, cells).reshape(shape)
             corner = tuple(slice(0, size) for size in self._arrays[i].shape)
             sums[corner] += self._arrays[i]
             self._arrays[i] = sums
@@ -321,65 +324,3 @@ class _Histogram:
         where = self._arrays[0].nonzero()
         self._scattered.add(where, [array[where] for array in self._arrays])
         self._arrays = [np.zeros([0] * array.ndim, dtype=array.dtype) for array in self._arrays]
-
-
-def _of_scores(roles: Roles, encoders: Mapping[str, Encoder]) -> dict[Facet, _ScoreHistogram]:
-    edges = roles.score_edges
-    assert edges is not None
-    return {facet: _ScoreHistogram(roles, facet, encoders, edges) for facet in roles.facet}
-
-
-class _ScoreHistogram:
-    """Scores of one facet that grow batch by batch: by facet value, label, group and bin."""
-
-    def __init__(self, roles: Roles, facet: Facet, encoders: Mapping[str, Encoder], edges: Edges):
-        axes = {axis.role: axis.columns for axis in roles.axes(facet)}
-        kept = (axes["facet"], axes["label"], axes["group"])
-        self._grid = Grid([[encoders[column] for column in columns] for columns in kept])
-        self._columns = [encoder.column for encoder in self._grid.encoders]
-        self._edges = edges
-        # The last bin has the rows without a score.
-        empty = (*(0 for _ in self._columns), edges.bins + 1)
-        self._n = np.zeros(empty, dtype=np.int64)
-        self._s, self._s2 = np.zeros(empty), np.zeros(empty)
-
-    def add(
-        self,
-        codes: Mapping[str, NDArray[np.intp]],
-        values: NDArray[np.float64],
-        times: NDArray[np.int64] | None,
-    ) -> None:
-        """Add rows: the codes of each column, the scores, and how often each row counts."""
-        shape = self._grid.shape()
-        bins = self._edges.bins + 1
-        refuse_large_scores(shape, bins)
-        flat = self._grid.cells([codes[column] for column in self._columns], shape, len(values))
-        flat = flat * bins + self._edges.of(values)
-        known = np.nan_to_num(values)
-        whole, full = math.prod(shape) * bins, (*shape, bins)
-        squares = known * known
-        if times is not None:
-            known, squares = times * known, times * squares
-        for name, amounts in (("_n", times), ("_s", known), ("_s2", squares)):
-            sums = _sums(flat, amounts, whole).reshape(full)
-            setattr(self, name, grown(getattr(self, name), full) + sums)
-
-    def table(self) -> ScoreTable:
-        """Table of what was counted, in canonical form."""
-        full = (*self._grid.shape(), self._edges.bins + 1)
-        levels = self._grid.levels(partly=True)
-        shape = (*map(len, levels), self._edges.bins + 1)
-        n, s, s2 = (grown(one, full).reshape(shape) for one in (self._n, self._s, self._s2))
-        arrays = [n[..., :-1], s[..., :-1], s2[..., :-1], n[..., -1]]
-        return ScoreTable.of(self._edges, levels, arrays, self._grid.keep)
-
-
-def _sums(
-    codes: NDArray[np.intp], amounts: NDArray[Any] | None, cells: int
-) -> NDArray[np.int64] | NDArray[np.float64]:
-    """Sum of the amounts of each code, or its number of occurrences without amounts."""
-    if amounts is None or amounts.dtype.kind == "f":
-        return np.bincount(codes, amounts, minlength=cells)
-    sums = np.zeros(cells, dtype=amounts.dtype)
-    np.add.at(sums, codes, amounts)
-    return sums

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from biaskit._kernels import BAD, SLACK, fits, inner, int64, ones, peek, poke, uint64
+from biaskit._kernels import BAD, SLACK, fits, inner, int64, ones, peek, poke, shifted, uint64
 from biaskit._kernels.parquet.thrift import varint
 
 __all__ = [
@@ -304,8 +304,8 @@ def hybrid_wide(
 
 
 @inner
-def append(source: Any, at: int, bits: int, out: Any, to: int) -> None:
-    """Copy bits to any place, over whatever follows there in the next eight bytes.
+def append(source: Any, at: int, bits: int, out: Any, to: int, kept: Any) -> None:
+    """Copy bits to any place, over whatever follows there in the next 64 bytes.
 
     The caller has checked both arrays, which end in `SLACK` spare bytes.
 
@@ -317,14 +317,13 @@ def append(source: Any, at: int, bits: int, out: Any, to: int) -> None:
         How many bits.
     out, to
         Array whose bytes take them, and the number of the bit that takes the first.
+    kept
+        Word of the bits before that one in the same byte.
     """
-    shift = uint64(to & 7)
-    place = to >> 3
-    kept = peek(out, place) & ((_U1 << shift) - _U1)
-    poke(out, place, (peek(source, at) << shift) | kept)
-    # Seven bytes further on, a word begins with bits that the word before has already written.
-    for done in range(7, (bits + 7) >> 3, 7):
-        poke(out, place + done, peek(source, at + done - 1) >> (_U8 - shift))
+    shift, place = uint64(to & 7), to >> 3
+    for done in range(0, (bits + 7) >> 3, 64):
+        shifted(source, at + done, out, place + done, shift, kept)
+        kept = uint64(source[at + done + 63]) >> (_U8 - shift)
 
 
 @inner
@@ -360,39 +359,44 @@ def packed_codes(
     for i in range(0, 64, width):
         pattern |= _U1 << uint64(i)
     stop = to + count * width
+    # Bits of the byte in which the next code starts, which are the codes before it.
+    kept = peek(out, to >> 3) & ((_U1 << uint64(to & 7)) - _U1)
+    step = 56 - 56 % width  # whole codes, so that a word has room for seven bits before them
     while to < stop:
-        head, at = varint(source, at, end)
+        if at >= end:
+            return BAD
+        head = int64(source[at])
+        at += 1
+        if head >= 128:
+            head, at = varint(source, at - 1, end)
         run = head >> 1
         if head < 0 or run == 0:
             return BAD
+        value, length = int64(0), min(run * width, stop - to)
         if head & 1:
             if run * bits > end - at:
                 return BAD
             length = min(8 * run * width, stop - to)
             if bits:
-                append(source, at, length, out, to)
-                to += length
+                append(source, at, length, out, to, kept)
                 at += run * bits
+                kept = uint64(source[at - 1]) >> (_U8 - uint64(to & 7))
+                to += length
                 continue
-            value = 0
-        else:
-            length = min(run * width, stop - to)
-            value = 0
-            if bits:
-                if at >= end or int64(source[at]) >> width:
-                    return BAD
-                value = int64(source[at])
-                at += 1
+        elif bits:
+            if at >= end or int64(source[at]) >> width:
+                return BAD
+            value = int64(source[at])
+            at += 1
         codes = pattern * uint64(value)
-        # As many bits as are whole codes, and leave seven for those before in the same byte.
-        step = 56 - 56 % width
-        after = to + length
-        while to < after:
-            shift = uint64(to & 7)
-            kept = peek(out, to >> 3) & ((_U1 << shift) - _U1)
-            poke(out, to >> 3, (codes << shift) | kept)
-            to += step
-        to = after
+        while length > 0:
+            shift = to & 7
+            word = (codes << uint64(shift)) | kept
+            poke(out, to >> 3, word)
+            whole = shift + min(step, length)
+            kept = (word >> uint64(whole & ~7)) & ((_U1 << uint64(whole & 7)) - _U1)
+            to += whole - shift
+            length -= step
     return count
 
 

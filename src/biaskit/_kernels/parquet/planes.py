@@ -178,7 +178,8 @@ def chunk_planes(
         if is_boolean and encoding == _PLAIN:
             if end > text.size - SLACK or (count + 7) >> 3 > end - at:
                 return BAD
-            append(text, at, count, into, to)
+            before = peek(into, to >> 3) & ((_ONE << uint64(to & 7)) - _ONE)
+            append(text, at, count, into, to, before)
             continue
         bits = int64(1)
         if is_boolean:

@@ -42,6 +42,7 @@ __all__ = [
     "chunk_values",
     "cut",
     "examples",
+    "numbers",
 ]
 
 #: Numbers of the physical types in the format.

@@ -10,7 +10,7 @@ from biaskit.audits.profile.profile import LIMIT, ProfileAsked, profile_rows
 from biaskit.audits.profile.rows import ProfileRow
 from biaskit.audits.profile.words import ProfileTable, profile_in_words, profile_tables
 from biaskit.cli.flags import Parser, add_csv, add_data, add_roles, dialect_given, roles_given
-from biaskit.cli.output import (
+from biaskit.cli.writing.output import (
     about,
     add_output,
     emit,
@@ -18,7 +18,7 @@ from biaskit.cli.output import (
     refuse_overwriting,
     settle_output,
 )
-from biaskit.cli.screen import Records, Shown
+from biaskit.cli.writing.screen import Records, Shown
 from biaskit.counts.spellings import spelled_alike
 from biaskit.errors import RolesError
 from biaskit.intervals.figures import LEAST_P

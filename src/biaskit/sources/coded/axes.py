@@ -10,7 +10,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Axis", "Codes", "in_bytes", "joint", "pairs_of", "placed_in_bytes", "planes_of"]
+__all__ = [
+    "Axis",
+    "Codes",
+    "in_bytes",
+    "joint",
+    "made_digits",
+    "pairs_of",
+    "placed_in_bytes",
+    "planes_of",
+]
 
 # Most values of a digit of one byte; one of more has two.
 _MOST_OF_BYTE = 256
@@ -170,7 +179,7 @@ def _counted(
     """Counts, and sums of weights, by the digits of columns; those in planes come first."""
     from biaskit._kernels.joint import ROWS, SCRATCH, joint_counts, joint_weights, table_size
 
-    starts, sizes = _made_digits(axes, codes, rows)
+    starts, sizes = made_digits(axes, codes, rows)
     size = math.prod(sizes.tolist())
     counts = np.zeros(size, np.int64)
     scratch, index = np.empty(SCRATCH, np.uint64), np.empty(ROWS, np.uint16)
@@ -191,7 +200,7 @@ def _counted(
     return [counts, sums, squares]
 
 
-def _made_digits(
+def made_digits(
     axes: Sequence[Axis], codes: Codes, rows: int
 ) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
     """Where the digits of columns start, and how many values they have.

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biaskit.counts.facets import Facet
+from biaskit.sources.coded.scored import ScoreCells
 
 if TYPE_CHECKING:
     from biaskit.sources.histogram import Histograms
@@ -29,7 +30,9 @@ class Cells:
     rows: int
     where: str
     done: float | None = None
+    #: For each facet the scores, where there are any.
+    scores: Mapping[Facet, ScoreCells] | None = None
 
     def add_to(self, histograms: Histograms) -> None:
         """Add the rows to the counts."""
-        histograms.add_cells(self.codes, self.tables, self.rows, self.where)
+        histograms.add_cells(self.codes, self.tables, self.rows, self.where, self.scores)

@@ -48,6 +48,11 @@ class LocalBytes:
         self.parquet: Any = None
 
     @property
+    def handle(self) -> int:
+        """Descriptor of the open file."""
+        return int(self._file.fileno())
+
+    @property
     def has_changed(self) -> bool:
         """Whether the file was written to, or another has its name, since it was opened."""
         return _stamp(self.path) != self._stamp

@@ -17,6 +17,8 @@ from biaskit.errors import DataError
 from biaskit.sources.batches import Batch, Counting
 from biaskit.sources.coded.axes import Codes, joint
 from biaskit.sources.coded.cells import Cells
+from biaskit.sources.coded.scored import ScoreCells, ScoreRoom, scores_by_facet
+from biaskit.sources.encode import numbers
 from biaskit.sources.files.ahead import in_order
 from biaskit.sources.frames.codes import PLANES, Coder, Room
 from biaskit.sources.frames.rows import Block, Objects, Odd
@@ -56,6 +58,8 @@ class _Thread:
     def __init__(self, counting: Counting):
         self.coders = {column: Coder(one) for column, one in counting.encoders.items()}
         self._buffer = np.empty(0, np.uint8)
+        edges = counting.roles.score_edges
+        self.scores = None if edges is None else ScoreRoom(edges)
 
     def rooms(self, rows: int) -> dict[str, Room]:
         """Room of each column in the buffer."""
@@ -73,7 +77,12 @@ class _Counter:
     def __init__(self, counting: Counting):
         self._counting = counting
         self._weight = counting.roles.weight
+        self._score = str(counting.roles.score)
         self._columns_of = {facet: counting.columns_of(facet) for facet in counting.roles.facet}
+        self._scored = {
+            facet: (columns, counting.score_columns_of(facet))
+            for facet, columns in self._columns_of.items()
+        }
         self._threads: queue.SimpleQueue[_Thread] = queue.SimpleQueue()
 
     def count(self, block: Block) -> tuple[Block, Cells | None]:
@@ -103,6 +112,11 @@ class _Counter:
             of_weight = _weights(block, self._weight, arrays[self._weight])
             if of_weight is None:
                 return None
+        values = None
+        if thread.scores is not None:
+            values = _scores(block, self._score, arrays[self._score])
+            if values is None:
+                return None
         rooms = thread.rooms(block.rows)
         coded = {
             column: coder.coded(arrays[column], rooms[column], block.where)
@@ -122,8 +136,13 @@ class _Counter:
         for column, coder in thread.coders.items():
             if coded[column].values is not None:
                 coder.settle(coded[column], self._used(column, tables), block.where)
+        scores: dict[Facet, ScoreCells] | None = None
+        if values is not None and thread.scores is not None:
+            scores = scores_by_facet(self._scored, axes, tables, held, values, thread.scores)
+            if scores is None:
+                return None
         codes = {column: axis.codes for column, axis in axes.items()}
-        return Cells(tables, codes, block.rows, block.where, block.done)
+        return Cells(tables, codes, block.rows, block.where, block.done, scores)
 
     def _used(
         self, column: str, tables: Mapping[Facet, Sequence[NDArray[Any]]]
@@ -144,5 +163,15 @@ def _weights(block: Block, column: str, array: Any) -> NDArray[np.float64] | Non
         array = array.array(array.values)
     try:
         return weights(Batch({column: array}, block.rows, block.where), column, 0)
+    except DataError:
+        return None
+
+
+def _scores(block: Block, column: str, array: Any) -> NDArray[np.float64] | None:
+    """Scores of the rows; None where they are no numbers, of which a batch says more."""
+    if isinstance(array, Objects):
+        array = array.array(array.values)
+    try:
+        return numbers(array, column, "score", block.where)
     except DataError:
         return None

@@ -24,7 +24,8 @@ from biaskit.sources.coded.axes import (
 from biaskit.sources.cuts import floats_of
 from biaskit.sources.encode import Encoder, numbers
 from biaskit.sources.files.ranges import Extent
-from biaskit.sources.parquet.dictionaries import Dictionaries, dictionary_of
+from biaskit.sources.parquet.dictionaries import Dictionaries, dictionary_of, seen_in
+from biaskit.sources.parquet.inflating import ZSTD, inflated
 from biaskit.sources.parquet.layout import (
     NONE,
     PHYSICAL,
@@ -32,27 +33,31 @@ from biaskit.sources.parquet.layout import (
     Odd,
     content_of,
     footer_of,
-    inflated,
     pages_of,
 )
 from biaskit.sources.parquet.leaves import MOST_BINS, leaf_of
 from biaskit.sources.parquet.opening import OpenParquet
 from biaskit.sources.parquet.pages import of_another_length
 from biaskit.sources.parquet.scratch import Room
+from biaskit.sources.parquet.texts import place_of, texts_in
 
 if TYPE_CHECKING:
     from biaskit._kernels.parquet.pages import Pages, Scratch
 
-__all__ = ["Chunks"]
+__all__ = ["MOST_ROWS", "SNAPPY", "UNCOMPRESSED", "Chunks"]
 
-# Larger chunks are left to Arrow, so that a thread's buffers stay small.
-_MOST_ROWS = 1 << 24
+#: Larger chunks are left to Arrow, so that a thread's buffers stay small.
+MOST_ROWS = 1 << 24
 _MOST_BYTES = 1 << 26
-# Encodings, by their numbers in the format.
-_PLAIN, _PLAIN_DICTIONARY, _RLE = 0, 2, 3
-# Numbers of the codecs.
-_UNCOMPRESSED, _SNAPPY = 0, 1
-_STREAMED = {2: "gzip", 6: "zstd"}
+# Encodings, by their numbers in the format, and those of values in pages by their physical type.
+_PLAIN, _PLAIN_DICTIONARY, _RLE, _DELTA_LENGTHS, _DELTA_BYTES = 0, 2, 3, 6, 7
+_IN_PAGES = {
+    "BOOLEAN": 1 << _PLAIN | 1 << _RLE,
+    "BYTE_ARRAY": 1 << _PLAIN | 1 << _DELTA_LENGTHS | 1 << _DELTA_BYTES,
+}
+#: Numbers of the codecs.
+UNCOMPRESSED, SNAPPY = 0, 1
+_STREAMED = {2: "gzip", ZSTD: "zstd"}
 # Most entries of a dictionary whose codes are bytes; one more code is for missing values.
 _MOST_ENTRIES = 255
 # Most entries of a dictionary whose codes are pairs of bytes.
@@ -94,7 +99,7 @@ class _Chunk(NamedTuple):
         """Some of its pages, as the kernels take them."""
         from biaskit._kernels.parquet.pages import Pages
 
-        return Pages(self.source, table, self.codec == _SNAPPY, self.leaf.optional)
+        return Pages(self.source, table, self.codec == SNAPPY, self.leaf.optional)
 
 
 class Chunks:
@@ -125,10 +130,10 @@ class Chunks:
         schema = self._metadata.schema
         self._paths = [schema.column(i).path for i in range(len(schema))]
         types = opened.file.schema_arrow
-        self._leaves = {
+        self.leaves = {
             column: leaf_of(schema, types, column, encoders.get(column)) for column in columns
         }
-        self._footer = footer_of(
+        self.footer = footer_of(
             self._data,
             self._metadata.num_row_groups,
             [(c.max_repetition_level, c.max_definition_level) for c in schema],
@@ -139,7 +144,7 @@ class Chunks:
         found: list[list[Extent]] = []
         for number in range(self._metadata.num_row_groups):
             found.append([])
-            for column in self._leaves:
+            for column in self.leaves:
                 with contextlib.suppress(Odd):
                     found[-1].append(self._extent(number, self._index(column)))
         return found
@@ -169,6 +174,8 @@ class Chunks:
             return found
         if chunk.coded == len(chunk.table):
             return self._coded(chunk, room, codes.narrow, start)
+        if chunk.leaf.physical == "BYTE_ARRAY":
+            return self._texts(chunk, room, codes.narrow, start)
         return self._in_pages(chunk, room, codes.narrow, start)
 
     def weights(self, number: int, column: str, room: Room) -> NDArray[np.float64]:
@@ -205,19 +212,19 @@ class Chunks:
 
     def _group(self, number: int) -> tuple[int, NDArray[np.int64]]:
         """Rows of a row group, and the numbers of its column chunks."""
-        if self._footer is None:
+        if self.footer is None:
             raise Odd("a footer that contradicts itself")
-        rows = int(self._footer.rows[number])
-        if not 0 < rows <= _MOST_ROWS:
-            raise Odd(f"an empty row group, or one of more than {_MOST_ROWS:,}")
-        return rows, self._footer.chunks[number]
+        rows = int(self.footer.rows[number])
+        if not 0 < rows <= MOST_ROWS:
+            raise Odd(f"an empty row group, or one of more than {MOST_ROWS:,}")
+        return rows, self.footer.chunks[number]
 
     def _chunk(self, number: int, column: str, room: Room) -> _Chunk:
         """Column chunk as stored in the file, once its headers show that it is supported."""
         from biaskit._kernels.parquet.pages import DICTIONARY, ENCODING, KIND
 
         rows, chunks = self._group(number)
-        leaf = self._leaves[column]
+        leaf = self.leaves[column]
         if leaf is None:
             raise Odd("not a flat column of a supported type")
         elsewhere, physical, codec, values, packed, *_ = chunks[leaf.index].tolist()
@@ -225,7 +232,7 @@ class Chunks:
             raise of_another_length(self._where, rows)
         if elsewhere != NONE or physical != PHYSICAL[leaf.physical][0]:
             raise Odd("the chunk is elsewhere, encrypted, or of another type")
-        if codec not in {_UNCOMPRESSED, _SNAPPY, *_STREAMED}:
+        if codec not in {UNCOMPRESSED, SNAPPY, *_STREAMED}:
             raise Odd("an unknown codec")
         source = self._read(*self._extent(number, leaf.index), room)
         table, facts = pages_of(source, packed, rows, room, self._where)
@@ -243,11 +250,13 @@ class Chunks:
         if coded < len(table):
             if not leaf.in_pages:
                 raise Odd("pages that do not use the dictionary" if coded else "no dictionary")
-            if others & ~(1 << _PLAIN | (1 << _RLE if leaf.physical == "BOOLEAN" else 0)):
+            if others & ~_IN_PAGES.get(leaf.physical, 1 << _PLAIN):
                 raise Odd("an unsupported encoding")
-        if largest > _MOST_BYTES or total > 16 * rows + 64 * len(table):
+        has_texts = coded < len(table) and leaf.physical == "BYTE_ARRAY"
+        most = _MOST_BYTES if has_texts else 16 * rows + 64 * len(table)
+        if largest > _MOST_BYTES or total > most:
             raise Odd("pages too large")
-        if codec == _SNAPPY and swollen > 64:
+        if codec == SNAPPY and swollen > 64:
             raise Odd("pages larger than their compressed bytes can hold")
         return _Chunk(leaf, rows, codec, source, table, coded, coded_rows, largest, longest)
 
@@ -274,7 +283,7 @@ class Chunks:
             raw = self._dictionary(chunk, room)
             known = self._dictionaries
             if is_wide:
-                seen = _seen(wide, rows, entries)
+                seen = seen_in(wide, rows, entries)
                 place = known.of_used(leaf, raw, entries, seen, self._where)
             else:
                 place = known.of_entries(leaf, raw, entries, missing > 0, self._where)
@@ -362,7 +371,7 @@ class Chunks:
         from biaskit._kernels.parquet.pages import SIZE
 
         page = room.page.of(int(chunk.table[0, SIZE]) + SLACK)
-        return content_of(chunk.source, chunk.table[0], chunk.codec == _SNAPPY, page)
+        return content_of(chunk.source, chunk.table[0], chunk.codec == SNAPPY, page)
 
     def _codes_of_pages(
         self, chunk: _Chunk, room: Room, buffer: NDArray[np.uint8], start: int
@@ -406,6 +415,16 @@ class Chunks:
             place = np.arange(len(encoder.keep) + 1)
         return Axis(place, (start,), (len(place),))
 
+    def _texts(self, chunk: _Chunk, room: Room, buffer: NDArray[np.uint8], start: int) -> Axis:
+        """Codes of the rows of a chunk, some of whose pages hold texts."""
+        leaf, rows = chunk.leaf, chunk.rows
+        own = self._dictionary(chunk, room) if chunk.coded else b""
+        pages, scratch = chunk.pages(chunk.table), chunk.scratch(room, wide=True)
+        found = texts_in(pages, own, scratch, room, rows, chunk.longest)
+        known = self._dictionaries
+        place = known.of_used(leaf, found.raw, found.entries, found.seen, self._where)
+        return placed_in_bytes(found.codes, rows, place_of(found, place), buffer, start)
+
     def _index(self, column: str) -> int:
         """Index of a column's chunk in a row group."""
         if self._paths.count(column) != 1:
@@ -429,13 +448,3 @@ class Chunks:
         if self._data.read_into(start, source[:length].data) != length:
             raise Odd("a chunk cut short")
         return source
-
-
-def _seen(wide: NDArray[np.uint32], rows: int, entries: int) -> NDArray[np.uint8]:
-    """Whether some row has each entry of a dictionary and, at the end, a missing value."""
-    from biaskit._kernels.joint import used
-
-    seen = np.zeros(entries + 1, np.uint8)
-    if used(wide, rows, seen) != rows:
-        raise AssertionError("codes outside their dictionary")
-    return seen

@@ -14,7 +14,7 @@ from biaskit.sources.encode import Encoder, taken
 from biaskit.sources.parquet.layout import PHYSICAL, Leaf, Odd
 from biaskit.store.arrays import is_unicode
 
-__all__ = ["Dictionaries", "dictionary_of"]
+__all__ = ["Dictionaries", "dictionary_of", "seen_in"]
 
 _LENGTH = struct.Struct("<I")
 _MOST_KNOWN = 10_000
@@ -181,3 +181,13 @@ def _texts(leaf: Leaf, stored: Sequence[bytes]) -> Any:
     except pa.ArrowInvalid as error:
         raise Odd("a text that is not UTF-8") from error
     return values
+
+
+def seen_in(codes: NDArray[np.uint32], rows: int, missing: int) -> NDArray[np.uint8]:
+    """Whether some row has each code below that of a missing value and, at the end, this one."""
+    from biaskit._kernels.joint import used
+
+    seen = np.zeros(missing + 1, np.uint8)
+    if used(codes, rows, seen) != rows:
+        raise AssertionError("codes outside their dictionary")
+    return seen

@@ -22,16 +22,19 @@ from biaskit.errors import DataError
 from biaskit.sources.batches import Batch, Counting, of_record_batch
 from biaskit.sources.coded.axes import Axis, Codes, in_bytes, joint
 from biaskit.sources.coded.cells import Cells
+from biaskit.sources.coded.scored import Entries, ScoreCells, scores_by_facet
+from biaskit.sources.encode import numbers
 from biaskit.sources.files.ahead import in_order
 from biaskit.sources.files.partitions import of_folders, partition_arrays, with_folders
 from biaskit.sources.files.places import File
 from biaskit.sources.files.ranges import RemoteBytes
 from biaskit.sources.files.reading import readable
-from biaskit.sources.parquet.chunks import Chunks
 from biaskit.sources.parquet.dictionaries import Dictionaries
 from biaskit.sources.parquet.layout import Odd
 from biaskit.sources.parquet.opening import OpenParquet
+from biaskit.sources.parquet.scored import ScoredChunks
 from biaskit.sources.parquet.scratch import Room
+from biaskit.sources.parquet.together import Together
 
 __all__ = ["counted", "planned"]
 
@@ -72,31 +75,32 @@ def counted(
     rows = 0
     shared = _Shared(counting)
 
-    def row_groups() -> Iterator[tuple[_Counter, int]]:
+    def row_groups() -> Iterator[tuple[_Counter, range]]:
         for file in files:
             with readable(file.path):
                 counter = _Counter(file, shared)
                 counter.fetch()
-            groups = file.metadata.num_row_groups
-            yield from ((counter, number) for number in range(groups))
-            if not groups:
+            yield from ((counter, numbers) for numbers in counter.ranges(threads))
+            if not file.metadata.num_row_groups:
                 file.refuse_other_rows(0)
                 file.close()
 
-    def count(item: tuple[_Counter, int]) -> tuple[_Counter, int, Cells | None]:
-        counter, number = item
+    def count(item: tuple[_Counter, range]) -> tuple[_Counter, range, list[Cells | int]]:
+        counter, numbers = item
         with readable(counter.file.path):
-            return counter, number, counter.count(number)
+            return counter, numbers, counter.count(numbers)
 
     with closing(in_order(count, row_groups(), threads, _AHEAD * threads)) as counts:
-        for counter, number, cells in counts:
+        for counter, numbers, found in counts:
             file = counter.file
-            for part in counter.batches(number) if cells is None else (cells,):
-                rows += part.rows
-                share = min(1.0, rows / max(1, file.rows))
-                yield replace(part, done=done(file.path, share))
-            file.data.forget(number)
-            if number == file.metadata.num_row_groups - 1:
+            for cells in found:
+                for part in counter.batches(cells) if isinstance(cells, int) else (cells,):
+                    rows += part.rows
+                    share = min(1.0, rows / max(1, file.rows))
+                    yield replace(part, done=done(file.path, share))
+            for number in numbers:
+                file.data.forget(number)
+            if numbers.stop == file.metadata.num_row_groups:
                 file.refuse_other_rows(rows)
                 rows = 0
                 file.close()
@@ -132,6 +136,10 @@ class _Shared:
         self.encoders = counting.encoders
         self.dictionaries = Dictionaries(counting.encoders)
         self.columns_of = {facet: counting.columns_of(facet) for facet in counting.roles.facet}
+        self.scored = {
+            facet: (columns, counting.score_columns_of(facet))
+            for facet, columns in self.columns_of.items()
+        }
         self._rooms: queue.SimpleQueue[Room] = queue.SimpleQueue()
 
     @contextmanager
@@ -158,12 +166,21 @@ class _Counter:
         columns = shared.roles.columns()
         self._folders = of_folders(columns, file.names, file.path)
         self._own = [column for column in columns if column not in self._folders]
-        self._chunks = Chunks(file, self._own, shared.encoders, shared.dictionaries)
+        self._chunks = ScoredChunks(file, self._own, shared.encoders, shared.dictionaries)
         in_folders = partition_arrays(self._folders, 1, shared.roles.numeric, self._where)
         self._constant = {
             column: Axis(shared.dictionaries.of_folder(column, value, self._where))
             for column, value in in_folders.items()
         }
+        is_plain = self._weight is None and not any(e.keep for e in shared.encoders.values())
+        self._together = Together(
+            file,
+            self._chunks,
+            self._own if is_plain else (),
+            shared.columns_of,
+            shared.dictionaries,
+            {column: axis.codes for column, axis in self._constant.items()},
+        )
 
     def fetch(self) -> None:
         """Request the bytes that the row groups need, if the file is remote."""
@@ -176,10 +193,18 @@ class _Counter:
             return "encoded", "named by the file's folders"
         return self._chunks.way(number, column, room)
 
-    def count(self, number: int) -> Cells | None:
-        """Counts of a row group; None where they would take too much memory."""
+    def ranges(self, threads: int) -> Iterator[range]:
+        """Numbers of the row groups, in parts that are counted at a time."""
+        return self._together.ranges(threads)
+
+    def count(self, numbers: range) -> list[Cells | int]:
+        """Counts of row groups, and the numbers of those that would take too much memory."""
         with self._shared.room() as room:
-            return self._count(number, room)
+            found: list[Cells | int] = []
+            for one in self._together.counts(numbers, room):
+                cells = self._count(one, room) if isinstance(one, int) else one
+                found.append(one if cells is None else cells)
+            return found
 
     def batches(self, number: int) -> Iterator[Batch]:
         """Rows of a row group, decoded by Arrow."""
@@ -205,15 +230,41 @@ class _Counter:
             if found is None:
                 return None
             tables[facet] = found
+        scores: dict[Facet, ScoreCells] | None = None
+        if (edges := self._shared.roles.score_edges) is not None:
+            values = self._scores(number, rows, room)
+            held = room.for_scores(edges)
+            scores = scores_by_facet(self._shared.scored, axes, tables, codes, values, held)
+            if scores is None:
+                return None
         codes_of = {column: axis.codes for column, axis in axes.items()}
-        return Cells(tables, codes_of, rows, self._where)
+        return Cells(tables, codes_of, rows, self._where, scores=scores)
+
+    def _scores(self, number: int, rows: int, room: Room) -> NDArray[np.float64] | Entries:
+        """Scores of the rows, read by the kernels or else by Arrow."""
+        column = str(self._shared.roles.score)
+        try:
+            return self._chunks.scores(number, column, room)
+        except Odd:
+            arrays = (batch.column(column) for batch in self.file.batches_of(number, [column]))
+            made = [numbers(one, column, "score", self._where) for one in arrays]
+        values = np.concatenate([np.empty(0), *made])
+        self._refuse_other_rows(number, rows, len(values))
+        return values
+
+    def _refuse_other_rows(self, number: int, rows: int, read: int) -> None:
+        if read != rows:
+            raise DataError(
+                f"{self._where}: row group {number + 1} should have {rows:,} rows but "
+                f"{read:,} were read; it is damaged: write it again"
+            )
 
     def _axes(self, number: int, rows: int, room: Room) -> tuple[dict[str, Axis], Codes]:
         """Axes of the counted columns, and their codes."""
         from biaskit._kernels import SLACK
         from biaskit._kernels.parquet.planes import MOST_WIDTH, SPARE
 
-        columns = [column for column in self._own if column != self._weight]
+        columns = [column for column in self._own if column in self._shared.encoders]
         stride, words = rows + SLACK, (rows + 63) // 64 + SPARE
         pairs = room.codes.of(_DIGITS * len(columns) * stride // 2)
         planes = room.planes.of(MOST_WIDTH * len(columns) * words)
@@ -228,11 +279,7 @@ class _Counter:
             except Odd:
                 left.append(column)
         for column, decoded in self._decoded(number, left).items():
-            if len(decoded) != rows:
-                raise DataError(
-                    f"{self._where}: row group {number + 1} should have {rows:,} rows but "
-                    f"{len(decoded):,} were read; it is damaged: write it again"
-                )
+            self._refuse_other_rows(number, rows, len(decoded))
             axes[column] = in_bytes(decoded, codes.narrow, starts[column], stride)
         return axes, codes
 

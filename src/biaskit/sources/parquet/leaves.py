@@ -42,7 +42,7 @@ def leaf_of(schema: Any, types: Any, column: str, encoder: Encoder | None) -> Le
     must_be_numbers = encoder is None or bool(encoder.keep)
     in_pages = False
     if physical == "BYTE_ARRAY":
-        fits = (is_unicode(value) or is_bytes(value)) and not must_be_numbers
+        fits = in_pages = (is_unicode(value) or is_bytes(value)) and not must_be_numbers
     elif physical == "BOOLEAN":
         fits = in_pages = t.is_boolean(value) and not must_be_numbers
     else:

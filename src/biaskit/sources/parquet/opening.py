@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -76,6 +77,23 @@ class OpenParquet:
         rows = self._pages.rows_at_once(self._groups(columns)[group], with_headers=True)
         yield from self._decoded(columns, [group], rows, use_threads=False)
 
+    def first_rows(self, columns: Sequence[str], rows: int) -> Any:
+        """Record batch of some columns of the first rows; None where there are no rows.
+
+        Raises
+        ------
+        DataError
+            The first row group is not as its footer says.
+        """
+        groups = self._groups(columns)
+        at = next((n for n in range(len(groups)) if self.metadata.row_group(n).num_rows), None)
+        if at is None:
+            return None
+        rows = min(rows, self._pages.rows_at_once(groups[at]))
+        batches = self._decoded(columns, [at], rows, use_threads=False)
+        with closing(batches):
+            return next(batches, None)
+
     def _decoded(
         self,
         columns: Sequence[str],
@@ -84,7 +102,7 @@ class OpenParquet:
         *,
         pre_buffer: bool = False,
         use_threads: bool = True,
-    ) -> Iterator[Any]:
+    ) -> Generator[Any]:
         """Record batches of `rows` rows, columns of texts as dictionaries where Arrow can."""
         import pyarrow as pa
 
@@ -142,8 +160,8 @@ class OpenParquet:
 
     def _texts(self, columns: Collection[str]) -> list[str]:
         """Columns that are stored as byte arrays, which can be read as dictionaries."""
-        schema = self.file.schema_arrow
-        own = {name: schema.field(name).type for name in columns if name in schema.names}
+        wanted = frozenset(columns)
+        own = {one.name: one.type for one in self.file.schema_arrow if one.name in wanted}
         return [name for name, type_ in own.items() if is_unicode(type_) or is_bytes(type_)]
 
     def _windows(self, columns: Sequence[str]) -> Iterator[tuple[list[int], int]]:

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from biaskit.counts.edges import Edges
+from biaskit.sources.coded.scored import ScoreRoom
+
 if TYPE_CHECKING:
     from biaskit._kernels.parquet.pages import Scratch
 
@@ -48,15 +51,28 @@ class Room:
         self.levels, self.dense = Buffer(np.uint8, empty), Buffer(np.uint8, empty)
         self.wide_dense, self.values = Buffer(np.uint32, empty), Buffer(np.float64, empty)
         #: For the rows of a row group: codes of all columns in bytes, or pairs of them, or planes,
-        #: codes of one column that become planes, those of one long dictionary, weights.
+        #: codes of one column that become planes, those of one long dictionary, weights or scores.
         self.codes, self.planes = Buffer(np.uint16, empty), Buffer(np.uint64, empty)
         self.packed, self.wide = Buffer(np.uint64, empty), Buffer(np.uint32, empty)
         self.weights = Buffer(np.float64, empty)
         #: For the entries of a dictionary of numbers: the bin of each.
         self.bins = Buffer(np.uint8, empty)
+        #: For texts in pages: two lengths for each row of a page, and the bytes of one text.
+        self.lengths, self.value = Buffer(np.int64, empty), Buffer(np.uint8, empty)
+        #: For row groups that are counted together: frames of zstd, dictionaries, masks of rows.
+        self.frames, self.texts = Buffer(np.uint8, empty), Buffer(np.uint8, empty)
+        self.masks = Buffer(np.uint64, empty)
         #: For page headers.
         self.stack, self.events = Buffer(np.int64, empty), Buffer(np.int64, empty)
         self.pages, self.facts = Buffer(np.int64, empty), Buffer(np.int64, empty)
+        self._empty = empty
+        self._for_scores: ScoreRoom | None = None
+
+    def for_scores(self, edges: Edges) -> ScoreRoom:
+        """Memory for scores, always of the same edges."""
+        if self._for_scores is None:
+            self._for_scores = ScoreRoom(edges, self._empty)
+        return self._for_scores
 
     def for_pages(self, largest: int, longest: int, *, wide: bool = False) -> Scratch:
         """Scratch memory of the kernels for pages of some bytes and rows.

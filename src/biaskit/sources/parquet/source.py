@@ -92,6 +92,8 @@ def _against(file: OpenParquet, roles: Roles) -> str:
     """Why Arrow decodes a file; empty where its row groups are counted in encoded form."""
     if roles.weight is not None and roles.weight not in file.names:
         return "the weight is in the folders' names"
+    if roles.score is not None and roles.score not in file.names:
+        return "the score is in the folders' names"
     if roles.frequency is not None:
         return "the kernels count each row once, whatever its frequency"
     return against_kernels(file.rows, ParquetFiles.rows_by_arrow)

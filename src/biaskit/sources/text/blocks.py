@@ -172,7 +172,7 @@ class Blocks:
         if ask.counting is None or not isinstance(file.data, LocalBytes):
             return False
         roles = ask.counting.roles
-        return roles.weight is None and roles.frequency is None
+        return roles.weight is None and roles.frequency is None and roles.score is None
 
     def parts(self) -> Iterator[Cells]:
         """Counts of the first rows: of all, or of those before a block that Arrow must read."""

@@ -26,7 +26,7 @@ from biaskit.sources.text.whole_lines import SPARE, Block
 if TYPE_CHECKING:
     from biaskit._kernels.text.records import Found
 
-__all__ = ["Kernel", "Tables", "kernels_pay"]
+__all__ = ["CROSSOVER", "Kernel", "Tables", "kernels_pay"]
 
 # Bytes of a block from which the library parses it: its lines may be too long.
 _LARGE = 1 << 23
@@ -34,8 +34,8 @@ _LARGE = 1 << 23
 _CELLS = 1 << 21
 # Most cells of a block's tables.
 _MOST_CELLS = 1 << 20
-# Bytes from which the kernel pays for being loaded, and from which it pays where it is.
-_CROSSOVER = 16 << 20
+#: Bytes from which the kernel pays for being loaded, and from which it pays where it is.
+CROSSOVER = 16 << 20
 _CROSSOVER_LOADED = 1 << 20
 _INT_64 = 1 << 63
 # End of a line.
@@ -63,7 +63,7 @@ def kernels_pay(size: int) -> bool:
     if choice == "never" or not kernels_run():
         return False
     is_loaded = "biaskit._kernels.text.records" in sys.modules
-    return choice == "always" or size >= (_CROSSOVER_LOADED if is_loaded else _CROSSOVER)
+    return choice == "always" or size >= (_CROSSOVER_LOADED if is_loaded else CROSSOVER)
 
 
 class Kernel:

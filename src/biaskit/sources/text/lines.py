@@ -20,7 +20,7 @@ from biaskit.sources.files.places import File
 from biaskit.sources.files.reading import ColumnPath, Sizes, readable
 from biaskit.sources.files.turns import Known, looked_into, opened_in_turn
 from biaskit.sources.text.documents import OnLines, is_document, records_of
-from biaskit.sources.text.found import Kernel, Tables, kernels_pay
+from biaskit.sources.text.found import CROSSOVER, Kernel, Tables, kernels_pay
 from biaskit.sources.text.records import (
     LETTERS,
     ROWS,
@@ -30,7 +30,7 @@ from biaskit.sources.text.records import (
     names_in,
     records_in,
 )
-from biaskit.sources.text.texts import LINE, OpenText, lines_of, opening, paths
+from biaskit.sources.text.texts import FOUND, LINE, OpenText, lines_of, opening, paths, unpaid
 from biaskit.sources.text.whole_lines import Block, Blocks
 
 __all__ = ["JsonLinesFiles"]
@@ -65,7 +65,8 @@ class JsonLinesFiles:
 
     def paths(self, counting: Counting) -> Iterator[ColumnPath]:
         """How each file would be read, and why."""
-        return paths(self._files, "json", "JSON has no encoded form")
+        pays = kernels_pay(JsonLinesFiles.bytes_by_library + Sizes(self._files).total)
+        return paths(self._files, *(("kernel", FOUND) if pays else ("json", unpaid(CROSSOVER))))
 
     def parts(self, ask: Ask) -> Iterator[Batch | Cells]:
         """Batches of the named columns, or counts where they suffice."""
@@ -188,5 +189,7 @@ def _countable(ask: Ask, path: File) -> Ask:
     counting = ask.counting
     if counting is None:
         return ask
-    is_counted = counting.roles.frequency is None and not of_folders(ask.columns, (), path)
+    roles = counting.roles
+    needs_rows = roles.frequency is not None or roles.score is not None
+    is_counted = not needs_rows and not of_folders(ask.columns, (), path)
     return ask if is_counted else ask._replace(counting=None)

@@ -25,7 +25,7 @@ from biaskit.sources.files.reading import (
 )
 from biaskit.sources.files.turns import Known, looked_into, opened_in_turn
 from biaskit.sources.text.faults import instead_of_names, line_of_open_quote, unfit_cell
-from biaskit.sources.text.texts import OpenText, opening, paths
+from biaskit.sources.text.texts import FOUND, OpenText, opening, paths, unpaid
 
 if TYPE_CHECKING:
     from biaskit.sources.coded.cells import Cells
@@ -69,7 +69,11 @@ class CsvFiles:
 
     def paths(self, counting: Counting) -> Iterator[ColumnPath]:
         """How each file would be read, and why."""
-        return paths(self._files, "Arrow", "CSV has no encoded form")
+        roles = counting.roles
+        if roles.weight is not None or roles.frequency is not None:
+            return paths(self._files, "Arrow", "rows have weights or frequencies")
+        pays = kernels_pay(CsvFiles.bytes_by_arrow + Sizes(self._files).total)
+        return paths(self._files, *(("kernel", FOUND) if pays else ("Arrow", unpaid(_CROSSOVER))))
 
     def parts(self, ask: Ask) -> Iterator[Batch | Cells]:
         """Batches of the named columns, or counts of their values."""
@@ -86,6 +90,8 @@ def _parts(file: OpenText, ask: Ask, sizes: Sizes, size: int) -> Iterator[Batch 
     path, dialect = file.path, file.dialect or Dialect()
     head = _csv_head(file)
     hint = instead_of_names(head.cells)
+    if not (dialect.has_header or dialect.columns):
+        hint = "; the columns of a file without a header are numbered from 0"
     refuse_missing_columns(ask.columns, names_with_folders(head.names, path), str(path), hint)
     folders = of_folders(ask.columns, head.names, path)
 

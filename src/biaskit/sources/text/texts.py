@@ -12,13 +12,13 @@ from biaskit.sources.files.dialect import Dialect, option
 from biaskit.sources.files.endings import COMPRESSIONS, ending_of_bytes
 from biaskit.sources.files.places import File
 from biaskit.sources.files.ranges import Fetcher, RemoteBytes
-from biaskit.sources.files.reading import ColumnPath, format_of, readable
+from biaskit.sources.files.reading import ColumnPath, format_of, kernels_choice, readable
 from biaskit.sources.files.streams import StreamBytes, Tailed
 from biaskit.sources.files.turns import Known, Readable, open_text
 from biaskit.sources.files.unpacking import unpacked
 from biaskit.sources.text.cleaning import cleaned
 
-__all__ = ["LINE", "OpenText", "lines_of", "opening", "paths"]
+__all__ = ["FOUND", "LINE", "OpenText", "lines_of", "opening", "paths", "unpaid"]
 
 #: Most characters of a line.
 LINE = 1 << 23
@@ -37,6 +37,18 @@ _MARKS = {
     codecs.BOM_UTF16_LE: ("utf-16", "utf-16-le", "utf-32", "utf-32-le"),
     codecs.BOM_UTF16_BE: ("utf-16", "utf-16-be"),
 }
+
+
+#: Why a kernel reads a file, where `paths` says so.
+FOUND = "values found by the kernel; what it cannot read is read without it"
+
+
+def unpaid(least: int) -> str:
+    """Why no kernel reads a file; it is loaded from `least` bytes on."""
+    choice = kernels_choice()
+    if choice != "auto":
+        return f"BIASKIT_KERNELS is {choice}"
+    return f"fewer than {least >> 20:,} MB: the kernel would take longer to load"
 
 
 def paths(files: Sequence[File], path: str, why: str) -> Iterator[ColumnPath]:

@@ -21,7 +21,7 @@ from biaskit.sources.files.reading import ColumnPath, Sizes, readable
 from biaskit.sources.files.turns import Known
 from biaskit.sources.workbooks.parts import Parts
 
-__all__ = ["WorkbookFiles"]
+__all__ = ["WorkbookFiles", "sheets_of"]
 
 # Rows of a batch, and those that a sheet has at most.
 _ROWS = 1 << 15
@@ -79,14 +79,34 @@ class WorkbookFiles:
     @contextmanager
     def _rows(self, path: File) -> Iterator[Iterator[Sequence[Any]]]:
         """Rows of a file's sheet, those that are empty too."""
-        known = self._known.get(path)
-        with readable(path), _damage_told(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about styles and drawings, which have no rows
-            file = known.source() if isinstance(known, LocalBytes) else opened(path)
-            with Parts(Bounded(file, int(file.size())), str(path)) as held:
-                sheet = _sheet_of(_workbook(held), self._sheet, path)
-                sheet.reset_dimensions()  # those that the file says may be wrong
-                yield sheet.iter_rows(max_row=_MOST_ROWS + 1, values_only=True)
+        with _book(path, self._known) as book:
+            sheet = _sheet_of(book, self._sheet, path)
+            sheet.reset_dimensions()  # those that the file says may be wrong
+            yield sheet.iter_rows(max_row=_MOST_ROWS + 1, values_only=True)
+
+
+def sheets_of(path: File) -> tuple[str, ...]:
+    """Names of the sheets of rows in a workbook.
+
+    Raises
+    ------
+    DataError
+        It is no workbook, or openpyxl is not installed.
+    """
+    _refuse_no_library(path)
+    with _book(path, {}) as book:
+        return tuple(sheet.title for sheet in book.worksheets)
+
+
+@contextmanager
+def _book(path: File, known: Known) -> Iterator[Any]:
+    """The workbook in a file, which may be open already."""
+    there = known.get(path)
+    with readable(path), _damage_told(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about styles and drawings, which have no rows
+        file = there.source() if isinstance(there, LocalBytes) else opened(path)
+        with Parts(Bounded(file, int(file.size())), str(path)) as held:
+            yield _workbook(held)
 
 
 def _refuse_no_library(path: File) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from biaskit.cli.output import Form
-from biaskit.cli.screen import Records
+from biaskit.cli.writing.output import Form
+from biaskit.cli.writing.screen import Records
 from biaskit.counts.counts import Counts
 from biaskit.reports.report import Row
 from biaskit.reports.summary import Summary

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from biaskit.cli.screen import Shown, is_terminal
+from biaskit.cli.writing.screen import Shown, is_terminal
 from biaskit.counts.counts import Counts
 from biaskit.counts.levels import is_missing, kind
 from biaskit.errors import RolesError

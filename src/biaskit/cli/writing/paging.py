@@ -8,8 +8,8 @@ from typing import Any
 
 from biaskit.cli.counting import protected, protected_counts_of
 from biaskit.cli.flags import Once, Parser, dialect_given, limit_of, limits_given, roles_given
-from biaskit.cli.output import Form, refuse_overwriting, write
-from biaskit.cli.screen import Records
+from biaskit.cli.writing.output import Form, refuse_overwriting, write
+from biaskit.cli.writing.screen import Records
 from biaskit.counts.counts import Counts
 from biaskit.errors import RolesError
 from biaskit.metrics import Metric
@@ -99,7 +99,7 @@ def write_page(args: argparse.Namespace, asked: Sequence[Metric] | None) -> None
     """Write the page of a report."""
     from biaskit.pages.inputs import dated_counts
     from biaskit.pages.origin import file_names  # only where a page is made
-    from biaskit.pages.page import page_of
+    from biaskit.pages.page import Page, contents_of
 
     if args.confidence is None:
         raise RolesError("a page shows intervals; leave out --confidence none")
@@ -114,7 +114,7 @@ def write_page(args: argparse.Namespace, asked: Sequence[Metric] | None) -> None
     found = dated_counts(data, dialect=dialect)
     dated = [(name, protected(one.choosing(**given), args.round_to)) for name, one in found]
     counts, sample = (dated[-1][1], None) if dated else protected_counts_of(args, asked)
-    made = page_of(
+    contents = contents_of(
         counts,
         sample,
         metrics=asked,
@@ -131,12 +131,12 @@ def write_page(args: argparse.Namespace, asked: Sequence[Metric] | None) -> None
         confidence=args.confidence,
         seed=args.seed,
     )
-    write(args, made.html.rstrip("\n"))
+    write(args, Page.of(contents).html.rstrip("\n"))
 
 
 def save_demo(counts: Counts, path: str) -> None:
     """Save the page of the demo."""
-    from biaskit.pages.page import page_of  # only where a page is made
+    from biaskit.pages.page import Page, contents_of  # only where a page is made
 
     name = "Graduate admissions at Berkeley, 1973"
-    page_of(counts, name=name, files=["berkeley.parquet"]).save(path)
+    Page.of(contents_of(counts, name=name, files=["berkeley.parquet"])).save(path)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import itertools
-import json
 import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -13,8 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from biaskit.cli.flags import Once
-from biaskit.cli.screen import Records, Shown, is_nan, screen, width_of_terminal
-from biaskit.cli.streams import say
+from biaskit.cli.writing.screen import Records, Shown, screen, width_of_terminal
+from biaskit.cli.writing.streams import say
 from biaskit.errors import DataError, RolesError
 from biaskit.progress import heard
 from biaskit.sources.files.finding import expanded
@@ -86,45 +85,14 @@ def _parquet(made: Records, path: str) -> None:
 
 
 def _workbook(made: Records, path: str) -> None:
-    from biaskit.pages.exports.workbook import Sheet, write_workbook
+    from biaskit.pages.exports.results import Results, write_results
+    from biaskit.pages.exports.workbook import Sheet
 
     whole = made.with_words()
-    if made.parts:
-        sheets = [Sheet(one.key, one.columns, [*one.rows]) for one in made.parts]
-        write_workbook(path, [*_facts(made)], sheets)
-        return
-    by_facet: dict[str, list[Sequence[Any]]] = {}
-    place = made.columns.index("facet") if "facet" in made.columns else None
-    for row in whole.rows:
-        by_facet.setdefault(made.key if place is None else row[place], []).append(row)
-    sheets = [Sheet(name, whole.columns, rows) for name, rows in by_facet.items()]
-    write_workbook(path, [*_facts(made)], sheets or [Sheet(made.key, whole.columns, ())])
-
-
-def _facts(made: Records) -> Iterator[tuple[str, Any]]:
-    """What the first sheet of a workbook says: what its tables are, and how to read them."""
-    yield "biaskit", f"{made.key}, made by biaskit {__version__}"
-    for place, line in enumerate(made.before):
-        yield "" if place else "data", line
-    if made.level is not None:
-        yield "level of the intervals", made.level
-    for name, value in made.head.get("roles", {}).items():
-        if value is not None:
-            yield name.replace("_", " "), _said(value)
-    for place, sentence in enumerate(made.summary):
-        yield "" if place else "summary", sentence
-    if any(is_nan(value) for row in made.rows for value in row):
-        yield (
-            "empty cells",
-            "numbers that are undefined, as a note says, or that a row does not have",
-        )
-
-
-def _said(value: Any) -> str:
-    """Value of a role in plain JSON, as a reader of a table would write it."""
-    if isinstance(value, list) and all(isinstance(one, str) for one in value):
-        return ", ".join(value)
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    roles = made.head.get("roles", {})
+    results = Results(made.key, whole.columns, whole.rows, made.before, made.level, roles)
+    sheets = [Sheet(one.key, one.columns, [*one.rows]) for one in made.parts]
+    write_results(path, results._replace(summary=made.summary, sheets=sheets))
 
 
 def _workbook_ready() -> None:

@@ -1,0 +1,1 @@
+"""Browser: the page on which everything is chosen with a mouse."""

@@ -1,0 +1,152 @@
+"""Reproduced: the command, the call and the configuration that give the same, and downloads."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from biaskit.browser.asked import Asked
+from biaskit.browser.configured import configuration
+from biaskit.browser.results import DEMO_FILE, About
+from biaskit.counts.roles import Roles
+from biaskit.explanations.request import SIDES
+from biaskit.pages.contents import Contents
+from biaskit.pages.markup import Safe, el, lines
+from biaskit.pages.origin import call_of, command_of
+from biaskit.store.formats import printable
+
+__all__ = ["DOWNLOADS", "configuration_of", "reproduced"]
+
+#: What can be downloaded: the name of the file, and what it is for.
+DOWNLOADS = {
+    "page.html": "This report as one file, to pass on, print or keep",
+    "report.xlsx": "All numbers as an Excel workbook",
+    "report.csv": "All numbers as CSV",
+    "report.counts": "The counts, to open here again or to compare with later ones",
+    "biaskit.toml": "The limits as a configuration, for checks that run by themselves",
+}
+_BASELINE, _PARTS = "baseline.counts", "parts.attributions"
+
+
+def reproduced(contents: Contents, about: About, asked: Asked) -> Iterator[Safe]:
+    """Section of what gives the same numbers elsewhere."""
+    configured = configuration_of(contents, about)
+    yield el("h2", "Keep it, or make it again", id="origin")
+    items = (
+        el("li", el("a", name, href=asked.address(f"download/{name}"), download=name), f": {told}.")
+        for name, told in DOWNLOADS.items()
+        if name != "biaskit.toml" or configured is not None
+    )
+    yield el("ul", *items)
+    command, call = _command(contents, about, asked), _call(contents, about, asked)
+    yield from _block("From the command line", "command", command, _NO_COMMAND)
+    yield from _block("From Python", "call", call, "")
+    yield from _block("As a check: biaskit.toml", "toml", configured, _no_configuration(about))
+
+
+_NO_COMMAND = "No command makes this: the table is in memory, or a name in it cannot be typed."
+
+
+def _no_configuration(about: About) -> str:
+    if not about.paths:
+        return "A check reads files; save the table as a file first."
+    return "Set a limit above; then the configuration that checks it stands here."
+
+
+def _block(title: str, name: str, text: str | None, nothing: str) -> Iterator[Safe]:
+    yield el("h3", title)
+    if text is None:
+        yield el("p", nothing)
+        return
+    own = f"again-{name}"
+    copy = el("button", "Copy", type="button", class_="second", hidden=True, data_copy=own)
+    yield el("div", el("pre", el("code", lines(text)), id=own, tabindex=0), copy, class_="copied")
+
+
+def _named(contents: Contents) -> Contents:
+    """Contents in which files stand for the baseline and the model's parts."""
+    names = {"baseline": _BASELINE, "attributions": _PARTS}
+    given = {name: names.get(name, value) for name, value in contents.given.items()}
+    return replace(contents, given=given)
+
+
+def _command(contents: Contents, about: About, asked: Asked) -> str | None:
+    """Commands that make the page, one below another."""
+    shown, roles = _named(contents), contents.whole.roles
+    command = command_of(about.paths, roles, shown.given)
+    if command is None:
+        return None
+    before = [f"biaskit demo -o {DEMO_FILE}"] if about.is_demo else []
+    if "baseline" in contents.given:
+        counted = _counting(about, roles_only=contents)
+        if counted is None:
+            return None
+        before.append(counted)
+    if "attributions" in contents.given:
+        explained = _explaining(contents, about, asked)
+        if explained is None:
+            return None
+        before.append(explained)
+    return "\n".join([*before, f"{command} -o page.html"])
+
+
+def _explaining(contents: Contents, about: About, asked: Asked) -> str | None:
+    """Command that explains the model."""
+    made = command_of(about.paths, _sides(contents), _of_file(contents))
+    if made is None or printable(about.model) != about.model:
+        return None
+    roles = made.removeprefix("biaskit report ").removesuffix(" --format html")
+    more = ["--model", about.model]
+    more += [f"--output-class={asked.one('output')}"] if asked.one("output") else []
+    return f"biaskit explain {roles} {' '.join(map(shlex.quote, more))} --save {_PARTS}"
+
+
+def _sides(contents: Contents) -> Roles:
+    """Roles of the pass that an explanation has: who is compared, and how often a row counts."""
+    counted = contents.whole.roles.counted.given()
+    return Roles(**{name: one for name, one in counted.items() if name in SIDES})
+
+
+def _counting(about: About, roles_only: Contents) -> str | None:
+    """Command that counts the baseline."""
+    roles = roles_only.whole.roles.counted
+    made = command_of(about.baseline_files, roles, _of_file(roles_only))
+    if made is None:
+        return None
+    asked = made.removeprefix("biaskit report ").removesuffix(" --format html")
+    return f"biaskit count {asked} -o {_BASELINE}"
+
+
+def _call(contents: Contents, about: About, asked: Asked) -> str:
+    call = call_of(about.files, contents.whole.roles, contents.given)
+    first = ["import biaskit", ""]
+    if about.is_demo:
+        first.append("data = biaskit.datasets.berkeley()")
+    if "baseline" in contents.given:
+        roles, given = contents.whole.roles.counted, _of_file(contents)
+        before = call_of(about.baseline_files, roles, given)
+        first.append(f"baseline = {before.replace('biaskit.page(', 'biaskit.count(', 1)}")
+    if "attributions" in contents.given:
+        given = _of_file(contents)
+        given |= {"output_class": asked.one("output")} if asked.one("output") else {}
+        made = call_of(about.files, _sides(contents), given)
+        opened = f"biaskit.attribute(\n    {about.model!r},"
+        first.append(f"attributions = {made.replace('biaskit.page(', opened, 1)}")
+    return "\n".join([*first, f"page = {call}", 'page.save("page.html")'])
+
+
+def _of_file(contents: Contents) -> dict[str, Any]:
+    """How the files are written, of what a page was asked for."""
+    return {
+        one: contents.given[one]
+        for one in ("csv", "input_format", "sheet")
+        if one in contents.given
+    }
+
+
+def configuration_of(contents: Contents, about: About) -> str | None:
+    """Text of a ``biaskit.toml`` that checks the limits of a report; None without limits."""
+    roles = contents.whole.roles
+    return configuration(about.name, about.paths, roles, contents.given)

@@ -1,0 +1,1 @@
+"""Writing: what a verb puts on the terminal or into a file."""
