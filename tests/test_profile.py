@@ -408,8 +408,8 @@ def test_a_population_may_be_a_table(tmp_path: Path) -> None:
     rows = table_of(found, "population").set_index("value")
     assert rows["other"]["F"] == (census["sex"] == "F").mean()
     assert "table of 2,000 rows" in rows["note"]["(all)"]
+    weighed = biaskit.count(census.assign(w=2.0), facet="sex", weight="w")
     with pytest.raises(RolesError, match="takes no weight"):
-        weighed = biaskit.count(census.assign(w=2.0), facet="sex", weight="w")
         biaskit.profile(data, facet="sex", population=weighed)
     exact = {one: float((census["sex"] == one).mean()) for one in "FM"}
     sure = table_of(biaskit.profile(data, facet="sex", population=exact), "population")
