@@ -396,14 +396,21 @@ def test_several_facets_and_intersections() -> None:
 def test_a_population_may_be_a_table(tmp_path: Path) -> None:
     data, census = people(300, seed=1), people(2_000, seed=2)
     found = biaskit.profile(data, facet="sex", population=census)
-    counts = biaskit.count(census, facet="sex")
-    pd.testing.assert_frame_equal(biaskit.profile(data, facet="sex", population=counts), found)
+    for facet in ("sex", [("job", "sex")]):
+        counts = biaskit.count(census, facet=facet)
+        again = biaskit.profile(data, facet="sex", population=counts)
+        pd.testing.assert_frame_equal(again, found)
+    with pytest.raises(RolesError, match="no facet 'sex'; there are 'job'"):
+        biaskit.profile(data, facet="sex", population=biaskit.count(census, facet="job"))
     census.to_csv(tmp_path / "census.csv", index=False)
     again = biaskit.profile(data, facet="sex", population=tmp_path / "census.csv")
     pd.testing.assert_frame_equal(again, found)
     rows = table_of(found, "population").set_index("value")
     assert rows["other"]["F"] == (census["sex"] == "F").mean()
     assert "table of 2,000 rows" in rows["note"]["(all)"]
+    weighed = biaskit.count(census.assign(w=2.0), facet="sex", weight="w")
+    with pytest.raises(RolesError, match="takes no weight"):
+        biaskit.profile(data, facet="sex", population=weighed)
     exact = {one: float((census["sex"] == one).mean()) for one in "FM"}
     sure = table_of(biaskit.profile(data, facet="sex", population=exact), "population")
     assert (rows["p_value"] >= sure.set_index("value")["p_value"] * 0.9).all()

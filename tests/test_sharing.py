@@ -395,7 +395,8 @@ MADE_FOR_PROTECTED = {
     *("counts.counts", "counts.embedded", "counts.spellings", "gate.compare"),
     *("reports.numbers", "reports.rates", "reports.report", "reports.sentences"),
     *("pages.carried", "pages.settled", "pages.sections.facets", "pages.sections.first"),
-    *("cli.counting", "cli.shortening"),
+    *("cli.counting", "cli.writing.shortening"),
+    *("browser.chosen", "browser.jobs", "browser.steps.choices", "browser.steps.controls"),
 }
 
 

@@ -58,14 +58,14 @@ def compared_facets(counts: Counts, asked: Asked) -> list[Facet]:
 
 def known_labels(counts: Counts) -> tuple[Level, ...]:
     """Labels that occur, but the missing one; none without labels."""
-    table = next(iter(counts.tables.values()))
+    table = next(iter(counts.shown_tables.values()))
     is_there = counts.roles.label is not None
     return tuple(one for one in table.levels.label if one is not MISSING) if is_there else ()
 
 
 def known_predictions(counts: Counts) -> tuple[Level, ...]:
     """Predictions that occur, but the missing one; none without predictions."""
-    table = next(iter(counts.tables.values()))
+    table = next(iter(counts.shown_tables.values()))
     is_there = counts.roles.predicted is not None
     return tuple(one for one in table.levels.predicted if one is not MISSING) if is_there else ()
 
@@ -164,7 +164,7 @@ def _sides(counts: Counts, asked: Asked, given: dict[str, Any], wrong: dict[str,
     values: dict[Any, list[Any]] = {}
     of_a: dict[Any, Any] = {}
     for facet in compared_facets(counts, asked):
-        known = [one for one in counts.tables[facet].levels.facet if not is_missing(one)]
+        known = [one for one in counts.shown_tables[facet].levels.facet if not is_missing(one)]
         wanted = on_d.get(facet.name, ())
         found = _found(f"d.{facet.name}", wanted, known, wrong)
         if len({*found}) == len(known) > 0:

@@ -226,7 +226,7 @@ class Jobs:
 def _size_of(counts: Counts) -> int:
     """Bytes that counts take, about."""
     total = 0
-    for table in counts.tables.values():
+    for table in counts.shown_tables.values():
         arrays: list[Any] = [table.n, table.w, table.w2]
         total += sum(one.nbytes for one in arrays if one is not None)
         total += sum(64 + len(str(level)) for axis in table.levels for level in axis)

@@ -20,7 +20,7 @@ from biaskit.sources.counting import Progress, counted_in_part
 from biaskit.sources.dispatch import source_of
 from biaskit.sources.files.dialect import Dialect
 
-__all__ = ["Pair", "Profiled", "profiled"]
+__all__ = ["Pair", "Profiled", "profiled", "rows_by_value"]
 
 # Roles that a profile makes no use of.
 _UNUSED = (
@@ -78,9 +78,36 @@ class Profiled:
 
     def rows_of(self, facet: Facet) -> dict[Level, int]:
         """Rows of each value of a facet, the missing ones last."""
-        of = next(one for one in self.counts.tables if {*facet.columns} <= {*one.columns})
-        made = _pair(self.counts.tables[of], of, self.counts.roles, facet.columns, ())
-        return dict(zip(made.values, made.n.sum(axis=1).tolist(), strict=True))
+        return rows_by_value(self.counts, facet)
+
+
+def rows_by_value(counts: Counts, facet: Facet) -> dict[Level, int]:
+    """Rows of each value of a facet, or of a part of one, the missing ones last.
+
+    Raises
+    ------
+    RolesError
+        No facet of the counts has its columns, or they are protected or weighted.
+    """
+    _refuse_weights(counts)
+    wanted = {*facet.columns}
+    of = next((one for one in counts.tables if wanted <= {*one.columns}), None)
+    if of is None:
+        raise _no_facet(facet, counts)
+    made = _pair(counts.tables[of], of, counts.roles, facet.columns, ())
+    return dict(zip(made.values, made.n.sum(axis=1).tolist(), strict=True))
+
+
+def _refuse_weights(counts: Counts) -> None:
+    if counts.roles.weight is not None:
+        raise RolesError("a profile takes no weight; count the rows again without it")
+
+
+def _no_facet(facet: Facet, counts: Counts) -> RolesError:
+    names = dict.fromkeys(column for one in counts.roles.facet for column in one.columns)
+    return RolesError(
+        f"these counts have no facet {facet.name!r}; {did_you_mean(facet.name, names)}"
+    )
 
 
 def profiled(
@@ -162,8 +189,7 @@ def _of_counts(counts: Counts, given: RoleArguments, columns: Sequence[str] | No
             "a profile rests on exact numbers of rows, and these counts are rounded: give the "
             "exact ones"
         )
-    if counts.roles.weight is not None:
-        raise RolesError("a profile takes no weight; count the rows again without it")
+    _refuse_weights(counts)
     others: Any = {n: v for n, v in given.items() if n != "facet" and v is not None}
     counts = counts.choosing(**others)
     single = tuple(one for one in counts.roles.facet if len(one.columns) == 1)
@@ -171,10 +197,7 @@ def _of_counts(counts: Counts, given: RoleArguments, columns: Sequence[str] | No
     known = {one: _columns(one, counts.roles) for one in counts.roles.facet}
     for facet in facets:
         if not any({*facet.columns} <= {*one.columns} for one in known):
-            names = dict.fromkeys(column for one in known for column in one.columns)
-            raise RolesError(
-                f"these counts have no facet {facet.name!r}; {did_you_mean(facet.name, names)}"
-            )
+            raise _no_facet(facet, counts)
     if not facets:
         names = dict.fromkeys(column for one in known for column in one.columns)
         raise RolesError(f"facet is needed: one of {listed([*names])}")

@@ -10,12 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from biaskit.counts.counts import Counts
 from biaskit.counts.facets import Facet, named_facet
 from biaskit.counts.levels import MISSING, Level, find, order, show
 from biaskit.errors import DataError, RolesError, did_you_mean, in_short, listed
 
-__all__ = ["Expected", "expected_of_counts", "expected_of_shares", "shares_given"]
+__all__ = ["Expected", "expected_of_shares", "expected_of_table", "shares_given"]
 
 # Name of the values that a population does not name.
 _OTHERS = "(others)"
@@ -138,7 +137,9 @@ def expected_of_shares(
     return Expected(tuple(names), np.array(counted), np.array(expected), None, note)
 
 
-def expected_of_counts(facet: Facet, rows: Mapping[Level, int], population: Counts) -> Expected:
+def expected_of_table(
+    facet: Facet, rows: Mapping[Level, int], people: Mapping[Level, int]
+) -> Expected:
     """Values of a facet beside those of a table of people, taken for a sample of the population.
 
     Raises
@@ -146,9 +147,7 @@ def expected_of_counts(facet: Facet, rows: Mapping[Level, int], population: Coun
     DataError
         The population knows the facet of no row, or its values are of another kind.
     """
-    table = population.tables[facet].as_reported()
-    of = dict(zip(table.levels.facet, table.n.sum(axis=(1, 2, 3)).tolist(), strict=True))
-    theirs = {one: n for one, n in of.items() if one is not MISSING}
+    theirs = {one: n for one, n in people.items() if one is not MISSING}
     ours = {one: n for one, n in rows.items() if one is not MISSING}
     if not sum(theirs.values()):
         raise DataError(f"population: {facet.name!r} is missing in every row")

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
-from biaskit.audits.profile.pairs import Profiled, profiled
+from biaskit.audits.profile.pairs import Profiled, profiled, rows_by_value
 from biaskit.audits.profile.population import (
     Expected,
-    expected_of_counts,
     expected_of_shares,
+    expected_of_table,
     shares_given,
 )
 from biaskit.audits.profile.rows import (
@@ -27,7 +27,7 @@ from biaskit.counts.levels import MISSING
 from biaskit.counts.roles import RoleArguments, Roles, roles_of, takes_roles
 from biaskit.errors import RolesError, in_short, listed, refuse_level
 from biaskit.progress import Asked, Progress, told
-from biaskit.sources.counting import counts_given
+from biaskit.sources.counting import counted
 from biaskit.sources.dispatch import opened
 from biaskit.sources.files.dialect import Dialect, dialect_of
 from biaskit.store import formats
@@ -202,11 +202,13 @@ def _expected(made: Profiled, population: Any) -> dict[Facet, Expected]:
     if isinstance(population, Mapping):
         shares = shares_given(population, facets)
         return {one: expected_of_shares(one, made.rows_of(one), of) for one, of in shares.items()}
-    roles: Any = {"facet": [one.columns for one in facets]}
-    if not isinstance(table := opened(population), Counts):
+    if not isinstance(counts := opened(population), Counts):
         used = {column for one in facets for column in one.columns}
+        roles: Any = {"facet": [one.columns for one in facets]}
         for name in ("facet_above", "facet_at_most", "facet_edges"):
             cut = getattr(made.counts.roles, name) or {}
             roles[name] = {column: one for column, one in cut.items() if column in used} or None
-    counts = counts_given(table, None, roles, dialect=None, filesystem=None, progress=None)
-    return {one: expected_of_counts(one, made.rows_of(one), counts) for one in facets}
+        counts = counted(counts, Roles(**roles)).counts
+    return {
+        one: expected_of_table(one, made.rows_of(one), rows_by_value(counts, one)) for one in facets
+    }

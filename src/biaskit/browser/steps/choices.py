@@ -89,7 +89,7 @@ def notes_on(counts: Counts, asked: Asked, facets: Sequence[Facet]) -> list[Safe
         why = what or f"No row has a value of {name}"
         told.append(f"{why}, so it cannot differ between groups. ")
     for facet in facets:
-        known = [one for one in counts.tables[facet].levels.facet if not is_missing(one)]
+        known = [one for one in counts.shown_tables[facet].levels.facet if not is_missing(one)]
         if counts.rows and len(known) < 2:
             has = f"only the value {value_in_words(show(known[0]))}" if known else "no value"
             name = name_in_words(facet.name)
@@ -99,7 +99,7 @@ def notes_on(counts: Counts, asked: Asked, facets: Sequence[Facet]) -> list[Safe
 
 def _rows_by(counts: Counts, axis: str) -> dict[Level, int]:
     """Rows by level of the label or the prediction."""
-    of = next(iter(counts.tables.values()))
+    of = next(iter(counts.shown_tables.values()))
     place = of.levels._fields.index(axis)
     others = tuple(i for i in range(of.n.ndim) if i != place)
     return dict(zip(getattr(of.levels, axis), of.n.sum(axis=others).tolist(), strict=True))
@@ -199,7 +199,7 @@ def _sides(
 
 def _side(counts: Counts, asked: Asked, facet: Facet, errors: Mapping[str, str]) -> Safe:
     """Table of the values of a facet, with a box and a radio button for each."""
-    of = counts.tables[facet]
+    of = counts.shown_tables[facet]
     rows = dict(zip(of.levels.facet, of.n.sum(axis=(1, 2, 3)).tolist(), strict=True))
     known = [one for one in rows if not is_missing(one)]
     every = sum(rows[one] for one in known)

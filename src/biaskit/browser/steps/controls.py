@@ -161,7 +161,7 @@ def _reference(
 ) -> Safe | None:
     """Field of what the values of a facet are compared with."""
     name = f"reference.{facet.name}"
-    of = counts.tables[facet]
+    of = counts.shown_tables[facet]
     rows = dict(zip(of.levels.facet, of.n.sum(axis=(1, 2, 3)).tolist(), strict=True))
     known = sorted((one for one in rows if not is_missing(one)), key=lambda one: -rows[one])
     chosen = next(iter(asked.each(name)), None)
