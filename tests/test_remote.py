@@ -263,7 +263,10 @@ def test_scores_behind_an_address(
     if name == "x.parquet":
         put_rows(place, f"loans/{name}", rows)
     elif name == "x.csv":
-        lines = [",".join(rows), *(",".join(map(str, one)) for one in zip(*rows.values()))]
+        lines = [
+            ",".join(rows),
+            *(",".join(map(str, one)) for one in zip(*rows.values(), strict=True)),
+        ]
         put(place, f"loans/{name}", "\n".join(lines).encode())
     else:
         counts.save(tmp_path / name)

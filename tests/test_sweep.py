@@ -239,8 +239,9 @@ def test_thresholds_are_edges_unless_they_are_named() -> None:
         ({"thresholds": 1}, "from 2 to"),
         ({"thresholds": "half"}, "a list such as"),
         ({"thresholds": [0.1, math.nan]}, "finite"),
-        ({"thresholds": []}, "finite"),
+        ({"thresholds": []}, r"finite numbers, not \[\]"),
         ({"thresholds": True}, "a list such as"),
+        ({"thresholds": {"F": 0.4, "M": 0.5}}, "every facet value has the same thresholds"),
         ({"metrics": "DPL"}, "DPL does not depend on decisions"),
         ({"reference": "highest"}, "another value at each threshold"),
         ({"score": None}, "score is needed"),
@@ -264,6 +265,26 @@ def test_scores_beyond_their_range_are_an_error_that_names_it() -> None:
     df = rows(200).assign(s=lambda df: 100 * df["s"] + 2)
     with pytest.raises(DataError, match=r"above their range, 0 to 1.*score_range"):
         biaskit.sweep(df, **ROLES, score="s")
+
+
+@pytest.mark.filterwarnings("error")
+def test_scores_that_are_all_missing_are_an_error() -> None:
+    df = rows(50).assign(s=np.nan)
+    said = "no row has a score: column 's' is missing in all 50 rows"
+    for call in (biaskit.sweep, biaskit.calibration):
+        with pytest.raises(DataError, match=said):
+            call(df, **ROLES, score="s")
+    with pytest.raises(DataError, match=said):
+        biaskit.threshold(df, **ROLES, score="s", limit={"RD": 0.1})
+    report = biaskit.report(df, **ROLES, score="s", metrics="W1,KSS,SMD,QG50,CE2,DPL")
+    assert report["note"][report["metric"] != "DPL"].str.contains("50 rows have no score").all()
+    assert not report["estimate"][report["metric"] == "DPL"].isna().any()
+
+
+def test_a_sweep_says_that_scores_lie_beyond_their_range() -> None:
+    df = rows(200).assign(s=lambda df: 100 * df["s"])
+    made = biaskit.sweep(df, **ROLES, score="s", metrics="DPPL,FT", thresholds=3)
+    assert made["note"].str.contains(r"above 1, are not told apart; if they are percentages").all()
 
 
 # Thresholds that keep a limit ------------------------------------------------------------------

@@ -27,7 +27,8 @@ from biaskit.intervals.figures import LEAST_P
 from biaskit.metrics import chosen
 from biaskit.reports.report import what_was_read
 from biaskit.scores.calibration import CalibrationRow, calibration_rows, refuse_bands
-from biaskit.scores.sweep import SweepRow, refuse_no_scores, sweep_rows
+from biaskit.scores.given import refuse_unscored
+from biaskit.scores.sweep import SweepRow, sweep_rows
 from biaskit.scores.threshold import ThresholdRow, threshold_rows
 
 __all__ = ["VERBS"]
@@ -189,7 +190,7 @@ def _calibration(args: argparse.Namespace) -> None:
 
 def _scored(args: argparse.Namespace) -> Counts:
     counts, _ = counts_of(args, [])
-    refuse_no_scores(counts.roles)
+    refuse_unscored(counts)
     return counts
 
 

@@ -6,6 +6,7 @@ line, the documents and the generic tests know only what is declared with the fu
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -110,14 +111,20 @@ def named(name: str | Metric) -> Metric:
     """
     if isinstance(name, Metric):
         return name
-    known = {
+    found = _by_name().get(_plain(str(name)))
+    if found is None:
+        raise no_metric(name)
+    return found
+
+
+@functools.cache
+def _by_name() -> Mapping[str, Metric]:
+    """Metrics by every name that they have, in letters and digits."""
+    return {
         _plain(its): one
         for one in EVERY.values()
         for its in (one.function.__name__, one.title.split(",")[0], *one.aliases, one.symbol)
     }
-    if (plain := _plain(str(name))) in known:
-        return known[plain]
-    raise no_metric(name)
 
 
 def no_metric(name: object, also: Iterable[str] = ()) -> RolesError:

@@ -155,7 +155,7 @@ def _errors(side: ScoreTally) -> Parts:
     parity=0,
     against_d=">",
     swap="negates",
-    undefined=_NO_CHANCES,
+    undefined=f"no tenth of the scores has two rows of a side, or {_NO_CHANCES}",
     reading="Above 0, the scores of facet d say less well how often its labels are positive. What "
     "chance adds to the error of few rows is taken off.",
     sentence="The squared calibration error of {score}, less what chance adds to it, is {size} "

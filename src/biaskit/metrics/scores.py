@@ -272,5 +272,6 @@ def places(a: ScoreTally, d: ScoreTally) -> NDArray[np.float64]:
     n, s = a.every + d.every, a.s + d.s
     found = np.where(n > 0, divide(s, n), -np.inf)
     found = np.maximum.accumulate(found, axis=-1)
-    first = np.min(np.where(np.isfinite(found), found, np.inf), axis=-1, keepdims=True)
-    return np.where(np.isfinite(found), found, first)
+    used = np.isfinite(found)
+    first = np.min(np.where(used, found, np.inf), axis=-1, keepdims=True)
+    return np.where(used, found, np.where(used.any(axis=-1, keepdims=True), first, 0.0))

@@ -46,7 +46,8 @@ from biaskit.reports.words import Names, called, name_in_words, value_in_words
 from biaskit.scores.calibration import ALL as ALL_VALUES
 from biaskit.scores.calibration import CalibrationRow
 from biaskit.scores.curves import distributions, roc_curves
-from biaskit.scores.sweep import SweepRow, refuse_no_scores
+from biaskit.scores.given import refuse_no_scores
+from biaskit.scores.sweep import SweepRow
 from biaskit.store import written
 
 if TYPE_CHECKING:

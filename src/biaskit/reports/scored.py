@@ -13,7 +13,7 @@ from biaskit.counts.roles import Roles
 from biaskit.counts.scores import ScoreTable, ScoreTally, split_scores
 from biaskit.errors import DataError
 
-__all__ = ["note_on_scores", "refuse_another_range", "split"]
+__all__ = ["note_on_range", "note_on_scores", "refuse_another_range", "split"]
 
 #: Greatest percentage; the mean of scores beyond 1 tells percentages from others.
 _PERCENT = 100.0
@@ -55,16 +55,21 @@ def note_on_scores(table: ScoreTable) -> str:
     said = []
     if missing := int(table.missing.sum()):
         said.append(f"{missing:,} {'row has' if missing == 1 else 'rows have'} no score")
+    return "; ".join(filter(None, [*said, note_on_range(table)]))
+
+
+def note_on_range(table: ScoreTable) -> str:
+    """How many scores of a facet lie beyond their range, and what to do."""
     below, above = table.out_of_range()
-    if below or above:
-        least, most = show(level(table.edges.low)), show(level(table.edges.high))
-        parts = (
-            f"{below:,} below {least}" if below else "",
-            f"{above:,} above {most}" if above else "",
-        )
-        beyond = " and ".join(filter(None, parts))
-        said.append(f"scores beyond their range, {beyond}, are not told apart; {_advice(table)}")
-    return "; ".join(said)
+    if not (below or above):
+        return ""
+    least, most = show(level(table.edges.low)), show(level(table.edges.high))
+    parts = (
+        f"{below:,} below {least}" if below else "",
+        f"{above:,} above {most}" if above else "",
+    )
+    beyond = " and ".join(filter(None, parts))
+    return f"scores beyond their range, {beyond}, are not told apart; {_advice(table)}"
 
 
 def _range(table: ScoreTable) -> str:

@@ -21,7 +21,8 @@ from biaskit.errors import RolesError, refuse_level
 from biaskit.intervals.proportions import jeffreys
 from biaskit.progress import Asked as Showing
 from biaskit.scores.classes import joined
-from biaskit.scores.sweep import columns_of, scored_counts
+from biaskit.scores.given import scored_counts
+from biaskit.scores.sweep import columns_of
 from biaskit.sources.files.dialect import dialect_of
 from biaskit.store import formats
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -53,6 +53,11 @@ def thresholds_of(given: Any, edges: Edges) -> tuple[float, ...]:
         low, high = (Decimal(repr(end)) for end in (edges.low, edges.high))
         even = [float(low + (high - low) * k / (given - 1)) for k in range(given)]
         return tuple(np.unique(edges.values[edges.nearest(even)]).tolist())
+    if isinstance(given, Mapping):
+        raise RolesError(
+            "every facet value has the same thresholds, for reasons in docs/scores.md; give "
+            f"numbers, not {in_short(given)}"
+        )
     listed_ones = [given] if isinstance(given, float) else given
     if not isinstance(listed_ones, Iterable) or isinstance(listed_ones, (str, bytes)):
         raise RolesError(
@@ -65,7 +70,7 @@ def thresholds_of(given: Any, edges: Edges) -> tuple[float, ...]:
         raise RolesError(f"thresholds are numbers, not {in_short(given)}") from None
     if not made or not all(map(math.isfinite, made)) or len(made) > _MOST_THRESHOLDS:
         raise RolesError(
-            f"thresholds are 1 to {_MOST_THRESHOLDS:,} finite numbers, not {listed(made)}"
+            f"thresholds are 1 to {_MOST_THRESHOLDS:,} finite numbers, not {listed(made) or '[]'}"
         )
     return tuple(made)
 

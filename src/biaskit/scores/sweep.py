@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Unpack
 
@@ -15,7 +15,7 @@ from biaskit.counts.counts import Counts, deciding
 from biaskit.counts.facets import Facet
 from biaskit.counts.roles import RoleArguments, Roles, takes_roles
 from biaskit.counts.scores import ScoreTable
-from biaskit.errors import DataError, RolesError, refuse_level
+from biaskit.errors import RolesError, refuse_level
 from biaskit.metrics import FROM_ROWS, METRICS, Metric
 from biaskit.metrics.forms import Array
 from biaskit.progress import Asked as Showing
@@ -29,24 +29,17 @@ from biaskit.reports.numbers import (
     not_given,
     numbers_of,
 )
-from biaskit.reports.scored import refuse_another_range
+from biaskit.reports.scored import note_on_range, refuse_another_range
 from biaskit.scores.classes import joined
 from biaskit.scores.cuts import Cuts, Split, cuts_of, off_by, thresholds_of
-from biaskit.sources.counting import counts_given
-from biaskit.sources.files.dialect import Dialect, dialect_of
+from biaskit.scores.given import refuse_no_scores, scored_counts
+from biaskit.sources.files.dialect import dialect_of
 from biaskit.store import formats
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = [
-    "SweepRow",
-    "columns_of",
-    "refuse_no_scores",
-    "scored_counts",
-    "sweep",
-    "sweep_rows",
-]
+__all__ = ["SweepRow", "columns_of", "sweep", "sweep_rows"]
 
 # Values of one name in all rows: numbers in an array, texts in a list.
 _Column: TypeAlias = NDArray[Any] | list[Any]
@@ -181,43 +174,6 @@ def columns_of(kind: type[Any], rows: Sequence[Any]) -> dict[str, list[Any]]:
     return dict(zip(kind._fields, columns, strict=True))
 
 
-def scored_counts(
-    data: Any,
-    roles: Roles | None,
-    dialect: Dialect | None,
-    filesystem: Any,
-    progress: Showing,
-    given: RoleArguments,
-) -> Counts:
-    """Counts of scores of whatever a call names: rows are counted, saved counts are loaded."""
-    counts = counts_given(
-        *(data, roles, given),
-        dialect=dialect,
-        filesystem=filesystem,
-        progress=progress,
-        refuse=refuse_no_scores,
-    )
-    refuse_no_scores(counts.roles)
-    if not counts.rows:
-        raise DataError("there are no rows, so there are no scores; is the table empty?")
-    return counts
-
-
-def refuse_no_scores(roles: Roles) -> None:
-    """Refuse roles without a score.
-
-    Raises
-    ------
-    RolesError
-        They have no score.
-    """
-    if roles.score is None:
-        raise RolesError(
-            "score is needed: the column of the model's scores. Counts that were saved without a "
-            "score have to be counted again with it"
-        )
-
-
 def sweep_rows(
     counts: Counts,
     thresholds: Any = 101,
@@ -335,6 +291,8 @@ def _of_facet(
         for one in metrics:
             found[one].append(numbers[one])
     told = _arranged(np.array([notes[one] for one in metrics], dtype=object), cuts, values)
+    if beyond := note_on_range(table):
+        told = np.array([*map(_with(beyond), told.ravel())], dtype=object).reshape(told.shape)
     for i, metric in enumerate(metrics):
         for j, most in off[metric].items():
             _add_doubt(told[:, i, j], found[metric], most, cuts.place[j])
@@ -418,7 +376,12 @@ def _add_doubt(
     estimates = np.concatenate([part.estimate for part in found]).reshape(-1, len(most))
     for i, (estimate, off) in enumerate(zip(estimates[decision], most.tolist(), strict=True)):
         if not math.isnan(estimate):
-            notes[i] = "; ".join(filter(None, [notes[i], _told(off)]))
+            notes[i] = _with(_told(off))(notes[i])
+
+
+def _with(more: str) -> Callable[[str], str]:
+    """What adds some words to a note."""
+    return lambda note: "; ".join(filter(None, [note, more]))
 
 
 def _told(worst: float) -> str:

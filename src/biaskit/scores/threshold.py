@@ -20,7 +20,8 @@ from biaskit.metrics import Metric
 from biaskit.metrics.forms import Array
 from biaskit.progress import Asked as Showing
 from biaskit.scores.cuts import cuts_of
-from biaskit.scores.sweep import SweepRow, columns_of, scored_counts, sweep_rows
+from biaskit.scores.given import scored_counts
+from biaskit.scores.sweep import SweepRow, columns_of, sweep_rows
 from biaskit.sources.files.dialect import dialect_of
 from biaskit.store import formats
 
