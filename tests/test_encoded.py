@@ -258,6 +258,8 @@ def test_the_choice_between_kernels_and_arrow(kernels, monkeypatch):
     monkeypatch.delitem(sys.modules, "biaskit._kernels")
     assert choice.against_kernels(choice.CROSSOVER - 1)
     assert not choice.against_kernels(1, choice.CROSSOVER - 1)
+    assert choice.against_kernels(choice.CROSSOVER_SCORES - 1, has_scores=True)
+    assert not choice.against_kernels(1, choice.CROSSOVER_SCORES - 1, has_scores=True)
     kernels("perhaps")
     with pytest.raises(biaskit.BiaskitError, match="auto, always or never"):
         choice.against_kernels(1)

@@ -402,6 +402,10 @@ def test_a_process_that_counts_often_loads_the_kernels(monkeypatch: pytest.Monke
     ask = Ask(["a"], [], Counting(biaskit.Roles(facet="a"), {}))
     third = choice.CROSSOVER // 3 + 1
     assert [choice.kernels_count(ask, third) for _ in range(4)] == [False, False, True, True]
+    monkeypatch.setattr(choice, "_rows_before", 0)
+    ask = ask._replace(counting=Counting(biaskit.Roles(facet="a", score="s"), {}))
+    quarter = choice.CROSSOVER_SCORES // 4
+    assert [choice.kernels_count(ask, quarter) for _ in range(4)] == [False, False, False, True]
 
 
 # The kernels themselves, on buffers that lie.

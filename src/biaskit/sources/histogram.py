@@ -153,7 +153,8 @@ class Histograms:
         for facet, arrays in tables.items():
             self._of_facet[facet].add_cells(codes, arrays)
         for facet, of_scores in self._scores.items():
-            of_scores.add_cells((scores or {})[facet])
+            assert scores is not None
+            of_scores.add_cells(scores[facet])
         self._read += rows
         self._add_to_rows(rows)
 

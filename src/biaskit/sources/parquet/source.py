@@ -96,7 +96,8 @@ def _against(file: OpenParquet, roles: Roles) -> str:
         return "the score is in the folders' names"
     if roles.frequency is not None:
         return "the kernels count each row once, whatever its frequency"
-    return against_kernels(file.rows, ParquetFiles.rows_by_arrow)
+    has_scores = roles.score is not None
+    return against_kernels(file.rows, ParquetFiles.rows_by_arrow, has_scores=has_scores)
 
 
 def _batches(file: OpenParquet, ask: Ask, sizes: Sizes) -> Iterator[Batch]:
