@@ -236,17 +236,23 @@ def stages(path: Path, roles: dict[str, Any]) -> str:
 
     import biaskit._kernels.joint as joint
     import biaskit._kernels.parquet.chunks as chunks
+    import biaskit._kernels.parquet.groups as groups
     import biaskit._kernels.parquet.planes as planes
     from biaskit.sources.parquet import chunks as column_chunks
-    from biaskit.sources.parquet import dictionaries
+    from biaskit.sources.parquet import dictionaries, together
 
     named = [
+        ("reading row groups together", together.Together, "_read"),
+        ("their page headers", groups, "group_pages"),
+        ("decompressing them by Arrow", together, "frames_together"),
+        ("decompressing, decoding and counting them", groups, "group_counts"),
+        ("what their codes mean", together.Together, "_cells"),
         ("reading", column_chunks.Chunks, "_read"),
         ("page headers", column_chunks, "pages_of"),
         ("decompressing by Arrow", column_chunks, "inflated"),
         ("decompressing and decoding", planes, "chunk_planes"),
         ("the same, to bytes", chunks, "chunk_codes"),
-        ("codes of dictionaries", dictionaries.Dictionaries, "of_entries"),
+        ("codes of dictionaries", dictionaries.Dictionaries, "known"),
         ("counting", planes, "plane_counts"),
         ("the same, by bytes", joint, "joint_counts"),
     ]

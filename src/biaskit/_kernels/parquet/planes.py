@@ -171,7 +171,10 @@ def chunk_planes(
     if width > 1 and packed.size < 4 * words + SPARE:
         return BAD
     table = pages.table
-    into, begin = (planes, 64 * first) if width == 1 else (packed, int64(0))
+    # Of the same type as levels are, so that what writes them has one compiled form.
+    octets, begin = planes.view(np.uint8), 64 * first
+    if width > 1:
+        octets, begin = packed.view(np.uint8), int64(0)
     row = int64(0)
     for number in range(table.shape[0]):
         if table[number, KIND] == DICTIONARY:
@@ -189,8 +192,8 @@ def chunk_planes(
         if is_boolean and encoding == _PLAIN:
             if end > text.size - SLACK or (count + 7) >> 3 > end - at:
                 return BAD
-            before = peek(into, to >> 3) & ((_ONE << uint64(to & 7)) - _ONE)
-            append(text, at, count, into, to, before)
+            before = peek(octets, to >> 3) & ((_ONE << uint64(to & 7)) - _ONE)
+            append(text, at, count, octets, to, before)
             continue
         bits = int64(1)
         if is_boolean:
@@ -205,7 +208,7 @@ def chunk_planes(
             at += 1
         if bits != 0 and bits != width:
             return BAD
-        if packed_codes(text, at, end, bits, width, into, to, count) < 0:
+        if packed_codes(text, at, end, bits, width, octets, to, count) < 0:
             return BAD
     if row != rows:
         return BAD

@@ -82,7 +82,7 @@ def snappy(source: Any, at: int, end: int, out: Any, size: int) -> int:
     length, at = varint(source, at, end)
     if length != size:
         return BAD
-    made = 0
+    made = int64(0)
     while at < end:
         tag = int64(source[at])
         kind = tag & 3
