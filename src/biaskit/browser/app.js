@@ -83,7 +83,7 @@
         result.replaceWith(document.adoptNode(next));
         ready(next);
         document.title = made.title;
-        for (const place of ["header nav", "#change .elsewhere"])
+        for (const place of ["header nav", "#change .elsewhere", "#verdicts"])
           document.querySelector(place).replaceWith(
             document.adoptNode(made.querySelector(place)));
         history.replaceState(null, "", next.dataset.query);
