@@ -218,11 +218,22 @@ def test_the_report_follows_its_controls(window: Window) -> None:
     window.open("report")
     threshold = page.get_by_label("A score is a yes above", exact=True)
     before = window.heading()
+    opener = page.get_by_role("button", name="Open all details")
+    opener.click()
+    assert page.locator("#result details:not([open])").count() == 0
+    opener.click()
+    assert page.locator("#result details[open]").count() == 0
+    page.locator("#result summary").first.click()
+    opened = page.locator("#result details[open] > summary").inner_text()
+    verdicts = page.locator("#verdicts").inner_text()
+    assert verdicts.startswith("Of ")
     threshold.fill("0.7")
     page.wait_for_url("**threshold=0.7*")
     page.locator("#result:not([aria-busy=true])").wait_for()
     after = window.heading()
     assert before != after
+    assert page.locator("#verdicts").inner_text() != verdicts
+    assert opened == page.locator("#result details[open] > summary").inner_text()
     assert page.locator("#status").inner_text().startswith("Shown: ")
     page.reload()
     assert window.heading() == after

@@ -102,6 +102,7 @@
     };
     controls.addEventListener("input", soon);
     for (const button of each(".apply", controls)) button.hidden = true;
+    history.replaceState(null, "", byId("result").dataset.query);
     document.body.classList.add("wide");
     const fold = byId("change");
     if (matchMedia("(min-width:76rem)").matches) fold.open = true;
