@@ -176,7 +176,7 @@ def _checked(field: str, text: str, wrong: dict[str, str], *, many: bool) -> tup
     told = ""
     if numbers is None or (len(numbers) > 1 and not many):
         told = "give numbers with commas between them, such as 25, 40, 65."
-        told = told if many else "give one number, such as 50000 or 0.5."
+        told = told if many else "give one number, such as 50000 or 0.5, with a decimal point."
     elif any(one >= other for one, other in pairwise(numbers)):
         told = "give each number once, the smallest first."
     if told or numbers is None:
@@ -204,6 +204,13 @@ _MANY_VALUES = re.compile(
     r"(?P<most>[\d,]+) at most",
     re.DOTALL,
 )
+_WAYS_OUT = {
+    "together": "or leave their combinations out",
+    "label": "or say above which number it is good, if it is an amount",
+    "predicted": "or say above which number it is a yes, if it has numbers",
+    "slice": "or tick it above, and give ranges, if it has numbers",
+    "group": "or make groups of its values in the table",
+}
 # What the library calls its arguments, as the page calls its fields.
 _IN_FIELDS = {
     "cut it with facet_edges=[...] or facet_above=...": "give the numbers at which it is cut",
@@ -225,13 +232,13 @@ def errors_of(error: BaseException, asked: Asked) -> dict[str, str]:
     for arguments, fields_ in _IN_FIELDS.items():
         told = told.replace(arguments, fields_)
     if found := _MANY_VALUES.match(told):
-        return {
-            _columns(asked).get(found["column"], ""): (
-                f"{name_in_words(found['column'])} has {found['many']} different values or more; "
-                f"at most {found['most']} can be told apart. Choose another column, or give "
-                "ranges if it has numbers."
-            )
-        }
+        field = _columns(asked).get(found["column"], "")
+        way = _WAYS_OUT.get(field, "or give the numbers at which it is cut, if it has numbers")
+        told = (
+            f"{name_in_words(found['column'])} has {found['many']} different values or more; at "
+            f"most {found['most']} can be told apart. Choose another column, {way}."
+        )
+        return {field: told}
     fields = _columns(asked)
     named = [column for column in fields if f"{column!r}" in told]
     longest = max(named, key=len, default=None)
@@ -239,8 +246,9 @@ def errors_of(error: BaseException, asked: Asked) -> dict[str, str]:
 
 
 def _columns(asked: Asked) -> dict[str, str]:
-    """Field of each column that has a part."""
-    fields = dict.fromkeys(asked.each("slice"), "slice")
+    """Field of each column that has a part, and of combinations of columns."""
+    fields = {Facet(asked.each("slice")).name: "slice", Facet(asked.each("facet")).name: "together"}
+    fields |= dict.fromkeys(asked.each("slice"), "slice")
     fields |= {column: name for name in PARTS if (column := asked.one(name))}
     fields |= dict.fromkeys(asked.each("facet"), "facet")
     return fields | {column: f"cut.{column}" for column in asked.after("cut.") if column in fields}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 
 from biaskit.browser.asked import Asked
@@ -21,6 +22,7 @@ from biaskit.browser.steps.worst import SEARCHED
 from biaskit.counts.counts import Counts
 from biaskit.counts.facets import Facet
 from biaskit.counts.levels import is_missing, show
+from biaskit.gate.verdicts import FAIL, PASS, UNCERTAIN
 from biaskit.metrics import METRICS, USUAL, Metric
 from biaskit.pages.contents import Contents
 from biaskit.pages.markup import Safe, el
@@ -111,7 +113,17 @@ def _limits(contents: Contents, asked: Asked, errors: Mapping[str, str]) -> Safe
         )
         if others
         else None,
+        el("p", _verdicts(contents), id="verdicts"),
     )
+
+
+def _verdicts(contents: Contents) -> str:
+    """Verdicts in a line, beside the limits that are being moved."""
+    if not contents.checked:
+        return ""
+    found = Counter(one.verdict for one in contents.checked)
+    told = f"{found[FAIL]:,} fail, {found[UNCERTAIN]:,} uncertain, {found[PASS]:,} pass"
+    return f"Of {len(contents.checked):,} numbers: {told}."
 
 
 def _can_be_limited(metric: Metric) -> bool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from biaskit.browser.asked import Asked
+from biaskit.browser.asked import PASS, Asked
 from biaskit.browser.chosen import Chosen, chosen_of, compared_facets
 from biaskit.browser.forms import with_errors_first
-from biaskit.browser.passed import errors_of
+from biaskit.browser.passed import PARTS, errors_of
 from biaskit.browser.records import FieldError, Shown
 from biaskit.browser.results import About, contents_made
 from biaskit.browser.steps.choices import choices_shown, notes_on
@@ -42,11 +42,18 @@ def report_shown(
         What the report is of, besides.
     errors
         What is wrong, by field, such as a baseline that cannot be compared.
+
+    Raises
+    ------
+    FieldError
+        What was counted cannot be compared, so other columns have to be chosen.
     """
     wrong = dict(errors or {})
     try:
         chosen, contents = shown_contents(counts, asked, about)
     except FieldError as error:
+        if any(map(_is_of_the_pass, error.messages)):
+            raise
         if not all(map(is_of_controls, error.messages)):
             return choices_shown(counts, asked, error.messages, name=about.name)
         wrong |= error.messages
@@ -74,6 +81,11 @@ def report_shown(
         422 if wrong else 200,
         trail(asked, "report"),
     )
+
+
+def _is_of_the_pass(field: str) -> bool:
+    """Whether a field stands on the step of the columns."""
+    return field in PASS or field in PARTS or field.startswith("cut.")
 
 
 def _since(asked: Asked, about: About) -> Safe | None:
