@@ -341,14 +341,14 @@ def job_of(found: Counts | Job) -> Job:
 
 def test_who_asks_for_the_same_waits_for_the_same() -> None:
     jobs, work = Jobs(), Slow()
-    first = job_of(jobs.counts("key", work))
-    assert jobs.counts("key", work) is first
+    first = job_of(jobs.result("key", work))
+    assert jobs.result("key", work) is first
     assert work.began.wait(10)
     assert jobs.are_working
     work.go.set()
     assert first.wait(10)
     assert work.runs == 1
-    assert isinstance(jobs.counts("key", work), Counts)
+    assert isinstance(jobs.result("key", work), Counts)
     assert work.runs == 1
     assert first.outcome == "counted"
     assert not jobs.are_working
@@ -358,7 +358,7 @@ def test_who_asks_for_the_same_waits_for_the_same() -> None:
 def test_two_passes_run_at_once_and_the_others_wait() -> None:
     jobs = Jobs()
     works = [Slow() for _ in range(4)]
-    made = [job_of(jobs.counts(n, work)) for n, work in enumerate(works)]
+    made = [job_of(jobs.result(n, work)) for n, work in enumerate(works)]
     assert all(work.began.wait(10) for work in works[:2])
     time.sleep(0.1)
     assert [work.runs for work in works] == [1, 1, 0, 0]
@@ -375,24 +375,24 @@ def test_two_passes_run_at_once_and_the_others_wait() -> None:
 def test_a_crowd_of_passes_is_refused() -> None:
     jobs, work = Jobs(), Slow()
     for n in range(18):
-        job_of(jobs.counts(n, work))
+        job_of(jobs.result(n, work))
     with pytest.raises(DataError, match="too many"):
-        jobs.counts(18, work)
+        jobs.result(18, work)
     jobs.close()
     work.go.set()
 
 
 def test_a_cancelled_pass_ends_at_the_next_batch_and_can_be_asked_for_again() -> None:
     jobs, work = Jobs(), Slow()
-    job = job_of(jobs.counts("key", work))
+    job = job_of(jobs.result("key", work))
     assert work.began.wait(10)
     job.cancel()
     assert job.wait(10)
     assert job.outcome == "cancelled"
     with pytest.raises(Cancelled):
-        jobs.counts("key", work)
+        jobs.result("key", work)
     job.ended_at = time.monotonic() - 60
-    again = job_of(jobs.counts("key", work))
+    again = job_of(jobs.result("key", work))
     assert again is not job
     work.go.set()
     assert again.wait(10)
@@ -404,11 +404,11 @@ def test_a_pass_that_fails_says_why_to_all_who_wait() -> None:
         raise DataError("the file is damaged")
 
     jobs = Jobs()
-    job = job_of(jobs.counts("key", work))
+    job = job_of(jobs.result("key", work))
     assert job.wait(10)
     for _ in range(2):
         with pytest.raises(DataError, match="damaged"):
-            jobs.counts("key", work)
+            jobs.result("key", work)
     jobs.close()
 
 
