@@ -45,6 +45,7 @@ _IN_WORDS = {
     "AD": "Gap between the shares of right decisions",
     "FPRD": "Gap between the shares with a wrong yes",
 }
+_USUAL_LEVEL = "0.95"
 # Values that are offered as a reference.
 _MOST_VALUES = 100
 
@@ -73,7 +74,7 @@ def controls(
                 "confidence",
                 "Level of the intervals",
                 [*map(_level, dict.fromkeys((*LEVELS, f"{chosen.confidence:g}")))],
-                f"{chosen.confidence:g}",
+                asked.one("confidence") or None,
                 errors,
             ),
             _worst(chosen, asked, errors),
@@ -90,7 +91,7 @@ def controls(
 
 
 def _level(level: str) -> Choice:
-    return Choice(level, f"{100 * float(level):g} %")
+    return Choice(None if level == _USUAL_LEVEL else level, f"{100 * float(level):g} %")
 
 
 def _limits(contents: Contents, asked: Asked, errors: Mapping[str, str]) -> Safe:
