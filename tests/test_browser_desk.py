@@ -690,3 +690,44 @@ def test_the_command_prints_the_address_and_ends_with_a_signal(tmp_path: Path) -
             assert "stopped" in out
             assert err == ""
             assert not [*tmp_path.glob("biaskit-app-*")]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs the memory of a process")
+def test_an_upload_of_300_mb_takes_little_memory(tmp_path: Path) -> None:
+    import httpx2
+
+    run = [sys.executable, "-m", "biaskit", "app", str(a_table(tmp_path)), "--no-open"]
+    some = b"F,34,0.5,yes\n" * 80_000
+
+    def form() -> Iterator[bytes]:
+        yield b'--b\r\nContent-Disposition: form-data; name="file"; filename="big.csv"\r\n\r\n'
+        yield b"sex,age,score,hired\n"
+        for _ in range(300):
+            yield some
+        yield b"\r\n--b--\r\n"
+
+    with subprocess.Popen(run, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            url = server.stdout.readline().split()[-1]
+            base, _, key = url.partition("/columns?")
+            with httpx2.Client(base_url=base, timeout=120, follow_redirects=True) as browser:
+                assert browser.get(f"/?{key.rpartition('&')[2]}").status_code == 200
+                before = _peak(server.pid)
+                headers = {"content-type": "multipart/form-data; boundary=b", "origin": base}
+                answer = browser.post(
+                    "/upload", content=form(), headers=headers, follow_redirects=False
+                )
+                assert answer.status_code == 303
+                assert _peak(server.pid) - before <= 60
+                answer = browser.get(answer.headers["location"])
+                assert "big.csv" in words(answer)
+        finally:
+            server.terminate()
+
+
+def _peak(pid: int) -> float:
+    """Most memory that a process has had, in MB."""
+    said = Path("/proc", str(pid), "status").read_text()
+    return int(said.split("VmHWM:")[1].split()[0]) / 1024

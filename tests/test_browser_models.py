@@ -91,6 +91,8 @@ def onnx(folder: Path) -> Explanation:
 
 FEATURES = ("age", "points")
 MODELS = ("trees.json", "trees.ubj", "trees.txt", "linear.onnx")
+# Importing what explains a model without trees takes long.
+EACH = [pytest.param(one, marks=[pytest.mark.slow] * one.endswith(".onnx")) for one in MODELS]
 
 
 def test_models_that_hold_no_program_are_listed(folder: Path, client: Client) -> None:
@@ -105,7 +107,7 @@ def test_models_that_hold_no_program_are_listed(folder: Path, client: Client) ->
     desk.close()
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", EACH)
 def test_the_parts_of_a_gap_are_those_of_biaskit_attribute(folder: Path, name: str) -> None:
     seen: list[int] = []
     roles = Roles(facet="sex", label="hired")
@@ -123,7 +125,7 @@ def test_the_parts_of_a_gap_are_those_of_biaskit_attribute(folder: Path, name: s
     assert seen
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", EACH)
 def test_a_report_shows_the_parts_of_a_gap(client: Client, name: str) -> None:
     query = QUERY
     if name.endswith(".onnx"):
@@ -197,6 +199,7 @@ def test_a_library_that_never_ends_is_ended(
     assert not Path("/proc", said.read_text().strip()).exists()
 
 
+@pytest.mark.slow
 def test_no_module_of_the_folder_is_imported(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
