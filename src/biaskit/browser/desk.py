@@ -241,10 +241,17 @@ class Desk:
             return ()
         if key.startswith("upload:"):
             return (place.name,)
-        try:
-            return (str(place.path.relative_to(Path.cwd())),)
-        except (ValueError, OSError):
-            return (str(place.path),)
+        return (_from_here(place.path),)
+
+    def model_file(self, key: str) -> str:
+        """Path of a model as a command names it where biaskit was started.
+
+        Raises
+        ------
+        NoPlaceError
+            There is no such model.
+        """
+        return _from_here(self._model(key).path)
 
     def close(self) -> None:
         """Cancel what is not over."""
@@ -351,3 +358,11 @@ def named_frames(frames: Iterable[Any]) -> list[tuple[str, Any]]:
         (f"{'Counts' if isinstance(one, Counts) else 'Table'} in memory {at}".strip(), one)
         for at, one in enumerate(frames, 1)
     ]
+
+
+def _from_here(path: Path) -> str:
+    """Path as a command names it in the working folder."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        return str(path)

@@ -265,7 +265,7 @@ class _Steps:
         if model := asked.one("model"):
             with _told_of("model", wrong):
                 made = self._attributions(asked)
-                about = replace(about, attributions=made, model="".join(self._desk.files(model)))
+                about = replace(about, attributions=made, model=self._desk.model_file(model))
         return about, wrong
 
     def _attributions(self, asked: Asked) -> Attributions:
