@@ -37,6 +37,8 @@ STATES = {
     "counts": "choose?table=file:saved.counts",
     "report of counts": "report?table=file:saved.counts&positive=yes",
     "compare": f"compare?table=file:people.csv&{CHOSEN}&positive=yes",
+    "explain": f"explain?table=file:people.csv&{CHOSEN}&positive=yes",
+    "explained": f"report?table=file:people.csv&{CHOSEN}&positive=yes&model=file:trees.json",
     "hostile": "columns?table=file:hostile.csv",
     "empty": "columns?table=file:empty.csv",
     "no rows": "choose?table=file:norows.csv&facet=sex&label=hired",
@@ -59,6 +61,7 @@ def people() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    xgboost = pytest.importorskip("xgboost")
     made = tmp_path_factory.mktemp("tables")
     df = people()
     df.to_csv(made / "people.csv", index=False)
@@ -70,6 +73,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pd.DataFrame({HOSTILE: ['"><svg onload=alert(1)>', "'"], "y & z": ["&amp;", "<b>"]}).to_csv(
         made / "hostile.csv", index=False
     )
+    trees = xgboost.XGBClassifier(n_estimators=2, max_depth=2, n_jobs=1)
+    trees.fit(df[["age", "score"]], df["hired"] == "yes")
+    trees.save_model(made / "trees.json")
     (made / "empty.csv").write_text("")
     (made / "norows.csv").write_text("sex,hired\n")
     (made / "alike.csv").write_text("sex,hired\n" + "F,yes\nM,yes\n" * 20)
@@ -218,11 +224,21 @@ def test_the_report_follows_its_controls(window: Window) -> None:
     window.open("report")
     threshold = page.get_by_label("A score is a yes above", exact=True)
     before = window.heading()
+    opener = page.get_by_role("button", name="Open all details")
+    opener.click()
+    assert page.locator("#result details:not([open])").count() == 0
+    opener.click()
+    assert page.locator("#result details[open]").count() == 0
+    page.locator("#result summary").first.click()
+    opened = page.locator("#result details[open] > summary").inner_text()
+    verdicts = page.locator("#verdicts").inner_text()
+    assert verdicts.startswith("Of ")
     threshold.fill("0.7")
     page.wait_for_url("**threshold=0.7*")
     page.locator("#result:not([aria-busy=true])").wait_for()
     after = window.heading()
     assert before != after
+    assert opened == page.locator("#result details[open] > summary").inner_text()
     assert page.locator("#status").inner_text().startswith("Shown: ")
     page.reload()
     assert window.heading() == after
@@ -230,6 +246,9 @@ def test_the_report_follows_its_controls(window: Window) -> None:
     page.get_by_label("sex: each value is compared with").select_option("M")
     page.wait_for_url("**reference.sex=M*")
     assert "reference" in page.locator("#result").inner_text()
+    page.get_by_label("Gap between the shares that the model says yes to").first.fill("0.9")
+    page.wait_for_url("**limit.DPPL=0.9*")
+    assert page.locator("#verdicts").inner_text() not in ("", verdicts)
     assert window.said == []
 
 

@@ -503,6 +503,46 @@ def test_what_makes_a_report_empty_is_said_before() -> None:
     assert "nothing to compare" in said
 
 
+ENTERED = st.sampled_from(
+    [
+        *("", "sex", "age", "hired", "score", "people", "yes", "no", "F", "M", "0.5", "-1", "²"),
+        *("nan", "1e400", "0,1", "40,30", "30,50", "~", "largest", "highest", "DPL", "FT", "AUC"),
+        *("\0", "é", "a" * 3000, "1_0", " 0.1 ", "tab", "11", "2"),
+    ]
+)
+ALREADY = st.sampled_from(
+    [
+        "facet=sex&label=hired&positive=yes",
+        "facet=sex&facet=age&cut.age=30,50&label=hired&score=score&positive=yes",
+        "facet=sex&label=hired&predicted=decided&positive=yes",
+        "facet=sex&label=age&label_above=40&frequency=people",
+        "facet=sex&facet=decided&together=yes&slice=sex&slice=decided&label=hired",
+    ]
+)
+FIELDS = [one if not one.endswith(".") else f"{one}sex" for one in (*PASS, *LATE, *DIALECT)]
+FIELDS += ["limit.DPL", "limit.AUC", "least.DI", "most.DI", "reference.age", "cut.age"]
+
+
+@given(ALREADY, st.lists(st.tuples(st.sampled_from(FIELDS), ENTERED), max_size=5))
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+def test_whatever_is_entered_is_answered_by_a_step(
+    already: str, entered: list[tuple[str, str]]
+) -> None:
+    asked = Asked.of_query(f"table=t&{already}")
+    for name, value in entered:
+        asked = asked.replaced({name: [*asked.each(name), value]})
+    look = Look(tuple(Column(one, "number", ("1",), 0.0, 9) for one in people().columns), 9, 9)
+    try:
+        dialect_of(asked)
+        counts = biaskit.count(people(), roles_of(asked))
+        refuse_faults(choices_shown(counts, asked, name="x"))
+        refuse_faults(report_shown(counts, asked, about()))
+    except (FieldError, biaskit.BiaskitError) as error:
+        shown = columns_shown(look, asked, errors_of(error, asked), name="x")
+        refuse_faults(shown)
+        assert "There is a problem" in shown.body
+
+
 def test_counts_alone_are_enough() -> None:
     """Saved counts have no address of their columns; their own roles and choices hold."""
     counts = biaskit.count(people(), facet=["sex", "age"], facet_edges={"age": [40]}, label="hired")

@@ -6,10 +6,13 @@ import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, NamedTuple, TypeVar
 
+from biaskit.browser.explaining import MODELS, Explanation, attributions_made, is_model
 from biaskit.browser.jobs import Job, Jobs
 from biaskit.browser.looks import look_at_file, look_at_frame
 from biaskit.browser.places import NoPlaceError, Place, Root, is_written_as_text
@@ -17,6 +20,7 @@ from biaskit.browser.records import Listed, Look
 from biaskit.counts.counts import Counts
 from biaskit.counts.roles import Roles
 from biaskit.errors import BiaskitError, DataError
+from biaskit.explanations.attributions import Attributions
 from biaskit.progress import Progress
 from biaskit.sources.counting import counted
 from biaskit.sources.dispatch import opened
@@ -30,6 +34,8 @@ DEMO = "demo:berkeley"
 _DEMO = Listed(DEMO, "Graduate admissions at Berkeley, 1973", "table", None)
 # First looks that are kept, and columns of all of them together.
 _LOOKS, _COLUMNS = 32, 20_000
+# Models that are listed.
+_MODELS = 100
 
 _Known = TypeVar("_Known")
 
@@ -93,18 +99,68 @@ class Desk:
         """
         return self._table(key).listed.name
 
-    def path(self, key: str) -> Path:
-        """Path of a file under the root, such as of a model.
+    def dialect(self, key: str, given: Dialect | None) -> Dialect | None:
+        """How a table is written: as is said, and as CSV where its name says no format.
 
         Raises
         ------
         NoPlaceError
-            There is none.
+            There is no such table.
         """
         place = self._table(key).place
-        if place is None:
+        is_said = given is not None and given.input_format is not None
+        if place is None or is_said or not is_written_as_text(place.path):
+            return given
+        return replace(given or Dialect(), input_format="csv")
+
+    def models(self) -> list[Listed]:
+        """Models under the root, of kinds that hold no program."""
+        found: list[Listed] = []
+        for inner in [] if self.root is None else self.root.names():
+            if PurePath(inner).suffix.lower() not in MODELS or len(found) == _MODELS:
+                continue
+            with suppress(NoPlaceError, OSError):
+                place = self._model(f"file:{inner}")
+                if is_model(place.path):
+                    found.append(Listed(f"file:{inner}", inner, "model", place.size))
+        return found
+
+    def attributions(self, key: str, model: str, asked: Explanation) -> Attributions | Job:
+        """Parts of a model's outputs for the rows of a table, or the job that makes them.
+
+        `asked` says all else; its own paths are left out.
+
+        Raises
+        ------
+        NoPlaceError
+            There is no such table, or no such model.
+        BiaskitError
+            They cannot be made.
+        """
+        table, place = self._table(key), self._model(model)
+        data = table.frame if table.place is None else table.place.path
+        dialect = self.dialect(key, asked.dialect)
+        asked = asked._replace(
+            model=place.path, data=data, roles=asked.roles.counted, dialect=dialect
+        )
+        rest = (asked.dialect, asked.output, asked.features)
+        what = (table.stamp, place.path, place.stamp, repr(asked.roles), *rest)
+
+        def work(progress: Progress) -> Attributions:
+            found = _in_words(place, lambda _: attributions_made(asked, progress))
+            for one in (place, table.place):
+                if one is not None:
+                    one.refuse_changed()
+            return found
+
+        made: Attributions | Job = self.jobs.result(what, work)
+        return made
+
+    def _model(self, key: str) -> Place:
+        kind, _, inner = key.partition(":")
+        if kind != "file" or self.root is None:
             raise NoPlaceError(key)
-        return place.path
+        return self.root.place(inner, lambda name: PurePath(name).suffix.lower() in MODELS)
 
     def look(self, key: str, dialect: Dialect | None = None) -> Look | None:
         """First look at a table; None for saved counts, which have no rows.
@@ -116,7 +172,7 @@ class Desk:
         BiaskitError
             It cannot be read so.
         """
-        table = self._table(key)
+        table, dialect = self._table(key), self.dialect(key, dialect)
         known = (table.stamp, dialect)
         with self._lock:
             if known in self._looks:
@@ -146,7 +202,7 @@ class Desk:
         table = self._table(key)
         if table.place is None:
             return table.frame if isinstance(table.frame, Counts) else None
-        made = self.jobs.remembered((table.stamp, "saved"))
+        made: Counts | None = self.jobs.remembered((table.stamp, "saved"))
         if made is None:
             found = _in_words(table.place, lambda place: _opened(place, None))
             if not isinstance(found, Counts):
@@ -166,7 +222,7 @@ class Desk:
         BiaskitError
             The pass has failed.
         """
-        table = self._table(key)
+        table, dialect = self._table(key), self.dialect(key, dialect)
         roles = roles.counted
         what = (table.stamp, dialect, repr(roles))
 
@@ -175,7 +231,8 @@ class Desk:
                 return counted(table.frame, roles, progress=progress).counts
             return _in_words(table.place, lambda place: _counted(place, roles, dialect, progress))
 
-        return self.jobs.counts(what, work)
+        made: Counts | Job = self.jobs.result(what, work)
+        return made
 
     def kind(self, key: str) -> str:
         """Kind of a table, as it is listed.
@@ -202,10 +259,17 @@ class Desk:
             return ()
         if key.startswith("upload:"):
             return (place.name,)
-        try:
-            return (str(place.path.relative_to(Path.cwd())),)
-        except (ValueError, OSError):
-            return (str(place.path),)
+        return (_from_here(place.path),)
+
+    def model_file(self, key: str) -> str:
+        """Path of a model as a command names it where biaskit was started.
+
+        Raises
+        ------
+        NoPlaceError
+            There is no such model.
+        """
+        return _from_here(self._model(key).path)
 
     def close(self) -> None:
         """Cancel what is not over."""
@@ -283,8 +347,6 @@ def _opened(place: Place, dialect: Dialect | None) -> Counts | LocalBytes:
 
 def _counted(place: Place, roles: Roles, dialect: Dialect | None, progress: Progress) -> Counts:
     """Counts of the rows of a file, which stays as it is meanwhile."""
-    if dialect is None and is_written_as_text(place.path):
-        dialect = Dialect(input_format="csv")
     made = counted(_opened(place, dialect), roles, progress=progress, dialect=dialect).counts
     place.refuse_changed()
     return made
@@ -312,3 +374,11 @@ def named_frames(frames: Iterable[Any]) -> list[tuple[str, Any]]:
         (f"{'Counts' if isinstance(one, Counts) else 'Table'} in memory {at}".strip(), one)
         for at, one in enumerate(frames, 1)
     ]
+
+
+def _from_here(path: Path) -> str:
+    """Path as a command names it in the working folder."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        return str(path)

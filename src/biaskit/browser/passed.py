@@ -124,6 +124,7 @@ def dialect_of(asked: Asked) -> Dialect | None:
 _WRONG_DIALECT = {
     "delimiter": "Give the one character that stands between two values.",
     "encoding": "No encoding of texts has this name; try utf-8, latin-1, cp1252 or utf-16.",
+    "comment": "Give the one character that begins lines which are no rows.",
     "decimal": "Choose a decimal mark that is not the separator, too.",
 }
 
@@ -176,7 +177,7 @@ def _checked(field: str, text: str, wrong: dict[str, str], *, many: bool) -> tup
     told = ""
     if numbers is None or (len(numbers) > 1 and not many):
         told = "give numbers with commas between them, such as 25, 40, 65."
-        told = told if many else "give one number, such as 50000 or 0.5."
+        told = told if many else "give one number, such as 50000 or 0.5, with a decimal point."
     elif any(one >= other for one, other in pairwise(numbers)):
         told = "give each number once, the smallest first."
     if told or numbers is None:

@@ -25,7 +25,7 @@ __all__ = ["explained_shown"]
 _TOLD = (
     "Choose the file of the model that made the decisions. biaskit then computes how much each "
     "column adds to the gap between the groups, from every row of the table. Only files that hold "
-    "numbers and no program are opened: models of XGBoost (.json, .ubj) and LightGBM (.txt)."
+    "numbers and no program are opened: XGBoost (.json, .ubj), LightGBM (.txt) and ONNX (.onnx)."
 )
 
 
@@ -43,14 +43,24 @@ def explained_shown(
     errors = errors or {}
     title = "Which model made the decisions?"
     body = [el("h1", title), el("p", _TOLD)]
-    own = ("model", "output", "then")
+    own = ("model", "features", "output", "then")
     if models:
         choices = [
             Choice(one.key, name_in_words(one.name), bytes_in_words(one.size) or None)
             for one in models
         ]
         fields = [
-            radio_buttons("model", "File of the model", choices, asked.one("model"), errors),
+            radio_buttons(
+                "model", "File of the model", choices, asked.one("model"), errors, required=True
+            ),
+            text_field(
+                "features",
+                "Columns that the model takes, in their order",
+                asked.one("features"),
+                errors,
+                hint="With commas between them, such as age, points. Only for a model whose file "
+                "does not name them.",
+            ),
             text_field(
                 "output",
                 "Class to explain",

@@ -12,6 +12,7 @@ from biaskit.browser.configured import configuration
 from biaskit.browser.results import DEMO_FILE, About
 from biaskit.counts.roles import Roles
 from biaskit.explanations.request import SIDES
+from biaskit.pages.carried import FEW, few_cells
 from biaskit.pages.contents import Contents
 from biaskit.pages.markup import Safe, el, lines
 from biaskit.pages.origin import call_of, command_of
@@ -40,10 +41,27 @@ def reproduced(contents: Contents, about: About, asked: Asked) -> Iterator[Safe]
         if name != "biaskit.toml" or configured is not None
     )
     yield el("ul", *items)
+    yield _on_sharing(contents)
     command, call = _command(contents, about, asked), _call(contents, about, asked)
     yield from _block("From the command line", "command", command, _NO_COMMAND)
     yield from _block("From Python", "call", call, "")
     yield from _block("As a check: biaskit.toml", "toml", configured, _no_configuration(about))
+
+
+def _on_sharing(contents: Contents) -> Safe:
+    """What the files tell of single people, for those who pass them on."""
+    if (rounding := contents.whole.protected) is not None:
+        return el("p", f"They are protected for sharing: {rounding.text}.")
+    few = few_cells(contents)
+    if not few:
+        return el("p", f"No combination of values in them has {FEW} people or fewer.")
+    have = "combination of values has" if few == 1 else "combinations of values have"
+    return el(
+        "p",
+        f"Before you pass them on: {few:,} {have} 1 to {FEW} people, which may tell who somebody "
+        "is. Protection for sharing, among what can be changed, rounds such numbers.",
+        class_="note",
+    )
 
 
 _NO_COMMAND = "No command makes this: the table is in memory, or a name in it cannot be typed."
@@ -100,7 +118,13 @@ def _explaining(contents: Contents, about: About, asked: Asked) -> str | None:
     roles = made.removeprefix("biaskit report ").removesuffix(" --format html")
     more = ["--model", about.model]
     more += [f"--output-class={asked.one('output')}"] if asked.one("output") else []
+    more += [f"--features={','.join(_features(asked))}"] if _features(asked) else []
     return f"biaskit explain {roles} {' '.join(map(shlex.quote, more))} --save {_PARTS}"
+
+
+def _features(asked: Asked) -> list[str]:
+    """Columns that the model takes, where its file does not name them."""
+    return [one.strip() for one in asked.one("features").split(",") if one.strip()]
 
 
 def _sides(contents: Contents) -> Roles:
@@ -131,6 +155,7 @@ def _call(contents: Contents, about: About, asked: Asked) -> str:
     if "attributions" in contents.given:
         given = _of_file(contents)
         given |= {"output_class": asked.one("output")} if asked.one("output") else {}
+        given |= {"features": _features(asked)} if _features(asked) else {}
         made = call_of(about.files, _sides(contents), given)
         opened = f"biaskit.attribute(\n    {about.model!r},"
         first.append(f"attributions = {made.replace('biaskit.page(', opened, 1)}")
