@@ -247,10 +247,11 @@ class _Steps:
             The baseline is being counted.
         """
         key = asked.table
+        is_table = self._desk.saved(key) is None
         about = About(
             name=self._desk.name(key),
             files=self._desk.files(key),
-            dialect=dialect_of(asked) if self._desk.saved(key) is None else None,
+            dialect=self._desk.dialect(key, dialect_of(asked)) if is_table else None,
             is_demo=key == DEMO,
         )
         wrong: dict[str, str] = {}
