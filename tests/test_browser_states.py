@@ -252,6 +252,24 @@ def test_the_report_follows_its_controls(window: Window) -> None:
     assert window.said == []
 
 
+def test_what_is_wrong_stands_beside_its_field_while_it_is_entered(window: Window) -> None:
+    page = window.page
+    window.open("report of counts")
+    field = page.get_by_label("Gap between the shares with the good outcome (DPL): at most").first
+    heading = window.heading()
+    field.fill("much")
+    page.locator("#controls .error").wait_for()
+    assert field.get_attribute("aria-invalid") == "true"
+    assert "Give one number" in page.locator("#status").inner_text()
+    assert window.heading() == heading
+    assert field.evaluate("one => one === document.activeElement")
+    field.fill("0.2")
+    page.locator("#limits").wait_for()
+    assert page.locator("#controls .error").count() == 0
+    assert field.get_attribute("aria-invalid") is None
+    assert page.locator("#status").inner_text().startswith("Shown: ")
+
+
 def test_what_is_wrong_has_the_focus_and_leads_to_its_field(window: Window) -> None:
     page = window.page
     window.open("wrong")

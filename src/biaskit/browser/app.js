@@ -63,6 +63,18 @@
   if (controls) {
     const status = byId("status");
     let asked = null, waiting = 0;
+    // What is wrong with a field stands beside it, while it is being entered, too.
+    const mark = (made) => {
+      for (const old of each(".error", controls)) old.remove();
+      for (const one of each("[aria-invalid]", controls)) one.removeAttribute("aria-invalid");
+      for (const one of made.querySelectorAll("#controls [aria-invalid]")) {
+        const own = byId(one.id);
+        own.setAttribute("aria-invalid", "true");
+        own.setAttribute("aria-describedby", one.getAttribute("aria-describedby"));
+        const told = made.getElementById(`${one.id}-error`);
+        if (told) own.before(document.adoptNode(told));
+      }
+    };
     const show = async () => {
       const address = `report?${new URLSearchParams(new FormData(controls))}`;
       asked?.abort();
@@ -73,10 +85,19 @@
         const answer = await fetch(address, { signal: asked.signal });
         const made = new DOMParser().parseFromString(await answer.text(), "text/html");
         const next = made.getElementById("result");
-        if (!next || answer.status >= 400 || answer.redirected) {
-          controls.requestSubmit();
+        if (!next || answer.redirected) {  // the rows have to be counted again, or it has changed
+          location.assign(address);
           return;
         }
+        mark(made);
+        const wrong = made.querySelectorAll("#problem li");
+        if (wrong.length) {
+          status.textContent = [...wrong].map((one) => one.textContent).join(" ");
+          status.className = "note";
+          result.ariaBusy = false;
+          return;
+        }
+        byId("problem")?.remove();
         const open = new Set([...each("#result details[open]>summary")].map((one) => one.textContent));
         for (const fold of each("details", next))
           if (open.has(fold.firstElementChild.textContent)) fold.open = true;
