@@ -99,7 +99,7 @@ def _app(args: argparse.Namespace) -> None:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), ended)
     try:
-        say(f"biaskit is open in your browser, at {printable(started.url)}")
+        say(f"biaskit is ready for your browser, at {printable(started.url)}")
         say("Nobody without this address can open it. It ends with Ctrl-C.")
         if not args.no_open:
             started.open()
