@@ -502,6 +502,55 @@ def test_what_makes_a_report_empty_is_said_before() -> None:
     assert "nothing to compare" in said
 
 
+def test_how_a_text_file_is_read_can_always_be_corrected() -> None:
+    columns = (Column("F", "text", ("M",), 0.0, 1), Column("yes", "text", ("no",), 0.0, 2))
+    for delimiter, told in ((",", "a comma"), ("\t", "a tab")):
+        look = Look(columns, None, 9, {}, (), delimiter)
+        shown = columns_shown(look, Asked.of_query("table=t"), name="x")
+        refuse_faults(shown)
+        assert f"How the file is read: {told} between values" in read(shown.body).said
+        chosen = [one.get("value") for _, one in read(shown.body).tags if "selected" in one]
+        assert ("tab" if delimiter == "\t" else ",") in chosen
+    blanks = Look(columns, None, 9, {"strip": True}, (), ",")
+    said = read(columns_shown(blanks, Asked.of_query("table=t"), name="x").body).said
+    assert "blanks around values dropped" in said
+    parquet = columns_shown(Look(columns, 9, 9), Asked.of_query("table=t"), name="x")
+    assert "How the file is read" not in parquet.body
+
+
+def test_scores_of_another_range_are_no_numbers_of_a_report() -> None:
+    df = people()
+    df["score"] *= 10
+    asked = Asked.of_query("table=t&facet=sex&label=hired&score=score&positive=yes")
+    for step in (
+        lambda counts, asked: choices_shown(counts, asked, name="x"),
+        lambda counts, asked: report_shown(counts, asked, about()),
+    ):
+        counts = biaskit.count(df, roles_of(asked))
+        with pytest.raises(FieldError, match="scores are not between 0 and 1") as caught:
+            step(counts, asked)
+        assert [*caught.value.messages] == ["range"]
+        ranged = asked.changed(range="0, 10")
+        shown = step(biaskit.count(df, roles_of(ranged)), ranged)
+        assert "scores are not between" not in shown.body
+        narrow = asked.changed(range="0, 5")
+        shown = step(biaskit.count(df, roles_of(narrow)), narrow)
+        assert "scores are not between 0 and 5, so" in read(shown.body).said
+
+
+def test_a_call_with_a_limit_on_one_side_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    people().to_csv("people.csv", index=False)
+    query = "facet=sex&d.sex=F&label=hired&predicted=decided&positive=yes&least.DI=0.8"
+    asked = Asked.of_query(f"table=t&{query}")
+    shown = report_shown(biaskit.count("people.csv", roles_of(asked)), asked, about())
+    assert "Of 1 number with a limit, " in shown.body
+    exec(code_of(shown, "call"), {})
+    assert "DI from 0.800 to any" in Path("page.html").read_text("utf-8")
+
+
 def test_counts_alone_are_enough() -> None:
     """Saved counts have no address of their columns; their own roles and choices hold."""
     counts = biaskit.count(people(), facet=["sex", "age"], facet_edges={"age": [40]}, label="hired")

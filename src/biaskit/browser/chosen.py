@@ -29,6 +29,8 @@ __all__ = [
     "known_labels",
     "known_predictions",
     "natural_of",
+    "refuse_unknown_range",
+    "scores_beyond",
     "sides_are_needed",
 ]
 
@@ -95,6 +97,33 @@ def has_decisions(counts: Counts) -> bool:
     return counts.roles.score is not None and counts.roles.predicted is None
 
 
+def scores_beyond(counts: Counts) -> int:
+    """Number of rows whose score lies outside the range that was counted in."""
+    if not counts.scores:
+        return 0
+    rows = next(iter(counts.scores.values())).n
+    return int(rows[..., 0].sum() + rows[..., -1].sum())
+
+
+def refuse_unknown_range(counts: Counts, asked: Asked) -> None:
+    """Refuse scores that leave the range which is taken where nobody gave one.
+
+    Raises
+    ------
+    FieldError
+        Some do; the range is to be given.
+    """
+    beyond = scores_beyond(counts)
+    if not beyond or asked.one("range") or not asked.one("score"):
+        return
+    edges = next(iter(counts.scores.values())).edges
+    told = (
+        f"{beyond:,} of {counts.rows:,} scores are not between {edges.low:g} and {edges.high:g}. "
+        "Give the least and the greatest score that there can be, such as 0, 100."
+    )
+    raise FieldError({"range": told})
+
+
 def chosen_of(counts: Counts, asked: Asked) -> Chosen:
     """Counts with the choices that were asked for, and what is shown of them.
 
@@ -103,6 +132,7 @@ def chosen_of(counts: Counts, asked: Asked) -> Chosen:
     FieldError
         A choice is missing or invalid.
     """
+    refuse_unknown_range(counts, asked)
     wrong: dict[str, str] = {}
     given: dict[str, Any] = {"facet": [one.given for one in compared_facets(counts, asked)]}
     _positive(counts, asked, given, wrong)

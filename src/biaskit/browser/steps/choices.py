@@ -11,6 +11,8 @@ from biaskit.browser.chosen import (
     known_labels,
     known_predictions,
     natural_of,
+    refuse_unknown_range,
+    scores_beyond,
     sides_are_needed,
 )
 from biaskit.browser.forms import (
@@ -49,7 +51,13 @@ def choices_shown(
     """Third step: which outcome is the good one, and who is compared with whom.
 
     All of it is chosen from the counts, so nothing is read again.
+
+    Raises
+    ------
+    FieldError
+        Scores lie outside their range, which is to be given first.
     """
+    refuse_unknown_range(counts, asked)
     errors = errors or {}
     title = "Which outcome is the good one?"
     needed = sides_are_needed(counts)
@@ -88,6 +96,12 @@ def notes_on(counts: Counts, asked: Asked, facets: Sequence[Facet]) -> list[Safe
         what = f"Every row has the same {name}, {name_in_words(show(labels[0]))}" if labels else ""
         why = what or f"No row has a value of {name}"
         told.append(f"{why}, so it cannot differ between groups. ")
+    if beyond := scores_beyond(counts):
+        edges = next(iter(counts.scores.values())).edges
+        told.append(
+            f"{beyond:,} of {counts.rows:,} scores are not between {edges.low:g} and "
+            f"{edges.high:g}, so what is said of scores and thresholds may be wrong. "
+        )
     for facet in facets:
         known = [one for one in counts.tables[facet].levels.facet if not is_missing(one)]
         if counts.rows and len(known) < 2:
