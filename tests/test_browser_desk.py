@@ -344,14 +344,14 @@ def job_of(found: Counts | Job) -> Job:
 
 def test_who_asks_for_the_same_waits_for_the_same() -> None:
     jobs, work = Jobs(), Slow()
-    first = job_of(jobs.counts("key", work))
-    assert jobs.counts("key", work) is first
+    first = job_of(jobs.result("key", work))
+    assert jobs.result("key", work) is first
     assert work.began.wait(10)
     assert jobs.are_working
     work.go.set()
     assert first.wait(10)
     assert work.runs == 1
-    assert isinstance(jobs.counts("key", work), Counts)
+    assert isinstance(jobs.result("key", work), Counts)
     assert work.runs == 1
     assert first.outcome == "counted"
     assert not jobs.are_working
@@ -361,7 +361,7 @@ def test_who_asks_for_the_same_waits_for_the_same() -> None:
 def test_two_passes_run_at_once_and_the_others_wait() -> None:
     jobs = Jobs()
     works = [Slow() for _ in range(4)]
-    made = [job_of(jobs.counts(n, work)) for n, work in enumerate(works)]
+    made = [job_of(jobs.result(n, work)) for n, work in enumerate(works)]
     assert all(work.began.wait(10) for work in works[:2])
     time.sleep(0.1)
     assert [work.runs for work in works] == [1, 1, 0, 0]
@@ -378,24 +378,24 @@ def test_two_passes_run_at_once_and_the_others_wait() -> None:
 def test_a_crowd_of_passes_is_refused() -> None:
     jobs, work = Jobs(), Slow()
     for n in range(18):
-        job_of(jobs.counts(n, work))
+        job_of(jobs.result(n, work))
     with pytest.raises(DataError, match="too many"):
-        jobs.counts(18, work)
+        jobs.result(18, work)
     jobs.close()
     work.go.set()
 
 
 def test_a_cancelled_pass_ends_at_the_next_batch_and_can_be_asked_for_again() -> None:
     jobs, work = Jobs(), Slow()
-    job = job_of(jobs.counts("key", work))
+    job = job_of(jobs.result("key", work))
     assert work.began.wait(10)
     job.cancel()
     assert job.wait(10)
     assert job.outcome == "cancelled"
     with pytest.raises(Cancelled):
-        jobs.counts("key", work)
+        jobs.result("key", work)
     job.ended_at = time.monotonic() - 60
-    again = job_of(jobs.counts("key", work))
+    again = job_of(jobs.result("key", work))
     assert again is not job
     work.go.set()
     assert again.wait(10)
@@ -407,11 +407,11 @@ def test_a_pass_that_fails_says_why_to_all_who_wait() -> None:
         raise DataError("the file is damaged")
 
     jobs = Jobs()
-    job = job_of(jobs.counts("key", work))
+    job = job_of(jobs.result("key", work))
     assert job.wait(10)
     for _ in range(2):
         with pytest.raises(DataError, match="damaged"):
-            jobs.counts("key", work)
+            jobs.result("key", work)
     jobs.close()
 
 
@@ -693,3 +693,44 @@ def test_the_command_prints_the_address_and_ends_with_a_signal(tmp_path: Path) -
             assert "stopped" in out
             assert err == ""
             assert not [*tmp_path.glob("biaskit-app-*")]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs the memory of a process")
+def test_an_upload_of_300_mb_takes_little_memory(tmp_path: Path) -> None:
+    import httpx2
+
+    run = [sys.executable, "-m", "biaskit", "app", str(a_table(tmp_path)), "--no-open"]
+    some = b"F,34,0.5,yes\n" * 80_000
+
+    def form() -> Iterator[bytes]:
+        yield b'--b\r\nContent-Disposition: form-data; name="file"; filename="big.csv"\r\n\r\n'
+        yield b"sex,age,score,hired\n"
+        for _ in range(300):
+            yield some
+        yield b"\r\n--b--\r\n"
+
+    with subprocess.Popen(run, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            url = server.stdout.readline().split()[-1]
+            base, _, key = url.partition("/columns?")
+            with httpx2.Client(base_url=base, timeout=120, follow_redirects=True) as browser:
+                assert browser.get(f"/?{key.rpartition('&')[2]}").status_code == 200
+                before = _peak(server.pid)
+                headers = {"content-type": "multipart/form-data; boundary=b", "origin": base}
+                answer = browser.post(
+                    "/upload", content=form(), headers=headers, follow_redirects=False
+                )
+                assert answer.status_code == 303
+                assert _peak(server.pid) - before <= 60
+                answer = browser.get(answer.headers["location"])
+                assert "big.csv" in words(answer)
+        finally:
+            server.terminate()
+
+
+def _peak(pid: int) -> float:
+    """Most memory that a process has had, in MB."""
+    said = Path("/proc", str(pid), "status").read_text()
+    return int(said.split("VmHWM:")[1].split()[0]) / 1024

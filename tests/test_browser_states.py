@@ -153,20 +153,6 @@ def test_nothing_is_asked_of_anybody_else_and_nothing_is_refused(window: Window)
     assert [one for one in window.said if "status of 4" not in one] == []
 
 
-def test_from_the_example_to_its_report_in_four_clicks_and_no_key(window: Window) -> None:
-    page = window.page
-    page.goto(window.base)
-    clicks = [
-        page.get_by_role("link", name="Graduate admissions at Berkeley, 1973"),
-        page.get_by_role("button", name="Count the rows"),
-        page.get_by_label("admitted"),
-        page.get_by_role("button", name="Show the report"),
-    ]
-    for one in clicks:
-        one.click()
-    assert "14.2 points lower" in window.heading()
-
-
 @NO_SCRIPTS
 def test_everything_works_without_scripts(window: Window, folder: Path) -> None:
     page = window.page
@@ -232,11 +218,21 @@ def test_the_report_follows_its_controls(window: Window) -> None:
     window.open("report")
     threshold = page.get_by_label("A score is a yes above", exact=True)
     before = window.heading()
+    opener = page.get_by_role("button", name="Open all details")
+    opener.click()
+    assert page.locator("#result details:not([open])").count() == 0
+    opener.click()
+    assert page.locator("#result details[open]").count() == 0
+    page.locator("#result summary").first.click()
+    opened = page.locator("#result details[open] > summary").inner_text()
+    verdicts = page.locator("#verdicts").inner_text()
+    assert verdicts.startswith("Of ")
     threshold.fill("0.7")
     page.wait_for_url("**threshold=0.7*")
     page.locator("#result:not([aria-busy=true])").wait_for()
     after = window.heading()
     assert before != after
+    assert opened == page.locator("#result details[open] > summary").inner_text()
     assert page.locator("#status").inner_text().startswith("Shown: ")
     page.reload()
     assert window.heading() == after
@@ -244,6 +240,9 @@ def test_the_report_follows_its_controls(window: Window) -> None:
     page.get_by_label("sex: each value is compared with").select_option("M")
     page.wait_for_url("**reference.sex=M*")
     assert "reference" in page.locator("#result").inner_text()
+    page.get_by_label("Gap between the shares that the model says yes to").first.fill("0.9")
+    page.wait_for_url("**limit.DPPL=0.9*")
+    assert page.locator("#verdicts").inner_text() not in ("", verdicts)
     assert window.said == []
 
 
@@ -279,26 +278,3 @@ def test_copy_puts_the_command_into_the_clipboard(window: Window) -> None:
     text = page.evaluate("navigator.clipboard.readText()")
     assert text == page.locator("#again-command").inner_text()
     assert text.startswith("biaskit count ")
-
-
-def test_two_tabs_do_different_things(window: Window) -> None:
-    window.open("report")
-    other = window.page.context.new_page()
-    other.goto(f"{window.base}{STATES['protected']}")
-    first = window.heading()
-    window.page.reload()
-    assert window.heading() == first
-    assert "rounded" in other.locator("#result").inner_text()
-
-
-def test_reload_and_back_at_every_step(window: Window) -> None:
-    page = window.page
-    seen = []
-    for state in ("tables", "columns", "choices", "report"):
-        window.open(state)
-        seen.append(window.heading())
-        page.reload()
-        assert window.heading() == seen[-1]
-    for heading in seen[-2::-1]:
-        page.go_back()
-        assert window.heading() == heading

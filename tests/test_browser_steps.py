@@ -41,6 +41,7 @@ from biaskit.gate.config import DataSet, read_config
 from biaskit.pages.document import digest
 from biaskit.pages.page import Page
 from biaskit.reports.report import measured
+from support import loans
 from support.pages import read
 
 BERKELEY = "table=demo:berkeley&facet=gender&label=decision&group=department"
@@ -551,6 +552,46 @@ def test_a_call_with_a_limit_on_one_side_runs(
     assert "DI from 0.800 to any" in Path("page.html").read_text("utf-8")
 
 
+ENTERED = st.sampled_from(
+    [
+        *("", "sex", "age", "hired", "score", "people", "yes", "no", "F", "M", "0.5", "-1", "²"),
+        *("nan", "1e400", "0,1", "40,30", "30,50", "~", "largest", "highest", "DPL", "FT", "AUC"),
+        *("\0", "é", "a" * 3000, "1_0", " 0.1 ", "tab", "11", "2"),
+    ]
+)
+ALREADY = st.sampled_from(
+    [
+        "facet=sex&label=hired&positive=yes",
+        "facet=sex&facet=age&cut.age=30,50&label=hired&score=score&positive=yes",
+        "facet=sex&label=hired&predicted=decided&positive=yes",
+        "facet=sex&label=age&label_above=40&frequency=people",
+        "facet=sex&facet=decided&together=yes&slice=sex&slice=decided&label=hired",
+    ]
+)
+FIELDS = [one if not one.endswith(".") else f"{one}sex" for one in (*PASS, *LATE, *DIALECT)]
+FIELDS += ["limit.DPL", "limit.AUC", "least.DI", "most.DI", "reference.age", "cut.age"]
+
+
+@given(ALREADY, st.lists(st.tuples(st.sampled_from(FIELDS), ENTERED), max_size=5))
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+def test_whatever_is_entered_is_answered_by_a_step(
+    already: str, entered: list[tuple[str, str]]
+) -> None:
+    asked = Asked.of_query(f"table=t&{already}")
+    for name, value in entered:
+        asked = asked.replaced({name: [*asked.each(name), value]})
+    look = Look(tuple(Column(one, "number", ("1",), 0.0, 9) for one in people().columns), 9, 9)
+    try:
+        dialect_of(asked)
+        counts = biaskit.count(people(), roles_of(asked))
+        refuse_faults(choices_shown(counts, asked, name="x"))
+        refuse_faults(report_shown(counts, asked, about()))
+    except (FieldError, biaskit.BiaskitError) as error:
+        shown = columns_shown(look, asked, errors_of(error, asked), name="x")
+        refuse_faults(shown)
+        assert "There is a problem" in shown.body
+
+
 def test_counts_alone_are_enough() -> None:
     """Saved counts have no address of their columns; their own roles and choices hold."""
     counts = biaskit.count(people(), facet=["sex", "age"], facet_edges={"age": [40]}, label="hired")
@@ -571,3 +612,35 @@ def test_the_first_step_of_each_kind_of_table() -> None:
     refuse_faults(shown)
     refuse_faults(tables_shown([], folder="here", errors={"file": "too large"}, most_bytes=1))
     refuse_faults(columns_shown(Look((), 0, 0), Asked.of_query("table=t"), name="empty.csv"))
+
+
+def test_the_parts_of_a_gap_are_in_the_report_and_in_what_makes_it_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    xgboost = pytest.importorskip("xgboost")
+    monkeypatch.chdir(tmp_path)
+    table = loans.loans()
+    table.to_parquet("loans.parquet")
+    made = xgboost.XGBClassifier(n_estimators=3, max_depth=2, n_jobs=1)
+    made.fit(table[["income", "years"]], table["repaid"])
+    made.save_model("model.json")
+    asked = Asked.of_query("table=t&model=m&facet=sex&label=repaid&positive=1")
+    of = about(
+        name="loans.parquet",
+        files=("loans.parquet",),
+        model="model.json",
+        attributions=biaskit.attribute("model.json", "loans.parquet", facet="sex"),
+    )
+    counts = biaskit.count(table, roles_of(asked))
+    shown = report_shown(counts, asked, of)
+    refuse_faults(shown)
+    _, contents = shown_contents(counts, asked, of)
+    assert contents.gaps
+    names: dict[str, Any] = {}
+    exec(code_of(shown, "call"), names)
+    assert names["page"].contents.gaps == contents.gaps
+    Path("page.html").unlink()
+    for command in code_of(shown, "command").splitlines():
+        assert main(shlex.split(command)[1:]) == 0
+    capsys.readouterr()
+    assert "What makes the gap" in Path("page.html").read_text(encoding="utf-8")

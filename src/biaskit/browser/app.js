@@ -83,7 +83,7 @@
         result.replaceWith(document.adoptNode(next));
         ready(next);
         document.title = made.title;
-        for (const place of ["header nav", "#change .elsewhere"])
+        for (const place of ["header nav", "#change .elsewhere", "#verdicts"])
           document.querySelector(place).replaceWith(
             document.adoptNode(made.querySelector(place)));
         history.replaceState(null, "", next.dataset.query);
@@ -102,6 +102,7 @@
     };
     controls.addEventListener("input", soon);
     for (const button of each(".apply", controls)) button.hidden = true;
+    history.replaceState(null, "", byId("result").dataset.query);
     document.body.classList.add("wide");
     const fold = byId("change");
     if (matchMedia("(min-width:76rem)").matches) fold.open = true;

@@ -53,7 +53,7 @@ LATE = (
     "worst",
 )
 #: Files beside the table, what is searched for, and where to go once all is counted.
-ABOUT = ("baseline", "model", "output", "find", "then")
+ABOUT = ("baseline", "model", "features", "output", "find", "then")
 
 _NAMES = ("table", *DIALECT, *PASS, *LATE, *ABOUT)
 _SEVERAL = frozenset({"facet", "slice", "positive", "predicted_positive", "d.", "metric"})

@@ -6,10 +6,12 @@ import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, NamedTuple, TypeVar
 
+from biaskit.browser.explaining import MODELS, Explanation, attributions_made, is_model
 from biaskit.browser.jobs import Job, Jobs
 from biaskit.browser.looks import look_at_file, look_at_frame
 from biaskit.browser.places import NoPlaceError, Place, Root, is_written_as_text
@@ -17,6 +19,7 @@ from biaskit.browser.records import Listed, Look
 from biaskit.counts.counts import Counts
 from biaskit.counts.roles import Roles
 from biaskit.errors import BiaskitError, DataError
+from biaskit.explanations.attributions import Attributions
 from biaskit.progress import Progress
 from biaskit.sources.counting import counted
 from biaskit.sources.dispatch import opened
@@ -30,6 +33,8 @@ DEMO = "demo:berkeley"
 _DEMO = Listed(DEMO, "Graduate admissions at Berkeley, 1973", "table", None)
 # First looks that are kept, and columns of all of them together.
 _LOOKS, _COLUMNS = 32, 20_000
+# Models that are listed.
+_MODELS = 100
 
 _Known = TypeVar("_Known")
 
@@ -93,18 +98,51 @@ class Desk:
         """
         return self._table(key).listed.name
 
-    def path(self, key: str) -> Path:
-        """Path of a file under the root, such as of a model.
+    def models(self) -> list[Listed]:
+        """Models under the root, of kinds that hold no program."""
+        found: list[Listed] = []
+        for inner in [] if self.root is None else self.root.names():
+            if PurePath(inner).suffix.lower() not in MODELS or len(found) == _MODELS:
+                continue
+            with suppress(NoPlaceError, OSError):
+                place = self._model(f"file:{inner}")
+                if is_model(place.path):
+                    found.append(Listed(f"file:{inner}", inner, "model", place.size))
+        return found
+
+    def attributions(self, key: str, model: str, asked: Explanation) -> Attributions | Job:
+        """Parts of a model's outputs for the rows of a table, or the job that makes them.
+
+        `asked` says all else; its own paths are left out.
 
         Raises
         ------
         NoPlaceError
-            There is none.
+            There is no such table, or no such model.
+        BiaskitError
+            They cannot be made.
         """
-        place = self._table(key).place
-        if place is None:
+        table, place = self._table(key), self._model(model)
+        data = table.frame if table.place is None else table.place.path
+        asked = asked._replace(model=place.path, data=data, roles=asked.roles.counted)
+        rest = (asked.dialect, asked.output, asked.features)
+        what = (table.stamp, place.path, place.stamp, repr(asked.roles), *rest)
+
+        def work(progress: Progress) -> Attributions:
+            found = _in_words(place, lambda _: attributions_made(asked, progress))
+            for one in (place, table.place):
+                if one is not None:
+                    one.refuse_changed()
+            return found
+
+        made: Attributions | Job = self.jobs.result(what, work)
+        return made
+
+    def _model(self, key: str) -> Place:
+        kind, _, inner = key.partition(":")
+        if kind != "file" or self.root is None:
             raise NoPlaceError(key)
-        return place.path
+        return self.root.place(inner, lambda name: PurePath(name).suffix.lower() in MODELS)
 
     def look(self, key: str, dialect: Dialect | None = None) -> Look | None:
         """First look at a table; None for saved counts, which have no rows.
@@ -146,7 +184,7 @@ class Desk:
         table = self._table(key)
         if table.place is None:
             return table.frame if isinstance(table.frame, Counts) else None
-        made = self.jobs.remembered((table.stamp, "saved"))
+        made: Counts | None = self.jobs.remembered((table.stamp, "saved"))
         if made is None:
             found = _in_words(table.place, lambda place: _opened(place, None))
             if not isinstance(found, Counts):
@@ -175,7 +213,8 @@ class Desk:
                 return counted(table.frame, roles, progress=progress).counts
             return _in_words(table.place, lambda place: _counted(place, roles, dialect, progress))
 
-        return self.jobs.counts(what, work)
+        made: Counts | Job = self.jobs.result(what, work)
+        return made
 
     def kind(self, key: str) -> str:
         """Kind of a table, as it is listed.

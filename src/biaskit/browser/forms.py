@@ -163,7 +163,15 @@ def select(
     )
 
 
-def _box(kind: str, name: str, choice: Choice, *, is_chosen: bool, more: Safe | None) -> Safe:
+def _box(
+    kind: str,
+    name: str,
+    choice: Choice,
+    *,
+    is_chosen: bool,
+    more: Safe | None = None,
+    required: bool = False,
+) -> Safe:
     own = field_id(name, choice.value)
     told = None if choice.hint is None else Safe(f"{own}-hint")
     field = el(
@@ -173,6 +181,7 @@ def _box(kind: str, name: str, choice: Choice, *, is_chosen: bool, more: Safe | 
         name=field_text(name),
         value=field_text(choice.value),
         checked=is_chosen,
+        required=required,
         aria_describedby=told,
     )
     hint = None if told is None else el("span", choice.hint, id=told, class_="hint")
@@ -188,9 +197,18 @@ def _boxes(
     errors: Mapping[str, str],
     hint: object,
     more: Mapping[str, Safe],
+    *,
+    required: bool = False,
 ) -> Safe:
     boxes = (
-        _box(kind, name, one, is_chosen=one.value in chosen, more=more.get(one.value or ""))
+        _box(
+            kind,
+            name,
+            one,
+            is_chosen=one.value in chosen,
+            more=more.get(one.value or ""),
+            required=required,
+        )
         for one in choices
     )
     return el(
@@ -212,10 +230,11 @@ def radio_buttons(
     errors: Mapping[str, str],
     *,
     hint: object = None,
+    required: bool = False,
 ) -> Safe:
     """Field of one of several values, all of them in sight."""
     known = [] if chosen is None else [chosen]
-    return _boxes("radio", name, legend, choices, known, errors, hint, {})
+    return _boxes("radio", name, legend, choices, known, errors, hint, {}, required=required)
 
 
 def check_boxes(
@@ -244,7 +263,7 @@ def one_box(
     """One box to tick, and what is wrong with it."""
     return Safe(
         (wrong_with(name, errors) or "")
-        + _box("checkbox", name, Choice(value, label, hint), is_chosen=is_chosen, more=None)
+        + _box("checkbox", name, Choice(value, label, hint), is_chosen=is_chosen)
     )
 
 

@@ -1,4 +1,4 @@
-"""Jobs: passes over tables in threads, with their progress, and the counts that they leave."""
+"""Jobs: passes over tables in threads, with their progress, and what they leave."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ __all__ = ["Cancelled", "Job", "Jobs", "Kept"]
 
 # Passes at once, those that wait, and those that are remembered after they ended.
 _AT_ONCE, _WAITING, _ENDED = 2, 16, 64
-# Bytes of counts that are kept, and seconds for which a failure and a cancellation are.
-_BYTES = 64 << 20
+# Bytes of results that are kept, those that one that is no counts is taken for, and seconds for
+# which a failure and a cancellation are.
+_BYTES, _OTHERS = 64 << 20, 1 << 20
 _FAILED_FOR, _CANCELLED_FOR = 20.0, 2.0
 
 
@@ -98,8 +99,8 @@ class Job:
         if self.is_cancelled:
             raise Cancelled
 
-    def run(self, work: Callable[[Progress], Counts]) -> Counts | None:
-        """Counts that the work makes; None if it failed, as `error` then says."""
+    def run(self, work: Callable[[Progress], Any]) -> Any:
+        """What the work makes; None if it failed, as `error` then says."""
         made = None
         try:
             if self.is_cancelled:
@@ -121,37 +122,37 @@ class Job:
 
 
 class Kept:
-    """Counts by the pass that made them, those that were used least recently dropped first."""
+    """Results by the pass that made them, those that were used least recently dropped first."""
 
     def __init__(self, most: int = _BYTES):
         self._most = most
-        self._counts: OrderedDict[Hashable, tuple[Counts, int]] = OrderedDict()
+        self._results: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
 
-    def of(self, key: Hashable) -> Counts | None:
-        """Counts of a pass, if they are kept."""
+    def of(self, key: Hashable) -> Any:
+        """Result of a pass; None if it is not kept."""
         with self._lock:
-            found = self._counts.get(key)
+            found = self._results.get(key)
             if found is None:
                 return None
-            self._counts.move_to_end(key)
+            self._results.move_to_end(key)
             return found[0]
 
-    def keep(self, key: Hashable, counts: Counts) -> None:
-        """Keep the counts of a pass; the newest are kept however large they are."""
-        size = _size_of(counts)
+    def keep(self, key: Hashable, result: Any) -> None:
+        """Keep the result of a pass; the newest is kept however large it is."""
+        size = _size_of(result)
         with self._lock:
-            _, before = self._counts.pop(key, (None, 0))
-            self._counts[key] = counts, size
+            _, before = self._results.pop(key, (None, 0))
+            self._results[key] = result, size
             self._bytes += size - before
-            while self._bytes > self._most and len(self._counts) > 1:
-                _, (_, dropped) = self._counts.popitem(last=False)
+            while self._bytes > self._most and len(self._results) > 1:
+                _, (_, dropped) = self._results.popitem(last=False)
                 self._bytes -= dropped
 
 
 class Jobs:
-    """Passes over tables: two at once, one of a key, and the counts that they leave."""
+    """Passes over tables: two at once, one of a key, and what they leave."""
 
     def __init__(self) -> None:
         self._kept = Kept()
@@ -170,16 +171,16 @@ class Jobs:
         with self._lock:
             return any(not job.has_ended for job in self._jobs.values())
 
-    def remembered(self, key: Hashable) -> Counts | None:
-        """Counts that are kept under a key."""
+    def remembered(self, key: Hashable) -> Any:
+        """What is kept under a key; None if nothing is."""
         return self._kept.of(key)
 
-    def remember(self, key: Hashable, counts: Counts) -> None:
-        """Keep counts under a key."""
-        self._kept.keep(key, counts)
+    def remember(self, key: Hashable, result: Any) -> None:
+        """Keep something under a key."""
+        self._kept.keep(key, result)
 
-    def counts(self, key: Hashable, work: Callable[[Progress], Counts]) -> Counts | Job:
-        """Counts of a pass, or the job that makes them, which is started if there is none.
+    def result(self, key: Hashable, work: Callable[[Progress], Any]) -> Any:
+        """Result of a pass, or the job that makes it, which is started if there is none.
 
         Raises
         ------
@@ -211,7 +212,7 @@ class Jobs:
                 job.cancel()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _run(self, job: Job, work: Callable[[Progress], Counts]) -> None:
+    def _run(self, job: Job, work: Callable[[Progress], Any]) -> None:
         made = job.run(work)
         if made is not None:
             self._kept.keep(job.key, made)
@@ -223,13 +224,15 @@ class Jobs:
             del self._jobs[id_]
 
 
-def _size_of(counts: Counts) -> int:
-    """Bytes that counts take, about."""
+def _size_of(result: Any) -> int:
+    """Bytes that a result takes, about."""
+    if not isinstance(result, Counts):
+        return _OTHERS
     total = 0
-    for table in counts.tables.values():
+    for table in result.tables.values():
         arrays: list[Any] = [table.n, table.w, table.w2]
         total += sum(one.nbytes for one in arrays if one is not None)
         total += sum(64 + len(str(level)) for axis in table.levels for level in axis)
-    for scores in counts.scores.values():
+    for scores in result.scores.values():
         total += sum(getattr(one, "nbytes", 0) for one in vars(scores).values())
     return total

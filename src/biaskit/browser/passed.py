@@ -176,7 +176,7 @@ def _checked(field: str, text: str, wrong: dict[str, str], *, many: bool) -> tup
     told = ""
     if numbers is None or (len(numbers) > 1 and not many):
         told = "give numbers with commas between them, such as 25, 40, 65."
-        told = told if many else "give one number, such as 50000 or 0.5."
+        told = told if many else "give one number, such as 50000 or 0.5, with a decimal point."
     elif any(one >= other for one, other in pairwise(numbers)):
         told = "give each number once, the smallest first."
     if told or numbers is None:

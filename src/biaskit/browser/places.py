@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -79,6 +79,20 @@ class Place(NamedTuple):
         return DataError(f"{self.name} has changed since it was opened; count it again")
 
 
+def ending_of(name: str) -> str:
+    """Ending of a name that a table, counts or a page may have; empty where it is no such name.
+
+    >>> ending_of("Loans.CSV.gz"), ending_of("a.b.parquet"), ending_of("id_rsa"), ending_of(".csv")
+    ('.csv.gz', '.parquet', '', '')
+    """
+    suffixes = [suffix.lower() for suffix in PurePosixPath(name).suffixes[-2:]]
+    if suffixes and suffixes[-1] in _PLAIN:
+        return suffixes[-1]
+    if len(suffixes) == 2 and suffixes[0] in _PACKED and suffixes[1] in COMPRESSIONS:
+        return "".join(suffixes)
+    return ""
+
+
 class Root:
     """A folder, under which files may be opened.
 
@@ -91,8 +105,8 @@ class Root:
         if not self.path.is_dir():
             raise DataError(f"root: there is no folder {str(folder)!r}")
 
-    def place(self, asked: str) -> Place:
-        """File of a path from the root.
+    def place(self, asked: str, is_named: Callable[[str], object] = ending_of) -> Place:
+        """File of a path from the root, whose name `is_named` accepts: by default that of a table.
 
         Raises
         ------
@@ -100,12 +114,12 @@ class Root:
             There is none, or the path leads elsewhere, or to something that is no table.
         """
         inner = PurePosixPath(asked)
-        if not _may_be_named(inner) or "\0" in asked:
+        if not _may_be_named(inner, is_named) or "\0" in asked:
             raise NoPlaceError(asked)
         try:
             real = (self.path / inner).resolve(strict=True)
             inside = real.relative_to(self.path)
-            if not _may_be_named(PurePosixPath(inside.as_posix())):
+            if not _may_be_named(PurePosixPath(inside.as_posix()), is_named):
                 raise NoPlaceError(asked)
             stamp = self._stamp_beneath(inside.parts)
         except (OSError, ValueError, RuntimeError):  # the last for a circle of links
@@ -118,7 +132,9 @@ class Root:
         Texts of any ending are left out, though their places may be opened.
         """
         found: list[Listed] = []
-        for inner in self._names():
+        for inner in self.names():
+            if (ending := ending_of(inner)) == "" or ending.endswith(_TEXTS):
+                continue
             if len(found) == _LISTED:
                 return found, True
             try:
@@ -130,8 +146,8 @@ class Root:
                 found.append(Listed(f"file:{inner}", inner, kind, place.size))
         return found, False
 
-    def _names(self) -> Iterator[str]:
-        """Paths of files that may be tables, those of a folder before those in its folders."""
+    def names(self) -> Iterator[str]:
+        """Paths of files, those of a folder before those in its folders."""
         folders, looked_at = [(self.path, PurePosixPath())], 0
         while folders:
             folder, inner = folders.pop(0)
@@ -150,7 +166,7 @@ class Root:
                 if entry.is_dir(follow_symlinks=False):
                     if len(path.parts) < _DEEP and entry.name not in _OF_PROGRAMS:
                         folders.append((folder / entry.name, path))
-                elif ending_of(entry.name) and not ending_of(entry.name).endswith(_TEXTS):
+                else:
                     yield str(path)
 
     def _stamp_beneath(self, parts: tuple[str, ...]) -> Stamp:
@@ -173,20 +189,6 @@ class Root:
             os.close(handle)
 
 
-def ending_of(name: str) -> str:
-    """Ending of a name that a table, counts or a page may have; empty where it is no such name.
-
-    >>> ending_of("Loans.CSV.gz"), ending_of("a.b.parquet"), ending_of("id_rsa"), ending_of(".csv")
-    ('.csv.gz', '.parquet', '', '')
-    """
-    suffixes = [suffix.lower() for suffix in PurePosixPath(name).suffixes[-2:]]
-    if suffixes and suffixes[-1] in _PLAIN:
-        return suffixes[-1]
-    if len(suffixes) == 2 and suffixes[0] in _PACKED and suffixes[1] in COMPRESSIONS:
-        return "".join(suffixes)
-    return ""
-
-
 def is_written_as_text(path: Path) -> bool:
     """Whether a file is CSV of a name that says no format.
 
@@ -196,10 +198,11 @@ def is_written_as_text(path: Path) -> bool:
     return path.suffix.lower() in _TEXTS
 
 
-def _may_be_named(inner: PurePosixPath) -> bool:
+def _may_be_named(inner: PurePosixPath, is_named: Callable[[str], object]) -> bool:
     parts = inner.parts
     is_plain = bool(parts) and not inner.is_absolute()
-    return is_plain and not any(one.startswith(".") for one in parts) and bool(ending_of(parts[-1]))
+    is_seen = not any(one.startswith(".") for one in parts)
+    return is_plain and is_seen and bool(is_named(parts[-1]))
 
 
 def _stamp(found: os.stat_result) -> Stamp:

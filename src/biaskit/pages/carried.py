@@ -10,15 +10,15 @@ import numpy as np
 from biaskit.counts.embedded import to_block
 from biaskit.pages.contents import Contents
 
-__all__ = ["block_of", "what_is_carried"]
+__all__ = ["FEW", "block_of", "few_cells", "what_is_carried"]
 
 # Choices that travel with the counts, besides the roles.
 _CHOICES = ("name", "limits", "confidence", "seed")
 # More cells or letters than this make a page too large to send.
 _MOST_CELLS = 20_000
 _MOST_LETTERS = 250_000
-# Cells of this many people or fewer may tell who they are.
-_FEW = 10
+#: Cells of this many people or fewer may tell who they are.
+FEW = 10
 
 
 def block_of(contents: Contents) -> dict[str, Any] | None:
@@ -37,20 +37,25 @@ def what_is_carried(contents: Contents, block: dict[str, Any] | None) -> str:
             "" if contents.given.get("counts") is False else ", since they would make it too large"
         )
         return f"This page carries no counts{why}: nothing but what it shows."
-    tables = contents.whole.tables.values()
-    few = sum(int(np.count_nonzero((table.n > 0) & (table.n <= _FEW))) for table in tables)
+    few = few_cells(contents)
     told = (
         f"This page carries its counts, {_cells(contents):,} cells (digest {block['sha256'][:12]})"
     )
     if (rounding := contents.whole.protected) is not None:
         return f"{told}; {rounding.text}."
     if not few:
-        return f"{told}; none has {_FEW} rows or fewer."
+        return f"{told}; none has {FEW} rows or fewer."
     have = "cell has" if few == 1 else "cells have"
     return (
-        f"{told}; {few:,} {have} 1 to {_FEW} rows, which may tell who somebody is. counts=False "
+        f"{told}; {few:,} {have} 1 to {FEW} rows, which may tell who somebody is. counts=False "
         "(--no-counts) makes a page without them."
     )
+
+
+def few_cells(contents: Contents) -> int:
+    """Cells of so few people that they may tell who somebody is."""
+    tables = contents.whole.tables.values()
+    return sum(int(np.count_nonzero((table.n > 0) & (table.n <= FEW))) for table in tables)
 
 
 def _cells(contents: Contents) -> int:

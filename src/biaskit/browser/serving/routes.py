@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -17,6 +18,7 @@ from starlette.types import ASGIApp
 from biaskit.browser.asked import Asked
 from biaskit.browser.desk import DEMO, Desk
 from biaskit.browser.downloads import KINDS, downloaded
+from biaskit.browser.explaining import Explanation
 from biaskit.browser.jobs import Cancelled, Job
 from biaskit.browser.passed import dialect_of, errors_of, roles_of
 from biaskit.browser.places import NoPlaceError
@@ -29,12 +31,14 @@ from biaskit.browser.steps.choices import choices_shown
 from biaskit.browser.steps.columns import columns_shown
 from biaskit.browser.steps.compared import compared_shown
 from biaskit.browser.steps.document import document_of, policy
+from biaskit.browser.steps.explained import explained_shown
 from biaskit.browser.steps.progress import progress_shown
 from biaskit.browser.steps.report import report_shown
 from biaskit.browser.steps.stopped import stopped_shown
 from biaskit.browser.steps.tables import bytes_in_words, first_address, tables_shown
 from biaskit.counts.counts import Counts
-from biaskit.errors import BiaskitError
+from biaskit.errors import BiaskitError, DataError
+from biaskit.explanations.attributions import Attributions
 
 __all__ = ["UPLOAD", "Serving", "application"]
 
@@ -43,6 +47,7 @@ UPLOAD = "/upload"
 # Seconds in which most passes are over, so that no page need be shown meanwhile.
 _SOON = 0.4
 
+_Made = TypeVar("_Made")
 _LOG = logging.getLogger("biaskit.browser")
 
 
@@ -67,6 +72,7 @@ def application(serving: Serving) -> ASGIApp:
         "/choose": steps.choose,
         "/report": steps.report,
         "/compare": steps.compare,
+        "/explain": steps.explain,
     }
     routes = [Route(path, steps.answering(step)) for path, step in pages.items()]
     routes += [
@@ -116,11 +122,18 @@ class _Steps:
     def report(self, asked: Asked) -> Response:
         counts = self._counts(asked)
         about, errors = self._about(asked)
+        if "model" in errors:
+            models = self._desk.models()
+            return _document(explained_shown(models, asked, errors, name=about.name))
         return _document(report_shown(counts, asked, about, errors))
 
     def compare(self, asked: Asked) -> Response:
         listed, _ = self._desk.listed()
         return _document(compared_shown(listed, asked, name=self._desk.name(asked.table)))
+
+    def explain(self, asked: Asked) -> Response:
+        models, name = self._desk.models(), self._desk.name(asked.table)
+        return _document(explained_shown(models, asked, name=name))
 
     def download(self, request: Request) -> Response:
         """A file that was asked for; where it cannot be made, the report, which says why."""
@@ -220,16 +233,10 @@ class _Steps:
         if saved is not None:
             return saved
         try:
-            found = self._desk.counts(asked.table, roles_of(asked), dialect_of(asked))
-            if isinstance(found, Job):
-                if not found.wait(_SOON):
-                    raise _WaitingError(found)
-                found = self._desk.counts(asked.table, roles_of(asked), dialect_of(asked))
-            if isinstance(found, Job):
-                raise _WaitingError(found)
+            roles, dialect = roles_of(asked), dialect_of(asked)
+            return self._waited(lambda: self._desk.counts(asked.table, roles, dialect))
         except BiaskitError as error:
             raise FieldError(errors_of(error, asked)) from error
-        return found
 
     def _about(self, asked: Asked) -> tuple[About, dict[str, str]]:
         """What a report is of, besides its counts, and what is wrong with that by field.
@@ -246,21 +253,55 @@ class _Steps:
             dialect=dialect_of(asked) if self._desk.saved(key) is None else None,
             is_demo=key == DEMO,
         )
-        baseline = asked.one("baseline")
-        if not baseline:
-            return about, {}
-        try:
-            counts = self._counts(asked.of_baseline())
-        except NoPlaceError:
-            return about, {"baseline": "This table is not there, or no longer; choose another."}
-        except FieldError as error:
-            return about, {"baseline": str(error)}
-        return replace(
-            about,
-            baseline=counts,
-            baseline_name=self._desk.name(baseline),
-            baseline_files=self._desk.files(baseline),
-        ), {}
+        wrong: dict[str, str] = {}
+        if baseline := asked.one("baseline"):
+            with _told_of("baseline", wrong):
+                about = replace(
+                    about,
+                    baseline=self._counts(asked.of_baseline()),
+                    baseline_name=self._desk.name(baseline),
+                    baseline_files=self._desk.files(baseline),
+                )
+        if model := asked.one("model"):
+            with _told_of("model", wrong):
+                about = replace(about, attributions=self._attributions(asked), model=model)
+        return about, wrong
+
+    def _attributions(self, asked: Asked) -> Attributions:
+        """Parts of a model's outputs.
+
+        Raises
+        ------
+        _WaitingError
+            They are being made.
+        """
+        if self._desk.saved(asked.table) is not None:
+            raise DataError("counts have no rows to be explained; open the table itself")
+        names = tuple(one.strip() for one in asked.one("features").split(",") if one.strip())
+        what = Explanation(
+            roles=roles_of(asked),
+            dialect=dialect_of(asked),
+            output=asked.one("output") or None,
+            features=names or None,
+        )
+        return self._waited(lambda: self._desk.attributions(asked.table, asked.one("model"), what))
+
+    def _waited(self, ask: Callable[[], _Made | Job]) -> _Made:
+        """Result of a pass that is over soon.
+
+        Raises
+        ------
+        _WaitingError
+            It is not.
+        """
+        found = ask()
+        if isinstance(found, Job):
+            if not found.wait(_SOON):
+                raise _WaitingError(found)
+            found = ask()
+        if isinstance(found, Job):
+            raise _WaitingError(found)
+        return found
 
     def answering(self, step: Callable[[Asked], Response]) -> Callable[[Request], Response]:
         """Answer to requests of a step, in a thread of its own."""
@@ -313,6 +354,17 @@ class _Steps:
         if look is None:
             return self._tables({"table": next(iter(errors.values()))}, 422)
         return _document(columns_shown(look, asked, errors, name=name))
+
+
+@contextmanager
+def _told_of(field: str, wrong: dict[str, str]) -> Iterator[None]:
+    """Errors as what is wrong with a field."""
+    try:
+        yield
+    except NoPlaceError:
+        wrong[field] = "This file is not there, or no longer; choose another."
+    except (FieldError, BiaskitError) as error:
+        wrong[field] = str(error)
 
 
 def _document(shown: Shown, **choices: Any) -> Response:

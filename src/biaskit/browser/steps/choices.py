@@ -77,7 +77,7 @@ def choices_shown(
             _labels(counts, asked, errors) if needed[0] else _cut_label(counts),
             _predictions(counts, asked, errors) if needed[1] else None,
             threshold_field(counts, asked, errors) if has_decisions(counts) else None,
-            _sides(counts, asked, facets, errors),
+            _sides(counts, asked, facets, errors, is_open=not any(needed)),
             el("p", button("Show the report")),
         ),
     )
@@ -198,10 +198,15 @@ def threshold_field(counts: Counts, asked: Asked, errors: Mapping[str, str]) -> 
 
 
 def _sides(
-    counts: Counts, asked: Asked, facets: Sequence[Facet], errors: Mapping[str, str]
+    counts: Counts,
+    asked: Asked,
+    facets: Sequence[Facet],
+    errors: Mapping[str, str],
+    *,
+    is_open: bool,
 ) -> Safe:
     names = [f"{of}{facet.name}" for facet in facets for of in ("d.", "reference.")]
-    is_open = any(map(asked.each, names)) or not errors.keys().isdisjoint(names)
+    is_open = is_open or any(map(asked.each, names)) or not errors.keys().isdisjoint(names)
     return el(
         "details",
         el("summary", "Who is compared with whom? (each with all others, unless you choose)"),

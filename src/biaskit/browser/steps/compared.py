@@ -51,13 +51,17 @@ def compared_shown(
     body = [el("h1", title), el("p", told)]
     if others:
         chosen = asked.one("baseline")
-        ask = radio_buttons if len(others) <= _IN_SIGHT else select
-        fields = ask("baseline", "Earlier table", choices, chosen, errors)
+        if len(others) <= _IN_SIGHT:
+            field = radio_buttons(
+                "baseline", "Earlier table", choices, chosen, errors, required=True
+            )
+        else:
+            field = select("baseline", "Earlier table", choices, chosen, errors)
         body.append(
             form(
                 "report",
                 hidden(asked.without("baseline", "then")),
-                fields,
+                field,
                 el("p", button("Show what has changed")),
             )
         )

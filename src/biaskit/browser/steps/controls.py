@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 
 from biaskit.browser.asked import Asked
@@ -21,6 +22,7 @@ from biaskit.browser.steps.worst import SEARCHED
 from biaskit.counts.counts import Counts
 from biaskit.counts.facets import Facet
 from biaskit.counts.levels import is_missing, show
+from biaskit.gate.verdicts import FAIL, PASS, UNCERTAIN
 from biaskit.metrics import METRICS, USUAL, Metric
 from biaskit.pages.contents import Contents
 from biaskit.pages.markup import Safe, el
@@ -43,6 +45,7 @@ _IN_WORDS = {
     "AD": "Gap between the shares of right decisions",
     "FPRD": "Gap between the shares with a wrong yes",
 }
+_USUAL_LEVEL = "0.95"
 # Values that are offered as a reference.
 _MOST_VALUES = 100
 
@@ -71,7 +74,7 @@ def controls(
                 "confidence",
                 "Level of the intervals",
                 [*map(_level, dict.fromkeys((*LEVELS, f"{chosen.confidence:g}")))],
-                f"{chosen.confidence:g}",
+                asked.one("confidence") or None,
                 errors,
             ),
             _worst(chosen, asked, errors),
@@ -88,7 +91,7 @@ def controls(
 
 
 def _level(level: str) -> Choice:
-    return Choice(level, f"{100 * float(level):g} %")
+    return Choice(None if level == _USUAL_LEVEL else level, f"{100 * float(level):g} %")
 
 
 def _limits(contents: Contents, asked: Asked, errors: Mapping[str, str]) -> Safe:
@@ -111,7 +114,17 @@ def _limits(contents: Contents, asked: Asked, errors: Mapping[str, str]) -> Safe
         )
         if others
         else None,
+        el("p", _verdicts(contents), id="verdicts"),
     )
+
+
+def _verdicts(contents: Contents) -> str:
+    """Verdicts in a line, beside the limits that are being moved."""
+    if not contents.checked:
+        return ""
+    found = Counter(one.verdict for one in contents.checked)
+    told = f"{found[FAIL]:,} fail, {found[UNCERTAIN]:,} uncertain, {found[PASS]:,} pass"
+    return f"Of {len(contents.checked):,} numbers: {told}."
 
 
 def _can_be_limited(metric: Metric) -> bool:

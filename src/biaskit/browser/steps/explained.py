@@ -43,7 +43,7 @@ def explained_shown(
     errors = errors or {}
     title = "Which model made the decisions?"
     body = [el("h1", title), el("p", _TOLD)]
-    own = ("model", "output", "then")
+    own = ("model", "features", "output", "then")
     if models:
         choices = [
             Choice(one.key, name_in_words(one.name), bytes_in_words(one.size) or None)
@@ -51,6 +51,14 @@ def explained_shown(
         ]
         fields = [
             radio_buttons("model", "File of the model", choices, asked.one("model"), errors),
+            text_field(
+                "features",
+                "Columns that the model takes, in their order",
+                asked.one("features"),
+                errors,
+                hint="With commas between them, such as age, points. Only for a model whose file "
+                "does not name them.",
+            ),
             text_field(
                 "output",
                 "Class to explain",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -9,9 +10,13 @@ from typing import Any
 from biaskit.browser.asked import Asked
 from biaskit.browser.configured import configuration
 from biaskit.browser.results import DEMO_FILE, About
+from biaskit.counts.roles import Roles
+from biaskit.explanations.request import SIDES
+from biaskit.pages.carried import FEW, few_cells
 from biaskit.pages.contents import Contents
 from biaskit.pages.markup import Safe, el, lines
 from biaskit.pages.origin import call_of, command_of
+from biaskit.store.formats import printable
 
 __all__ = ["DOWNLOADS", "configuration_of", "reproduced"]
 
@@ -23,7 +28,7 @@ DOWNLOADS = {
     "report.counts": "The counts, to open here again or to compare with later ones",
     "biaskit.toml": "The limits as a configuration, for checks that run by themselves",
 }
-_BASELINE, _PARTS = "baseline.counts", "parts.parquet"
+_BASELINE, _PARTS = "baseline.counts", "parts.attributions"
 
 
 def reproduced(contents: Contents, about: About, asked: Asked) -> Iterator[Safe]:
@@ -36,10 +41,27 @@ def reproduced(contents: Contents, about: About, asked: Asked) -> Iterator[Safe]
         if name != "biaskit.toml" or configured is not None
     )
     yield el("ul", *items)
-    command, call = _command(contents, about), _call(contents, about)
+    yield _on_sharing(contents)
+    command, call = _command(contents, about, asked), _call(contents, about, asked)
     yield from _block("From the command line", "command", command, _NO_COMMAND)
     yield from _block("From Python", "call", call, "")
     yield from _block("As a check: biaskit.toml", "toml", configured, _no_configuration(about))
+
+
+def _on_sharing(contents: Contents) -> Safe:
+    """What the files tell of single people, for those who pass them on."""
+    if (rounding := contents.whole.protected) is not None:
+        return el("p", f"They are protected for sharing: {rounding.text}.")
+    few = few_cells(contents)
+    if not few:
+        return el("p", f"No combination of values in them has {FEW} people or fewer.")
+    have = "combination of values has" if few == 1 else "combinations of values have"
+    return el(
+        "p",
+        f"Before you pass them on: {few:,} {have} 1 to {FEW} people, which may tell who somebody "
+        "is. Protection for sharing, among what can be changed, rounds such numbers.",
+        class_="note",
+    )
 
 
 _NO_COMMAND = "No command makes this: the table is in memory, or a name in it cannot be typed."
@@ -68,7 +90,7 @@ def _named(contents: Contents) -> Contents:
     return replace(contents, given=given)
 
 
-def _command(contents: Contents, about: About) -> str | None:
+def _command(contents: Contents, about: About, asked: Asked) -> str | None:
     """Commands that make the page, one below another."""
     shown, roles = _named(contents), contents.whole.roles
     command = command_of(about.paths, roles, shown.given)
@@ -81,8 +103,28 @@ def _command(contents: Contents, about: About) -> str | None:
             return None
         before.append(counted)
     if "attributions" in contents.given:
-        return None
+        explained = _explaining(contents, about, asked)
+        if explained is None:
+            return None
+        before.append(explained)
     return "\n".join([*before, f"{command} -o page.html"])
+
+
+def _explaining(contents: Contents, about: About, asked: Asked) -> str | None:
+    """Command that explains the model."""
+    made = command_of(about.paths, _sides(contents), _of_file(contents))
+    if made is None or printable(about.model) != about.model:
+        return None
+    roles = made.removeprefix("biaskit report ").removesuffix(" --format html")
+    more = ["--model", about.model]
+    more += [f"--output-class={asked.one('output')}"] if asked.one("output") else []
+    return f"biaskit explain {roles} {' '.join(map(shlex.quote, more))} --save {_PARTS}"
+
+
+def _sides(contents: Contents) -> Roles:
+    """Roles of the pass that an explanation has: who is compared, and how often a row counts."""
+    counted = contents.whole.roles.counted.given()
+    return Roles(**{name: one for name, one in counted.items() if name in SIDES})
 
 
 def _counting(about: About, roles_only: Contents) -> str | None:
@@ -95,7 +137,7 @@ def _counting(about: About, roles_only: Contents) -> str | None:
     return f"biaskit count {asked} -o {_BASELINE}"
 
 
-def _call(contents: Contents, about: About) -> str:
+def _call(contents: Contents, about: About, asked: Asked) -> str:
     call = call_of(about.files, contents.whole.roles, contents.given)
     first = ["import biaskit", ""]
     if about.is_demo:
@@ -104,6 +146,12 @@ def _call(contents: Contents, about: About) -> str:
         roles, given = contents.whole.roles.counted, _of_file(contents)
         before = call_of(about.baseline_files, roles, given)
         first.append(f"baseline = {before.replace('biaskit.page(', 'biaskit.count(', 1)}")
+    if "attributions" in contents.given:
+        given = _of_file(contents)
+        given |= {"output_class": asked.one("output")} if asked.one("output") else {}
+        made = call_of(about.files, _sides(contents), given)
+        opened = f"biaskit.attribute(\n    {about.model!r},"
+        first.append(f"attributions = {made.replace('biaskit.page(', opened, 1)}")
     return "\n".join([*first, f"page = {call}", 'page.save("page.html")'])
 
 
