@@ -246,6 +246,40 @@ def test_the_report_follows_its_controls(window: Window) -> None:
     assert window.said == []
 
 
+def test_who_still_types_is_not_taken_away(window: Window) -> None:
+    page = window.page
+    page.goto(window.base + STATES["worst"])
+    page.locator("summary", has_text="Protection for sharing").click()
+    field = page.get_by_label("Protect the counts for sharing: sizes that look alike")
+    field.focus()
+    page.keyboard.press("1")
+    page.get_by_text("Not shown yet: Give a whole number from 3").wait_for()
+    page.keyboard.press("1")
+    page.wait_for_url("**round_to=11*")
+    page.get_by_text("Counts are rounded to 11").first.wait_for()
+    assert field.evaluate("one => one === document.activeElement")
+    for key in ("Backspace", "Backspace", "2"):
+        page.keyboard.press(key)
+    page.get_by_text("Not shown yet: Give a whole number from 3").wait_for()
+    page.keyboard.press("Tab")
+    page.locator("#problem").wait_for()
+    assert field.input_value() == "2"
+
+
+def test_all_that_is_chosen_of_sides_is_in_sight_on_a_phone(window: Window) -> None:
+    page = window.page
+    page.set_viewport_size({"width": 360, "height": 700})
+    window.open("choices")
+    page.locator("summary", has_text="Who is compared with whom?").click()
+    for box in page.locator(".sides input").all():
+        assert box.evaluate(
+            """one => {
+                const edge = one.closest(".scroll").getBoundingClientRect().right;
+                return one.getBoundingClientRect().right <= edge;
+            }"""
+        )
+
+
 def test_what_is_wrong_has_the_focus_and_leads_to_its_field(window: Window) -> None:
     page = window.page
     window.open("wrong")

@@ -472,6 +472,19 @@ def test_the_worst_groups_are_those_of_slices() -> None:
     assert facets == {"gender"}
 
 
+def test_protected_counts_are_not_shown_exactly_by_the_worst_groups() -> None:
+    asked = Asked.of_query(
+        "table=t&facet=gender&slice=gender&slice=department&label=decision&positive=admitted"
+        "&round_to=11"
+    )
+    shown = report_shown(
+        biaskit.count(biaskit.datasets.berkeley(), roles_of(asked)), asked, about()
+    )
+    said = read(shown.body).said
+    assert "needs exact numbers of people, which are protected here" in said
+    assert "gender=female" not in said
+
+
 def test_of_many_columns_those_are_shown_that_are_searched_for() -> None:
     columns = tuple(Column(f"column {i:04d}", "text", ("a", "b"), 0.0, 2) for i in range(5000))
     asked = Asked.of_query("table=t&facet=column+4321&find=column+12&cut.column+0007=3")
@@ -590,6 +603,13 @@ def test_whatever_is_entered_is_answered_by_a_step(
         shown = columns_shown(look, asked, errors_of(error, asked), name="x")
         refuse_faults(shown)
         assert "There is a problem" in shown.body
+
+
+def test_a_threshold_that_no_score_has_is_refused() -> None:
+    asked = Asked.of_query("table=t&facet=sex&label=hired&score=score&positive=yes&threshold=7")
+    with pytest.raises(FieldError) as caught:
+        chosen_of(biaskit.count(people(), roles_of(asked)), asked)
+    assert caught.value.messages == {"threshold": "Give a number from 0 to 1."}
 
 
 def test_counts_alone_are_enough() -> None:

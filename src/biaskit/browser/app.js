@@ -62,8 +62,8 @@
   const controls = byId("controls");
   if (controls) {
     const status = byId("status");
-    let asked = null, waiting = 0;
-    const show = async () => {
+    let asked = null, waiting = 0, refused = false;
+    const show = async (isTyping) => {
       const address = `report?${new URLSearchParams(new FormData(controls))}`;
       asked?.abort();
       asked = new AbortController();
@@ -74,9 +74,18 @@
         const made = new DOMParser().parseFromString(await answer.text(), "text/html");
         const next = made.getElementById("result");
         if (!next || answer.status >= 400 || answer.redirected) {
-          controls.requestSubmit();
+          // Half a number is not yet a mistake: who still types is told so, and not taken away.
+          const wrong = made.querySelector("#problem li");
+          refused = Boolean(isTyping && wrong);
+          if (!refused) controls.requestSubmit();
+          else {
+            status.textContent = `Not shown yet: ${wrong.textContent}`;
+            status.className = "note";
+            result.ariaBusy = false;
+          }
           return;
         }
+        refused = false;
         const open = new Set([...each("#result details[open]>summary")].map((one) => one.textContent));
         for (const fold of each("details", next))
           if (open.has(fold.firstElementChild.textContent)) fold.open = true;
@@ -98,9 +107,12 @@
     };
     const soon = (event) => {
       clearTimeout(waiting);
-      waiting = setTimeout(show, event.target.dataset.slider || event.target.type === "text" ? 60 : 0);
+      const isText = event.target.type === "text";
+      const isTyping = isText && event.target === document.activeElement;
+      waiting = setTimeout(show, isText ? 60 : 0, isTyping);
     };
     controls.addEventListener("input", soon);
+    controls.addEventListener("change", () => { if (refused) controls.requestSubmit(); });
     for (const button of each(".apply", controls)) button.hidden = true;
     history.replaceState(null, "", byId("result").dataset.query);
     document.body.classList.add("wide");

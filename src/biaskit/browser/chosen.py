@@ -233,6 +233,9 @@ def _threshold(counts: Counts, asked: Asked, wrong: dict[str, str]) -> float | N
         wrong["threshold"] = "Give one number, such as 0.5."
         return None
     edges = next(iter(counts.scores.values())).edges
+    if not edges.low <= numbers[0] <= edges.high:
+        wrong["threshold"] = f"Give a number from {edges.low:g} to {edges.high:g}."
+        return None
     near = edges.values[edges.nearest(numbers[0])]
     return float(near)
 
