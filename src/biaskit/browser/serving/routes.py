@@ -264,7 +264,8 @@ class _Steps:
                 )
         if model := asked.one("model"):
             with _told_of("model", wrong):
-                about = replace(about, attributions=self._attributions(asked), model=model)
+                made = self._attributions(asked)
+                about = replace(about, attributions=made, model="".join(self._desk.files(model)))
         return about, wrong
 
     def _attributions(self, asked: Asked) -> Attributions:
