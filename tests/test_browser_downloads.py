@@ -21,7 +21,7 @@ CHOSEN = {
     "score": "facet=sex&label=hired&positive=yes&score=score&threshold=0.4",
     "limits": "facet=sex&label=hired&positive=yes&limit.DPL=0.1",
     "protected": "facet=sex&label=hired&positive=yes&round_to=11",
-    "together": "facet=sex&facet=hired&together=1&group=age",
+    "together": "facet=sex&facet=age&together=1&label=hired&positive=yes",
 }
 
 

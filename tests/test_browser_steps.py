@@ -236,15 +236,16 @@ def test_only_where_nothing_can_be_misread_is_an_outcome_taken() -> None:
     ("query", "field", "told"),
     [
         ("label=hired", "facet", "Tick the column"),
+        ("facet=sex", "label", "Choose the column of the outcome"),
         ("facet=sex&label=sex", "label", "sex is already one whose values are compared"),
-        ("facet=age&cut.age=old", "cut.age", "give numbers with commas"),
-        ("facet=age&cut.age=40,30", "cut.age", "the smallest first"),
-        ("facet=sex&label_above=3", "label_above", "Choose the column"),
+        ("facet=age&label=hired&cut.age=old", "cut.age", "give numbers with commas"),
+        ("facet=age&label=hired&cut.age=40,30", "cut.age", "the smallest first"),
+        ("facet=sex&predicted=hired&label_above=3", "label_above", "Choose the column"),
         ("facet=sex&label=hired&label_above=1,2", "label_above", "Give one number"),
-        ("facet=sex&range=0,1", "range", "Choose the column of the scores"),
+        ("facet=sex&label=hired&range=0,1", "range", "Choose the column of the scores"),
         ("facet=sex&score=score&range=5", "range", "least and the greatest"),
         ("facet=sex&score=score&weight=people", "weight", "leave out the weight"),
-        ("facet=sex&slice=age&slice=hired&group=age", "slice", "already the group"),
+        ("facet=sex&label=score&slice=age&slice=hired&group=age", "slice", "already the group"),
     ],
 )
 def test_what_is_wrong_stands_at_its_field_and_keeps_what_was_entered(
@@ -320,6 +321,21 @@ def test_errors_of_the_library_are_told_at_the_column_they_name() -> None:
     assert [*told] == ["facet"]
     assert "facet_edges" not in told["facet"]
     assert errors_of(KeyError("x"), asked) == {"": "Something went wrong in biaskit."}
+
+
+def test_errors_of_the_library_are_told_in_words_of_the_page() -> None:
+    asked = Asked.of_query("table=t&facet=id&label=hired&positive=yes&limit.DPL=-1")
+    df = pd.DataFrame({"id": range(400), "hired": ["yes", "no"] * 200})
+    with pytest.raises(FieldError) as caught:
+        chosen_of(biaskit.count(df, roles_of(asked)), asked)
+    assert caught.value.messages["limit.DPL"].endswith("so 0 or more; not -1.")
+    asked = asked.without("limit.")
+    with pytest.raises(FieldError) as caught:
+        shown_contents(biaskit.count(df, roles_of(asked)), asked, about())
+    told = caught.value.messages["facet"]
+    assert told.endswith("if it is a number, give the numbers at which it is cut")
+    error = DataError("x.csv: no column 'sex'; that looks so: give csv={'delimiter': ';'}")
+    assert errors_of(error, asked)[""].endswith("so: say so below “How the file is read”")
 
 
 def test_combinations_that_are_too_many_are_told_at_their_box() -> None:
@@ -504,6 +520,13 @@ def test_what_makes_a_report_empty_is_said_before() -> None:
     said = read(choices_shown(counts, asked, name="x").body).said
     assert "Every row has the same hired, yes" in said
     assert "one has only the value x" in said
+    amounts = Asked.of_query("table=t&facet=sex&label=pay")
+    df["pay"] = range(40)
+    said = read(choices_shown(biaskit.count(df, roles_of(amounts)), amounts, name="x").body).said
+    assert "pay has 40 different numbers. If it is an amount, go back" in said
+    above = amounts.changed(label_above="500")
+    said = read(choices_shown(biaskit.count(df, roles_of(above)), above, name="x").body).said
+    assert "Every row has the same pay, at most 500, so it cannot differ" in said
     refuse_faults(report_shown(counts, asked.changed(positive="yes"), about()))
     columns = (
         Column("id", "whole number", ("1", "2"), 0.0, 900),

@@ -288,5 +288,6 @@ def _limits(asked: Asked, wrong: dict[str, str]) -> dict[str, float | list[float
         try:
             limits_of({symbol: made[symbol]})
         except RolesError as error:
-            wrong[next(field for field, _ in found.values())] = str(error)
+            told, *_ = str(error).split(" A range is ")  # which is how programs write it
+            wrong[next(field for field, _ in found.values())] = f"{told[0].upper()}{told[1:]}"
     return made

@@ -43,6 +43,8 @@ __all__ = ["choices_shown", "notes_on", "threshold_field"]
 # Values that are offered to be compared, those with most rows.
 _MOST = 100
 _MOST_OUTCOMES = 200
+# Numbers from which on an outcome is rather an amount.
+_MANY_NUMBERS = 12
 
 
 def choices_shown(
@@ -91,9 +93,17 @@ def notes_on(counts: Counts, asked: Asked, facets: Sequence[Facet]) -> list[Safe
     if not counts.rows:
         told.append("The table has no rows, so there is nothing to compare. ")
     labels = known_labels(counts)
+    if _are_amounts(labels):
+        name = name_in_words(counts.roles.label or "")
+        told.append(
+            f"{name} has {len(labels):,} different numbers. If it is an amount, go back and give "
+            "the number above which it is good. "
+        )
+    if counts.rows and counts.roles.positive_above is not None:
+        labels = tuple(one for one in labels if _rows_by(counts, "label")[one])
     if counts.rows and counts.roles.label is not None and len(labels) < 2:
         name = name_in_words(counts.roles.label)
-        what = f"Every row has the same {name}, {name_in_words(show(labels[0]))}" if labels else ""
+        what = f"Every row has the same {name}, {value_in_words(show(labels[0]))}" if labels else ""
         why = what or f"No row has a value of {name}"
         told.append(f"{why}, so it cannot differ between groups. ")
     if beyond := scores_beyond(counts):
@@ -109,6 +119,11 @@ def notes_on(counts: Counts, asked: Asked, facets: Sequence[Facet]) -> list[Safe
             name = name_in_words(facet.name)
             told.append(f"{name} has {has}, so there is nobody to compare with. ")
     return [el("p", el("strong", "Please note: "), one, back, class_="note") for one in told]
+
+
+def _are_amounts(labels: Sequence[Level]) -> bool:
+    """Whether labels are more numbers than anybody would tick."""
+    return len(labels) > _MANY_NUMBERS and all(isinstance(one, (int, float)) for one in labels)
 
 
 def _rows_by(counts: Counts, axis: str) -> dict[Level, int]:
