@@ -57,7 +57,8 @@ def look_at_file(path: Path, opened: Any, given: Mapping[str, Any]) -> Look:
         delimiter = Dialect().delimiter_of(path)
     source = source_of(path, None, _dialect(dialect))
     columns, looked_at = _columns(source, source.names())
-    return Look(columns, None, looked_at, dialect, sheets, delimiter)
+    rows = looked_at if looked_at < _rows_of(len(columns)) else None  # fewer than were asked for
+    return Look(columns, rows, looked_at, dialect, sheets, delimiter)
 
 
 def look_at_frame(frame: Any) -> Look:
