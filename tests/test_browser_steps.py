@@ -486,6 +486,9 @@ def test_the_worst_groups_are_those_of_slices() -> None:
         for one in shown_contents(biaskit.count(table, roles_of(asked)), asked, about())[1].rows
     }
     assert facets == {"gender"}
+    assert "Only on this page, and in none of these files: the groups that are worst off." in said
+    without = report_shown(biaskit.count(table, roles_of(asked)), asked.without("slice"), about())
+    assert "Only on this page" not in without.body
 
 
 def test_protected_counts_are_not_shown_exactly_by_the_worst_groups() -> None:
