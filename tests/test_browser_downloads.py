@@ -137,6 +137,18 @@ def test_files_that_are_written_otherwise_are_named_so(
     assert downloaded(client, "page.html", query) == page.read_bytes()
 
 
+def test_a_file_that_is_written_as_usual_is_named_alone(
+    client: Client, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    query = f"table=file:people.csv&encoding=utf-8&decimal=.&{CHOSEN['labels']}"
+    answer = client.get(f"/report?{query}")
+    assert "csv={" not in answer.text
+    page = tmp_path / "page.html"
+    assert main([*command_in(answer)[1:-1], str(page)]) in (0, None)
+    assert downloaded(client, "page.html", query) == page.read_bytes()
+
+
 def test_texts_of_any_name_are_named_as_csv(
     client: Client, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -91,7 +91,7 @@ def _sliced(asked: Asked) -> list[Facet]:
 
 
 def dialect_of(asked: Asked) -> Dialect | None:
-    r"""How the file is written; None where nothing was asked for.
+    r"""How the file is written; None where nothing was asked for that is not so anyhow.
 
     Raises
     ------
@@ -102,6 +102,7 @@ def dialect_of(asked: Asked) -> Dialect | None:
     --------
     >>> dialect_of(Asked.of_query("delimiter=tab&header=no")).given()
     {'delimiter': '\t', 'header': False}
+    >>> dialect_of(Asked.of_query("encoding=utf-8&decimal=."))
     """
     given: dict[str, Any] = {}
     for name in (
@@ -117,10 +118,11 @@ def dialect_of(asked: Asked) -> Dialect | None:
     if asked.one("strip"):
         given["strip"] = True
     try:
-        return Dialect(**given) if given else None
+        made = Dialect(**given)
     except RolesError as error:
         blamed = next((name for name in given if f"{{'{name}'" in str(error)), "")
         raise FieldError({blamed: _WRONG_DIALECT.get(blamed, str(error))}) from error
+    return made if made.given() else None
 
 
 _WRONG_DIALECT = {
