@@ -252,24 +252,22 @@ def test_the_report_follows_its_controls(window: Window) -> None:
     assert window.said == []
 
 
-def test_who_still_types_is_not_taken_away(window: Window) -> None:
+def test_what_is_wrong_stands_beside_its_field_while_it_is_entered(window: Window) -> None:
     page = window.page
-    page.goto(window.base + STATES["worst"])
-    page.locator("summary", has_text="Protection for sharing").click()
-    field = page.get_by_label("Protect the counts for sharing: sizes that look alike")
-    field.focus()
-    page.keyboard.press("1")
-    page.get_by_text("Not shown yet: Give a whole number from 3").wait_for()
-    page.keyboard.press("1")
-    page.wait_for_url("**round_to=11*")
-    page.get_by_text("Counts are rounded to 11").first.wait_for()
+    window.open("report of counts")
+    field = page.get_by_label("Gap between the shares with the good outcome (DPL): at most").first
+    heading = window.heading()
+    field.fill("much")
+    page.locator("#controls .error").wait_for()
+    assert field.get_attribute("aria-invalid") == "true"
+    assert "Give one number" in page.locator("#status").inner_text()
+    assert window.heading() == heading
     assert field.evaluate("one => one === document.activeElement")
-    for key in ("Backspace", "Backspace", "2"):
-        page.keyboard.press(key)
-    page.get_by_text("Not shown yet: Give a whole number from 3").wait_for()
-    page.keyboard.press("Tab")
-    page.locator("#problem").wait_for()
-    assert field.input_value() == "2"
+    field.fill("0.2")
+    page.locator("#limits").wait_for()
+    assert page.locator("#controls .error").count() == 0
+    assert field.get_attribute("aria-invalid") is None
+    assert page.locator("#status").inner_text().startswith("Shown: ")
 
 
 def test_all_that_is_chosen_of_sides_is_in_sight_on_a_phone(window: Window) -> None:

@@ -62,8 +62,20 @@
   const controls = byId("controls");
   if (controls) {
     const status = byId("status");
-    let asked = null, waiting = 0, refused = false;
-    const show = async (isTyping) => {
+    let asked = null, waiting = 0;
+    // What is wrong with a field stands beside it, while it is being entered, too.
+    const mark = (made) => {
+      for (const old of each(".error", controls)) old.remove();
+      for (const one of each("[aria-invalid]", controls)) one.removeAttribute("aria-invalid");
+      for (const one of made.querySelectorAll("#controls [aria-invalid]")) {
+        const own = byId(one.id);
+        own.setAttribute("aria-invalid", "true");
+        own.setAttribute("aria-describedby", one.getAttribute("aria-describedby"));
+        const told = made.getElementById(`${one.id}-error`);
+        if (told) own.before(document.adoptNode(told));
+      }
+    };
+    const show = async () => {
       const address = `report?${new URLSearchParams(new FormData(controls))}`;
       asked?.abort();
       asked = new AbortController();
@@ -73,19 +85,19 @@
         const answer = await fetch(address, { signal: asked.signal });
         const made = new DOMParser().parseFromString(await answer.text(), "text/html");
         const next = made.getElementById("result");
-        if (!next || answer.status >= 400 || answer.redirected) {
-          // Half a number is not yet a mistake: who still types is told so, and not taken away.
-          const wrong = made.querySelector("#problem li");
-          refused = Boolean(isTyping && wrong);
-          if (!refused) controls.requestSubmit();
-          else {
-            status.textContent = `Not shown yet: ${wrong.textContent}`;
-            status.className = "note";
-            result.ariaBusy = false;
-          }
+        if (!next || answer.redirected) {  // the rows have to be counted again, or it has changed
+          location.assign(address);
           return;
         }
-        refused = false;
+        mark(made);
+        const wrong = made.querySelectorAll("#problem li");
+        if (wrong.length) {
+          status.textContent = [...wrong].map((one) => one.textContent).join(" ");
+          status.className = "note";
+          result.ariaBusy = false;
+          return;
+        }
+        byId("problem")?.remove();
         const open = new Set([...each("#result details[open]>summary")].map((one) => one.textContent));
         for (const fold of each("details", next))
           if (open.has(fold.firstElementChild.textContent)) fold.open = true;
@@ -107,12 +119,9 @@
     };
     const soon = (event) => {
       clearTimeout(waiting);
-      const isText = event.target.type === "text";
-      const isTyping = isText && event.target === document.activeElement;
-      waiting = setTimeout(show, isText ? 60 : 0, isTyping);
+      waiting = setTimeout(show, event.target.dataset.slider || event.target.type === "text" ? 60 : 0);
     };
     controls.addEventListener("input", soon);
-    controls.addEventListener("change", () => { if (refused) controls.requestSubmit(); });
     for (const button of each(".apply", controls)) button.hidden = true;
     history.replaceState(null, "", byId("result").dataset.query);
     document.body.classList.add("wide");

@@ -20,11 +20,8 @@ from typing import Any, NamedTuple
 from biaskit.counts.roles import Roles
 from biaskit.errors import BiaskitError, DataError
 from biaskit.explanations.attributions import Attributions
-from biaskit.explanations.methods.choice import explained
 from biaskit.explanations.models import FORMATS
 from biaskit.explanations.models.consent import CONSENT
-from biaskit.explanations.request import Request, sides_of
-from biaskit.explanations.summing import attributions_of
 from biaskit.progress import Progress
 from biaskit.sources.files.dialect import Dialect, dialect_of
 
@@ -102,6 +99,10 @@ def attributions_made(asked: Explanation, progress: Progress) -> Attributions:
 
 
 def _summed(asked: Explanation, progress: Progress, *, trust: bool = False) -> Attributions:
+    from biaskit.explanations.methods.choice import explained  # few reports have a model
+    from biaskit.explanations.request import Request, sides_of
+    from biaskit.explanations.summing import attributions_of
+
     request = Request(
         model=str(asked.model),
         data=asked.data,

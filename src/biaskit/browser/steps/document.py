@@ -12,6 +12,8 @@ from biaskit.store.version import __version__
 
 __all__ = ["document_of", "policy", "trail"]
 
+# Seconds until a page without scripts asks again: long enough to press its button meanwhile.
+_AGAIN = 3
 #: Steps of the way from a table to a report, as people call them.
 _TRAIL = {
     "": "Table",
@@ -56,7 +58,9 @@ def document_of(shown: Shown, *, can_stop: bool = True) -> str:
     >>> document_of(Shown("Which table?", el("h1", "Which table?")))[:58]
     '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8'
     """
-    again = el("noscript", el("meta", http_equiv="refresh", content=1)) if shown.waits else None
+    again = (
+        el("noscript", el("meta", http_equiv="refresh", content=_AGAIN)) if shown.waits else None
+    )
     head = el(
         "head",
         el("meta", charset="utf-8"),

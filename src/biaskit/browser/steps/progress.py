@@ -15,7 +15,7 @@ __all__ = ["progress_shown"]
 def progress_shown(working: Working, asked: Asked, *, name: str) -> Shown:
     """Step that waits for a pass: how far it is, and a button that ends it.
 
-    A script shows events as they come; without one the page asks again every second.
+    A script shows events as they come; without one the page asks again every few seconds.
     """
     title = f"Counting the rows of {name_in_words(name)}"
     bar = el(
