@@ -21,7 +21,7 @@ CHOSEN = {
     "score": "facet=sex&label=hired&positive=yes&score=score&threshold=0.4",
     "limits": "facet=sex&label=hired&positive=yes&limit.DPL=0.1",
     "protected": "facet=sex&label=hired&positive=yes&round_to=11",
-    "together": "facet=sex&facet=hired&together=1&group=age",
+    "together": "facet=sex&facet=age&together=1&label=hired&positive=yes",
 }
 
 
@@ -134,6 +134,18 @@ def test_files_that_are_written_otherwise_are_named_so(
     assert "--delimiter" in command
     page = tmp_path / "page.html"
     assert main([*command[1:-1], str(page)]) in (0, None)
+    assert downloaded(client, "page.html", query) == page.read_bytes()
+
+
+def test_a_file_that_is_written_as_usual_is_named_alone(
+    client: Client, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    query = f"table=file:people.csv&encoding=utf-8&decimal=.&{CHOSEN['labels']}"
+    answer = client.get(f"/report?{query}")
+    assert "csv={" not in answer.text
+    page = tmp_path / "page.html"
+    assert main([*command_in(answer)[1:-1], str(page)]) in (0, None)
     assert downloaded(client, "page.html", query) == page.read_bytes()
 
 

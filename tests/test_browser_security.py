@@ -25,7 +25,12 @@ from biaskit.errors import RolesError
 from support.served import Client, a_table, served, words
 
 SECRET = "sex,hired\nS3CRET-MAN,yes\nS3CRET-WOMAN,no\n"
-PAGES = ("/", "/columns?table=file:people.csv", "/count?table=file:people.csv&facet=sex", "/nope")
+PAGES = (
+    "/",
+    "/columns?table=file:people.csv",
+    "/count?table=file:people.csv&facet=sex&label=hired",
+    "/nope",
+)
 
 
 @pytest.fixture(scope="module")
@@ -254,7 +259,10 @@ def test_no_path_and_no_link_leads_out_of_the_root(
 
     path = asked.replace("{base}", str(folders[1]))
     key = quote(f"file:{path}".encode("utf-8", "surrogatepass"))
-    steps = ("columns?", "count?facet=sex&", "choose?facet=sex&", "report?facet=sex&")
+    steps = (
+        "columns?",
+        *(f"{one}?facet=sex&label=hired&" for one in ("count", "choose", "report")),
+    )
     for coded in (key, quote(key)):
         for step in steps:
             answer = client.get(f"/{step}table={coded}")

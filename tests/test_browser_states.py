@@ -270,6 +270,20 @@ def test_what_is_wrong_stands_beside_its_field_while_it_is_entered(window: Windo
     assert page.locator("#status").inner_text().startswith("Shown: ")
 
 
+def test_all_that_is_chosen_of_sides_is_in_sight_on_a_phone(window: Window) -> None:
+    page = window.page
+    page.set_viewport_size({"width": 360, "height": 700})
+    window.open("choices")
+    page.locator("summary", has_text="Who is compared with whom?").click()
+    for box in page.locator(".sides input").all():
+        assert box.evaluate(
+            """one => {
+                const edge = one.closest(".scroll").getBoundingClientRect().right;
+                return one.getBoundingClientRect().right <= edge;
+            }"""
+        )
+
+
 def test_what_is_wrong_has_the_focus_and_leads_to_its_field(window: Window) -> None:
     page = window.page
     window.open("wrong")

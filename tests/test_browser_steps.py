@@ -236,15 +236,16 @@ def test_only_where_nothing_can_be_misread_is_an_outcome_taken() -> None:
     ("query", "field", "told"),
     [
         ("label=hired", "facet", "Tick the column"),
+        ("facet=sex", "label", "Choose the column of the outcome"),
         ("facet=sex&label=sex", "label", "sex is already one whose values are compared"),
-        ("facet=age&cut.age=old", "cut.age", "give numbers with commas"),
-        ("facet=age&cut.age=40,30", "cut.age", "the smallest first"),
-        ("facet=sex&label_above=3", "label_above", "Choose the column"),
+        ("facet=age&label=hired&cut.age=old", "cut.age", "give numbers with commas"),
+        ("facet=age&label=hired&cut.age=40,30", "cut.age", "the smallest first"),
+        ("facet=sex&predicted=hired&label_above=3", "label_above", "Choose the column"),
         ("facet=sex&label=hired&label_above=1,2", "label_above", "Give one number"),
-        ("facet=sex&range=0,1", "range", "Choose the column of the scores"),
+        ("facet=sex&label=hired&range=0,1", "range", "Choose the column of the scores"),
         ("facet=sex&score=score&range=5", "range", "least and the greatest"),
         ("facet=sex&score=score&weight=people", "weight", "leave out the weight"),
-        ("facet=sex&slice=age&slice=hired&group=age", "slice", "already the group"),
+        ("facet=sex&label=score&slice=age&slice=hired&group=age", "slice", "already the group"),
     ],
 )
 def test_what_is_wrong_stands_at_its_field_and_keeps_what_was_entered(
@@ -320,6 +321,21 @@ def test_errors_of_the_library_are_told_at_the_column_they_name() -> None:
     assert [*told] == ["facet"]
     assert "facet_edges" not in told["facet"]
     assert errors_of(KeyError("x"), asked) == {"": "Something went wrong in biaskit."}
+
+
+def test_errors_of_the_library_are_told_in_words_of_the_page() -> None:
+    asked = Asked.of_query("table=t&facet=id&label=hired&positive=yes&limit.DPL=-1")
+    df = pd.DataFrame({"id": range(400), "hired": ["yes", "no"] * 200})
+    with pytest.raises(FieldError) as caught:
+        chosen_of(biaskit.count(df, roles_of(asked)), asked)
+    assert caught.value.messages["limit.DPL"].endswith("so 0 or more; not -1.")
+    asked = asked.without("limit.")
+    with pytest.raises(FieldError) as caught:
+        shown_contents(biaskit.count(df, roles_of(asked)), asked, about())
+    told = caught.value.messages["facet"]
+    assert told.endswith("if it is a number, give the numbers at which it is cut")
+    error = DataError("x.csv: no column 'sex'; that looks so: give csv={'delimiter': ';'}")
+    assert errors_of(error, asked)[""].endswith("so: say so below “How the file is read”")
 
 
 def test_combinations_that_are_too_many_are_told_at_their_box() -> None:
@@ -470,6 +486,22 @@ def test_the_worst_groups_are_those_of_slices() -> None:
         for one in shown_contents(biaskit.count(table, roles_of(asked)), asked, about())[1].rows
     }
     assert facets == {"gender"}
+    assert "Only on this page, and in none of these files: the groups that are worst off." in said
+    without = report_shown(biaskit.count(table, roles_of(asked)), asked.without("slice"), about())
+    assert "Only on this page" not in without.body
+
+
+def test_protected_counts_are_not_shown_exactly_by_the_worst_groups() -> None:
+    asked = Asked.of_query(
+        "table=t&facet=gender&slice=gender&slice=department&label=decision&positive=admitted"
+        "&round_to=11"
+    )
+    shown = report_shown(
+        biaskit.count(biaskit.datasets.berkeley(), roles_of(asked)), asked, about()
+    )
+    said = read(shown.body).said
+    assert "needs exact numbers of people, which are protected here" in said
+    assert "gender=female" not in said
 
 
 def test_of_many_columns_those_are_shown_that_are_searched_for() -> None:
@@ -491,6 +523,13 @@ def test_what_makes_a_report_empty_is_said_before() -> None:
     said = read(choices_shown(counts, asked, name="x").body).said
     assert "Every row has the same hired, yes" in said
     assert "one has only the value x" in said
+    amounts = Asked.of_query("table=t&facet=sex&label=pay")
+    df["pay"] = range(40)
+    said = read(choices_shown(biaskit.count(df, roles_of(amounts)), amounts, name="x").body).said
+    assert "pay has 40 different numbers. If it is an amount, go back" in said
+    above = amounts.changed(label_above="500")
+    said = read(choices_shown(biaskit.count(df, roles_of(above)), above, name="x").body).said
+    assert "Every row has the same pay, at most 500, so it cannot differ" in said
     refuse_faults(report_shown(counts, asked.changed(positive="yes"), about()))
     columns = (
         Column("id", "whole number", ("1", "2"), 0.0, 900),
@@ -501,6 +540,55 @@ def test_what_makes_a_report_empty_is_said_before() -> None:
     assert "to be compared in ranges" in said
     assert "more than 1,000 values cannot be compared" in said
     assert "nothing to compare" in said
+
+
+def test_how_a_text_file_is_read_can_always_be_corrected() -> None:
+    columns = (Column("F", "text", ("M",), 0.0, 1), Column("yes", "text", ("no",), 0.0, 2))
+    for delimiter, told in ((",", "a comma"), ("\t", "a tab")):
+        look = Look(columns, None, 9, {}, (), delimiter)
+        shown = columns_shown(look, Asked.of_query("table=t"), name="x")
+        refuse_faults(shown)
+        assert f"How the file is read: {told} between values" in read(shown.body).said
+        chosen = [one.get("value") for _, one in read(shown.body).tags if "selected" in one]
+        assert ("tab" if delimiter == "\t" else ",") in chosen
+    blanks = Look(columns, None, 9, {"strip": True}, (), ",")
+    said = read(columns_shown(blanks, Asked.of_query("table=t"), name="x").body).said
+    assert "blanks around values dropped" in said
+    parquet = columns_shown(Look(columns, 9, 9), Asked.of_query("table=t"), name="x")
+    assert "How the file is read" not in parquet.body
+
+
+def test_scores_of_another_range_are_no_numbers_of_a_report() -> None:
+    df = people()
+    df["score"] *= 10
+    asked = Asked.of_query("table=t&facet=sex&label=hired&score=score&positive=yes")
+    for step in (
+        lambda counts, asked: choices_shown(counts, asked, name="x"),
+        lambda counts, asked: report_shown(counts, asked, about()),
+    ):
+        counts = biaskit.count(df, roles_of(asked))
+        with pytest.raises(FieldError, match="scores are not between 0 and 1") as caught:
+            step(counts, asked)
+        assert [*caught.value.messages] == ["range"]
+        ranged = asked.changed(range="0, 10")
+        shown = step(biaskit.count(df, roles_of(ranged)), ranged)
+        assert "scores are not between" not in shown.body
+        narrow = asked.changed(range="0, 5")
+        shown = step(biaskit.count(df, roles_of(narrow)), narrow)
+        assert "scores are not between 0 and 5, so" in read(shown.body).said
+
+
+def test_a_call_with_a_limit_on_one_side_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    people().to_csv("people.csv", index=False)
+    query = "facet=sex&d.sex=F&label=hired&predicted=decided&positive=yes&least.DI=0.8"
+    asked = Asked.of_query(f"table=t&{query}")
+    shown = report_shown(biaskit.count("people.csv", roles_of(asked)), asked, about())
+    assert "Of 1 number with a limit, " in shown.body
+    exec(code_of(shown, "call"), {})
+    assert "DI from 0.800 to any" in Path("page.html").read_text("utf-8")
 
 
 ENTERED = st.sampled_from(
@@ -541,6 +629,13 @@ def test_whatever_is_entered_is_answered_by_a_step(
         shown = columns_shown(look, asked, errors_of(error, asked), name="x")
         refuse_faults(shown)
         assert "There is a problem" in shown.body
+
+
+def test_a_threshold_that_no_score_has_is_refused() -> None:
+    asked = Asked.of_query("table=t&facet=sex&label=hired&score=score&positive=yes&threshold=7")
+    with pytest.raises(FieldError) as caught:
+        chosen_of(biaskit.count(people(), roles_of(asked)), asked)
+    assert caught.value.messages == {"threshold": "Give a number from 0 to 1."}
 
 
 def test_counts_alone_are_enough() -> None:

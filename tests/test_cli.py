@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import io
 import json
@@ -23,7 +24,9 @@ import pytest
 
 import biaskit
 from biaskit.cli import _parser, main
+from biaskit.cli.flags import Once
 from biaskit.counts.roles import Roles
+from biaskit.errors import RolesError
 from biaskit.gate.config import DataSet
 from biaskit.metrics import EVERY
 from biaskit.sources.files.dialect import OPTIONS, Dialect
@@ -397,6 +400,18 @@ def test_demo_tells_the_story(data: Path, capsys: Any) -> None:
         "rows.csv",
         "rows.parquet",
     ]
+
+
+def test_every_flag_that_is_given_once_may_be_given() -> None:
+    _, verbs = _parser()
+    for name, verb in verbs.items():
+        for action in verb._actions:
+            if isinstance(action, Once):
+                read = argparse.Namespace(**{action.dest: action.default})
+                action(verb, read, "given", action.option_strings[-1])
+                assert getattr(read, action.dest) == "given", name
+                with pytest.raises(RolesError, match="given twice"):
+                    action(verb, read, "again", action.option_strings[-1])
 
 
 REPORT = ["report", "rows.parquet", "--facet", "sex", "--label", "y"]

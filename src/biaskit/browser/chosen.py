@@ -29,6 +29,8 @@ __all__ = [
     "known_labels",
     "known_predictions",
     "natural_of",
+    "refuse_unknown_range",
+    "scores_beyond",
     "sides_are_needed",
 ]
 
@@ -95,6 +97,33 @@ def has_decisions(counts: Counts) -> bool:
     return counts.roles.score is not None and counts.roles.predicted is None
 
 
+def scores_beyond(counts: Counts) -> int:
+    """Number of rows whose score lies outside the range that was counted in."""
+    if not counts.scores:
+        return 0
+    rows = next(iter(counts.scores.values())).n
+    return int(rows[..., 0].sum() + rows[..., -1].sum())
+
+
+def refuse_unknown_range(counts: Counts, asked: Asked) -> None:
+    """Refuse scores that leave the range which is taken where nobody gave one.
+
+    Raises
+    ------
+    FieldError
+        Some do; the range is to be given.
+    """
+    beyond = scores_beyond(counts)
+    if not beyond or asked.one("range") or not asked.one("score"):
+        return
+    edges = next(iter(counts.scores.values())).edges
+    told = (
+        f"{beyond:,} of {counts.rows:,} scores are not between {edges.low:g} and {edges.high:g}. "
+        "Give the least and the greatest score that there can be, such as 0, 100."
+    )
+    raise FieldError({"range": told})
+
+
 def chosen_of(counts: Counts, asked: Asked) -> Chosen:
     """Counts with the choices that were asked for, and what is shown of them.
 
@@ -103,6 +132,7 @@ def chosen_of(counts: Counts, asked: Asked) -> Chosen:
     FieldError
         A choice is missing or invalid.
     """
+    refuse_unknown_range(counts, asked)
     wrong: dict[str, str] = {}
     given: dict[str, Any] = {"facet": [one.given for one in compared_facets(counts, asked)]}
     _positive(counts, asked, given, wrong)
@@ -203,6 +233,9 @@ def _threshold(counts: Counts, asked: Asked, wrong: dict[str, str]) -> float | N
         wrong["threshold"] = "Give one number, such as 0.5."
         return None
     edges = next(iter(counts.scores.values())).edges
+    if not edges.low <= numbers[0] <= edges.high:
+        wrong["threshold"] = f"Give a number from {edges.low:g} to {edges.high:g}."
+        return None
     near = edges.values[edges.nearest(numbers[0])]
     return float(near)
 
@@ -255,5 +288,6 @@ def _limits(asked: Asked, wrong: dict[str, str]) -> dict[str, float | list[float
         try:
             limits_of({symbol: made[symbol]})
         except RolesError as error:
-            wrong[next(field for field, _ in found.values())] = str(error)
+            told, *_ = str(error).split(" A range is ")  # which is how programs write it
+            wrong[next(field for field, _ in found.values())] = f"{told[0].upper()}{told[1:]}"
     return made

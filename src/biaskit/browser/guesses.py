@@ -21,6 +21,8 @@ __all__ = ["guessed"]
 # Bytes of the start, and of each of some pieces further on; rows that are compared.
 _START, _PIECE, _PIECES, _ROWS = 1 << 17, 1 << 14, 32, 200
 _SEPARATORS = (",", ";", "\t", "|")
+# Blanks part values only where every row has more of them than a name has parts.
+_FEW = 3
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -126,7 +128,10 @@ def _delimiter(lines: Sequence[str], named: str) -> str:
         return round(share, 2), delimiter == named, width
 
     best = max((named, *_SEPARATORS), key=fits)
-    return best if fits(best)[0] > 0 else named
+    if fits(best)[0] > 0:
+        return best
+    share, _, width = fits(" ")  # of texts of a few words each, rows differ in their number
+    return " " if share == 1 and width > _FEW else named
 
 
 def _rows(lines: Sequence[str], delimiter: str) -> Iterator[list[str]]:

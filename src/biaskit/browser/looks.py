@@ -44,7 +44,7 @@ def look_at_file(path: Path, opened: Any, given: Mapping[str, Any]) -> Look:
     if format_ == "parquet":
         return _look_at_parquet(path, opened)
     dialect = dict(given)
-    sheets: tuple[str, ...] = ()
+    sheets, delimiter = tuple[str, ...](), ""
     if format_ == "excel":
         from biaskit.sources.workbooks.source import sheets_of
 
@@ -54,9 +54,11 @@ def look_at_file(path: Path, opened: Any, given: Mapping[str, Any]) -> Look:
         from biaskit.browser.guesses import guessed
 
         dialect = {**guessed(path, given), **given}
+        delimiter = Dialect().delimiter_of(path)
     source = source_of(path, None, _dialect(dialect))
     columns, looked_at = _columns(source, source.names())
-    return Look(columns, None, looked_at, dialect, sheets)
+    rows = looked_at if looked_at < _rows_of(len(columns)) else None  # fewer than were asked for
+    return Look(columns, rows, looked_at, dialect, sheets, delimiter)
 
 
 def look_at_frame(frame: Any) -> Look:

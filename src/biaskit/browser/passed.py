@@ -50,6 +50,8 @@ def roles_of(asked: Asked) -> Roles:
     _refuse_two_parts(asked, wrong)
     if not asked.each("facet"):
         wrong["facet"] = "Tick the column whose values are to be compared, or several columns."
+    if not any(map(asked.one, ("label", "predicted", "score"))):
+        wrong["label"] = "Choose the column of the outcome, or of what a model decided."
     if len(asked.each("slice")) > _SLICED:
         wrong["slice"] = f"Tick {_SLICED} columns or fewer."
     if asked.one("together") and len(asked.each("facet")) > _TOGETHER:
@@ -89,7 +91,7 @@ def _sliced(asked: Asked) -> list[Facet]:
 
 
 def dialect_of(asked: Asked) -> Dialect | None:
-    r"""How the file is written; None where nothing was asked for.
+    r"""How the file is written; None where nothing was asked for that is not so anyhow.
 
     Raises
     ------
@@ -100,6 +102,7 @@ def dialect_of(asked: Asked) -> Dialect | None:
     --------
     >>> dialect_of(Asked.of_query("delimiter=tab&header=no")).given()
     {'delimiter': '\t', 'header': False}
+    >>> dialect_of(Asked.of_query("encoding=utf-8&decimal=."))
     """
     given: dict[str, Any] = {}
     for name in (
@@ -115,10 +118,11 @@ def dialect_of(asked: Asked) -> Dialect | None:
     if asked.one("strip"):
         given["strip"] = True
     try:
-        return Dialect(**given) if given else None
+        made = Dialect(**given)
     except RolesError as error:
         blamed = next((name for name in given if f"{{'{name}'" in str(error)), "")
         raise FieldError({blamed: _WRONG_DIALECT.get(blamed, str(error))}) from error
+    return made if made.given() else None
 
 
 _WRONG_DIALECT = {
@@ -212,12 +216,14 @@ _WAYS_OUT = {
     "slice": "or tick it above, and give ranges, if it has numbers",
     "group": "or make groups of its values in the table",
 }
+# How the library says that a file is written otherwise.
+_OF_CSV = re.compile(r"give csv=\{.*?\}(?:, csv=\{.*?\})*(?: or csv=\{.*?\})?")
 # What the library calls its arguments, as the page calls its fields.
 _IN_FIELDS = {
     "cut it with facet_edges=[...] or facet_above=...": "give the numbers at which it is cut",
     "cut it with facet_edges=[...]": "give the numbers at which it is cut",
     "cut it with positive_above=...": "give the number above which the outcome is the good one",
-    "or name the values of side d with facet_values=...": "or choose another column",
+    "; or name the values of side d with facet_values=...": "",
     "cut a score with predicted_above=": "give the number above which a score is a yes",
 }
 
@@ -232,6 +238,7 @@ def errors_of(error: BaseException, asked: Asked) -> dict[str, str]:
     told = str(error) if isinstance(error, BiaskitError) else "Something went wrong in biaskit."
     for arguments, fields_ in _IN_FIELDS.items():
         told = told.replace(arguments, fields_)
+    told = _OF_CSV.sub("say so below “How the file is read”", told)
     if found := _MANY_VALUES.match(told):
         field = _columns(asked).get(found["column"], "")
         way = _WAYS_OUT.get(field, "or give the numbers at which it is cut, if it has numbers")

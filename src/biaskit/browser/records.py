@@ -49,6 +49,8 @@ class Look(NamedTuple):
     dialect: Mapping[str, Any] = {}
     #: Sheets of a workbook.
     sheets: tuple[str, ...] = ()
+    #: What stands between two values if nothing says otherwise; empty where no such thing does.
+    delimiter: str = ""
 
 
 class Working(NamedTuple):

@@ -72,7 +72,7 @@ class Once(argparse.Action):
         self, parser: Any, namespace: Any, values: Any, option_string: str | None = None
     ) -> None:
         """Store the value; refuse a second one."""
-        if getattr(namespace, self.dest) is not None:
+        if getattr(namespace, self.dest) is not self.default:
             parser.error(f"{option_string} is given twice")
         setattr(namespace, self.dest, values)
 

@@ -106,7 +106,8 @@ def _numbers(one: Outcome) -> Iterator[Safe]:
     if one.checked:
         order = {FAIL: 0, UNCERTAIN: 1}
         checked = sorted(one.checked, key=lambda each: order.get(each.verdict, 2))
-        caption = f"{len(checked):,} numbers with limits"
+        many = len(checked)
+        caption = "1 number with a limit" if many == 1 else f"{many:,} numbers with limits"
         label = f"Numbers of {name_in_words(one.name)}"
         yield folded(caption, judged_table(caption, checked, label))
     if one.slices:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -180,9 +181,26 @@ def call_of(files: Sequence[str], roles: Roles, given: Mapping[str, Any]) -> str
     """
     data = "data" if not files else repr(files[0] if len(files) == 1 else [*files])
     chosen = {one: _plain(value) for one, value in roles.given().items()} | dict(given)
-    parts = [f"{one}={one if value is IN_MEMORY else repr(value)}" for one, value in chosen.items()]
+    parts = [
+        f"{one}={one if value is IN_MEMORY else _written(value)}" for one, value in chosen.items()
+    ]
     inside = "".join(f"    {part},\n" for part in [data, *parts])
     return f"biaskit.page(\n{inside})"
+
+
+def _written(value: Any) -> str:
+    """A value as Python text, which an infinite number is not by its `repr`.
+
+    >>> _written({"DI": [0.8, float("inf")]})
+    "{'DI': [0.8, float('inf')]}"
+    """
+    if isinstance(value, float) and math.isinf(value):
+        return f"float('{value}')"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_written, value))}]"
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{key!r}: {_written(one)}' for key, one in value.items())}}}"
+    return repr(value)
 
 
 def _plain(value: Any) -> Any:

@@ -11,6 +11,8 @@ from biaskit.browser.chosen import (
     known_labels,
     known_predictions,
     natural_of,
+    refuse_unknown_range,
+    scores_beyond,
     sides_are_needed,
 )
 from biaskit.browser.forms import (
@@ -41,6 +43,8 @@ __all__ = ["choices_shown", "notes_on", "threshold_field"]
 # Values that are offered to be compared, those with most rows.
 _MOST = 100
 _MOST_OUTCOMES = 200
+# Numbers from which on an outcome is rather an amount.
+_MANY_NUMBERS = 12
 
 
 def choices_shown(
@@ -49,7 +53,13 @@ def choices_shown(
     """Third step: which outcome is the good one, and who is compared with whom.
 
     All of it is chosen from the counts, so nothing is read again.
+
+    Raises
+    ------
+    FieldError
+        Scores lie outside their range, which is to be given first.
     """
+    refuse_unknown_range(counts, asked)
     errors = errors or {}
     title = "Which outcome is the good one?"
     needed = sides_are_needed(counts)
@@ -83,11 +93,25 @@ def notes_on(counts: Counts, asked: Asked, facets: Sequence[Facet]) -> list[Safe
     if not counts.rows:
         told.append("The table has no rows, so there is nothing to compare. ")
     labels = known_labels(counts)
+    if _are_amounts(labels):
+        name = name_in_words(counts.roles.label or "")
+        told.append(
+            f"{name} has {len(labels):,} different numbers. If it is an amount, go back and give "
+            "the number above which it is good. "
+        )
+    if counts.rows and counts.roles.positive_above is not None:
+        labels = tuple(one for one in labels if _rows_by(counts, "label")[one])
     if counts.rows and counts.roles.label is not None and len(labels) < 2:
         name = name_in_words(counts.roles.label)
-        what = f"Every row has the same {name}, {name_in_words(show(labels[0]))}" if labels else ""
+        what = f"Every row has the same {name}, {value_in_words(show(labels[0]))}" if labels else ""
         why = what or f"No row has a value of {name}"
         told.append(f"{why}, so it cannot differ between groups. ")
+    if beyond := scores_beyond(counts):
+        edges = next(iter(counts.scores.values())).edges
+        told.append(
+            f"{beyond:,} of {counts.rows:,} scores are not between {edges.low:g} and "
+            f"{edges.high:g}, so what is said of scores and thresholds may be wrong. "
+        )
     for facet in facets:
         known = [one for one in counts.shown_tables[facet].levels.facet if not is_missing(one)]
         if counts.rows and len(known) < 2:
@@ -95,6 +119,11 @@ def notes_on(counts: Counts, asked: Asked, facets: Sequence[Facet]) -> list[Safe
             name = name_in_words(facet.name)
             told.append(f"{name} has {has}, so there is nobody to compare with. ")
     return [el("p", el("strong", "Please note: "), one, back, class_="note") for one in told]
+
+
+def _are_amounts(labels: Sequence[Level]) -> bool:
+    """Whether labels are more numbers than anybody would tick."""
+    return len(labels) > _MANY_NUMBERS and all(isinstance(one, (int, float)) for one in labels)
 
 
 def _rows_by(counts: Counts, axis: str) -> dict[Level, int]:

@@ -66,8 +66,9 @@ def compared_shown(
             )
         )
     else:
-        nothing = "There is no other table here. Open the earlier one first: "
-        body.append(el("p", nothing, el("a", "choose a file", href=".")))
+        body.append(el("p", "There is no other table here."))
+    elsewhere = "Is it not here? Open it first, then come back to this page: "
+    body.append(el("p", elsewhere, el("a", "choose a file", href="."), "."))
     back = asked.without("baseline", "then").address("report")
     body.append(el("p", el("a", "Back to the report, without a comparison", href=back)))
     return Shown(

@@ -62,11 +62,13 @@ def report_shown(
             chosen, contents = shown_contents(counts, asked.without(*error.messages), about)
         except FieldError as other:
             return choices_shown(counts, asked, other.messages, name=about.name)
-    told = [
-        *thresholds_that_keep(chosen),
-        *worst_groups(counts, chosen, asked),
-        *reproduced(contents, about, asked),
-    ]
+    more = {
+        "which thresholds keep the limits": [*thresholds_that_keep(chosen)],
+        "the groups that are worst off": [*worst_groups(counts, chosen, asked)],
+    }
+    told = [part for parts in more.values() for part in parts]
+    only_here = [name for name, parts in more.items() if parts]
+    told += reproduced(contents, about, asked, only_here)
     result = el("div", body_of(contents, *told), id="result", data_query=asked.address("report"))
     body = with_errors_first(
         wrong,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -31,8 +31,10 @@ DOWNLOADS = {
 _BASELINE, _PARTS = "baseline.counts", "parts.attributions"
 
 
-def reproduced(contents: Contents, about: About, asked: Asked) -> Iterator[Safe]:
-    """Section of what gives the same numbers elsewhere."""
+def reproduced(
+    contents: Contents, about: About, asked: Asked, only_here: Sequence[str] = ()
+) -> Iterator[Safe]:
+    """Section of what gives the same numbers elsewhere; `only_here` names what nothing else has."""
     configured = configuration_of(contents, about)
     yield el("h2", "Keep it, or make it again", id="origin")
     items = (
@@ -41,6 +43,9 @@ def reproduced(contents: Contents, about: About, asked: Asked) -> Iterator[Safe]
         if name != "biaskit.toml" or configured is not None
     )
     yield el("ul", *items)
+    if only_here:
+        told = f"Only on this page, and in none of these files: {' and '.join(only_here)}."
+        yield el("p", el("strong", "Please note: "), told)
     yield _on_sharing(contents)
     command, call = _command(contents, about, asked), _call(contents, about, asked)
     yield from _block("From the command line", "command", command, _NO_COMMAND)

@@ -42,7 +42,11 @@ def thresholds_that_keep(chosen: Chosen) -> Iterator[Safe]:
     named = ", ".join(one.metric.symbol for one in able)
     others = len(limits) - len(able)
     told = f"Of {len(rows):,} thresholds, {_ranges(rows)} the limits on {named}, surely and for "
-    left = f" {others:,} other limits are not on decisions." if others else ""
+    left = (
+        f" {others:,} other limit{' is' if others == 1 else 's are'} not on decisions."
+        if others
+        else ""
+    )
     yield el("p", f"{told}every value.{left}")
     step = (_TRIED - 1) // (_SHOWN - 1)
     shown = [

@@ -32,8 +32,15 @@ def worst_groups(counts: Counts, chosen: Chosen, asked: Asked) -> Iterator[Safe]
     if not columns:
         return
     yield el("h2", "Groups that are worst off", id="worst")
+    if chosen.round_to is not None:
+        told = (
+            "The search needs exact numbers of people, which are protected here. Leave out the "
+            "protection for sharing to see these groups."
+        )
+        yield el("p", told)
+        return
     metric = named(asked.one("worst") or _first(chosen.counts))
-    names = ", ".join(map(name_in_words, columns))
+    names = " and ".join(map(name_in_words, columns))
     try:
         yield from _found(counts, chosen, columns, metric.symbol, names)
     except BiaskitError as error:

@@ -48,9 +48,12 @@ def _text(name: str, value: Any) -> str:
 
 def dialect_form(look: Look, asked: Asked, errors: Mapping[str, str]) -> Safe | None:
     """How the file is written, folded away; nothing for files that say it themselves."""
-    if not look.dialect and not look.sheets:
+    if look.sheets:
+        fields = [_sheet(look, asked, errors)]
+    elif look.delimiter or look.dialect:
+        fields = _of_text(look, asked, errors)
+    else:
         return None
-    fields = [_sheet(look, asked, errors)] if look.sheets else _of_text(asked, errors)
     is_open = not errors.keys().isdisjoint(DIALECT)
     return el(
         "details",
@@ -70,13 +73,15 @@ def _said(look: Look, asked: Asked) -> str:
     """How the file is read, in a line."""
     if look.sheets:
         return f"The sheet {name_in_words(asked.one('sheet') or look.sheets[0])} is read"
-    delimiter = asked.one("delimiter")
-    named = _DELIMITERS.get(delimiter, f"the character {delimiter!r}") if delimiter else "a comma"
+    delimiter = _delimiter(look, asked)
+    named = _DELIMITERS.get(delimiter, f"the character {delimiter!r}")
     header = "without a header" if asked.one("header") == "no" else "with a header"
     encoding = asked.one("encoding")
     parts = [f"{named} between values", header, _ENCODINGS.get(encoding, encoding) or "UTF-8"]
     if asked.one("decimal") == ",":
         parts.append("decimal commas")
+    if asked.one("strip"):
+        parts.append("blanks around values dropped")
     return f"How the file is read: {', '.join(parts)}. Does that look wrong?"
 
 
@@ -85,8 +90,12 @@ def _sheet(look: Look, asked: Asked, errors: Mapping[str, str]) -> Safe:
     return select("sheet", "Sheet", sheets, asked.one("sheet"), errors)
 
 
-def _of_text(asked: Asked, errors: Mapping[str, str]) -> list[Safe]:
-    delimiter, encoding = asked.one("delimiter") or ",", asked.one("encoding") or "utf-8"
+def _delimiter(look: Look, asked: Asked) -> str:
+    return asked.one("delimiter") or _NAMES.get(look.delimiter, look.delimiter) or ","
+
+
+def _of_text(look: Look, asked: Asked, errors: Mapping[str, str]) -> list[Safe]:
+    delimiter, encoding = _delimiter(look, asked), asked.one("encoding") or "utf-8"
     delimiters = dict(_DELIMITERS)
     delimiters.setdefault(delimiter, delimiter)
     encodings = dict(_ENCODINGS)

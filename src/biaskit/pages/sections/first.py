@@ -125,7 +125,9 @@ def _gate(contents: Contents) -> Safe | None:
         f"{found[UNCERTAIN]:,} {'is' if found[UNCERTAIN] == 1 else 'are'} uncertain",
         f"{found[PASS]:,} pass{'es' if found[PASS] == 1 else ''}",
     ]
-    told = f"Of {len(contents.checked):,} numbers with limits, {', '.join(parts)}"
+    many = len(contents.checked)
+    of = "1 number with a limit" if many == 1 else f"{many:,} numbers with limits"
+    told = f"Of {of}, {', '.join(parts)}"
     return el("p", f"{told}, judged together (Holm). ", el("a", "See the limits", href="#limits"))
 
 
