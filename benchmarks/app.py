@@ -181,7 +181,7 @@ def pictures(path: Path, rows: int) -> Iterator[tuple[str, float, float]]:
     ):
         page = window.new_page()
         page.goto(client.app.url)
-        page.goto(f"{client.base}/report?{query}")
+        page.goto(f"{client.pages}/report?{query}")
         page.locator("#result").wait_for(timeout=120_000)
         for name, (field, values) in changes.items():
             shown, answered = [], []
