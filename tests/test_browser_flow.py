@@ -272,7 +272,7 @@ def test_a_server_on_another_port_is_sent_no_key(browser: Any, client: Client) -
     heard: list[str] = []
 
     class Other(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802 - of http.server
+        def do_GET(self) -> None:
             heard.append(str(self.headers))
             self.send_response(200)
             self.send_header("content-type", "text/html")
