@@ -177,3 +177,41 @@ def test_the_command_that_is_shown_runs_nothing_else(tmp_path: Path, name: str) 
     )
     assert done.returncode == 0, done.stderr
     assert {one.name for one in tmp_path.iterdir()} == {name, "page.html"}
+
+
+def test_the_file_that_leads_a_browser_in_goes_with_the_program(tmp_path: Path) -> None:
+    code = (
+        "from pathlib import Path\n"
+        "from biaskit.browser.serving.leading import leading_file\n"
+        f"print(leading_file(Path({str(tmp_path)!r}), 'http://x/?key=y').exists())\n"
+    )
+    env = {**os.environ, "HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env)
+    assert done.stdout.split() == ["True"], done.stderr
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_folder_without_end_is_not_read_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = 0
+
+    class Endless:
+        def __enter__(self) -> Endless:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def __iter__(self) -> Iterator[Any]:
+            nonlocal seen
+            while seen < 200_000:
+                seen += 1
+                yield entry
+
+    (tmp_path / ".x").write_text("x")
+    with os.scandir(tmp_path) as found:
+        (entry,) = found
+    monkeypatch.setattr("biaskit.browser.places.os.scandir", lambda _: Endless())
+    assert Root(tmp_path).listed() == ([], False)
+    assert seen < 30_000
