@@ -137,6 +137,18 @@ def test_files_that_are_written_otherwise_are_named_so(
     assert downloaded(client, "page.html", query) == page.read_bytes()
 
 
+def test_texts_of_any_name_are_named_as_csv(
+    client: Client, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    (folder / "people.data").write_text("# people\n" + (folder / "people.csv").read_text())
+    query = f"table=file:people.data&comment=%23&{CHOSEN['labels']}"
+    command = command_in(client.get(f"/report?{query}"))
+    page = tmp_path / "page.html"
+    assert main([*command[1:-1], str(page)]) in (0, None)
+    assert downloaded(client, "page.html", query) == page.read_bytes()
+
+
 @pytest.mark.parametrize(
     "name",
     ["nothing.html", "..%2fpeople.csv", "page.html%0d%0aX: y", "%22", "biaskit.toml", "page.htm"],

@@ -80,7 +80,7 @@ def test_from_an_upload_to_a_download(
         page.locator("form[action=upload] button").click()
         page.wait_for_url("**/columns?*")
         assert "sent.csv" in page.locator("h1").inner_text()
-        page.locator("input[name=facet][value=sex]").check()
+        page.locator("input[type=checkbox][name=facet][value=sex]").check()
         page.locator("[name=label]").select_option("hired")
         tab.press("Count the rows")
         page.wait_for_url("**/choose?*")
@@ -105,7 +105,7 @@ def test_reload_and_back_show_the_same_at_every_step(browser: Any, client: Clien
         titles = [page.title()]
         page.get_by_role("link", name="people.csv").click()
         titles.append(page.title())
-        page.locator("input[name=facet][value=sex]").check()
+        page.locator("input[type=checkbox][name=facet][value=sex]").check()
         page.locator("[name=label]").select_option("hired")
         tab.press("Count the rows")
         page.wait_for_url("**/choose?*")
@@ -178,7 +178,7 @@ def test_a_pass_is_cancelled_for_every_tab(
         second.goto(address)
         first.get_by_role("button", name="Cancel").click()
         first.wait_for_url("**/columns?*")
-        assert first.locator("input[name=facet][value=sex]").is_checked()
+        assert first.locator("input[type=checkbox][name=facet][value=sex]").is_checked()
         second.wait_for_url("**/columns?*")
         until = time.monotonic() + 10
         while client.app._desk.jobs.are_working and time.monotonic() < until:

@@ -172,6 +172,16 @@ def test_other_methods_are_refused(client: Client, method: str) -> None:
     assert "access-control-allow-origin" not in answer.headers
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_pages_of_other_ports_fetch_nothing(client: Client, site: str) -> None:
+    for mode in ("no-cors", "cors", "same-origin", "websocket"):
+        headers = {"sec-fetch-site": site, "sec-fetch-mode": mode}
+        for path in PAGES:
+            assert client.get(path, headers=headers).status_code == 403
+    link = {"sec-fetch-site": site, "sec-fetch-mode": "navigate"}
+    assert client.get("/", headers=link).status_code == 200
+
+
 def test_get_changes_nothing(client: Client) -> None:
     for path in ("/stop", "/jobs/x/cancel"):
         assert client.get(path).status_code in (404, 405)

@@ -37,6 +37,8 @@ STATES = {
     "counts": "choose?table=file:saved.counts",
     "report of counts": "report?table=file:saved.counts&positive=yes",
     "compare": f"compare?table=file:people.csv&{CHOSEN}&positive=yes",
+    "explain": f"explain?table=file:people.csv&{CHOSEN}&positive=yes",
+    "explained": f"report?table=file:people.csv&{CHOSEN}&positive=yes&model=file:trees.json",
     "hostile": "columns?table=file:hostile.csv",
     "empty": "columns?table=file:empty.csv",
     "no rows": "choose?table=file:norows.csv&facet=sex&label=hired",
@@ -59,6 +61,7 @@ def people() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    xgboost = pytest.importorskip("xgboost")
     made = tmp_path_factory.mktemp("tables")
     df = people()
     df.to_csv(made / "people.csv", index=False)
@@ -70,6 +73,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pd.DataFrame({HOSTILE: ['"><svg onload=alert(1)>', "'"], "y & z": ["&amp;", "<b>"]}).to_csv(
         made / "hostile.csv", index=False
     )
+    trees = xgboost.XGBClassifier(n_estimators=2, max_depth=2, n_jobs=1)
+    trees.fit(df[["age", "score"]], df["hired"] == "yes")
+    trees.save_model(made / "trees.json")
     (made / "empty.csv").write_text("")
     (made / "norows.csv").write_text("sex,hired\n")
     (made / "alike.csv").write_text("sex,hired\n" + "F,yes\nM,yes\n" * 20)

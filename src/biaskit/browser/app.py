@@ -7,6 +7,7 @@ import importlib.util
 import math
 import os
 import re
+import sys
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
@@ -59,6 +60,8 @@ class App:
         """
         from biaskit.browser.serving.leading import leading_file
 
+        if not _has_windows():
+            return False
         return webbrowser.open(leading_file(self._shelf.path, self.url).as_uri(), new=2)
 
     def stop(self) -> None:
@@ -196,6 +199,13 @@ def app(
     if open_browser:
         started.open()
     return started
+
+
+def _has_windows() -> bool:
+    """Whether a browser has a window to open; one that has none would take the terminal."""
+    is_plain = sys.platform not in ("win32", "darwin")
+    named = ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY")
+    return not is_plain or any(os.environ.get(one) for one in named)
 
 
 def refuse_no_libraries() -> None:

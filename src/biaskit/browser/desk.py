@@ -7,6 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple, TypeVar
@@ -98,6 +99,20 @@ class Desk:
         """
         return self._table(key).listed.name
 
+    def dialect(self, key: str, given: Dialect | None) -> Dialect | None:
+        """How a table is written: as is said, and as CSV where its name says no format.
+
+        Raises
+        ------
+        NoPlaceError
+            There is no such table.
+        """
+        place = self._table(key).place
+        is_said = given is not None and given.input_format is not None
+        if place is None or is_said or not is_written_as_text(place.path):
+            return given
+        return replace(given or Dialect(), input_format="csv")
+
     def models(self) -> list[Listed]:
         """Models under the root, of kinds that hold no program."""
         found: list[Listed] = []
@@ -124,7 +139,10 @@ class Desk:
         """
         table, place = self._table(key), self._model(model)
         data = table.frame if table.place is None else table.place.path
-        asked = asked._replace(model=place.path, data=data, roles=asked.roles.counted)
+        dialect = self.dialect(key, asked.dialect)
+        asked = asked._replace(
+            model=place.path, data=data, roles=asked.roles.counted, dialect=dialect
+        )
         rest = (asked.dialect, asked.output, asked.features)
         what = (table.stamp, place.path, place.stamp, repr(asked.roles), *rest)
 
@@ -154,7 +172,7 @@ class Desk:
         BiaskitError
             It cannot be read so.
         """
-        table = self._table(key)
+        table, dialect = self._table(key), self.dialect(key, dialect)
         known = (table.stamp, dialect)
         with self._lock:
             if known in self._looks:
@@ -204,7 +222,7 @@ class Desk:
         BiaskitError
             The pass has failed.
         """
-        table = self._table(key)
+        table, dialect = self._table(key), self.dialect(key, dialect)
         roles = roles.counted
         what = (table.stamp, dialect, repr(roles))
 
@@ -241,10 +259,17 @@ class Desk:
             return ()
         if key.startswith("upload:"):
             return (place.name,)
-        try:
-            return (str(place.path.relative_to(Path.cwd())),)
-        except (ValueError, OSError):
-            return (str(place.path),)
+        return (_from_here(place.path),)
+
+    def model_file(self, key: str) -> str:
+        """Path of a model as a command names it where biaskit was started.
+
+        Raises
+        ------
+        NoPlaceError
+            There is no such model.
+        """
+        return _from_here(self._model(key).path)
 
     def close(self) -> None:
         """Cancel what is not over."""
@@ -324,8 +349,6 @@ def _opened(place: Place, dialect: Dialect | None) -> Counts | LocalBytes:
 
 def _counted(place: Place, roles: Roles, dialect: Dialect | None, progress: Progress) -> Counts:
     """Counts of the rows of a file, which stays as it is meanwhile."""
-    if dialect is None and is_written_as_text(place.path):
-        dialect = Dialect(input_format="csv")
     made = counted(_opened(place, dialect), roles, progress=progress, dialect=dialect).counts
     place.refuse_changed()
     return made
@@ -353,3 +376,11 @@ def named_frames(frames: Iterable[Any]) -> list[tuple[str, Any]]:
         (f"{'Counts' if isinstance(one, Counts) else 'Table'} in memory {at}".strip(), one)
         for at, one in enumerate(frames, 1)
     ]
+
+
+def _from_here(path: Path) -> str:
+    """Path as a command names it in the working folder."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        return str(path)

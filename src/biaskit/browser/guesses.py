@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from biaskit.browser.places import is_written_as_text
 from biaskit.counts.levels import typed
 from biaskit.sources.files.dialect import Dialect
 from biaskit.sources.files.endings import COMPRESSIONS, ending_of_bytes
@@ -38,7 +37,6 @@ def guessed(path: Path, given: Mapping[str, Any]) -> dict[str, Any]:
     What is `given` is believed, and the rest is guessed from the first rows; the encoding also from
     pieces all over the file.
     """
-    made: dict[str, Any] = {"input_format": "csv"} if is_written_as_text(path) else {}
     file = LocalBytes(path)
     try:
         packing = COMPRESSIONS.get(ending_of_bytes(bytes(file.read(0, 4))), "")
@@ -71,8 +69,9 @@ def guessed(path: Path, given: Mapping[str, Any]) -> dict[str, Any]:
         found["decimal"] = ","
     if "columns" not in given and _begins_with_values(rows, found.get("decimal", ".")):
         found["header"] = False
-    default = Dialect(input_format=made.get("input_format"))
-    return made | {one: v for one, v in found.items() if v != getattr(default, one)}
+    default = Dialect()
+    # The encoding is told even where it is the usual one, so that there is something to correct.
+    return {one: v for one, v in found.items() if one == "encoding" or v != getattr(default, one)}
 
 
 def _spread(size: int) -> Iterator[int]:

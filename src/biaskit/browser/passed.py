@@ -124,6 +124,7 @@ def dialect_of(asked: Asked) -> Dialect | None:
 _WRONG_DIALECT = {
     "delimiter": "Give the one character that stands between two values.",
     "encoding": "No encoding of texts has this name; try utf-8, latin-1, cp1252 or utf-16.",
+    "comment": "Give the one character that begins lines which are no rows.",
     "decimal": "Choose a decimal mark that is not the separator, too.",
 }
 

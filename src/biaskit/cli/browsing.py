@@ -99,10 +99,10 @@ def _app(args: argparse.Namespace) -> None:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), ended)
     try:
-        say(f"biaskit is open in your browser, at {printable(started.url)}")
-        say("Nobody without this address can open it. It ends with Ctrl-C.")
-        if not args.no_open:
-            started.open()
+        say(f"biaskit is at {printable(started.url)}")
+        is_open = not args.no_open and started.open()
+        told = "It opens in your browser now." if is_open else "Open this address in your browser."
+        say(f"{told} Whoever has it can use the page, and nobody else. It ends with Ctrl-C.")
         while not started.wait(1):
             pass
         say("biaskit has stopped.")

@@ -145,13 +145,16 @@ class Guards:
             return _plain(421, "This server answers under its own address only.")
         if scope["method"] not in (*_READING, "POST"):
             return _plain(405, "This server reads (GET) and takes forms (POST).")
+        site = headers.get("sec-fetch-site", "none")
+        if site not in ("none", "same-origin") and headers.get("sec-fetch-mode") != "navigate":
+            # Cookies and SameSite know no ports: another server of this machine is the same site.
+            return _plain(403, "A page of another site may not fetch this.")
         if scope["query_string"].count(b"&") >= _PARTS:
             return _plain(414, "The address has too many parts.")
         if scope["method"] == "POST":
             origins = headers.getlist("origin")
-            site = headers.get("sec-fetch-site", "same-origin")
             is_own = len(origins) == 1 and origins[0].lower() in access.origins
-            if not is_own or site != "same-origin":
+            if not is_own or headers.get("sec-fetch-site", "same-origin") != "same-origin":
                 return _plain(403, "A page of another site may not do this.")
             if scope["path"] not in self._large and _length(headers) > _BODY:
                 return _too_large(_BODY)

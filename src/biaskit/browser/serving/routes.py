@@ -249,10 +249,11 @@ class _Steps:
             The baseline is being counted.
         """
         key = asked.table
+        is_table = self._desk.saved(key) is None
         about = About(
             name=self._desk.name(key),
             files=self._desk.files(key),
-            dialect=dialect_of(asked) if self._desk.saved(key) is None else None,
+            dialect=self._desk.dialect(key, dialect_of(asked)) if is_table else None,
             is_demo=key == DEMO,
         )
         wrong: dict[str, str] = {}
@@ -266,7 +267,8 @@ class _Steps:
                 )
         if model := asked.one("model"):
             with _told_of("model", wrong):
-                about = replace(about, attributions=self._attributions(asked), model=model)
+                made = self._attributions(asked)
+                about = replace(about, attributions=made, model=self._desk.model_file(model))
         return about, wrong
 
     def _attributions(self, asked: Asked) -> Attributions:

@@ -25,7 +25,7 @@ __all__ = ["explained_shown"]
 _TOLD = (
     "Choose the file of the model that made the decisions. biaskit then computes how much each "
     "column adds to the gap between the groups, from every row of the table. Only files that hold "
-    "numbers and no program are opened: models of XGBoost (.json, .ubj) and LightGBM (.txt)."
+    "numbers and no program are opened: XGBoost (.json, .ubj), LightGBM (.txt) and ONNX (.onnx)."
 )
 
 
@@ -50,7 +50,9 @@ def explained_shown(
             for one in models
         ]
         fields = [
-            radio_buttons("model", "File of the model", choices, asked.one("model"), errors),
+            radio_buttons(
+                "model", "File of the model", choices, asked.one("model"), errors, required=True
+            ),
             text_field(
                 "features",
                 "Columns that the model takes, in their order",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import PurePath
 
 from biaskit.browser.asked import PASS, Asked
 from biaskit.browser.chosen import Chosen, chosen_of, compared_facets
@@ -73,6 +74,7 @@ def report_shown(
         el("p", "", id="status", role="status", aria_live="polite", class_="quiet"),
         *notes_on(counts, asked, compared_facets(counts, asked)),
         _since(asked, about),
+        _explained(asked, about),
         result,
     )
     return Shown(
@@ -95,6 +97,16 @@ def _since(asked: Asked, about: About) -> Safe | None:
     alone = asked.without("baseline").address("report")
     told = f"Compared with {name_in_words(about.baseline_name)}: what has changed stands by facet. "
     return el("p", told, el("a", "Leave out the comparison", href=alone), class_="mute")
+
+
+def _explained(asked: Asked, about: About) -> Safe | None:
+    """Which model a gap is explained by, and the way to leave that out."""
+    if about.attributions is None:
+        return None
+    alone = asked.without("model", "features", "output").address("report")
+    name = name_in_words(PurePath(about.model).name)
+    told = f"Explained by {name}: what makes the gap in its output stands by facet. "
+    return el("p", told, el("a", "Leave out the model", href=alone), class_="mute")
 
 
 def shown_contents(counts: Counts, asked: Asked, about: About) -> tuple[Chosen, Contents]:

@@ -118,7 +118,13 @@ def _explaining(contents: Contents, about: About, asked: Asked) -> str | None:
     roles = made.removeprefix("biaskit report ").removesuffix(" --format html")
     more = ["--model", about.model]
     more += [f"--output-class={asked.one('output')}"] if asked.one("output") else []
+    more += [f"--features={','.join(_features(asked))}"] if _features(asked) else []
     return f"biaskit explain {roles} {' '.join(map(shlex.quote, more))} --save {_PARTS}"
+
+
+def _features(asked: Asked) -> list[str]:
+    """Columns that the model takes, where its file does not name them."""
+    return [one.strip() for one in asked.one("features").split(",") if one.strip()]
 
 
 def _sides(contents: Contents) -> Roles:
@@ -149,6 +155,7 @@ def _call(contents: Contents, about: About, asked: Asked) -> str:
     if "attributions" in contents.given:
         given = _of_file(contents)
         given |= {"output_class": asked.one("output")} if asked.one("output") else {}
+        given |= {"features": _features(asked)} if _features(asked) else {}
         made = call_of(about.files, _sides(contents), given)
         opened = f"biaskit.attribute(\n    {about.model!r},"
         first.append(f"attributions = {made.replace('biaskit.page(', opened, 1)}")
