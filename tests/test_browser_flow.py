@@ -295,6 +295,9 @@ def test_a_server_on_another_port_is_sent_no_key(browser: Any, client: Client) -
             for path in ("", "columns", "report?x=y"):
                 other.goto(f"http://127.0.0.1:{server.server_port}/{path}")
                 other.wait_for_function("document.title === 'done'")
+            # Its pages cannot lead to ours either: they do not know the folder.
+            other.evaluate(f"location = '{client.base}/count?table=file:people.csv&facet=sex'")
+            other.get_by_text("open to one browser only").wait_for()
             assert len(heard) >= 6
             assert not any(client.key in one for one in heard)
             page.goto(kept)

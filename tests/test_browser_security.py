@@ -786,20 +786,6 @@ def test_the_user_stops_it(folders: tuple[Path, Path]) -> None:
 # Other ports of this host, which browsers take for the same site, and send the same cookies.
 
 
-def test_a_page_on_another_port_starts_nothing(client: Client) -> None:
-    asked = "/count?table=file:people.csv&facet=sex&label=hired"
-    for site in ("same-site", "cross-site", "x"):
-        for mode in ("navigate", "no-cors"):
-            sent = {"sec-fetch-site": site, "sec-fetch-mode": mode}
-            assert client.get(asked, headers=sent).status_code == 403
-            # Whoever brings the key is let in, and asks for the page from there.
-            answer = client.plain.get(f"/?key={client.key}", headers=sent)
-            assert answer.status_code == 200
-            client.plain.cookies.clear()
-    for site in ("same-origin", "none"):
-        assert client.get(asked, headers={"sec-fetch-site": site}).status_code == 200
-
-
 def test_a_cookie_that_another_port_has_set_locks_nobody_out(client: Client) -> None:
     name = f"biaskit-{client.port}"
     for cookies in (
