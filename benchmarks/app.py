@@ -220,7 +220,7 @@ def pictures(path: Path, rows: int) -> Iterator[tuple[str, float, float]]:
     ):
         page = window.new_page()
         page.goto(client.app.url)
-        page.goto(f"{client.base}{address_of(path, 'threshold', '0.5')}")
+        page.goto(f"{client.pages}{address_of(path, 'threshold', '0.5')}")
         page.locator("#result").wait_for(timeout=120_000)
         for name, (field, values) in CHANGES.items():
             shown, answered = [], []

@@ -152,7 +152,7 @@ def test_a_pass_shows_its_progress_and_then_what_was_asked_for(
     ):
         tab = Seen(window, client)
         page = tab.page
-        page.goto(f"{client.base}/count?table=file:many.csv&facet=sex&label=hired")
+        page.goto(f"{client.pages}/count?table=file:many.csv&facet=sex&label=hired")
         assert "Counting the rows" in page.locator("h1").inner_text()
         if scripts:
             page.locator("progress[value]").wait_for()
@@ -172,7 +172,7 @@ def test_a_pass_is_cancelled_for_every_tab(
         served(many_rows(tmp_path)) as client,
         browser.new_context(java_script_enabled=scripts) as window,
     ):
-        address = f"{client.base}/count?table=file:many.csv&facet=sex&label=hired"
+        address = f"{client.pages}/count?table=file:many.csv&facet=sex&label=hired"
         first, second = Seen(window, client).page, Seen(window, client).page
         first.goto(address)
         second.goto(address)
@@ -190,8 +190,8 @@ def test_two_tabs_do_different_things(browser: Any, client: Client) -> None:
     with browser.new_context() as window:
         one, other = Seen(window, client).page, Seen(window, client).page
         query = "table=file:people.csv&facet=sex&label=hired"
-        one.goto(f"{client.base}/report?{query}&positive=yes")
-        other.goto(f"{client.base}/report?{query}&positive=no&reference.sex=M")
+        one.goto(f"{client.pages}/report?{query}&positive=yes")
+        other.goto(f"{client.pages}/report?{query}&positive=no&reference.sex=M")
         told = [page.locator("#result h1").inner_text() for page in (one, other)]
         one.reload()
         assert [page.locator("#result h1").inner_text() for page in (one, other)] == told
@@ -221,7 +221,7 @@ def test_the_link_works_from_pages_of_other_sites(browser: Any, client: Client) 
                 page.goto(f"http://{host}:{server.server_port}/")
                 with window.expect_page() as opened:
                     page.get_by_role("link", name="Open biaskit").click()
-                opened.value.wait_for_url(f"{client.base}/")
+                opened.value.wait_for_url(f"{client.pages}/")
                 assert opened.value.title() == "Which table? - biaskit"
     finally:
         server.shutdown()
@@ -263,3 +263,45 @@ def test_the_user_ends_it(browser: Any, client: Client) -> None:
         tab.press("Stop biaskit")
         tab.page.get_by_role("heading", name="biaskit has stopped").wait_for()
         assert client.app.wait(20)
+
+
+def test_a_server_on_another_port_is_sent_no_key(browser: Any, client: Client) -> None:
+    import threading
+    from http.server import BaseHTTPRequestHandler, HTTPServer
+
+    heard: list[str] = []
+
+    class Other(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            heard.append(str(self.headers))
+            self.send_response(200)
+            self.send_header("content-type", "text/html")
+            self.send_header("set-cookie", f"biaskit-{client.port}=x; Path=/")
+            self.end_headers()
+            again = "fetch('/again').then(() => document.title = 'done')"
+            self.wfile.write(f"<script>{again}</script>".encode())
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Other)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        with browser.new_context() as window:
+            page = window.new_page()
+            page.goto(client.app.url)
+            kept = page.url
+            other = window.new_page()
+            for path in ("", "columns", "report?x=y"):
+                other.goto(f"http://127.0.0.1:{server.server_port}/{path}")
+                other.wait_for_function("document.title === 'done'")
+            # Its pages cannot lead to ours either: they do not know the folder.
+            other.evaluate(f"location = '{client.base}/count?table=file:people.csv&facet=sex'")
+            other.get_by_text("open to one browser only").wait_for()
+            assert len(heard) >= 6
+            assert not any(client.key in one for one in heard)
+            page.goto(kept)
+            assert page.title() == "Which table? - biaskit"
+    finally:
+        server.shutdown()
+        server.server_close()

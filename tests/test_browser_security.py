@@ -118,10 +118,11 @@ def test_the_link_lets_in_as_often_as_it_is_opened(client: Client) -> None:
     for _ in range(2):
         answer = client.plain.get(f"/columns?table=file:people.csv&key={client.key}")
         assert answer.status_code == 303
-        assert answer.headers["location"] == "/columns?table=file%3Apeople.csv"
+        within = client.app._server.access.within
+        assert answer.headers["location"] == f"{within}columns?table=file%3Apeople.csv"
         cookie = answer.headers["set-cookie"]
         assert cookie.startswith(f"biaskit-{client.port}={client.key};")
-        for part in ("HttpOnly", "SameSite=strict", "Path=/"):
+        for part in ("HttpOnly", "SameSite=strict", f"Path={within};"):
             assert part in cookie
         client.plain.cookies.clear()
 
@@ -740,8 +741,10 @@ def test_one_proxy_may_stand_in_front(folders: tuple[Path, Path]) -> None:
         for path in (f"{base}/", "/"):  # a proxy may cut the path off
             answer = client.plain.get(f"{path}?key={client.key}", headers=hub)
             assert answer.status_code == 303
-            assert answer.headers["location"] == f"{base}/"
-            assert f"Path={base}/; SameSite=strict; Secure" in answer.headers["set-cookie"]
+            within = client.app._server.access.within
+            assert within.startswith(f"{base}/")
+            assert answer.headers["location"] == within
+            assert f"Path={within}; SameSite=strict; Secure" in answer.headers["set-cookie"]
             client.plain.cookies.clear()
             assert client.get(path, headers=hub).status_code == 200
         for other in ("evil.example", "hub.example.org.evil", "sub.hub.example.org"):
@@ -786,3 +789,17 @@ def test_the_user_stops_it(folders: tuple[Path, Path]) -> None:
         client.close()
         assert client.app.wait(20)
         assert not _shelf(client).exists()
+
+
+# Other ports of this host, which browsers take for the same site, and send the same cookies.
+
+
+def test_a_cookie_that_another_port_has_set_locks_nobody_out(client: Client) -> None:
+    name = f"biaskit-{client.port}"
+    for cookies in (
+        f"{name}=x; {name}={client.key}",
+        f"{name}={client.key}; {name}=x",
+        f"{name}=x; {name}={client.key}; {name}=",
+    ):
+        assert client.plain.get("/", headers={"cookie": cookies}).status_code == 200
+    assert client.plain.get("/", headers={"cookie": f"{name}=x; {name}=y"}).status_code == 403

@@ -105,7 +105,7 @@ class Window:
         page.on("pageerror", lambda error: self.said.append(str(error)))
         page.on("request", lambda request: self.requests.append(request.url))
         page.goto(app.url)
-        self.base = "{0.scheme}://{0.netloc}/".format(urlsplit(page.url))
+        self.base = page.url.partition("?")[0].rpartition("/")[0] + "/"
 
     def open(self, state: str) -> None:
         """Open a state, whose rows may have to be counted first."""

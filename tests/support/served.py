@@ -36,6 +36,8 @@ class Client:
         self.port = app._server.port
         self.base = f"http://127.0.0.1:{self.port}"
         self.key = app.url.rpartition("key=")[2]
+        #: Address that all pages are below, to which a browser sends the cookie.
+        self.pages = self.base + app._server.access.within.removesuffix("/")
         self.plain = httpx2.Client(base_url=self.base, timeout=60)
         self.let_in = httpx2.Client(
             base_url=self.base, timeout=60, cookies={f"biaskit-{self.port}": self.key}

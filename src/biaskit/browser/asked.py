@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
-__all__ = ["ABOUT", "DIALECT", "LATE", "PASS", "Asked", "coded"]
+__all__ = ["ABOUT", "DIALECT", "LATE", "PASS", "Asked", "coded", "has_room"]
 
 #: Parts of an address that say which table it is, and how its file is written.
 DIALECT = (
@@ -61,6 +61,8 @@ _DOTTED = tuple(name for name in _NAMES if name.endswith("."))
 _PLACES = {name: place for place, name in enumerate(_NAMES)}
 # More parts than this are no address that this page made.
 _MOST_PARTS = 12_000
+# Most letters of a name or a value that a page offers: it is there many times, and in addresses.
+_MOST_LETTERS = 2_000
 # What stands before a text that a form would change on its way.
 _CODED = "~"
 
@@ -79,6 +81,11 @@ def coded(text: str) -> str:
     if is_plain:
         return text
     return _CODED + quote(text, safe="").replace("~", "%7E")
+
+
+def has_room(text: str) -> bool:
+    """Whether a name or a value is short enough for an address."""
+    return len(text) <= _MOST_LETTERS
 
 
 def _decoded(text: str) -> str:

@@ -308,9 +308,11 @@ def _look(table: _Table, given: Mapping[str, Any]) -> Look | None:
         if isinstance(found, Counts):
             return None
         try:
-            return look_at_file(place.path, found, given)
+            made = look_at_file(place.path, found, given)
         finally:
             found.close()
+        place.refuse_changed()  # some readers have opened it by its name once more
+        return made
 
     return _in_words(table.place, look)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -173,6 +174,8 @@ def _in_child() -> None:
         import resource
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(OSError):  # where memory runs out, this process is ended first
+        Path("/proc/self/oom_score_adj").write_text("1000")
     told = json.loads(sys.stdin.readline())
     options = told["dialect"]
     csv = {one: v for one, v in (options or {}).items() if one not in ("input_format", "sheet")}
@@ -189,11 +192,14 @@ def _in_child() -> None:
     )
 
     saying = threading.Lock()
+    # What a library prints is no message: it goes where its errors go.
+    messages = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
 
     def say(value: Any) -> None:
         with saying:
-            sys.stdout.write(f"{json.dumps(value)}\n")
-            sys.stdout.flush()
+            messages.write(f"{json.dumps(value)}\n")
+            messages.flush()
 
     last: list[Any] = [0, None]
 

@@ -109,7 +109,7 @@ class Job:
             with heard(self._compiles):
                 made = work(self.reads)
         except BaseException as error:  # noqa: BLE001 - whoever asks for the counts is told
-            self.error = error
+            self.error = _without_rows(error)
         self.ended_at = time.monotonic()
         return made
 
@@ -196,7 +196,7 @@ class Jobs:
             if latest is not None and not latest.has_ended and not latest.is_cancelled:
                 return latest
             if latest is not None and (error := latest.recent_error) is not None:
-                raise error
+                raise error.with_traceback(None)
             if sum(not job.has_ended for job in self._jobs.values()) >= _AT_ONCE + _WAITING:
                 raise DataError("too many tables are being counted; wait until some are, or cancel")
             job = Job(key)
@@ -222,6 +222,12 @@ class Jobs:
         ended = [id_ for id_, job in self._jobs.items() if job.has_ended]
         for id_ in ended[: max(0, len(ended) - _ENDED)]:
             del self._jobs[id_]
+
+
+def _without_rows(error: BaseException) -> BaseException:
+    """An error without what led to it, which would keep the rows that were read meanwhile."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 def _size_of(result: Any) -> int:

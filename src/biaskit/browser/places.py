@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -153,7 +154,8 @@ class Root:
             folder, inner = folders.pop(0)
             try:
                 with os.scandir(folder) as entries:
-                    here = sorted(entries, key=lambda one: one.name)
+                    some = itertools.islice(entries, _LOOKED_AT - looked_at + 1)
+                    here = sorted(some, key=lambda one: one.name)
             except OSError:
                 continue
             for entry in here:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hmac
+import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
@@ -58,6 +59,9 @@ class Access:
     base: str = ""
     #: Address of that proxy, such as ``https://hub.example.org``.
     proxy: str | None = None
+    #: Folder that all pages are in. The cookie is sent to it alone: browsers send cookies to every
+    #: port of a host, and another user's program on another port does not know its name.
+    folder: str = field(default_factory=lambda: secrets.token_urlsafe(12), repr=False)
 
     @property
     def hosts(self) -> frozenset[str]:
@@ -71,6 +75,11 @@ class Access:
         port = "" if self.port == 80 else f":{self.port}"
         own = {f"http://{name}{port}" for name in names}
         return frozenset(own if self.proxy is None else {*own, self.proxy})
+
+    @property
+    def within(self) -> str:
+        """Path that all pages are below, with a slash at its end."""
+        return f"{self.base}/{self.folder}/"
 
     @property
     def cookie(self) -> str:
@@ -103,7 +112,7 @@ class Guards:
         if scope["type"] != "http":
             return
         send = _with_headers(send)
-        scope = self._below_base(scope)
+        scope = self._below(scope)
         answer = self._refused(scope) or self._let_in(scope)
         if answer is not None:
             await answer(scope, receive, send)
@@ -120,11 +129,12 @@ class Guards:
         finally:
             self.asked_at = time.monotonic()
 
-    def _below_base(self, scope: Scope) -> Scope:
-        """The request as it is without the path of a proxy, which some proxies leave in."""
-        base, path = self._access.base, scope["path"]
-        if base and (path == base or path.startswith(f"{base}/")):
-            path = path[len(base) :] or "/"
+    def _below(self, scope: Scope) -> Scope:
+        """The request below a proxy's path, which some proxies leave in, and the folder."""
+        path = scope["path"]
+        for above in (self._access.base, f"/{self._access.folder}"):
+            if above and (path == above or path.startswith(f"{above}/")):
+                path = path[len(above) :] or "/"
         return {**scope, "path": path, "raw_path": quote(path).encode(), "root_path": ""}
 
     def _refused(self, scope: Scope) -> Response | None:
@@ -162,16 +172,14 @@ class Guards:
                     return _no_key()
                 rest = urlencode([part for part in parts if part[0] != _KEY])
                 return self._with_cookie(scope["path"], rest, headers)
-        for line in headers.getlist("cookie"):
-            if access.is_key(cookie_parser(line).get(access.cookie, "")):
-                return None
-        return _no_key()
+        is_known = any(map(access.is_key, _cookies(headers, access.cookie)))
+        return None if is_known else _no_key()
 
     def _with_cookie(self, path: str, query: str, headers: Headers) -> Response:
         """Way on to the clean address, with the key in a cookie."""
         access = self._access
         # Not //host, which is an address of another server.
-        clean = f"{access.base}/{quote(path.lstrip('/'))}{'?' if query else ''}{query}"
+        clean = f"{access.within}{quote(path.lstrip('/'))}{'?' if query else ''}{query}"
         site = headers.get("sec-fetch-site", "none")
         made: Response
         if site in ("none", "same-origin"):
@@ -187,12 +195,19 @@ class Guards:
         made.set_cookie(
             access.cookie,
             access.key,
-            path=f"{access.base}/",
+            path=access.within,
             httponly=True,
             samesite="strict",
             secure=(access.proxy or "").startswith("https:"),
         )
         return made
+
+
+def _cookies(headers: Headers, name: str) -> Iterator[str]:
+    """Values of a cookie: several, where another port of this host has set one of its name."""
+    for line in headers.getlist("cookie"):
+        for part in line.split(";"):
+            yield cookie_parser(part).get(name, "")
 
 
 def _no_key() -> Response:

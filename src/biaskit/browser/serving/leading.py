@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import secrets
 import sys
@@ -39,4 +40,5 @@ def leading_file(folder: Path, address: str) -> Path:
     remover = threading.Timer(_NEEDED, lambda: path.unlink(missing_ok=True))
     remover.daemon = True
     remover.start()
+    atexit.register(path.unlink, missing_ok=True)  # where biaskit ends before
     return path

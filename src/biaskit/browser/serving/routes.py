@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -39,6 +40,7 @@ from biaskit.browser.steps.tables import bytes_in_words, first_address, tables_s
 from biaskit.counts.counts import Counts
 from biaskit.errors import BiaskitError, DataError
 from biaskit.explanations.attributions import Attributions
+from biaskit.store.formats import printable
 
 __all__ = ["UPLOAD", "Serving", "application"]
 
@@ -312,7 +314,10 @@ class _Steps:
             try:
                 return self._answer(step, Asked.of_query(request.url.query))
             except Exception as error:  # noqa: BLE001 - no page is a traceback
-                _LOG.exception("an error that nobody has foreseen")
+                # Texts of files may be in it, and are not for a terminal to obey.
+                lines = "".join(traceback.format_exception(error)).splitlines()
+                told = "\n".join(map(printable, lines))
+                _LOG.error("an error that nobody has foreseen\n%s", told)
                 told = f"Something went wrong in biaskit: {type(error).__name__}."
                 return self._tables({"": told}, 500)
 

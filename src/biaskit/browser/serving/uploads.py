@@ -23,8 +23,8 @@ __all__ = ["Shelf", "received"]
 _PREFIX = "biaskit-app-"
 _LOCK = "open"
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-# Characters of a name.
-_NAME = 200
+# Characters of a name, and parts of a form: that of the page has one.
+_NAME, _PARTS = 200, 100
 
 
 class Shelf:
@@ -108,6 +108,7 @@ class _Receiving:
         self._file: IO[bytes] | None = None
         self._field, self._value = bytearray(), bytearray()
         self._disposition = b""
+        self._parts = 0
 
     def callbacks(self) -> Any:
         """What the parser calls, by the names of its own."""
@@ -132,6 +133,9 @@ class _Receiving:
         self.is_whole = True
 
     def _begin(self) -> None:
+        self._parts += 1
+        if self._parts > _PARTS:
+            raise DataError("the form has too many parts; choose one file and send it again")
         self._disposition = b""
 
     def _end_of_header(self) -> None:

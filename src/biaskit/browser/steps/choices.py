@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from biaskit.browser.asked import Asked
+from biaskit.browser.asked import Asked, has_room
 from biaskit.browser.chosen import (
     compared_facets,
     has_decisions,
@@ -170,7 +170,7 @@ def _outcomes(
             "as an arrest, choose the other."
         )
     most = sorted(known, key=lambda one: -rows[one])[:_MOST_OUTCOMES]
-    shown = [one for one in known if one in most or show(one) in chosen]
+    shown = [one for one in known if has_room(show(one)) and (one in most or show(one) in chosen)]
     choices = [
         Choice(
             show(one),
@@ -240,7 +240,7 @@ def _side(counts: Counts, asked: Asked, facet: Facet, errors: Mapping[str, str])
     on_d, reference = f"d.{facet.name}", f"reference.{facet.name}"
     chosen = {*asked.each(on_d), *asked.each(reference)}
     most = {*sorted(known, key=lambda one: -rows[one])[:_MOST]}
-    shown = [one for one in known if one in most or show(one) in chosen]
+    shown = [one for one in known if has_room(show(one)) and (one in most or show(one) in chosen)]
     name = name_in_words(facet.name)
     nobody = _choice("radio", reference, None, asked, f"{name}: compare with all others")
     lines: list[list[object]] = [["all others", "", "", "", nobody]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from biaskit.browser.asked import Asked
+from biaskit.browser.asked import Asked, has_room
 from biaskit.browser.forms import (
     Choice,
     button,
@@ -54,11 +54,12 @@ def columns_shown(
     errors = errors or {}
     asked = as_asked(look, as_known(asked))
     title = f"What is in {name_in_words(name)}?"
-    if not any(one.name for one in look.columns):
+    named = [one for one in look.columns if one.name and has_room(one.name)]
+    if not named:
         back = el("a", "Choose another table", href=".")
-        nothing = el("h1", title) + el("p", "This table has no columns with names. ", back)
+        told = "This table has no columns with names that can be chosen. "
+        nothing = el("h1", title) + el("p", told, back)
         return Shown(title, Safe(nothing), 422, trail(asked, "columns"))
-    named = [one for one in look.columns if one.name]
     in_sight, told = _in_sight(named, asked)
     own = {"facet", "slice", *PARTS, "label_above", "predicted_above", "range", "together", "find"}
     cuts = {f"cut.{one.name}" for one in in_sight}
@@ -97,6 +98,10 @@ def _what_was_seen(look: Look) -> str:
     if nameless:
         those = "One has no name" if nameless == 1 else f"{nameless:,} have no names"
         seen = f" {those}, and cannot be chosen.{seen}"
+    too_long = sum(not has_room(one.name) for one in look.columns)
+    if too_long:
+        those = "One has a name" if too_long == 1 else f"{too_long:,} have names"
+        seen = f" {those} of thousands of letters, and cannot be chosen.{seen}"
     return f"It has {columns:,} column{'' if columns == 1 else 's'}{rows}.{seen}"
 
 

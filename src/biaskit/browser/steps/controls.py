@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 
-from biaskit.browser.asked import Asked
+from biaskit.browser.asked import Asked, has_room
 from biaskit.browser.chosen import LEVELS, Chosen, compared_facets, has_decisions
 from biaskit.browser.forms import (
     Choice,
@@ -178,7 +178,7 @@ def _reference(
     rows = dict(zip(of.levels.facet, of.n.sum(axis=(1, 2, 3)).tolist(), strict=True))
     known = sorted((one for one in rows if not is_missing(one)), key=lambda one: -rows[one])
     chosen = next(iter(asked.each(name)), None)
-    values = [show(one) for one in known[:_MOST_VALUES]]
+    values = [*filter(has_room, map(show, known[:_MOST_VALUES]))]
     if chosen is not None and chosen not in (*values, "largest", "highest"):
         values.append(chosen)
     choices = [
