@@ -61,30 +61,31 @@ def with_bins(frame: Any, edges: Edges, times: str | None) -> Any:
             f"the range of scores from {edges.low:g} to {edges.high:g} is so narrow that an engine "
             "cannot bin them; subtract a number from the scores and from score_range"
         )
-    values = edges.values
-    x, bin_, last = nw.col("x"), nw.col("b"), len(values)
+    low, high, last = float(edges.values[0]), float(edges.values[-1]), float(len(edges.values))
+    before = float(edges.before)
+    x, bin_ = nw.col("x"), nw.col("b")
     nearest = (x * made.inverse + _ROUNDS) - _ROUNDS
     # By a constant polars does not divide: it multiplies by the reciprocal, which rounds twice.
     over = nearest * 0.0 + made.over
-    above = _either(x > nearest * made.times / over, 1.0, 0.0)
-    inside = nearest - float(edges.before) + above
-    beyond = _either(x < float(values[0]), 0.0, float(last))
-    is_inside = (x >= float(values[0])) & (x <= float(values[-1]))
-    known = _either(is_inside, _either(inside < 1.0, 1.0, inside), beyond)
+    is_above = (x > nearest * made.times / over).cast(nw.Float64)
+    # Few rows are anywhere else, and engines look only at those for what is inside.
+    at_low = _either(x == low, 1.0, _either(x < low, 0.0, last))
     is_infinite = (x == math.inf) | (x == -math.inf)
-    unknown = _either(is_infinite, last + 2.0, last + 1.0)
+    others = _either(is_finite(x), at_low, _either(is_infinite, last + 2.0, last + 1.0))
+    inside = nearest - before + is_above
+    frame = frame.with_columns(_either((x > low) & (x <= high), inside, others).alias("b"))
     # An engine adds naively; so it adds how far scores are from the end of their bin next to 0.
-    multiple = bin_ + float(edges.before)
-    end = _either(multiple >= 1.0, multiple - 1.0, multiple) * made.times / made.over
-    end = _either((bin_ >= 1.0) & (bin_ < float(last)), end, 0.0)
-    frame = frame.with_columns(_either(is_finite(x), known, unknown).alias("b"))
-    frame = frame.with_columns(_either(bin_ <= float(last), x - end, 0.0).alias("d"))
+    multiple = bin_ + before
+    end = (multiple - (multiple >= 1.0).cast(nw.Float64)) * made.times / made.over
+    others = _either(bin_ <= last, x, 0.0)
+    distance = _either((bin_ >= 1.0) & (bin_ < last), x - end, others)
+    frame = frame.with_columns(distance.alias("d"))
     frame = frame.with_columns((nw.col("d") * nw.col("d")).alias("d2"))
     parts = {}
-    for name, low, most in (("d", "e", float(edges.step)), ("d2", "e2", float(edges.step) ** 2)):
+    for name, rest, most in (("d", "e", float(edges.step)), ("d2", "e2", float(edges.step) ** 2)):
         rounds = _ROUNDS * 2.0 ** (math.frexp(most)[1] - _BITS)
         parts[name] = (nw.col(name) + rounds) - rounds
-        parts[low] = nw.col(name) - parts[name]
+        parts[rest] = nw.col(name) - parts[name]
     if times is not None:
         parts = {name: nw.col(times) * part for name, part in parts.items()}
     parts["b"] = bin_.cast(nw.Int32)
