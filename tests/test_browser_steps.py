@@ -39,6 +39,7 @@ from biaskit.counts.counts import Counts
 from biaskit.errors import DataError
 from biaskit.gate.config import DataSet, read_config
 from biaskit.pages.document import digest
+from biaskit.pages.numbers import number
 from biaskit.pages.page import Page
 from biaskit.reports.report import measured
 from support import loans
@@ -414,6 +415,46 @@ def test_the_command_and_the_configuration_give_the_same(
     (outcome,) = json.loads(capsys.readouterr().out)["check"]
     found = Counter(one.verdict for one in contents.checked)
     assert outcome["verdicts"] == {name: found[name] for name in outcome["verdicts"]}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "facet=sex&slice=sex&slice=age&cut.age=30,45&label=hired&positive=yes",
+        f"{SCORED}&threshold=0.4&slice=sex&slice=age",
+        "facet=sex&slice=age&cut.age=30&label=hired&positive=yes&confidence=0.8&worst=DPL",
+    ],
+)
+def test_the_command_of_the_worst_groups_finds_them(
+    query: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    people().to_csv("people.csv", index=False)
+    asked = Asked.of_query(f"table=file:people.csv&{query}")
+    counts = biaskit.count("people.csv", roles_of(asked))
+    shown = report_shown(counts, asked, about())
+    assert main([*shlex.split(code_of(shown, "slices"))[1:], "--format", "json"]) == 0
+    first, *rows = json.loads(capsys.readouterr().out)["slices"]
+    said = read(shown.body).said
+    ends = sorted(abs(first[end]) for end in ("low", "high"))
+    assert f"is {number(ends[0])} to {number(ends[1])} worse off" in said
+    assert rows or "No group is surely worse off" in said
+    for row in rows:
+        assert row["slice"] in said
+
+
+def test_columns_without_a_header_are_named() -> None:
+    asked = Asked.of_query("table=t&header=no&names=age, work,sex&facet=sex&label=work")
+    made = dialect_of(asked)
+    assert made is not None
+    assert made.given() == {"header": False, "columns": ["age", "work", "sex"]}
+    for wrong in ("age,,sex", "age,age"):
+        with pytest.raises(FieldError) as caught:
+            dialect_of(asked.changed(names=wrong))
+        assert [*caught.value.messages] == ["names"]
+    error = biaskit.BiaskitError("csv={'columns': '...'} names 3 columns, but the first row has 15")
+    told = {"names": "The first row has 15 values, and these are 3 names."}
+    assert errors_of(error, asked) == told
 
 
 @given(st.dictionaries(TEXTS, st.one_of(TEXTS, st.booleans(), st.floats(allow_nan=False))))

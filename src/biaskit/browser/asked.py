@@ -14,6 +14,7 @@ DIALECT = (
     "sheet",
     "delimiter",
     "header",
+    "names",
     "encoding",
     "decimal",
     "strip",

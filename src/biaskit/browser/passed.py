@@ -117,10 +117,13 @@ def dialect_of(asked: Asked) -> Dialect | None:
         given["header"] = asked.one("header") != "no"
     if asked.one("strip"):
         given["strip"] = True
+    if asked.one("names"):
+        given["columns"] = tuple(one.strip() for one in asked.one("names").split(","))
     try:
         made = Dialect(**given)
     except RolesError as error:
         blamed = next((name for name in given if f"{{'{name}'" in str(error)), "")
+        blamed = "names" if "columns" in given and "column" in str(error) else blamed
         raise FieldError({blamed: _WRONG_DIALECT.get(blamed, str(error))}) from error
     return made if made.given() else None
 
@@ -128,6 +131,7 @@ def dialect_of(asked: Asked) -> Dialect | None:
 _WRONG_DIALECT = {
     "delimiter": "Give the one character that stands between two values.",
     "encoding": "No encoding of texts has this name; try utf-8, latin-1, cp1252 or utf-16.",
+    "names": "Give every column a name of its own, with commas between them.",
     "comment": "Give the one character that begins lines which are no rows.",
     "decimal": "Choose a decimal mark that is not the separator, too.",
 }
@@ -218,6 +222,7 @@ _WAYS_OUT = {
 }
 # How the library says that a file is written otherwise.
 _OF_CSV = re.compile(r"give csv=\{.*?\}(?:, csv=\{.*?\})*(?: or csv=\{.*?\})?")
+_OTHER_NAMES = re.compile(r"names ([\d,]+) columns, but the first row has ([\d,]+)")
 # What the library calls its arguments, as the page calls its fields.
 _IN_FIELDS = {
     "cut it with facet_edges=[...] or facet_above=...": "give the numbers at which it is cut",
@@ -238,6 +243,9 @@ def errors_of(error: BaseException, asked: Asked) -> dict[str, str]:
     told = str(error) if isinstance(error, BiaskitError) else "Something went wrong in biaskit."
     for arguments, fields_ in _IN_FIELDS.items():
         told = told.replace(arguments, fields_)
+    if asked.one("names") and (found := _OTHER_NAMES.search(told)):
+        names, cells = found.groups()
+        return {"names": f"The first row has {cells} values, and these are {names} names."}
     told = _OF_CSV.sub("say so below “How the file is read”", told)
     if found := _MANY_VALUES.match(told):
         field = _columns(asked).get(found["column"], "")

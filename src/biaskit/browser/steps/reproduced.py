@@ -10,6 +10,7 @@ from typing import Any
 from biaskit.browser.asked import Asked
 from biaskit.browser.configured import configuration
 from biaskit.browser.results import DEMO_FILE, About
+from biaskit.browser.steps.worst import first_searched
 from biaskit.counts.roles import Roles
 from biaskit.explanations.request import SIDES
 from biaskit.pages.carried import FEW, few_cells
@@ -28,6 +29,11 @@ DOWNLOADS = {
     "report.counts": "The counts, to open here again or to compare with later ones",
     "biaskit.toml": "The limits as a configuration, for checks that run by themselves",
 }
+# Roles that a search for groups has besides its columns.
+_OF_SEARCH = (
+    *("label", "predicted", "weight", "frequency", "positive", "positive_above"),
+    *("predicted_above", "predicted_positive"),
+)
 _BASELINE, _PARTS = "baseline.counts", "parts.attributions"
 
 
@@ -50,6 +56,9 @@ def reproduced(
     command, call = _command(contents, about, asked), _call(contents, about, asked)
     yield from _block("From the command line", "command", command, _NO_COMMAND)
     yield from _block("From Python", "call", call, "")
+    if asked.each("slice") and contents.whole.protected is None:
+        searching = _searching(contents, about, asked)
+        yield from _block("The groups that are worst off", "slices", searching, _NO_COMMAND)
     yield from _block("As a check: biaskit.toml", "toml", configured, _no_configuration(about))
 
 
@@ -136,6 +145,23 @@ def _sides(contents: Contents) -> Roles:
     """Roles of the pass that an explanation has: who is compared, and how often a row counts."""
     counted = contents.whole.roles.counted.given()
     return Roles(**{name: one for name, one in counted.items() if name in SIDES})
+
+
+def _searching(contents: Contents, about: About, asked: Asked) -> str | None:
+    """Command that lists the groups that are worst off."""
+    roles, columns = contents.whole.roles.given(), asked.each("slice")
+    edges = {one: cut for one, cut in (roles.get("facet_edges") or {}).items() if one in columns}
+    kept = {name: roles[name] for name in _OF_SEARCH if name in roles}
+    made = Roles(facet=[(one,) for one in columns], facet_edges=edges or None, **kept)
+    command = command_of(about.paths, made, _of_file(contents))
+    if command is None:
+        return None
+    words = command.removeprefix("biaskit report ").removesuffix(" --format html")
+    for column in columns:
+        flag = f"--facet={column}" if column.startswith("-") else f"--facet {shlex.quote(column)}"
+        words = words.replace(flag, f"--over{flag.removeprefix('--facet')}", 1)
+    metric = asked.one("worst") or first_searched(contents.whole.roles)
+    return f"biaskit slices {words} --metric {metric} --confidence {contents.confidence:g}"
 
 
 def _counting(about: About, roles_only: Contents) -> str | None:

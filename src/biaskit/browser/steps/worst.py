@@ -11,13 +11,14 @@ from biaskit.audits.slices.slices import SegmentRow, SliceRow, intersection, row
 from biaskit.browser.asked import Asked
 from biaskit.browser.chosen import Chosen
 from biaskit.counts.counts import Counts
+from biaskit.counts.roles import Roles
 from biaskit.errors import BiaskitError
 from biaskit.metrics import named
 from biaskit.pages.markup import Safe, el, table
 from biaskit.pages.numbers import interval, number, percent, whole
 from biaskit.reports.words import name_in_words
 
-__all__ = ["SEARCHED", "worst_groups"]
+__all__ = ["SEARCHED", "first_searched", "worst_groups"]
 
 #: Metrics whose worst groups are searched, the first that fits if none is named.
 SEARCHED = ("DPPL", "DPL", "AD", "RD", "DAR", "DRR", "SD")
@@ -39,7 +40,7 @@ def worst_groups(counts: Counts, chosen: Chosen, asked: Asked) -> Iterator[Safe]
         )
         yield el("p", told)
         return
-    metric = named(asked.one("worst") or _first(chosen.counts))
+    metric = named(asked.one("worst") or first_searched(chosen.counts.roles))
     names = " and ".join(map(name_in_words, columns))
     try:
         yield from _found(counts, chosen, columns, metric.symbol, names)
@@ -47,8 +48,9 @@ def worst_groups(counts: Counts, chosen: Chosen, asked: Asked) -> Iterator[Safe]
         yield el("p", f"The combinations of {names} cannot be searched: {error}")
 
 
-def _first(counts: Counts) -> str:
-    return "DPL" if counts.roles.predicted is None else "DPPL"
+def first_searched(roles: Roles) -> str:
+    """Symbol of the metric whose worst groups are searched where none is named."""
+    return "DPL" if roles.predicted is None else "DPPL"
 
 
 def _found(

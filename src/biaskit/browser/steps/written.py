@@ -109,6 +109,7 @@ def _of_text(look: Look, asked: Asked, errors: Mapping[str, str]) -> list[Safe]:
             asked.one("header") or "yes",
             errors,
         ),
+        *_names(asked, errors),
         select("encoding", "Encoding of the letters", _choices(encodings), encoding, errors),
         select(
             "decimal",
@@ -132,6 +133,15 @@ def _of_text(look: Look, asked: Asked, errors: Mapping[str, str]) -> list[Safe]:
             hint="With commas between them, such as ?, NA. Empty cells are missing anyhow.",
         ),
     ]
+
+
+def _names(asked: Asked, errors: Mapping[str, str]) -> list[Safe]:
+    """Field of the names of columns that the file does not name."""
+    if asked.one("header") != "no":
+        return []
+    label = "Names of the columns, in their order"
+    hint = "With commas between them, such as age, work, gender. Without names, they have numbers."
+    return [text_field("names", label, asked.one("names"), errors, hint=hint)]
 
 
 def _choices(names: Mapping[str, str]) -> list[Choice]:
