@@ -20,9 +20,9 @@ __all__ = ["Cancelled", "Job", "Jobs", "Kept"]
 # Passes at once, those that wait, and those that are remembered after they ended.
 _AT_ONCE, _WAITING, _ENDED = 2, 16, 64
 # Bytes of results that are kept, those that one that is no counts is taken for, and seconds for
-# which a failure and a cancellation are.
+# which a failure and a cancellation are: longer than a page without scripts waits to ask again.
 _BYTES, _OTHERS = 64 << 20, 1 << 20
-_FAILED_FOR, _CANCELLED_FOR = 20.0, 2.0
+_FAILED_FOR, _CANCELLED_FOR = 20.0, 6.0
 
 
 class Cancelled(Exception):  # noqa: N818 - it is no error
