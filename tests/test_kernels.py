@@ -519,6 +519,20 @@ def test_codes_lie_one_after_the_other_as_the_twin_has_them(data, width, count, 
         assert packed_codes(padded(source), at, end, bits_of, width_of, out, to, number) == BAD
 
 
+@pytest.mark.parametrize("before", range(9))
+@pytest.mark.parametrize("eights", [63, 64, 65, 127, 128])
+def test_the_last_bits_of_a_run_may_have_another_byte(before, eights):
+    """A run of 64 bytes that does not begin with a byte ends in one that is not its own."""
+    head = [eights << 1 | 1] if eights < 64 else [(eights << 1 | 1) & 127 | 128, eights >> 6]
+    source = np.array(head + [255] * eights, np.uint8).tobytes()
+    for count in (8 * eights, 8 * eights - 7):
+        out = np.zeros((before + count + 7) // 8 + SLACK, np.uint8)
+        assert packed_codes(padded(source), 0, len(source), 1, 1, out, before, count) == count
+        bits = np.unpackbits(out, bitorder="little")
+        assert bits[before : before + count].all()
+        assert not bits[:before].any()
+
+
 @few
 @given(st.data(), st.integers(0, 12), st.integers(0, 200), damage)
 def test_codes_of_two_bytes_are_those_of_the_twin(data, width, count, changes):

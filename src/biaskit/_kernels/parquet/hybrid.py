@@ -321,7 +321,7 @@ def append(source: Any, at: int, bits: int, out: Any, to: int, kept: Any) -> Non
         Word of the bits before that one in the same byte.
     """
     shift, place = uint64(to & 7), to >> 3
-    for done in range(0, (bits + 7) >> 3, 64):
+    for done in range(0, ((to & 7) + bits + 7) >> 3, 64):  # the last bits may have another byte
         shifted(source, at + done, out, place + done, shift, kept)
         kept = uint64(source[at + done + 63]) >> (_U8 - shift)
 
