@@ -11,8 +11,10 @@ from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import fsspec
 import numpy as np
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -469,6 +471,56 @@ def test_what_the_kernel_of_texts_does_not_hold_goes_to_arrow(tmp_path, kernels,
     assert made.n.sum() == len(made.levels[3]) == 70_000
     with pytest.raises(biaskit.BiaskitError, match="long"):
         biaskit.count(path, facet="sex", label="long")
+
+
+def _codes(rng, rows):
+    """Codes of a few or many values, single or in runs, the first ones most often or all alike."""
+    values = int(rng.choice([2, 2, 2, 3, 5, 9, 16, 17, 300, 900]))
+    codes = rng.integers(0, values, rows)
+    match rng.integers(0, 3):
+        case 1:
+            codes = np.repeat(codes, rng.integers(1, 30, rows))[:rows]
+        case 2:
+            codes = np.minimum(rng.geometric(0.6, rows) - 1, values - 1)
+    return codes
+
+
+def _column(rng, rows):
+    codes, missing = _codes(rng, rows), rng.random(rows) < 0.03
+    match rng.integers(0, 4):
+        case 0:
+            return pa.array(codes)
+        case 1:
+            return pa.array(codes % 2 == 0)
+        case 2:
+            return pa.array(np.char.add("v", codes.astype(str)))
+        case _:
+            return pa.array(np.char.add("v", codes.astype(str)), mask=missing)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("writer", ["pyarrow", "polars", "duckdb"])
+def test_long_files_of_every_writer_agree(tmp_path, kernels, writer):
+    """Runs and pages of any lengths, in memory that holds what was there before."""
+    rng = np.random.default_rng(len(writer))
+    path = tmp_path / "t.parquet"
+    for _ in range(30):
+        rows = int(rng.integers(1_000, 200_000))
+        table = pa.table({name: _column(rng, rows) for name in ("one", "two", "three")})
+        group, page = int(rng.integers(2_048, 200_001)), int(rng.choice([600, 20_000, 1 << 20]))
+        codec = str(rng.choice(["snappy", "zstd"]))
+        options = {"compression": codec, "row_group_size": group}
+        if writer == "polars":
+            pl.from_arrow(table).write_parquet(path, data_page_size=page, **options)
+        elif writer == "duckdb":
+            duckdb.from_arrow(table).write_parquet(str(path), **options)
+        else:
+            pq.write_table(table, path, data_page_size=page, write_batch_size=501, **options)
+        for roles in ({"facet": ["one", "two"], "label": "three"}, {"facet": ("one", "three")}):
+            kernels("never")
+            expected = biaskit.count(path, **roles)
+            kernels("always")
+            assert dict(biaskit.count(path, **roles).tables) == dict(expected.tables)
 
 
 @pytest.mark.parametrize("wrong", [-1.0, math.inf, math.nan, None])
