@@ -31,6 +31,8 @@ from biaskit.gate.config import DataSet
 from biaskit.metrics import EVERY
 from biaskit.sources.files.dialect import OPTIONS, Dialect
 from biaskit.sources.parquet.source import ParquetFiles
+from biaskit.sources.text.lines import JsonLinesFiles
+from biaskit.sources.text.separated import CsvFiles
 
 DATA = pd.DataFrame(
     {
@@ -353,6 +355,8 @@ def test_count_explains_how_texts_are_read(
 ) -> None:
     DATA.to_json("rows.jsonl", orient="records", lines=True)
     files = {"rows.csv": "Arrow", "rows.jsonl": "json"}
+    monkeypatch.setattr(CsvFiles, "bytes_by_arrow", 0)
+    monkeypatch.setattr(JsonLinesFiles, "bytes_by_library", 0)
     for kernels, why in (
         ("auto", "fewer than "),
         ("never", "BIASKIT_KERNELS is never"),
