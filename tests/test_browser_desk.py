@@ -526,6 +526,7 @@ def test_an_error_keeps_what_was_entered(tmp_path: Path) -> None:
         assert "There is a problem" in words(answer)
 
 
+@pytest.mark.slow
 def test_a_pass_tells_how_far_it_is_and_is_cancelled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -582,6 +583,7 @@ app.wait()
 """
 
 
+@pytest.mark.slow
 def test_a_server_killed_in_a_pass_starts_again(tmp_path: Path) -> None:
     big(tmp_path)
     run = [sys.executable, "-c", SLOWLY, str(tmp_path / "big.jsonl")]
