@@ -164,12 +164,12 @@ def uploads(folder: Path) -> tuple[str, float, float]:
         assert server.stdout is not None
         url = server.stdout.readline().split()[-1]
         with httpx2.Client(timeout=120, follow_redirects=True) as browser:
-            browser.get(url)
+            home = browser.get(url).url
             before = peak(server.pid)
             base = url.partition("/?")[0]
             headers = {"content-type": "multipart/form-data; boundary=b", "origin": base}
             sent = browser.post(
-                f"{base}/upload", content=form(), headers=headers, follow_redirects=False
+                home.join("upload"), content=form(), headers=headers, follow_redirects=False
             )
             assert sent.status_code == 303
             after = peak(server.pid)
