@@ -429,10 +429,11 @@ def test_the_command_of_the_worst_groups_finds_them(
     query: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    people().to_csv("people.csv", index=False)
-    asked = Asked.of_query(f"table=file:people.csv&{query}")
-    counts = biaskit.count("people.csv", roles_of(asked))
-    shown = report_shown(counts, asked, about())
+    name = "of --facet sex.csv"
+    people().to_csv(name, index=False)
+    asked = Asked.of_query(f"table=file:{name}&{query}")
+    counts = biaskit.count(name, roles_of(asked))
+    shown = report_shown(counts, asked, about(name=name, files=(name,)))
     assert main([*shlex.split(code_of(shown, "slices"))[1:], "--format", "json"]) == 0
     first, *rows = json.loads(capsys.readouterr().out)["slices"]
     said = read(shown.body).said

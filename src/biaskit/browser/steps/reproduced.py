@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -34,6 +35,7 @@ _OF_SEARCH = (
     *("label", "predicted", "weight", "frequency", "positive", "positive_above"),
     *("predicted_above", "predicted_positive"),
 )
+_FACET = re.compile(r"--facet(=|\Z)")
 _BASELINE, _PARTS = "baseline.counts", "parts.attributions"
 
 
@@ -154,14 +156,16 @@ def _searching(contents: Contents, about: About, asked: Asked) -> str | None:
     kept = {name: roles[name] for name in _OF_SEARCH if name in roles}
     made = Roles(facet=[(one,) for one in columns], facet_edges=edges or None, **kept)
     command = command_of(about.paths, made, _of_file(contents))
-    if command is None:
+    if command is None or (len(columns) == 1 and "," in columns[0]):  # a list, where it is alone
         return None
-    words = command.removeprefix("biaskit report ").removesuffix(" --format html")
-    for column in columns:
-        flag = f"--facet={column}" if column.startswith("-") else f"--facet {shlex.quote(column)}"
-        words = words.replace(flag, f"--over{flag.removeprefix('--facet')}", 1)
+    # A value that begins with a dash stands in one word with its flag, so none is a flag alone.
+    words = [
+        f"--over{word.removeprefix('--facet')}" if _FACET.match(word) else word
+        for word in shlex.split(command)[2:-2]  # without `biaskit report` and `--format html`
+    ]
     metric = asked.one("worst") or first_searched(contents.whole.roles)
-    return f"biaskit slices {words} --metric {metric} --confidence {contents.confidence:g}"
+    words += ["--metric", metric, "--confidence", f"{contents.confidence:g}"]
+    return f"biaskit slices {' '.join(map(shlex.quote, words))}"
 
 
 def _counting(about: About, roles_only: Contents) -> str | None:
