@@ -11,7 +11,7 @@ import numpy as np
 
 from biaskit._kernels import BAD, SLACK, inlined, inner, int64, peek, uint64
 
-__all__ = ["Distinct", "are_valid", "code_of"]
+__all__ = ["Distinct", "are_valid", "code_of", "room_for"]
 
 # Slots that are looked at for a text. Who knows the hash can make many texts share one.
 _MOST_PROBES = 64
@@ -41,6 +41,20 @@ class Distinct(NamedTuple):
     #: For each code where its text begins and how long it is, int64.
     starts: Any
     lengths: Any
+
+
+def room_for(columns: int, texts: int, octets: int) -> Distinct:
+    """Room for some texts of each of some columns, and for their bytes together."""
+    return Distinct(
+        bytes=np.empty(octets + SLACK, np.uint8),
+        used=np.zeros(1, np.int64),
+        sizes=np.zeros(columns, np.int64),
+        doublings=np.zeros(columns, np.int64),
+        table=np.zeros((columns, 2 * texts), np.int32),
+        words=np.empty((columns, texts), np.uint64),
+        starts=np.empty((columns, texts), np.int64),
+        lengths=np.empty((columns, texts), np.int64),
+    )
 
 
 @inner

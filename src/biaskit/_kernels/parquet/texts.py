@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from biaskit._kernels import BAD, SLACK, inner, int64, jit, peek, uint64
-from biaskit._kernels.distinct import Distinct, are_valid, code_of
+from biaskit._kernels.distinct import Distinct, are_valid, code_of, room_for
 from biaskit._kernels.parquet.chunks import IN_PAGE, page_parts
 from biaskit._kernels.parquet.hybrid import hybrid_wide, spread_wide
 from biaskit._kernels.parquet.pages import (
@@ -267,15 +267,5 @@ def examples() -> Iterator[tuple[Any, ...]]:
     pages = Pages(octets, table, True, True)
     words = np.zeros(1, np.uint32)
     scratch = Scratch(octets, octets, octets, words, np.zeros(1))
-    numbers, row = np.zeros(1, np.int64), np.zeros((1, 1), np.int64)
-    distinct = Distinct(
-        bytes=octets,
-        used=numbers,
-        sizes=numbers,
-        doublings=numbers,
-        table=np.zeros((1, 1), np.int32),
-        words=np.zeros((1, 1), np.uint64),
-        starts=row,
-        lengths=row,
-    )
+    numbers, distinct = np.zeros(1, np.int64), room_for(1, 1, 1)
     yield chunk_texts, pages, octets, scratch, numbers, octets, distinct, words, 0

@@ -12,7 +12,6 @@ from biaskit.sources.parquet.dictionaries import seen_in
 from biaskit.sources.parquet.layout import Odd
 
 if TYPE_CHECKING:
-    from biaskit._kernels.distinct import Distinct
     from biaskit._kernels.parquet.pages import Pages, Scratch
     from biaskit.sources.parquet.scratch import Room
 
@@ -52,10 +51,11 @@ def texts_in(
         Number of rows, and the most that a page has.
     """
     from biaskit._kernels import SLACK
+    from biaskit._kernels.distinct import room_for
     from biaskit._kernels.parquet.texts import LONGEST, chunk_texts
 
     own = np.frombuffer(dictionary + bytes(SLACK), np.uint8).copy()
-    texts = _room_for_texts()
+    texts = room_for(1, _TEXTS, _BYTES)
     lengths, value = room.lengths.of(2 * longest), room.value.of(LONGEST + SLACK)
     codes = room.wide.of(rows)
     if chunk_texts(pages, own, scratch, lengths, value, texts, codes, rows) != rows:
@@ -75,19 +75,3 @@ def place_of(found: Found, place: NDArray[Any]) -> NDArray[Any]:
     places[: found.entries] = place[: found.entries]
     places[found.missing] = place[found.entries]
     return places
-
-
-def _room_for_texts() -> Distinct:
-    from biaskit._kernels import SLACK
-    from biaskit._kernels.distinct import Distinct
-
-    return Distinct(
-        bytes=np.empty(_BYTES + SLACK, np.uint8),
-        used=np.zeros(1, np.int64),
-        sizes=np.zeros(1, np.int64),
-        doublings=np.zeros(1, np.int64),
-        table=np.zeros((1, 2 * _TEXTS), np.int32),
-        words=np.empty((1, _TEXTS), np.uint64),
-        starts=np.empty((1, _TEXTS), np.int64),
-        lengths=np.empty((1, _TEXTS), np.int64),
-    )

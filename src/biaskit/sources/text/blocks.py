@@ -72,19 +72,9 @@ class _Room:
 
     def __init__(self, columns: int, rows: int, size: int):
         from biaskit._kernels import SLACK
-        from biaskit._kernels.distinct import Distinct
+        from biaskit._kernels.distinct import room_for
 
-        texts = (columns, _TEXTS)
-        self.distinct = Distinct(
-            bytes=np.empty(_LETTERS + SLACK, np.uint8),
-            used=np.zeros(1, np.int64),
-            sizes=np.zeros(columns, np.int64),
-            doublings=np.zeros(columns, np.int64),
-            table=np.zeros((columns, 2 * _TEXTS), np.int32),
-            words=np.empty(texts, np.uint64),
-            starts=np.empty(texts, np.int64),
-            lengths=np.empty(texts, np.int64),
-        )
+        self.distinct = room_for(columns, _TEXTS, _LETTERS)
         self.ends = np.empty(size + SLACK, np.uint32)
         self.codes = np.empty((2 * columns, rows + SLACK), np.uint8)
         #: For each column the encoder's codes of its first texts.
